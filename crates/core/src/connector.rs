@@ -1,0 +1,143 @@
+//! Connectors by name: what `format("kafka")` means.
+//!
+//! The engine and the SQL front end know only this file; which connectors exist is decided where the binary is put
+//! together.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+
+use crate::clock::Clock;
+use crate::error::{Error, Result, SparkException};
+use crate::memory::MemoryLedger;
+use crate::options::Options;
+use crate::output_mode::OutputMode;
+use crate::query::{QueryId, RunId};
+use crate::settings::QuerySettings;
+use crate::sink::Sink;
+use crate::source::{BatchStream, ScanColumn, Source};
+
+/// What a connector is given to open a source.
+#[derive(Debug, Clone)]
+pub struct SourceConfig {
+    /// The reader's options.
+    pub options: Options,
+    /// The schema that the user gave with `.schema(…)`, if any.
+    pub user_schema: Option<SchemaRef>,
+    /// Whose source it is; absent for a batch read.
+    pub query: Option<(QueryId, RunId)>,
+    /// Session settings as they were when the query started.
+    pub settings: QuerySettings,
+    /// Where buffers are counted.
+    pub memory: MemoryLedger,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// What a connector is given to open a sink.
+#[derive(Debug, Clone)]
+pub struct SinkConfig {
+    /// The writer's options; `path` is among them when the user gave one.
+    pub options: Options,
+    /// The columns that will be written.
+    pub schema: SchemaRef,
+    /// How.
+    pub output_mode: OutputMode,
+    /// The query's name, if it has one.
+    pub query_name: Option<String>,
+    /// Session settings as they were when the query started.
+    pub settings: QuerySettings,
+    /// Where buffers are counted.
+    pub memory: MemoryLedger,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// A table that is read once, as a whole.
+#[async_trait]
+pub trait BatchReader: Send + Sync + Debug {
+    /// All columns that [`BatchReader::scan`] can give.
+    fn schema(&self) -> SchemaRef;
+
+    /// The rows of these columns, as streams that can be drained at the same time.
+    async fn scan(&self, columns: Vec<ScanColumn>, batch_rows: usize, max_streams: usize) -> Result<Vec<BatchStream>>;
+}
+
+/// A data source by name (Spark: `TableProvider`). Each method refuses what the connector cannot do.
+pub trait Connector: Send + Sync + Debug {
+    /// The names under which `format(…)` finds it; the first is the one shown in errors.
+    fn names(&self) -> &'static [&'static str];
+
+    /// The columns of a source with these options. Checks every option, and asks nobody outside.
+    fn source_schema(&self, config: &SourceConfig) -> Result<SchemaRef> {
+        let _ = config;
+        Err(self.refuses("streamed reading"))
+    }
+
+    /// Opens a streaming source. Connecting may wait until the first use.
+    fn open_source(&self, config: SourceConfig) -> Result<Arc<dyn Source>> {
+        let _ = config;
+        Err(self.refuses("streamed reading"))
+    }
+
+    /// Opens a batch read.
+    fn open_batch(&self, config: SourceConfig) -> Result<Arc<dyn BatchReader>> {
+        let _ = config;
+        Err(self.refuses("batch reading"))
+    }
+
+    /// Whether a query that writes here must name a checkpoint location (Spark: all but the one-time sinks).
+    fn requires_checkpoint(&self) -> bool {
+        true
+    }
+
+    /// Opens a sink, after checking options, schema and output mode.
+    fn open_sink(&self, config: SinkConfig) -> Result<Arc<dyn Sink>> {
+        let _ = config;
+        Err(self.refuses("streamed writing"))
+    }
+
+    /// The error for an operation that this connector does not have.
+    fn refuses(&self, operation: &str) -> Error {
+        let name = self.names()[0];
+        Error::new(crate::ErrorKind::Unsupported, format!("Data source {name} does not support {operation}."))
+            .with_class("_LEGACY_ERROR_TEMP_2042", SparkException::UnsupportedOperation)
+            .with_parameter("provider", name)
+    }
+}
+
+/// All connectors of a process.
+#[derive(Debug, Clone, Default)]
+pub struct ConnectorRegistry {
+    by_name: BTreeMap<String, Arc<dyn Connector>>,
+}
+
+impl ConnectorRegistry {
+    /// Adds a connector under each of its names.
+    pub fn register(&mut self, connector: Arc<dyn Connector>) {
+        for name in connector.names() {
+            self.by_name.insert(name.to_ascii_lowercase(), Arc::clone(&connector));
+        }
+    }
+
+    /// The connector of this name in any letter case.
+    ///
+    /// # Errors
+    /// Spark's `DATA_SOURCE_NOT_FOUND`, with the names there are.
+    pub fn get(&self, name: &str) -> Result<Arc<dyn Connector>> {
+        self.by_name.get(&name.to_ascii_lowercase()).cloned().ok_or_else(|| {
+            let known: Vec<_> = self.by_name.keys().map(String::as_str).collect();
+            Error::not_found(format!(
+                "Failed to find the data source: {name}. Make sure the provider name is correct and the package is \
+                 properly registered and compatible with your Spark version."
+            ))
+            .with_class("DATA_SOURCE_NOT_FOUND", SparkException::Spark)
+            .with_sql_state("42K02")
+            .with_parameter("provider", name)
+            .with_hint(format!("known formats are {}", known.join(", ")))
+        })
+    }
+}

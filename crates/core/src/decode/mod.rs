@@ -1,0 +1,38 @@
+//! Decoders from the bytes of a message to Arrow columns, driven by a schema that is known only at run time.
+//!
+//! A source calls them on slices of its own buffers while it scans, `from_json` calls them on a column: one
+//! implementation, one meaning.
+
+use std::fmt::Debug;
+
+use arrow::array::ArrayRef;
+use arrow::datatypes::DataType;
+
+use crate::error::Result;
+
+/// How values are decoded. Cheap to share; the work is done by the [`ValueDecoding`]s it starts.
+pub trait ValueDecoder: Send + Sync + Debug {
+    /// The type of the decoded column.
+    fn data_type(&self) -> DataType;
+
+    /// Starts decoding for one task.
+    fn start(&self) -> Box<dyn ValueDecoding>;
+}
+
+/// Decodes value after value into one column.
+pub trait ValueDecoding: Send {
+    /// Appends one value; `None` is SQL NULL. What cannot be decoded becomes what the decoder's mode says, an error only
+    /// where the mode asks for one.
+    fn append(&mut self, value: Option<&[u8]>) -> Result<()>;
+
+    /// Values appended since the last [`ValueDecoding::finish`].
+    fn len(&self) -> usize;
+
+    /// Whether nothing has been appended since the last [`ValueDecoding::finish`].
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The column of everything appended; the decoding starts over, empty.
+    fn finish(&mut self) -> Result<ArrayRef>;
+}

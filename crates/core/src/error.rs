@@ -1,0 +1,363 @@
+//! One public error: a [`ErrorKind`] that says what the caller should do, Spark's error class where Spark has one,
+//! and a message for a person.
+//!
+//! Adding a kind needs a decision record. Adding a message needs nothing.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// A result with Millstream's error.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync + 'static>;
+
+/// What the caller should do about an error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// Valid Spark that is not built here. The query never starts.
+    Unsupported,
+    /// The user's plan, rule or option is wrong. The query never starts.
+    Invalid,
+    /// No such query, session, table or file.
+    NotFound,
+    /// An outside system failed; trying again may help.
+    Unavailable,
+    /// Someone else runs on this checkpoint.
+    Conflict,
+    /// A record, file or checkpoint cannot be read, or a value cannot be computed (ANSI errors).
+    Data,
+    /// The caller asked to stop.
+    Cancelled,
+    /// A bug of ours.
+    Internal,
+}
+
+/// The JVM exception class under which Spark raises an error; clients choose their own exception class by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SparkException {
+    /// `org.apache.spark.sql.AnalysisException`
+    Analysis,
+    /// `org.apache.spark.sql.catalyst.parser.ParseException`
+    Parse,
+    /// `org.apache.spark.sql.streaming.StreamingQueryException`
+    StreamingQuery,
+    /// `org.apache.spark.SparkArithmeticException`
+    Arithmetic,
+    /// `org.apache.spark.SparkArrayIndexOutOfBoundsException`
+    ArrayIndexOutOfBounds,
+    /// `org.apache.spark.SparkDateTimeException`
+    DateTime,
+    /// `org.apache.spark.SparkIllegalArgumentException`
+    IllegalArgument,
+    /// `org.apache.spark.SparkNoSuchElementException`
+    NoSuchElement,
+    /// `org.apache.spark.SparkNumberFormatException`
+    NumberFormat,
+    /// `org.apache.spark.SparkRuntimeException`
+    Runtime,
+    /// `org.apache.spark.SparkUnsupportedOperationException`
+    UnsupportedOperation,
+    /// `org.apache.spark.SparkException`
+    Spark,
+}
+
+/// An error of Millstream. [`fmt::Display`] prints its own message only; the chain is printed once, at the edge.
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    message: String,
+    spark: Option<Spark>,
+    hint: Option<String>,
+    source: Option<BoxError>,
+}
+
+#[derive(Clone)]
+struct Spark {
+    class: String,
+    sql_state: Option<String>,
+    exception: SparkException,
+    parameters: BTreeMap<String, String>,
+}
+
+impl Error {
+    /// An error of this kind. Messages are lower case without a full stop, say what was attempted and quote user values.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self(Box::new(Inner { kind, message: message.into(), spark: None, hint: None, source: None }))
+    }
+
+    /// Valid Spark that is not built here, with Spark's class for it.
+    pub fn unsupported(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Unsupported, message)
+            .with_class("UNSUPPORTED_FEATURE", SparkException::UnsupportedOperation)
+            .with_sql_state("0A000")
+    }
+
+    /// The user's plan, rule or option is wrong.
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Invalid, message)
+    }
+
+    /// An option has a value that cannot be used; Spark raises an IllegalArgumentException for these.
+    pub fn illegal_argument(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Invalid, message).with_exception(SparkException::IllegalArgument)
+    }
+
+    /// No such query, session, table or file.
+    pub fn not_found(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::NotFound, message)
+    }
+
+    /// An outside system failed; trying again may help.
+    pub fn unavailable(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Unavailable, message)
+    }
+
+    /// Someone else runs on this checkpoint.
+    pub fn conflict(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Conflict, message)
+    }
+
+    /// A record, file or checkpoint cannot be read.
+    pub fn data(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Data, message)
+    }
+
+    /// The caller asked to stop.
+    pub fn cancelled(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Cancelled, message)
+    }
+
+    /// A bug of ours.
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self::new(ErrorKind::Internal, message)
+            .with_class("INTERNAL_ERROR", SparkException::Spark)
+            .with_sql_state("XX000")
+    }
+
+    /// Spark's error class, such as `UNRESOLVED_COLUMN.WITH_SUGGESTION`, and the JVM exception Spark raises it under.
+    #[must_use]
+    pub fn with_class(mut self, class: impl Into<String>, exception: SparkException) -> Self {
+        let spark = self.0.spark.get_or_insert_with(Spark::unclassified);
+        spark.class = class.into();
+        spark.exception = exception;
+        self
+    }
+
+    /// The JVM exception alone, for errors to which Spark gives no class.
+    #[must_use]
+    pub fn with_exception(mut self, exception: SparkException) -> Self {
+        self.0.spark.get_or_insert_with(Spark::unclassified).exception = exception;
+        self
+    }
+
+    /// The SQLSTATE that belongs to the class.
+    #[must_use]
+    pub fn with_sql_state(mut self, state: impl Into<String>) -> Self {
+        self.0.spark.get_or_insert_with(Spark::unclassified).sql_state = Some(state.into());
+        self
+    }
+
+    /// One of the class's message parameters.
+    #[must_use]
+    pub fn with_parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.0.spark.get_or_insert_with(Spark::unclassified).parameters.insert(name.into(), value.into());
+        self
+    }
+
+    /// What the user can do about it, in one sentence.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.0.hint = Some(hint.into());
+        self
+    }
+
+    /// The error below this one.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    /// What the caller should do about it.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The message without class, hint or chain.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// Spark's error class, if it has one for this.
+    pub fn class(&self) -> Option<&str> {
+        self.0.spark.as_ref().map(|spark| spark.class.as_str()).filter(|class| !class.is_empty())
+    }
+
+    /// The class's SQLSTATE.
+    pub fn sql_state(&self) -> Option<&str> {
+        self.0.spark.as_ref().and_then(|spark| spark.sql_state.as_deref())
+    }
+
+    /// The JVM exception under which Spark raises this.
+    pub fn exception(&self) -> SparkException {
+        match (&self.0.spark, self.0.kind) {
+            (Some(spark), _) => spark.exception,
+            (None, ErrorKind::Invalid | ErrorKind::NotFound) => SparkException::Analysis,
+            (None, ErrorKind::Unsupported) => SparkException::UnsupportedOperation,
+            (None, _) => SparkException::Spark,
+        }
+    }
+
+    /// The class's message parameters.
+    pub fn parameters(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0
+            .spark
+            .iter()
+            .flat_map(|spark| spark.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())))
+    }
+
+    /// What the user can do about it.
+    pub fn hint(&self) -> Option<&str> {
+        self.0.hint.as_deref()
+    }
+
+    /// The message as Spark prints it: `[CLASS] text SQLSTATE: xxxxx`, then the hint.
+    pub fn to_spark_message(&self) -> String {
+        let mut text = match self.class() {
+            Some(class) => format!("[{class}] {}", self.message()),
+            None => self.message().to_owned(),
+        };
+        if let Some(state) = self.sql_state() {
+            text.push_str(" SQLSTATE: ");
+            text.push_str(state);
+        }
+        if let Some(hint) = self.hint() {
+            text.push_str("\nhint: ");
+            text.push_str(hint);
+        }
+        text
+    }
+}
+
+impl Spark {
+    fn unclassified() -> Self {
+        Self { class: String::new(), sql_state: None, exception: SparkException::Spark, parameters: BTreeMap::new() }
+    }
+}
+
+impl SparkException {
+    /// The JVM classes of the exception, most special first, as a Spark Connect client expects them in
+    /// `error_type_hierarchy`.
+    pub fn hierarchy(self) -> &'static [&'static str] {
+        match self {
+            Self::Analysis => &["org.apache.spark.sql.AnalysisException", "java.lang.Exception", "java.lang.Throwable"],
+            Self::Parse => &[
+                "org.apache.spark.sql.catalyst.parser.ParseException",
+                "org.apache.spark.sql.AnalysisException",
+                "java.lang.Exception",
+                "java.lang.Throwable",
+            ],
+            Self::StreamingQuery => &[
+                "org.apache.spark.sql.streaming.StreamingQueryException",
+                "java.lang.Exception",
+                "java.lang.Throwable",
+            ],
+            Self::Arithmetic => &[
+                "org.apache.spark.SparkArithmeticException",
+                "java.lang.ArithmeticException",
+                "java.lang.RuntimeException",
+                "java.lang.Exception",
+                "java.lang.Throwable",
+            ],
+            Self::ArrayIndexOutOfBounds => &[
+                "org.apache.spark.SparkArrayIndexOutOfBoundsException",
+                "java.lang.ArrayIndexOutOfBoundsException",
+                "java.lang.RuntimeException",
+                "java.lang.Exception",
+                "java.lang.Throwable",
+            ],
+            Self::DateTime => &[
+                "org.apache.spark.SparkDateTimeException",
+                "java.time.DateTimeException",
+                "java.lang.RuntimeException",
+                "java.lang.Exception",
+                "java.lang.Throwable",
+            ],
+            Self::IllegalArgument => &[
+                "org.apache.spark.SparkIllegalArgumentException",
+                "java.lang.IllegalArgumentException",
+                "java.lang.RuntimeException",
+                "java.lang.Exception",
+                "java.lang.Throwable",
+            ],
+            Self::NoSuchElement => &[
+                "org.apache.spark.SparkNoSuchElementException",
+                "java.util.NoSuchElementException",
+                "java.lang.RuntimeException",
+                "java.lang.Exception",
+                "java.lang.Throwable",
+            ],
+            Self::NumberFormat => &[
+                "org.apache.spark.SparkNumberFormatException",
+                "java.lang.NumberFormatException",
+                "java.lang.IllegalArgumentException",
+                "java.lang.RuntimeException",
+                "java.lang.Exception",
+                "java.lang.Throwable",
+            ],
+            Self::Runtime => &[
+                "org.apache.spark.SparkRuntimeException",
+                "java.lang.RuntimeException",
+                "java.lang.Exception",
+                "java.lang.Throwable",
+            ],
+            Self::UnsupportedOperation => &[
+                "org.apache.spark.SparkUnsupportedOperationException",
+                "java.lang.UnsupportedOperationException",
+                "java.lang.RuntimeException",
+                "java.lang.Exception",
+                "java.lang.Throwable",
+            ],
+            Self::Spark => &["org.apache.spark.SparkException", "java.lang.Exception", "java.lang.Throwable"],
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.class() {
+            Some(class) => write!(f, "[{class}] {}", self.0.message),
+            None => f.write_str(&self.0.message),
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}: {}", self.0.kind, self.to_spark_message())?;
+        match &self.0.source {
+            Some(source) => write!(f, "\ncaused by: {source:?}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_ref().map(|source| &**source as &(dyn std::error::Error + 'static))
+    }
+}
+
+impl From<arrow::error::ArrowError> for Error {
+    /// An error of ours that travelled through Arrow comes back as itself.
+    fn from(error: arrow::error::ArrowError) -> Self {
+        match error {
+            arrow::error::ArrowError::ExternalError(inner) => match inner.downcast::<Self>() {
+                Ok(ours) => *ours,
+                Err(other) => Self::internal("a column operation failed").with_source(other),
+            },
+            other => Self::internal(format!("a column operation failed: {other}")).with_source(other),
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! The words of the field, and the three traits a plug-in implements: [`Source`], [`Sink`] and [`Connector`].
+//!
+//! This crate does no I/O, starts no task and reads no clock. Everything in it is either plain data with Spark's
+//! names, or a pure function of its arguments. It changes slowly, because every other crate is built on it.
+
+pub mod clock;
+pub mod connector;
+pub mod decode;
+pub mod error;
+pub mod interval;
+pub mod memory;
+pub mod offset;
+pub mod options;
+pub mod output_mode;
+pub mod progress;
+pub mod query;
+pub mod settings;
+pub mod sink;
+pub mod source;
+pub mod trigger;
+
+pub use clock::{Clock, SystemClock};
+pub use connector::{BatchReader, Connector, ConnectorRegistry, SinkConfig, SourceConfig};
+pub use error::{Error, ErrorKind, Result};
+pub use memory::{MemoryLedger, Reservation};
+pub use offset::{Offset, OffsetRange};
+pub use options::Options;
+pub use output_mode::OutputMode;
+pub use query::{BatchId, QueryId, RunId};
+pub use settings::QuerySettings;
+pub use sink::{Sink, SinkBatch, SinkProgress, WriteKind};
+pub use source::{BatchStream, ReadLimit, ScanColumn, ScanRequest, Source};
+pub use trigger::Trigger;

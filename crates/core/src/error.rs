@@ -78,6 +78,7 @@ struct Spark {
     sql_state: Option<String>,
     exception: SparkException,
     parameters: BTreeMap<String, String>,
+    location: String,
 }
 
 impl Error {
@@ -165,6 +166,13 @@ impl Error {
         self
     }
 
+    /// Where in the user's text it is, as Spark prints it after the SQLSTATE: ` (line 1, pos 7)` and the quoted text.
+    #[must_use]
+    pub fn with_location(mut self, location: impl Into<String>) -> Self {
+        self.0.spark.get_or_insert_with(Spark::unclassified).location = location.into();
+        self
+    }
+
     /// What the user can do about it, in one sentence.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
@@ -177,6 +185,19 @@ impl Error {
     pub fn with_source(mut self, source: impl Into<BoxError>) -> Self {
         self.0.source = Some(source.into());
         self
+    }
+
+    /// The same error without its source, for those who share one failure.
+    #[must_use]
+    pub fn duplicate(&self) -> Self {
+        let inner = &self.0;
+        Self(Box::new(Inner {
+            kind: inner.kind,
+            message: inner.message.clone(),
+            spark: inner.spark.clone(),
+            hint: inner.hint.clone(),
+            source: None,
+        }))
     }
 
     /// What the caller should do about it.
@@ -232,6 +253,9 @@ impl Error {
             text.push_str(" SQLSTATE: ");
             text.push_str(state);
         }
+        if let Some(spark) = &self.0.spark {
+            text.push_str(&spark.location);
+        }
         if let Some(hint) = self.hint() {
             text.push_str("\nhint: ");
             text.push_str(hint);
@@ -242,7 +266,13 @@ impl Error {
 
 impl Spark {
     fn unclassified() -> Self {
-        Self { class: String::new(), sql_state: None, exception: SparkException::Spark, parameters: BTreeMap::new() }
+        Self {
+            class: String::new(),
+            sql_state: None,
+            exception: SparkException::Spark,
+            parameters: BTreeMap::new(),
+            location: String::new(),
+        }
     }
 }
 

@@ -1,0 +1,80 @@
+//! What changes from batch to batch. The physical plan is built once per query and reads all of it from here.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use datafusion::execution::TaskContext;
+use datafusion::prelude::SessionConfig;
+use millstream_core::{BatchId, Error, OffsetRange, Result};
+
+/// The fixed inputs of one batch, and the counters that its operators fill in. Carried by DataFusion's task context.
+#[derive(Debug)]
+pub struct BatchContext {
+    /// The batch.
+    pub id: BatchId,
+    /// `batchTimestampMs` of the offset log: what `current_timestamp()` says throughout the batch.
+    pub timestamp_ms: i64,
+    /// What to read of each source, by the source's index; `None` where there is nothing new.
+    pub ranges: Vec<Option<OffsetRange>>,
+    /// Rows at or before this event time (ms) are late: the watermark of batch N−1.
+    pub late_watermark_ms: Option<i64>,
+    /// State at or before this event time (ms) is final: the watermark of batch N.
+    pub eviction_watermark_ms: Option<i64>,
+    /// Whether the sink is muted because only state is rebuilt.
+    pub muted: bool,
+    /// Rows read, by the source's index.
+    pub input_rows: Vec<AtomicU64>,
+    /// Event times seen, by the watermark operator's index.
+    pub event_times: Vec<EventTimeStats>,
+}
+
+impl BatchContext {
+    /// Puts this context into the configuration from which a batch's task context is made.
+    pub fn install(self: &Arc<Self>, config: SessionConfig) -> SessionConfig {
+        config.with_extension(Arc::clone(self))
+    }
+
+    /// The context of the batch that a task belongs to.
+    pub fn of(task: &TaskContext) -> Result<Arc<Self>> {
+        task.session_config()
+            .get_extension::<Self>()
+            .ok_or_else(|| Error::internal("a streaming operator was executed outside a batch"))
+    }
+}
+
+/// Event times of one batch, as the progress shows them. Filled by several tasks at once.
+#[derive(Debug)]
+pub struct EventTimeStats {
+    min_us: AtomicI64,
+    max_us: AtomicI64,
+    sum_ms: AtomicI64,
+    count: AtomicU64,
+}
+
+impl Default for EventTimeStats {
+    fn default() -> Self {
+        Self {
+            min_us: AtomicI64::new(i64::MAX),
+            max_us: AtomicI64::new(i64::MIN),
+            sum_ms: AtomicI64::new(0),
+            count: AtomicU64::new(0),
+        }
+    }
+}
+
+impl EventTimeStats {
+    /// Adds a task's share: least and greatest event time (µs), their sum (ms) and their number.
+    pub fn add(&self, min_us: i64, max_us: i64, sum_ms: i64, count: u64) {
+        self.min_us.fetch_min(min_us, Ordering::Relaxed);
+        self.max_us.fetch_max(max_us, Ordering::Relaxed);
+        self.sum_ms.fetch_add(sum_ms, Ordering::Relaxed);
+        self.count.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// `(min µs, max µs, average ms)`, if any row had an event time.
+    pub fn get(&self) -> Option<(i64, i64, i64)> {
+        let count = i64::try_from(self.count.load(Ordering::Relaxed)).ok().filter(|&count| count > 0)?;
+        let average_ms = self.sum_ms.load(Ordering::Relaxed) / count;
+        Some((self.min_us.load(Ordering::Relaxed), self.max_us.load(Ordering::Relaxed), average_ms))
+    }
+}

@@ -1,0 +1,39 @@
+//! What the batch loop knows of a stateful operator: nothing of its rows, only how its state becomes durable.
+
+use std::fmt::Debug;
+
+use millstream_core::Result;
+use millstream_core::progress::StateOperatorProgress;
+
+/// The state of one operator of a running query.
+///
+/// A batch changes state in place while its rows are pulled. Then exactly one of [`StatefulOperator::commit`] and
+/// [`StatefulOperator::undo`] follows, before the next batch.
+pub trait StatefulOperator: Send + Sync + Debug {
+    /// Its number in the query, from the sources upward; part of the checkpoint.
+    fn id(&self) -> usize;
+
+    /// What its state looks like (operator, key and value types) as one line; a restart with another is refused.
+    fn fingerprint(&self) -> String;
+
+    /// Ends the batch: appends the changed and removed keys to `delta` and forgets how to undo them.
+    fn commit(&self, delta: &mut Vec<u8>) -> Result<()>;
+
+    /// Puts the state back to where the last commit left it.
+    fn undo(&self);
+
+    /// Repeats a committed batch from its delta. Garbage is refused by name, and then nothing of it is applied.
+    fn apply(&self, delta: &[u8]) -> Result<()>;
+
+    /// Appends the whole state to `snapshot`.
+    fn snapshot(&self, snapshot: &mut Vec<u8>) -> Result<()>;
+
+    /// Replaces the whole state by a snapshot.
+    fn restore(&self, snapshot: &[u8]) -> Result<()>;
+
+    /// What the batch did, for the progress.
+    fn progress(&self) -> StateOperatorProgress;
+
+    /// Whether a watermark at this event time (ms) would evict something: then a batch without data is worth running.
+    fn would_evict(&self, watermark_ms: i64) -> bool;
+}

@@ -1,0 +1,69 @@
+//! Constructors and questions for Spark's types in their one Arrow form.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, TimeUnit};
+
+/// Spark's greatest decimal precision.
+pub(crate) const DECIMAL_PRECISION_MAX: u8 = 38;
+
+/// TIMESTAMP: an instant.
+pub(crate) fn timestamp() -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
+}
+
+/// TIMESTAMP_NTZ: a wall-clock time without a zone.
+pub(crate) fn timestamp_ntz() -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, None)
+}
+
+/// DECIMAL(precision, scale), cut to Spark's limits.
+pub(crate) fn decimal(precision: u8, scale: i8) -> DataType {
+    DataType::Decimal128(precision.min(DECIMAL_PRECISION_MAX), scale)
+}
+
+/// ARRAY&lt;element&gt;.
+pub(crate) fn array(element: DataType, contains_null: bool) -> DataType {
+    DataType::List(Arc::new(Field::new_list_field(element, contains_null)))
+}
+
+/// STRUCT of these fields: name, type, nullable.
+pub(crate) fn structure<N: Into<String>>(fields: impl IntoIterator<Item = (N, DataType, bool)>) -> DataType {
+    DataType::Struct(fields.into_iter().map(|(name, data_type, nullable)| Field::new(name, data_type, nullable)).collect())
+}
+
+/// MAP&lt;key, value&gt;; keys are never NULL.
+pub(crate) fn map(key: DataType, value: DataType, value_contains_null: bool) -> DataType {
+    let entry =
+        Fields::from(vec![Field::new("key", key, false), Field::new("value", value, value_contains_null)]);
+    DataType::Map(Arc::new(Field::new("entries", DataType::Struct(entry), false)), false)
+}
+
+/// Key and value field of a MAP.
+pub(crate) fn map_entry(entries: &FieldRef) -> Option<(&FieldRef, &FieldRef)> {
+    match entries.data_type() {
+        DataType::Struct(fields) if fields.len() == 2 => Some((&fields[0], &fields[1])),
+        _ => None,
+    }
+}
+
+/// TINYINT … DOUBLE and DECIMAL.
+pub(crate) fn is_numeric(data_type: &DataType) -> bool {
+    is_integral(data_type)
+        || matches!(data_type, DataType::Float32 | DataType::Float64 | DataType::Decimal128(_, _))
+}
+
+/// TINYINT … BIGINT.
+pub(crate) fn is_integral(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64)
+}
+
+/// STRING or BINARY.
+pub(crate) fn is_string_like(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Utf8 | DataType::Binary)
+}
+
+/// TIMESTAMP or TIMESTAMP_NTZ.
+pub(crate) fn is_timestamp(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Timestamp(_, _))
+}

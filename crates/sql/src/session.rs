@@ -1,0 +1,66 @@
+//! What the analyzer needs to know of a session: settings, connectors, and what names mean.
+//!
+//! A session itself (its life, its configuration commands, its queries) is the business of whoever serves it.
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use millstream_core::{BatchReader, Clock, ConnectorRegistry, MemoryLedger, QuerySettings, Result};
+use spark_connect_proto::Relation;
+
+/// Everything outside a plan on which its meaning depends. Made once per request.
+#[derive(Debug, Clone)]
+pub struct AnalysisContext {
+    /// Zone, ANSI mode, case sensitivity.
+    pub settings: QuerySettings,
+    /// The session's configuration as set, without defaults.
+    pub conf: BTreeMap<String, String>,
+    /// What `format(…)` means.
+    pub connectors: Arc<ConnectorRegistry>,
+    /// What table names mean.
+    pub catalog: Arc<dyn Catalog>,
+    /// Where buffers are counted.
+    pub memory: MemoryLedger,
+    /// Time; read once when a batch query is executed.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl AnalysisContext {
+    /// A configuration value, or Spark's default for it.
+    pub(crate) fn conf<'a>(&'a self, key: &str, default: &'a str) -> &'a str {
+        self.conf.get(key).map_or(default, String::as_str)
+    }
+
+    /// Whether two names are the same column, field or alias.
+    pub(crate) fn same_name(&self, left: &str, right: &str) -> bool {
+        if self.settings.case_sensitive { left == right } else { left.to_lowercase() == right.to_lowercase() }
+    }
+}
+
+/// What a name of a session stands for.
+#[derive(Debug, Clone)]
+pub enum NamedRelation {
+    /// A view: a plan that is analysed again wherever it is used.
+    View(Box<Relation>),
+    /// Rows that can be read as a whole: a memory sink's table, or the rows of one batch.
+    Table(Arc<dyn BatchReader>),
+}
+
+/// The names of a session. Implemented by whoever keeps sessions.
+pub trait Catalog: Send + Sync + Debug {
+    /// The temporary view or table of this name (its parts, as written).
+    fn relation(&self, name: &[String]) -> Option<NamedRelation>;
+
+    /// Names to propose when [`Catalog::relation`] knows none.
+    fn relation_names(&self) -> Vec<String>;
+
+    /// What the server gave a client to hold by id (`foreachBatch`'s DataFrame).
+    fn cached_remote_relation(&self, relation_id: &str) -> Option<NamedRelation>;
+
+    /// A local relation that the client uploaded before, by its hash.
+    ///
+    /// # Errors
+    /// When nothing was uploaded under this hash.
+    fn cached_local_relation(&self, hash: &str) -> Result<Vec<u8>>;
+}

@@ -1,1 +1,108 @@
-fn main() {}
+//! Every task of this repository: `cargo xtask check|test|layers|bench|conformance`.
+//!
+//! A task is a list of commands that a person could type. Nothing has to be installed for `check`, `test` and
+//! `layers` beyond the Rust toolchain; what `bench` and `conformance` need they say when it is missing.
+
+mod layers;
+mod tidy;
+
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result, bail};
+
+const HELP: &str = "\
+Usage: cargo xtask <TASK> [ARGS…]
+
+  check         formatting, clippy with -D warnings, layers, licences: what must hold before a commit
+  test          every test, with real servers where there is a JDK; ARGS go to cargo test
+  layers        which crate may use which, and which module which
+  bench         the measures of bench/, in a release build; ARGS go to bench/run.py
+  conformance   replays what Apache Spark answered; `record` asks a real Spark again
+";
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let task = arguments.next().unwrap_or_default();
+    let rest: Vec<String> = arguments.collect();
+    let result = match task.as_str() {
+        "check" => check(),
+        "test" => test(&rest),
+        "layers" => layers_and_tidy(),
+        "bench" => bench(&rest),
+        "conformance" => conformance(&rest),
+        "" | "help" | "--help" | "-h" => {
+            say(HELP);
+            return ExitCode::SUCCESS;
+        }
+        other => Err(anyhow::anyhow!("there is no task '{other}'\n\n{HELP}")),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("xtask {task}: {error:#}\n"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn check() -> Result<()> {
+    run("cargo", &["fmt", "--all", "--check"])?;
+    layers_and_tidy()?;
+    run("cargo", &["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
+    if Command::new("cargo").args(["deny", "--version"]).output().is_ok_and(|output| output.status.success()) {
+        run("cargo", &["deny", "--log-level", "error", "check", "licenses", "bans", "sources"])
+    } else {
+        say("licences were not checked: cargo-deny is not installed (cargo install --locked cargo-deny)\n");
+        Ok(())
+    }
+}
+
+fn test(arguments: &[String]) -> Result<()> {
+    let mut command = vec!["test", "--workspace"];
+    command.extend(arguments.iter().map(String::as_str));
+    run("cargo", &command)
+}
+
+fn layers_and_tidy() -> Result<()> {
+    let findings: Vec<String> = layers::findings()?.into_iter().chain(tidy::findings(&root())?).collect();
+    if findings.is_empty() {
+        return Ok(());
+    }
+    bail!("{} broken:\n{}", if findings.len() == 1 { "a rule is" } else { "rules are" }, findings.join("\n"))
+}
+
+fn bench(arguments: &[String]) -> Result<()> {
+    run("cargo", &["build", "--quiet", "--release", "--package", "millstream"])?;
+    python("bench/run.py", arguments)
+}
+
+fn conformance(arguments: &[String]) -> Result<()> {
+    run("cargo", &["build", "--quiet", "--package", "millstream"])?;
+    python("conformance/run.py", arguments)
+}
+
+fn python(script: &str, arguments: &[String]) -> Result<()> {
+    let mut command = vec![script];
+    command.extend(arguments.iter().map(String::as_str));
+    run("python3", &command)
+}
+
+fn run(program: &str, arguments: &[&str]) -> Result<()> {
+    say(&format!("+ {program} {}\n", arguments.join(" ")));
+    let status = Command::new(program)
+        .args(arguments)
+        .current_dir(root())
+        .status()
+        .with_context(|| format!("cannot start {program}"))?;
+    if status.success() { Ok(()) } else { bail!("{program} {} failed ({status})", arguments.join(" ")) }
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace").to_path_buf()
+}
+
+#[expect(clippy::print_stderr, reason = "a task talks to the person who started it")]
+fn say(text: &str) {
+    eprint!("{text}");
+}

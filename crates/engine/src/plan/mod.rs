@@ -1,5 +1,12 @@
 //! From a streaming logical plan to a physical plan that is built once and executed once a batch.
 
+mod batch_time;
+mod event_time;
+mod incremental;
 mod nodes;
+mod optimizer;
+mod physical;
+mod source_table;
 
+pub(crate) use incremental::{BatchInputs, IncrementalExecution};
 pub use nodes::{EventTimeWatermarkNode, StreamingRelationNode};

@@ -1,0 +1,8 @@
+//! Physical operators of a streaming plan, one a file. All that changes from batch to batch they read from the
+//! [`crate::BatchContext`]; state that outlives a batch is in `crate::state`.
+
+mod event_time_watermark_exec;
+mod source_scan_exec;
+
+pub(crate) use event_time_watermark_exec::EventTimeWatermarkExec;
+pub(crate) use source_scan_exec::{ScanTarget, SourceScanExec};

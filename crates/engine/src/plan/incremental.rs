@@ -1,0 +1,186 @@
+//! A query's plan, from what the user wrote to what a batch executes (Spark: `IncrementalExecution`).
+//!
+//! Everything that costs time happens once, in [`IncrementalExecution::try_new`]: the plan is checked, sources are
+//! opened, rules run, operators are made. A batch only resets what DataFusion's operators hold from the last one and
+//! executes the same physical plan with another [`BatchContext`].
+
+use std::fmt::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use arrow::datatypes::SchemaRef;
+use datafusion::execution::{SessionState, SessionStateBuilder, TaskContext};
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::execution_plan::reset_plan_states;
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, displayable};
+use datafusion::prelude::SessionConfig;
+use futures::{StreamExt, TryStreamExt};
+use millstream_core::{BatchId, BatchStream, OffsetRange, OutputMode, Result, Source};
+
+use super::{batch_time, event_time, optimizer, physical, source_table};
+use crate::batch_context::{BatchContext, EventTimeStats};
+use crate::error::from_datafusion;
+use crate::query::{QueryEnvironment, QuerySpec};
+use crate::state::StatefulOperator;
+use crate::watermark::{WatermarkPolicy, WatermarkTracker};
+
+/// Rows of one Arrow batch at the most.
+const BATCH_ROWS: usize = 8192;
+
+/// Partitions of a plan at the most; more would cost more per small batch than they give to a large one.
+const MAX_PARTITIONS: usize = 16;
+
+/// A running query's plan.
+#[derive(Debug)]
+pub(crate) struct IncrementalExecution {
+    logical: LogicalPlan,
+    physical: Arc<dyn ExecutionPlan>,
+    state: SessionState,
+    sources: Vec<Arc<dyn Source>>,
+    operators: Vec<Arc<dyn StatefulOperator>>,
+    watermark: WatermarkTracker,
+    output_mode: OutputMode,
+    /// What `current_timestamp()` reads.
+    now_us: Arc<AtomicI64>,
+    /// The watermark by which the newest batch evicted.
+    evicted_ms: AtomicI64,
+}
+
+/// What the batch loop decides of a batch.
+#[derive(Debug, Clone)]
+pub(crate) struct BatchInputs {
+    /// Its number.
+    pub(crate) id: BatchId,
+    /// Its time.
+    pub(crate) timestamp_ms: i64,
+    /// What to read of each source; `None` where there is nothing new.
+    pub(crate) ranges: Vec<Option<OffsetRange>>,
+    /// The watermark of the batch before: what is late.
+    pub(crate) late_watermark_ms: i64,
+    /// The watermark of this batch: what is final.
+    pub(crate) eviction_watermark_ms: i64,
+    /// Whether only state is rebuilt.
+    pub(crate) muted: bool,
+}
+
+impl IncrementalExecution {
+    /// Checks and plans a query, and opens its sources.
+    pub(crate) async fn try_new(spec: &QuerySpec, environment: &QueryEnvironment) -> Result<Self> {
+        let state = session_state(environment.cores);
+        let now_us = Arc::new(AtomicI64::new(0));
+        let policy = WatermarkPolicy::parse(spec.conf.get(WatermarkPolicy::CONF).map(String::as_str))?;
+        let (plan, delays_ms) = event_time::number_watermarks(spec.plan.clone()).map_err(from_datafusion)?;
+        let (plan, sources) = source_table::open_sources(plan, environment)?;
+        let logical = Self::optimized(plan, &now_us, &state).map_err(from_datafusion)?;
+        let physical = physical::plan(&logical, &state).await.map_err(from_datafusion)?;
+        Ok(Self {
+            logical,
+            physical,
+            state,
+            sources,
+            operators: Vec::new(),
+            watermark: WatermarkTracker::new(policy, delays_ms),
+            output_mode: spec.output_mode,
+            now_us,
+            evicted_ms: AtomicI64::new(0),
+        })
+    }
+
+    fn optimized(
+        plan: LogicalPlan,
+        now_us: &Arc<AtomicI64>,
+        state: &SessionState,
+    ) -> datafusion::error::Result<LogicalPlan> {
+        let plan = batch_time::bind_batch_timestamp(plan, now_us)?;
+        let plan = optimizer::coerce_types(plan, state)?;
+        optimizer::optimize(plan, state)
+    }
+
+    /// The sources, in the plan's order.
+    pub(crate) fn sources(&self) -> &[Arc<dyn Source>] {
+        &self.sources
+    }
+
+    /// The stateful operators, from the sources upward.
+    pub(crate) fn operators(&self) -> &[Arc<dyn StatefulOperator>] {
+        &self.operators
+    }
+
+    /// The watermark.
+    pub(crate) fn watermark(&self) -> &WatermarkTracker {
+        &self.watermark
+    }
+
+    /// The columns of the result.
+    pub(crate) fn schema(&self) -> SchemaRef {
+        self.physical.schema()
+    }
+
+    /// The columns that name a row of an update, where the plan knows them.
+    pub(crate) fn upsert_key(&self) -> Option<Vec<usize>> {
+        None
+    }
+
+    /// The context of a batch.
+    pub(crate) fn new_batch(&self, inputs: BatchInputs) -> Arc<BatchContext> {
+        let watermark = |ms| self.watermark.is_defined().then_some(ms);
+        Arc::new(BatchContext {
+            id: inputs.id,
+            timestamp_ms: inputs.timestamp_ms,
+            ranges: inputs.ranges,
+            late_watermark_ms: watermark(inputs.late_watermark_ms),
+            eviction_watermark_ms: watermark(inputs.eviction_watermark_ms),
+            muted: inputs.muted,
+            input_rows: self.sources.iter().map(|_| Default::default()).collect(),
+            event_times: (0..self.watermark.operators()).map(|_| EventTimeStats::default()).collect(),
+        })
+    }
+
+    /// The result of a batch. Nothing runs before the streams are polled; all of them must be drained.
+    pub(crate) fn execute(&self, batch: &Arc<BatchContext>) -> Result<Vec<BatchStream>> {
+        self.now_us.store(batch.timestamp_ms.saturating_mul(1000), Ordering::Relaxed);
+        if let Some(watermark_ms) = batch.eviction_watermark_ms {
+            self.evicted_ms.store(watermark_ms, Ordering::Relaxed);
+        }
+        let config = batch.install(self.state.config().clone());
+        let task = Arc::new(TaskContext::from(&self.state).with_session_config(config));
+        let plan = reset_plan_states(Arc::clone(&self.physical)).map_err(from_datafusion)?;
+        (0..plan.output_partitioning().partition_count())
+            .map(|partition| {
+                let rows = plan.execute(partition, Arc::clone(&task)).map_err(from_datafusion)?;
+                Ok(rows.map_err(from_datafusion).boxed())
+            })
+            .collect()
+    }
+
+    /// Whether a batch without data is due, now that the watermark is here. Spark's rule, so that batch ids agree: it
+    /// moved, and some operator emits or forgets by it.
+    pub(crate) fn needs_no_data_batch(&self, new_watermark_ms: i64) -> bool {
+        !self.operators.is_empty()
+            && self.output_mode != OutputMode::Complete
+            && new_watermark_ms > self.evicted_ms.load(Ordering::Relaxed)
+    }
+
+    /// The plan as text.
+    pub(crate) fn explain(&self, extended: bool) -> String {
+        let mut text = String::new();
+        if extended {
+            let _ = writeln!(text, "== Optimized Logical Plan ==\n{}\n", self.logical.display_indent());
+        }
+        let _ = write!(text, "== Physical Plan ==\n{}", displayable(self.physical.as_ref()).indent(extended));
+        text
+    }
+}
+
+/// The settings under which DataFusion plans a streaming query.
+fn session_state(cores: usize) -> SessionState {
+    let config = SessionConfig::new()
+        .with_target_partitions(cores.clamp(1, MAX_PARTITIONS))
+        .with_batch_size(BATCH_ROWS)
+        .with_round_robin_repartition(false)
+        .with_repartition_joins(false)
+        .with_repartition_aggregations(false)
+        .with_repartition_windows(false)
+        .with_repartition_sorts(true);
+    SessionStateBuilder::new().with_config(config).with_physical_optimizer_rules(optimizer::physical_rules()).build()
+}

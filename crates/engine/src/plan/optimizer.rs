@@ -1,0 +1,71 @@
+//! Which of DataFusion's rules run over a streaming plan. It is a list of what is allowed, not of what is forbidden: a
+//! rule that a new DataFusion brings is used once someone has read it.
+//!
+//! Left out with intent: `PropagateEmptyRelation` (it knows nothing of batches), `SingleDistinctToGroupBy`,
+//! `EliminateGroupByConstant` and `ReplaceDistinctWithAggregate` (they would change what state is kept), all that moves
+//! limits or drops joins, and of the physical rules those that choose by statistics, which a stream has not.
+//! Stateful nodes are extension nodes, and DataFusion pushes no predicate through those.
+
+use std::sync::Arc;
+
+use datafusion::error::Result;
+use datafusion::execution::SessionState;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::optimizer::analyzer::Analyzer;
+use datafusion::optimizer::analyzer::type_coercion::TypeCoercion;
+use datafusion::optimizer::common_subexpr_eliminate::CommonSubexprEliminate;
+use datafusion::optimizer::eliminate_filter::EliminateFilter;
+use datafusion::optimizer::extract_equijoin_predicate::ExtractEquijoinPredicate;
+use datafusion::optimizer::optimize_projections::OptimizeProjections;
+use datafusion::optimizer::optimize_unions::OptimizeUnions;
+use datafusion::optimizer::push_down_filter::PushDownFilter;
+use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
+use datafusion::optimizer::{Optimizer, OptimizerRule};
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
+use datafusion::physical_optimizer::ensure_coop::EnsureCooperative;
+use datafusion::physical_optimizer::ensure_requirements::EnsureRequirements;
+use datafusion::physical_optimizer::limit_pushdown::LimitPushdown;
+use datafusion::physical_optimizer::projection_pushdown::ProjectionPushdown;
+
+/// Gives operands one type where the analyzer of the front end left that open.
+pub(crate) fn coerce_types(plan: LogicalPlan, state: &SessionState) -> Result<LogicalPlan> {
+    let analyzer = Analyzer::with_rules(vec![Arc::new(TypeCoercion::new())]);
+    analyzer.execute_and_check(plan, state.config_options(), |_, _| {})
+}
+
+/// Merges neighbouring projections, so that a decoder stands over the source's column if it can.
+pub(crate) fn merge_projections(plan: LogicalPlan, state: &SessionState) -> Result<LogicalPlan> {
+    run(vec![Arc::new(OptimizeProjections::new())], plan, state)
+}
+
+/// The optimized plan.
+pub(crate) fn optimize(plan: LogicalPlan, state: &SessionState) -> Result<LogicalPlan> {
+    let rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> = vec![
+        Arc::new(OptimizeUnions::new()),
+        Arc::new(SimplifyExpressions::new()),
+        Arc::new(ExtractEquijoinPredicate::new()),
+        Arc::new(EliminateFilter::new()),
+        Arc::new(PushDownFilter::new()),
+        Arc::new(CommonSubexprEliminate::new()),
+        Arc::new(OptimizeProjections::new()),
+    ];
+    run(rules, plan, state)
+}
+
+fn run(
+    rules: Vec<Arc<dyn OptimizerRule + Send + Sync>>,
+    plan: LogicalPlan,
+    state: &SessionState,
+) -> Result<LogicalPlan> {
+    Optimizer::with_rules(rules).optimize(plan, state, |_, _| {})
+}
+
+/// What runs over the physical plan: it is made to meet the operators' needs, and projections are merged.
+pub(crate) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    vec![
+        Arc::new(EnsureRequirements::new()),
+        Arc::new(ProjectionPushdown::new()),
+        Arc::new(LimitPushdown::new()),
+        Arc::new(EnsureCooperative::new()),
+    ]
+}

@@ -1,0 +1,295 @@
+//! The token cursor that the grammar's methods are written on, and what they remember while they run.
+
+use std::collections::HashMap;
+
+use spark_connect_proto::expression::Window;
+use spark_connect_proto::{Expression, Relation};
+
+use super::error::{Parsed, SyntaxError};
+use super::token::{Kind, Token, tokenize};
+
+/// Nesting of parentheses, subqueries and types beyond this is refused rather than risking the stack.
+const DEPTH_MAX: usize = 96;
+
+/// Reads one text. Each grammar rule is a method in the file named for it.
+pub(crate) struct Parser<'a> {
+    pub(crate) source: &'a str,
+    tokens: Vec<Token>,
+    index: usize,
+    depth: usize,
+    /// Parameters of the lambda functions around the cursor.
+    pub(crate) lambda_parameters: Vec<String>,
+    /// Plans of the subqueries in expressions, one list per query around the cursor.
+    pub(crate) subqueries: Vec<Vec<Relation>>,
+    /// Windows of the WINDOW clauses around the cursor.
+    pub(crate) windows: Vec<NamedWindows>,
+    /// Values for `:name` and `?`.
+    pub(crate) parameters: Parameters,
+    pub(crate) plan_ids_used: i64,
+    /// `?` read so far.
+    pub(crate) markers_used: usize,
+}
+
+/// Values for the parameter markers of a statement (`spark.sql(text, args = …)`).
+#[derive(Debug, Clone, Default)]
+pub struct Parameters {
+    /// For `:name`.
+    pub named: HashMap<String, Expression>,
+    /// For `?`, in order.
+    pub positional: Vec<Expression>,
+}
+
+/// The windows of one WINDOW clause. It stands behind the expressions that use it, so a query that needs it is read twice.
+#[derive(Default)]
+pub(crate) struct NamedWindows {
+    pub(crate) specs: HashMap<String, Window>,
+    pub(crate) missing: Option<(String, usize)>,
+}
+
+impl<'a> Parser<'a> {
+    pub(crate) fn new(source: &'a str, parameters: Parameters) -> Parsed<Self> {
+        Ok(Self {
+            source,
+            tokens: tokenize(source)?,
+            index: 0,
+            depth: 0,
+            lambda_parameters: Vec::new(),
+            subqueries: vec![Vec::new()],
+            windows: Vec::new(),
+            parameters,
+            plan_ids_used: 0,
+            markers_used: 0,
+        })
+    }
+
+    /// The token under the cursor.
+    pub(crate) fn peek(&self) -> &Token {
+        self.peek_at(0)
+    }
+
+    /// The token that many places on.
+    pub(crate) fn peek_at(&self, ahead: usize) -> &Token {
+        self.tokens.get(self.index + ahead).unwrap_or(&self.tokens[self.tokens.len() - 1])
+    }
+
+    /// Takes the token under the cursor.
+    pub(crate) fn advance(&mut self) -> Token {
+        let token = self.peek().clone();
+        if token.kind != Kind::End {
+            self.index += 1;
+        }
+        token
+    }
+
+    pub(crate) fn position(&self) -> usize {
+        self.index
+    }
+
+    pub(crate) fn rewind(&mut self, position: usize) {
+        self.index = position;
+    }
+
+    /// Where the last token taken ends.
+    pub(crate) fn last_end(&self) -> usize {
+        self.index.checked_sub(1).map_or(0, |last| self.tokens[last].end)
+    }
+
+    /// Whether the text ends here.
+    pub(crate) fn at_end(&self) -> bool {
+        self.peek().kind == Kind::End
+    }
+
+    pub(crate) fn at_word(&self, word: &str) -> bool {
+        self.at_word_ahead(0, word)
+    }
+
+    pub(crate) fn at_word_ahead(&self, ahead: usize, word: &str) -> bool {
+        let token = self.peek_at(ahead);
+        token.kind == Kind::Word && token.text.eq_ignore_ascii_case(word)
+    }
+
+    /// Whether these words follow one another from here.
+    pub(crate) fn at_words(&self, words: &[&str]) -> bool {
+        words.iter().enumerate().all(|(ahead, word)| self.at_word_ahead(ahead, word))
+    }
+
+    pub(crate) fn at_any_word(&self, words: &[&str]) -> bool {
+        words.iter().any(|word| self.at_word(word))
+    }
+
+    pub(crate) fn at(&self, symbol: &str) -> bool {
+        self.at_ahead(0, symbol)
+    }
+
+    pub(crate) fn at_ahead(&self, ahead: usize, symbol: &str) -> bool {
+        let token = self.peek_at(ahead);
+        token.kind == Kind::Symbol && token.text == symbol
+    }
+
+    pub(crate) fn accept_word(&mut self, word: &str) -> bool {
+        self.accept_words(&[word])
+    }
+
+    /// Takes all the words or none.
+    pub(crate) fn accept_words(&mut self, words: &[&str]) -> bool {
+        let found = self.at_words(words);
+        if found {
+            self.index += words.len();
+        }
+        found
+    }
+
+    pub(crate) fn accept(&mut self, symbol: &str) -> bool {
+        let found = self.at(symbol);
+        if found {
+            self.index += 1;
+        }
+        found
+    }
+
+    pub(crate) fn expect_word(&mut self, word: &str) -> Parsed<()> {
+        if self.accept_word(word) { Ok(()) } else { self.fail() }
+    }
+
+    pub(crate) fn expect(&mut self, symbol: &str) -> Parsed<()> {
+        if self.accept(symbol) { Ok(()) } else { self.fail() }
+    }
+
+    /// Takes one `>`, also as the first half of `>>`, which ends two types at once.
+    pub(crate) fn expect_closing_angle(&mut self) -> Parsed<()> {
+        let index = self.index;
+        if self.accept(">") {
+            return Ok(());
+        }
+        match self.tokens.get_mut(index) {
+            Some(token) if token.kind == Kind::Symbol && matches!(token.text.as_str(), ">>" | ">>>" | ">=") => {
+                token.text.remove(0);
+                token.start += 1;
+                Ok(())
+            }
+            _ => self.fail(),
+        }
+    }
+
+    /// Spark's error at the token under the cursor.
+    pub(crate) fn fail<T>(&self) -> Parsed<T> {
+        let token = self.peek();
+        Err(SyntaxError::near(&self.source[token.start..token.end], token.start))
+    }
+
+    /// Valid Spark that is not built here.
+    pub(crate) fn unsupported<T>(&self, what: &str) -> Parsed<T> {
+        Err(SyntaxError::unsupported(what, self.peek().start))
+    }
+
+    /// A name: any word, or one in backticks.
+    pub(crate) fn identifier(&mut self) -> Parsed<String> {
+        match self.peek().kind {
+            Kind::Word | Kind::Quoted => Ok(self.advance().text),
+            _ => self.fail(),
+        }
+    }
+
+    /// A name with its qualifiers, as of a table; a dash in it gets Spark's advice to use backticks.
+    pub(crate) fn qualified_name(&mut self) -> Parsed<Vec<String>> {
+        let mut parts = vec![self.identifier()?];
+        loop {
+            self.refuse_dash()?;
+            if !self.accept(".") {
+                return Ok(parts);
+            }
+            parts.push(self.identifier()?);
+        }
+    }
+
+    fn refuse_dash(&self) -> Parsed<()> {
+        let (dash, next) = (self.peek(), self.peek_at(1));
+        let joined = self.at("-") && dash.start == self.last_end() && dash.end == next.start && next.kind == Kind::Word;
+        if !joined {
+            return Ok(());
+        }
+        let start = self.tokens[self.index - 1].start;
+        Err(SyntaxError::identifier(&self.source[start..next.end], dash.start))
+    }
+
+    /// A string literal; adjacent ones are one.
+    pub(crate) fn text(&mut self) -> Parsed<String> {
+        if self.peek().kind != Kind::Text {
+            return self.fail();
+        }
+        let mut text = self.advance().text;
+        while self.peek().kind == Kind::Text {
+            text.push_str(&self.advance().text);
+        }
+        Ok(text)
+    }
+
+    /// An integer without suffix.
+    pub(crate) fn integer(&mut self) -> Parsed<i64> {
+        let token = self.peek();
+        match (token.kind, token.text.parse()) {
+            (Kind::Number, Ok(value)) => {
+                self.advance();
+                Ok(value)
+            }
+            _ => self.fail(),
+        }
+    }
+
+    /// One or more items with commas between them.
+    pub(crate) fn list<T>(&mut self, item: impl Fn(&mut Self) -> Parsed<T>) -> Parsed<Vec<T>> {
+        let mut items = vec![item(self)?];
+        while self.accept(",") {
+            items.push(item(self)?);
+        }
+        Ok(items)
+    }
+
+    /// One or more items in parentheses.
+    pub(crate) fn list_in_parentheses<T>(&mut self, item: impl Fn(&mut Self) -> Parsed<T>) -> Parsed<Vec<T>> {
+        self.expect("(")?;
+        let items = self.list(item)?;
+        self.expect(")")?;
+        Ok(items)
+    }
+
+    /// `(a, b)` or nothing.
+    pub(crate) fn optional_names(&mut self) -> Parsed<Vec<String>> {
+        if self.at("(") { self.list_in_parentheses(Self::identifier) } else { Ok(Vec::new()) }
+    }
+
+    /// Runs a rule that may contain itself.
+    pub(crate) fn nested<T>(&mut self, rule: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
+        if self.depth == DEPTH_MAX {
+            let message = format!("The text is nested more than {DEPTH_MAX} levels deep.");
+            return Err(SyntaxError::refused("FAILED_TO_PARSE_TOO_COMPLEX", "54001", message, self.peek().start));
+        }
+        self.depth += 1;
+        let result = rule(self);
+        self.depth -= 1;
+        result
+    }
+
+    /// The text must end here; a last semicolon is allowed.
+    pub(crate) fn finish(&mut self) -> Parsed<()> {
+        let mut after_semicolon = false;
+        while self.accept(";") {
+            after_semicolon = true;
+        }
+        let token = self.peek();
+        if token.kind == Kind::End {
+            return Ok(());
+        }
+        let text = &self.source[token.start..token.end];
+        if after_semicolon || self.peek_at(1).kind == Kind::End {
+            return Err(SyntaxError::extra_input(text, token.start));
+        }
+        Err(SyntaxError::near(text, token.start))
+    }
+
+    /// Plan ids of subqueries count down from -1, so that they never meet those of a client.
+    pub(crate) fn next_plan_id(&mut self) -> i64 {
+        self.plan_ids_used += 1;
+        -self.plan_ids_used
+    }
+}

@@ -1,0 +1,261 @@
+//! Primary expressions: names, parentheses, CASE, CAST, subqueries, lambdas, and the postfix `.x`, `[0]`, `::type`.
+
+use spark_connect_proto::expression::{Cast, ExprType, LambdaFunction, cast};
+use spark_connect_proto::subquery_expression::SubqueryType;
+use spark_connect_proto::{DataType, Expression};
+
+use super::cursor::Parser;
+use super::error::{Parsed, SyntaxError};
+use super::expression::subquery;
+use super::message::{attribute, call, expression, extract, lambda_variable, string};
+use super::token::Kind;
+
+impl Parser<'_> {
+    /// An operand with its postfix operators.
+    pub(crate) fn primary(&mut self) -> Parsed<Expression> {
+        let mut expr = self.operand()?;
+        loop {
+            if self.accept("[") {
+                let extraction = self.nested(Self::value)?;
+                self.expect("]")?;
+                expr = extract(expr, extraction);
+            } else if self.at(".") && matches!(self.peek_at(1).kind, Kind::Word | Kind::Quoted) {
+                self.advance();
+                let field = self.identifier()?;
+                expr = extract(expr, string(field));
+            } else if self.accept("::") {
+                let data_type = self.data_type()?;
+                expr = cast_to(expr, data_type, cast::EvalMode::Unspecified);
+            } else if self.at_word("COLLATE") && self.starts_expression(1) {
+                return self.unsupported("COLLATE");
+            } else {
+                return Ok(expr);
+            }
+        }
+    }
+
+    fn operand(&mut self) -> Parsed<Expression> {
+        let kind = self.peek().kind;
+        match kind {
+            Kind::Number | Kind::Text | Kind::Hex => self.literal(),
+            Kind::Quoted => self.name(),
+            Kind::Word => self.word(),
+            Kind::Symbol if self.at("(") => self.parenthesized(),
+            Kind::Symbol if self.at("-") => self.literal(),
+            Kind::Symbol if self.accept("*") => self.star(&[]),
+            Kind::Symbol if self.at(":") || self.at("?") => self.parameter_marker(),
+            Kind::Symbol | Kind::Unknown | Kind::End => self.fail(),
+        }
+    }
+
+    fn word(&mut self) -> Parsed<Expression> {
+        if self.peek_at(1).kind == Kind::Text {
+            return self.typed_literal();
+        }
+        let followed_by_call = self.at_ahead(1, "(");
+        match self.peek().text.to_ascii_uppercase().as_str() {
+            "CASE" if self.starts_expression(1) => self.case(),
+            "CAST" | "TRY_CAST" if followed_by_call => self.cast(),
+            "INTERVAL" if self.starts_interval() => self.interval(),
+            "EXISTS" if followed_by_call && self.query_follows(1) => {
+                self.advance();
+                let plan_id = self.subquery_plan()?;
+                Ok(subquery(plan_id, SubqueryType::Exists, Vec::new()))
+            }
+            "NULL" | "TRUE" | "FALSE" if !followed_by_call && !self.at_ahead(1, ".") => self.literal(),
+            _ => self.name(),
+        }
+    }
+
+    /// A column, a star behind a qualifier, a function call, or a lambda with one parameter.
+    fn name(&mut self) -> Parsed<Expression> {
+        if self.at_ahead(1, "->") {
+            let parameter = self.identifier()?;
+            return self.lambda(vec![parameter]);
+        }
+        let start = self.peek().start;
+        let quoted = self.peek().kind == Kind::Quoted;
+        let mut parts = vec![self.identifier()?];
+        while self.at(".") {
+            if self.at_ahead(1, "*") {
+                self.advance();
+                self.advance();
+                return self.star(&parts);
+            }
+            self.advance();
+            parts.push(self.identifier()?);
+        }
+        if self.at("(") {
+            return self.call(parts, start);
+        }
+        if parts.len() == 1 && !quoted && is_niladic(&parts[0]) {
+            return Ok(call(&parts[0].to_ascii_lowercase(), Vec::new()));
+        }
+        Ok(self.column_or_parameter(&parts))
+    }
+
+    /// A name is the parameter of a lambda around it before it is a column; further parts are its fields.
+    fn column_or_parameter(&self, parts: &[String]) -> Expression {
+        let parameter = self.lambda_parameters.iter().rev().find(|name| name.eq_ignore_ascii_case(&parts[0]));
+        match parameter {
+            Some(name) => {
+                let variable = expression(ExprType::UnresolvedNamedLambdaVariable(lambda_variable(name)));
+                parts[1..].iter().fold(variable, |expr, field| extract(expr, string(field)))
+            }
+            None => attribute(parts),
+        }
+    }
+
+    fn lambda(&mut self, parameters: Vec<String>) -> Parsed<Expression> {
+        self.expect("->")?;
+        let outer = self.lambda_parameters.len();
+        self.lambda_parameters.extend(parameters.iter().cloned());
+        let body = self.expression();
+        self.lambda_parameters.truncate(outer);
+        Ok(expression(ExprType::LambdaFunction(Box::new(LambdaFunction {
+            function: Some(Box::new(body?)),
+            arguments: parameters.iter().map(|name| lambda_variable(name)).collect(),
+        }))))
+    }
+
+    /// `(…)`: a subquery, a lambda's parameters, a row, or just grouping.
+    fn parenthesized(&mut self) -> Parsed<Expression> {
+        if let Some(parameters) = self.lambda_parameter_list() {
+            return self.lambda(parameters);
+        }
+        if self.at_query_in_parentheses() {
+            let (position, plans, used) = (self.position(), self.subqueries.len(), self.plan_ids_used);
+            match self.subquery_plan() {
+                Ok(plan_id) => return Ok(subquery(plan_id, SubqueryType::Scalar, Vec::new())),
+                // `((SELECT 1) + 1)` begins like a query, too.
+                Err(_) if self.at_ahead_of(position + 1, "(") => {
+                    self.rewind(position);
+                    self.subqueries.truncate(plans);
+                    self.plan_ids_used = used;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.expect("(")?;
+        let first = self.named_expression()?;
+        if !self.at(",") {
+            self.expect(")")?;
+            return Ok(first);
+        }
+        let mut fields = vec![first];
+        while self.accept(",") {
+            fields.push(self.named_expression()?);
+        }
+        self.expect(")")?;
+        Ok(call("struct", fields))
+    }
+
+    fn at_ahead_of(&mut self, position: usize, symbol: &str) -> bool {
+        let here = self.position();
+        self.rewind(position);
+        let found = self.at(symbol);
+        self.rewind(here);
+        found
+    }
+
+    /// `(x, y)` before `->`.
+    fn lambda_parameter_list(&mut self) -> Option<Vec<String>> {
+        let position = self.position();
+        let names = self.list_in_parentheses(Self::identifier).ok().filter(|_| self.at("->"));
+        if names.is_none() {
+            self.rewind(position);
+        }
+        names
+    }
+
+    /// Whether the parenthesis at the cursor opens a query.
+    pub(crate) fn at_query_in_parentheses(&self) -> bool {
+        self.at("(") && self.query_follows(0)
+    }
+
+    /// Whether a query begins behind the parentheses that many places on.
+    pub(crate) fn query_follows(&self, ahead: usize) -> bool {
+        let mut at = ahead;
+        while self.at_ahead(at, "(") {
+            at += 1;
+        }
+        if at == ahead {
+            return false;
+        }
+        let keyword = ["SELECT", "WITH", "VALUES", "FROM", "TABLE"].iter().any(|word| self.at_word_ahead(at, word));
+        let next = self.peek_at(at + 1);
+        let continues = !matches!(next.kind, Kind::End) && ![",", ")", ".", "="].contains(&next.text.as_str());
+        keyword && continues
+    }
+
+    fn case(&mut self) -> Parsed<Expression> {
+        self.expect_word("CASE")?;
+        let subject = if self.at_word("WHEN") { None } else { Some(self.expression()?) };
+        let mut arguments = Vec::new();
+        while self.accept_word("WHEN") {
+            let condition = self.expression()?;
+            arguments.push(match &subject {
+                Some(subject) => call("==", vec![subject.clone(), condition]),
+                None => condition,
+            });
+            self.expect_word("THEN")?;
+            arguments.push(self.expression()?);
+        }
+        if arguments.is_empty() {
+            return self.fail();
+        }
+        if self.accept_word("ELSE") {
+            arguments.push(self.expression()?);
+        }
+        self.expect_word("END")?;
+        Ok(call("when", arguments))
+    }
+
+    fn cast(&mut self) -> Parsed<Expression> {
+        let attempt = self.advance().text.eq_ignore_ascii_case("TRY_CAST");
+        self.expect("(")?;
+        let expr = self.expression()?;
+        self.expect_word("AS")?;
+        let data_type = self.data_type()?;
+        self.expect(")")?;
+        let mode = if attempt { cast::EvalMode::Try } else { cast::EvalMode::Unspecified };
+        Ok(cast_to(expr, data_type, mode))
+    }
+
+    fn parameter_marker(&mut self) -> Parsed<Expression> {
+        let at = self.peek().start;
+        let value = if self.accept("?") {
+            self.markers_used += 1;
+            self.parameters.positional.get(self.markers_used - 1).cloned()
+        } else {
+            self.expect(":")?;
+            let name = self.identifier()?;
+            self.parameters.named.get(&name).cloned()
+        };
+        value.ok_or_else(|| {
+            let marker = &self.source[at..self.last_end()];
+            let name = marker.trim_start_matches(':');
+            let message = format!(
+                "Found the unbound parameter: {name}. Please, fix `args` and provide a mapping of the parameter to \
+                 either a SQL literal or collection constructor functions such as `map()`, `array()`, `struct()`."
+            );
+            SyntaxError::refused("UNBOUND_SQL_PARAMETER", "42P02", message, at)
+        })
+    }
+}
+
+/// A cast; without a mode the session decides what an impossible one does.
+pub(crate) fn cast_to(expr: Expression, data_type: DataType, mode: cast::EvalMode) -> Expression {
+    expression(ExprType::Cast(Box::new(Cast {
+        expr: Some(Box::new(expr)),
+        cast_to_type: Some(cast::CastToType::Type(data_type)),
+        eval_mode: mode.into(),
+    })))
+}
+
+/// Functions that Spark calls without parentheses.
+fn is_niladic(name: &str) -> bool {
+    ["current_date", "current_time", "current_timestamp", "current_user", "localtimestamp", "session_user", "user"]
+        .iter()
+        .any(|function| function.eq_ignore_ascii_case(name))
+}

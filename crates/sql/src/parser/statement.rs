@@ -1,0 +1,425 @@
+//! Statements: queries, and the commands of a session.
+
+use std::collections::HashMap;
+
+use spark_connect_proto::Relation;
+use spark_connect_proto::read::{DataSource, ReadType};
+use spark_connect_proto::relation::RelType;
+
+use super::cursor::Parser;
+use super::error::{Parsed, SyntaxError};
+use super::message::{qualified, relation, renamed};
+use super::token::Kind;
+
+/// What a text asks for.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Statement {
+    /// Rows.
+    Query(Relation),
+    /// A change or a question about the session.
+    Command(Command),
+}
+
+/// A statement that is no query. Names are identifiers as Connect's messages have them, with backticks where needed.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    /// `CREATE [OR REPLACE] [GLOBAL] TEMPORARY VIEW name AS query`, or `… USING format OPTIONS (…)`.
+    CreateView {
+        /// The view.
+        name: String,
+        /// What it stands for; columns are renamed already.
+        query: Box<Relation>,
+        /// OR REPLACE.
+        replace: bool,
+        /// GLOBAL: of all sessions.
+        global: bool,
+    },
+    /// `DROP VIEW`, `DROP TABLE`.
+    Drop {
+        /// The view or table.
+        name: String,
+        /// IF EXISTS.
+        if_exists: bool,
+        /// Whether VIEW was said.
+        view: bool,
+    },
+    /// `SET key = value`.
+    Set {
+        /// The key.
+        key: String,
+        /// The value as it stands in the text.
+        value: String,
+    },
+    /// `SET key`; without a key all that is set.
+    ShowSetting(Option<String>),
+    /// `RESET key`; without a key all.
+    Reset(Option<String>),
+    /// `SHOW TABLES`, `SHOW VIEWS`, `SHOW DATABASES`, `SHOW FUNCTIONS`, `SHOW COLUMNS`, `SHOW CATALOGS`.
+    Show {
+        /// What to list.
+        what: Listing,
+        /// `IN name`.
+        namespace: Option<String>,
+        /// `LIKE 'pattern'`, with `*` and `|`.
+        pattern: Option<String>,
+    },
+    /// `DESCRIBE [EXTENDED] name`.
+    Describe {
+        /// The table or view.
+        name: String,
+        /// EXTENDED or FORMATTED.
+        extended: bool,
+    },
+    /// `DESCRIBE FUNCTION name`.
+    DescribeFunction(String),
+    /// `DESCRIBE QUERY query`.
+    DescribeQuery(Box<Relation>),
+    /// `USE name`.
+    Use(String),
+    /// `CACHE [LAZY] TABLE name [AS query]`.
+    Cache {
+        /// The table, or the view that is made.
+        name: String,
+        /// LAZY.
+        lazy: bool,
+        /// The query.
+        query: Option<Box<Relation>>,
+    },
+    /// `UNCACHE TABLE [IF EXISTS] name`.
+    Uncache {
+        /// The table.
+        name: String,
+        /// IF EXISTS.
+        if_exists: bool,
+    },
+    /// `CLEAR CACHE`.
+    ClearCache,
+    /// `REFRESH TABLE name`.
+    Refresh(String),
+    /// `EXPLAIN [mode] statement`.
+    Explain {
+        /// How much to show.
+        mode: ExplainMode,
+        /// What to explain.
+        statement: Box<Statement>,
+    },
+}
+
+/// What SHOW lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listing {
+    /// Tables and views.
+    Tables,
+    /// Views.
+    Views,
+    /// Databases.
+    Databases,
+    /// Functions.
+    Functions,
+    /// The columns of a table.
+    Columns,
+    /// Catalogs.
+    Catalogs,
+}
+
+/// How much EXPLAIN shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExplainMode {
+    /// The physical plan.
+    Simple,
+    /// All plans.
+    Extended,
+    /// Generated code.
+    Codegen,
+    /// The plan with its statistics.
+    Cost,
+    /// The plan's outline and its nodes.
+    Formatted,
+}
+
+/// Statements that Spark has and Millstream has not.
+const UNSUPPORTED: [&str; 24] = [
+    "ALTER", "ANALYZE", "BEGIN", "CALL", "COMMENT", "COPY", "DELETE", "DECLARE", "EXECUTE", "EXPORT", "GRANT",
+    "IMPORT", "INSERT", "LIST", "LOAD", "MAP", "MERGE", "MSCK", "REDUCE", "REPAIR", "REPLACE", "REVOKE", "TRUNCATE",
+    "UPDATE",
+];
+
+impl Parser<'_> {
+    /// One statement and the end of the text.
+    pub(crate) fn single_statement(&mut self) -> Parsed<Statement> {
+        let statement = self.statement()?;
+        self.finish()?;
+        Ok(statement)
+    }
+
+    fn statement(&mut self) -> Parsed<Statement> {
+        while self.accept(";") {}
+        if self.at_end() {
+            return Err(SyntaxError::empty_statement(self.source.len()));
+        }
+        if self.at("(") || self.at_any_word(&["SELECT", "WITH", "VALUES", "FROM", "TABLE"]) {
+            return Ok(Statement::Query(self.query()?));
+        }
+        self.command().map(Statement::Command)
+    }
+
+    fn command(&mut self) -> Parsed<Command> {
+        let position = self.position();
+        match self.advance().text.to_ascii_uppercase().as_str() {
+            "CREATE" => self.create_view(),
+            "DROP" => self.drop_command(),
+            "SET" => self.set_command(),
+            "RESET" => Ok(Command::Reset(self.rest_of_text())),
+            "SHOW" => self.show_command(),
+            "DESCRIBE" | "DESC" => self.describe_command(),
+            "USE" => {
+                if self.at_any_word(&["DATABASE", "NAMESPACE", "SCHEMA", "CATALOG"]) && self.name_follows(1) {
+                    self.advance();
+                }
+                Ok(Command::Use(self.name_text()?))
+            }
+            "CACHE" => self.cache_command(),
+            "UNCACHE" => {
+                self.expect_word("TABLE")?;
+                let if_exists = self.accept_words(&["IF", "EXISTS"]);
+                Ok(Command::Uncache { name: self.name_text()?, if_exists })
+            }
+            "CLEAR" => self.expect_word("CACHE").map(|()| Command::ClearCache),
+            "REFRESH" => {
+                self.accept_word("TABLE");
+                Ok(Command::Refresh(self.name_text()?))
+            }
+            "EXPLAIN" => self.explain_command(),
+            other => {
+                self.rewind(position);
+                let known = UNSUPPORTED.contains(&other) && self.peek_at(1).kind != Kind::End;
+                if known { self.unsupported(&format!("The statement {other}")) } else { self.fail() }
+            }
+        }
+    }
+
+    fn name_follows(&self, ahead: usize) -> bool {
+        matches!(self.peek_at(ahead).kind, Kind::Word | Kind::Quoted)
+    }
+
+    /// A qualified name as one identifier.
+    fn name_text(&mut self) -> Parsed<String> {
+        Ok(qualified(&self.qualified_name()?))
+    }
+
+    /// What is left of the text as it stands, without a last semicolon; `None` for nothing.
+    fn rest_of_text(&mut self) -> Option<String> {
+        let start = self.peek().start;
+        while !self.at_end() {
+            self.advance();
+        }
+        let text = self.source[start..].trim().trim_end_matches(';').trim();
+        (!text.is_empty()).then(|| text.trim_matches('`').to_owned())
+    }
+
+    fn create_view(&mut self) -> Parsed<Command> {
+        let replace = self.accept_words(&["OR", "REPLACE"]);
+        let global = self.accept_word("GLOBAL");
+        let temporary = self.accept_word("TEMPORARY") || self.accept_word("TEMP");
+        if !temporary && self.at_word("VIEW") {
+            return self.unsupported("A view that is not temporary");
+        }
+        if !temporary && !global && self.name_follows(0) && self.name_follows(1) {
+            let what = self.peek().text.to_ascii_uppercase();
+            return self.unsupported(&format!("The statement CREATE {what}"));
+        }
+        self.expect_word("VIEW")?;
+        let if_not_exists = self.accept_words(&["IF", "NOT", "EXISTS"]);
+        if if_not_exists {
+            return self.unsupported("CREATE TEMPORARY VIEW with IF NOT EXISTS");
+        }
+        let name = self.name_text()?;
+        if self.accept_word("USING") {
+            let query = Box::new(self.data_source(None)?);
+            return Ok(Command::CreateView { name, query, replace, global });
+        }
+        let columns = self.view_columns()?;
+        if self.accept_word("USING") {
+            let query = Box::new(self.data_source(columns.schema)?);
+            return Ok(Command::CreateView { name, query, replace, global });
+        }
+        if self.accept_word("COMMENT") {
+            self.text()?;
+        }
+        if self.accept_word("TBLPROPERTIES") {
+            self.options()?;
+        }
+        self.expect_word("AS")?;
+        let query = Box::new(renamed(self.query()?, columns.names));
+        Ok(Command::CreateView { name, query, replace, global })
+    }
+
+    /// `(a, b COMMENT 'text')`, or `(a INT, b STRING)` where a data source follows.
+    fn view_columns(&mut self) -> Parsed<ViewColumns> {
+        let position = self.position();
+        if !self.accept("(") {
+            return Ok(ViewColumns::default());
+        }
+        let start = self.peek().start;
+        let names = self.list(|parser| {
+            let name = parser.identifier()?;
+            if parser.accept_word("COMMENT") {
+                parser.text()?;
+            }
+            Ok(name)
+        });
+        if let Ok(names) = names
+            && self.accept(")")
+        {
+            return Ok(ViewColumns { names, schema: None });
+        }
+        self.rewind(position);
+        self.expect("(")?;
+        self.list(Self::column)?;
+        let schema = self.source[start..self.last_end()].to_owned();
+        self.expect(")")?;
+        Ok(ViewColumns { names: Vec::new(), schema: Some(schema) })
+    }
+
+    /// `format OPTIONS (key 'value', …)` behind USING.
+    fn data_source(&mut self, schema: Option<String>) -> Parsed<Relation> {
+        let format = Some(self.qualified_name()?.join("."));
+        let options = if self.accept_word("OPTIONS") { self.options()? } else { HashMap::new() };
+        let source = DataSource { format, schema, options, ..Default::default() };
+        Ok(relation(RelType::Read(spark_connect_proto::Read {
+            is_streaming: false,
+            read_type: Some(ReadType::DataSource(source)),
+        })))
+    }
+
+    /// `(key 'value', `a.b` = true, 'c' 3)`
+    fn options(&mut self) -> Parsed<HashMap<String, String>> {
+        let options = self.list_in_parentheses(|parser| {
+            let key =
+                if parser.peek().kind == Kind::Text { parser.text()? } else { parser.qualified_name()?.join(".") };
+            parser.accept("=");
+            let sign = if parser.accept("-") { "-" } else { "" };
+            let value = match parser.peek().kind {
+                Kind::Text => parser.text()?,
+                Kind::Number => parser.advance().text,
+                Kind::Word if parser.at_any_word(&["TRUE", "FALSE"]) => parser.advance().text.to_ascii_lowercase(),
+                _ => return parser.fail(),
+            };
+            Ok((key, format!("{sign}{value}")))
+        })?;
+        Ok(options.into_iter().collect())
+    }
+
+    fn drop_command(&mut self) -> Parsed<Command> {
+        let view = self.accept_word("VIEW");
+        if !view && !self.accept_word("TABLE") {
+            return if self.name_follows(0) && self.name_follows(1) {
+                let what = self.peek().text.to_ascii_uppercase();
+                self.unsupported(&format!("The statement DROP {what}"))
+            } else {
+                self.fail()
+            };
+        }
+        let if_exists = self.accept_words(&["IF", "EXISTS"]);
+        let name = self.name_text()?;
+        self.accept_word("PURGE");
+        Ok(Command::Drop { name, if_exists, view })
+    }
+
+    fn set_command(&mut self) -> Parsed<Command> {
+        if self.accept_words(&["TIME", "ZONE"]) {
+            let value = match self.peek().kind {
+                Kind::Text => self.text()?,
+                _ => self.rest_of_text().unwrap_or_default(),
+            };
+            return Ok(Command::Set { key: "spark.sql.session.timeZone".to_owned(), value });
+        }
+        let Some(text) = self.rest_of_text() else { return Ok(Command::ShowSetting(None)) };
+        Ok(match text.split_once('=') {
+            Some((key, value)) => {
+                let key = key.trim().trim_matches('`').to_owned();
+                Command::Set { key, value: value.trim().trim_matches('`').to_owned() }
+            }
+            None if text == "-v" => Command::ShowSetting(None),
+            None => Command::ShowSetting(Some(text)),
+        })
+    }
+
+    fn show_command(&mut self) -> Parsed<Command> {
+        if self.at_any_word(&["USER", "ALL", "SYSTEM"]) && self.at_word_ahead(1, "FUNCTIONS") {
+            self.advance();
+        }
+        let listings = [
+            ("TABLES", Listing::Tables),
+            ("VIEWS", Listing::Views),
+            ("DATABASES", Listing::Databases),
+            ("SCHEMAS", Listing::Databases),
+            ("NAMESPACES", Listing::Databases),
+            ("FUNCTIONS", Listing::Functions),
+            ("COLUMNS", Listing::Columns),
+            ("CATALOGS", Listing::Catalogs),
+        ];
+        let Some((_, what)) = listings.into_iter().find(|(word, _)| self.accept_word(word)) else {
+            return if self.name_follows(0) { self.unsupported("This SHOW statement") } else { self.fail() };
+        };
+        let named = self.accept_word("FROM") || self.accept_word("IN");
+        let namespace = if named { Some(self.name_text()?) } else { None };
+        let like = self.accept_word("LIKE") || self.peek().kind == Kind::Text;
+        let pattern = if like { Some(self.text()?) } else { None };
+        Ok(Command::Show { what, namespace, pattern })
+    }
+
+    fn describe_command(&mut self) -> Parsed<Command> {
+        if self.at_word("FUNCTION") && self.name_follows(1) {
+            self.advance();
+            self.accept_word("EXTENDED");
+            return Ok(Command::DescribeFunction(self.name_text()?));
+        }
+        let explicit = self.at_word("QUERY") && self.starts_expression(1) && self.accept_word("QUERY");
+        let is_query =
+            self.at("(") || (self.at_any_word(&["SELECT", "WITH", "VALUES", "FROM"]) && self.starts_expression(1));
+        if explicit || is_query {
+            return Ok(Command::DescribeQuery(Box::new(self.query()?)));
+        }
+        if self.at_word("TABLE") && self.name_follows(1) {
+            self.advance();
+        }
+        let extended = self.at_any_word(&["EXTENDED", "FORMATTED"]) && self.name_follows(1);
+        if extended {
+            self.advance();
+        }
+        Ok(Command::Describe { name: self.name_text()?, extended })
+    }
+
+    fn cache_command(&mut self) -> Parsed<Command> {
+        let lazy = self.accept_word("LAZY");
+        self.expect_word("TABLE")?;
+        let name = self.name_text()?;
+        if self.accept_word("OPTIONS") {
+            self.options()?;
+        }
+        let as_query = self.accept_word("AS") || self.at_any_word(&["SELECT", "WITH", "VALUES", "FROM"]);
+        let query = if as_query { Some(Box::new(self.query()?)) } else { None };
+        Ok(Command::Cache { name, lazy, query })
+    }
+
+    fn explain_command(&mut self) -> Parsed<Command> {
+        let modes = [
+            ("EXTENDED", ExplainMode::Extended),
+            ("CODEGEN", ExplainMode::Codegen),
+            ("COST", ExplainMode::Cost),
+            ("FORMATTED", ExplainMode::Formatted),
+            ("LOGICAL", ExplainMode::Simple),
+        ];
+        let found = modes.into_iter().find(|(word, _)| self.accept_word(word));
+        let mode = found.map_or(ExplainMode::Simple, |(_, mode)| mode);
+        Ok(Command::Explain { mode, statement: Box::new(self.statement()?) })
+    }
+}
+
+/// The column list of a view.
+#[derive(Default)]
+struct ViewColumns {
+    names: Vec<String>,
+    schema: Option<String>,
+}

@@ -1,0 +1,132 @@
+//! OVER and the WINDOW clause: partitions, order and frames.
+
+use spark_connect_proto::Expression;
+use spark_connect_proto::expression::literal::LiteralType;
+use spark_connect_proto::expression::window::WindowFrame;
+use spark_connect_proto::expression::window::window_frame::{FrameBoundary, FrameType, frame_boundary::Boundary};
+use spark_connect_proto::expression::{ExprType, Window};
+
+use super::cursor::Parser;
+use super::error::{Parsed, SyntaxError};
+use super::message::{call, expression};
+
+impl Parser<'_> {
+    /// `OVER (…)`, `OVER w`.
+    pub(crate) fn over(&mut self, function: Expression) -> Parsed<Expression> {
+        self.expect_word("OVER")?;
+        let mut window = self.window_reference()?;
+        window.window_function = Some(Box::new(function));
+        Ok(expression(ExprType::Window(Box::new(window))))
+    }
+
+    /// `WINDOW w AS (…), …` behind HAVING.
+    pub(crate) fn window_clause(&mut self) -> Parsed<Vec<(String, Window)>> {
+        self.list(|parser| {
+            let name = parser.identifier()?;
+            parser.expect_word("AS")?;
+            Ok((name.to_ascii_lowercase(), parser.window_reference()?))
+        })
+    }
+
+    fn window_reference(&mut self) -> Parsed<Window> {
+        if !self.at("(") {
+            let at = self.peek().start;
+            let name = self.identifier()?;
+            return self.named_window(name, at);
+        }
+        let parenthesized_name = self.at_ahead(2, ")") && !self.at_ahead(1, ")");
+        self.expect("(")?;
+        if parenthesized_name {
+            let at = self.peek().start;
+            let name = self.identifier()?;
+            self.expect(")")?;
+            return self.named_window(name, at);
+        }
+        let mut window = Window::default();
+        if self.accept_words(&["PARTITION", "BY"]) || self.accept_words(&["DISTRIBUTE", "BY"]) {
+            window.partition_spec = self.list(Self::expression)?;
+        } else if self.accept_words(&["CLUSTER", "BY"]) {
+            window.partition_spec = self.list(Self::expression)?;
+        }
+        if self.accept_words(&["ORDER", "BY"]) || self.accept_words(&["SORT", "BY"]) {
+            window.order_spec = self.list(Self::sort_item)?;
+        }
+        window.frame_spec = self.frame()?.map(Box::new);
+        self.expect(")")?;
+        Ok(window)
+    }
+
+    fn named_window(&mut self, name: String, at: usize) -> Parsed<Window> {
+        let key = name.to_ascii_lowercase();
+        if let Some(window) = self.windows.iter().rev().find_map(|named| named.specs.get(&key)) {
+            return Ok(window.clone());
+        }
+        match self.windows.last_mut() {
+            // The clause stands behind this place; the query is read again when it is known.
+            Some(named) if named.missing.is_none() => named.missing = Some((name, at)),
+            Some(_) => {}
+            None => return Err(missing_window(&name, at)),
+        }
+        Ok(Window::default())
+    }
+
+    fn frame(&mut self) -> Parsed<Option<WindowFrame>> {
+        let frame_type = if self.accept_word("ROWS") {
+            FrameType::Row
+        } else if self.accept_word("RANGE") {
+            FrameType::Range
+        } else {
+            return Ok(None);
+        };
+        let (lower, upper) = if self.accept_word("BETWEEN") {
+            let lower = self.frame_boundary()?;
+            self.expect_word("AND")?;
+            (lower, self.frame_boundary()?)
+        } else {
+            (self.frame_boundary()?, Boundary::CurrentRow(true))
+        };
+        let boundary = |boundary| Some(Box::new(FrameBoundary { boundary: Some(boundary) }));
+        Ok(Some(WindowFrame { frame_type: frame_type.into(), lower: boundary(lower), upper: boundary(upper) }))
+    }
+
+    fn frame_boundary(&mut self) -> Parsed<Boundary> {
+        if self.accept_words(&["CURRENT", "ROW"]) {
+            return Ok(Boundary::CurrentRow(true));
+        }
+        if self.accept_words(&["UNBOUNDED", "PRECEDING"]) || self.accept_words(&["UNBOUNDED", "FOLLOWING"]) {
+            return Ok(Boundary::Unbounded(true));
+        }
+        let offset = self.expression()?;
+        if self.accept_word("FOLLOWING") {
+            return Ok(Boundary::Value(Box::new(offset)));
+        }
+        self.expect_word("PRECEDING")?;
+        Ok(Boundary::Value(Box::new(negated(offset))))
+    }
+}
+
+/// A window that no WINDOW clause defines.
+pub(crate) fn missing_window(name: &str, at: usize) -> SyntaxError {
+    let message = format!(
+        "Window specification is not defined in the WINDOW clause for {name}. For more information about WINDOW \
+         clauses, please refer to 'https://spark.apache.org/docs/latest/sql-ref-syntax-qry-select-window.html'."
+    );
+    SyntaxError::refused("MISSING_WINDOW_SPECIFICATION", "42P20", message, at)
+}
+
+/// Rows before the current one have negative offsets.
+fn negated(mut offset: Expression) -> Expression {
+    let Some(ExprType::Literal(literal)) = &mut offset.expr_type else { return call("negative", vec![offset]) };
+    let negative = match &literal.literal_type {
+        Some(LiteralType::Integer(value)) => value.checked_neg().map(LiteralType::Integer),
+        Some(LiteralType::Long(value)) => value.checked_neg().map(LiteralType::Long),
+        Some(LiteralType::DayTimeInterval(value)) => value.checked_neg().map(LiteralType::DayTimeInterval),
+        Some(LiteralType::YearMonthInterval(value)) => value.checked_neg().map(LiteralType::YearMonthInterval),
+        _ => None,
+    };
+    match negative {
+        Some(value) => literal.literal_type = Some(value),
+        None => return call("negative", vec![offset]),
+    }
+    offset
+}

@@ -1,0 +1,161 @@
+//! The client: finds a broker that answers, keeps the metadata, asks leaders.
+//!
+//! Every operation waits for the cluster as long as it takes: with all brokers gone it tries again for ever, with pauses
+//! that grow to `retry.backoff.max.ms`, and says so in the log. A caller who has less patience drops the future. Only
+//! fatal errors come back.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
+use kafka_protocol::messages::{MetadataRequest, MetadataResponse, TopicName};
+use kafka_protocol::protocol::{Request, StrBytes};
+use parking_lot::Mutex;
+use tracing::warn;
+
+use crate::config::ClientConfig;
+use crate::connection::{Address, Connection};
+use crate::error::{Error, ErrorKind, Place, Result, kind_of};
+use crate::metadata::{Cluster, Topic, Topics};
+
+/// Topics with ids need version 10; 2.8 has 11.
+const METADATA_VERSIONS: (i16, i16) = (9, 13);
+
+/// A client of one cluster. Clones share connections and metadata. Nothing is connected before the first operation.
+#[derive(Debug, Clone)]
+pub struct Client {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    config: ClientConfig,
+    cluster: Mutex<Cluster>,
+    /// Connections nobody uses at the moment. One in use is not here, so a dropped operation drops its connection too.
+    idle: Mutex<HashMap<Address, Connection>>,
+    /// Where the search for a broker that answers begins.
+    turn: AtomicUsize,
+}
+
+impl Client {
+    /// A client with these settings.
+    pub fn new(config: ClientConfig) -> Self {
+        let shared = Shared { config, cluster: Mutex::default(), idle: Mutex::default(), turn: AtomicUsize::new(0) };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// Its settings.
+    pub fn config(&self) -> &ClientConfig {
+        &self.shared.config
+    }
+
+    /// Asks the cluster about topics. They are never created by asking.
+    ///
+    /// # Errors
+    /// What cannot be helped, such as a topic that the client may not see.
+    pub async fn metadata(&self, topics: Topics<'_>) -> Result<Vec<Topic>> {
+        let mut failures = 0;
+        loop {
+            let described = {
+                let response = self.request_metadata(topics).await?;
+                self.shared.cluster.lock().update(response)
+            };
+            let Some((topic, code)) = described.failed.into_iter().next() else { return Ok(described.topics) };
+            let place = Place { topic: Some(topic), ..Place::default() };
+            if kind_of(code) == ErrorKind::Fatal {
+                return Err(Error::Broker { place, code });
+            }
+            failures += 1;
+            self.pause(failures, &Error::Broker { place, code }).await;
+        }
+    }
+
+    async fn request_metadata(&self, topics: Topics<'_>) -> Result<MetadataResponse> {
+        let named = match topics {
+            Topics::All => None,
+            Topics::Named(names) => Some(
+                names.iter().map(|name| MetadataRequestTopic::default().with_name(Some(topic_name(name)))).collect(),
+            ),
+        };
+        let request = MetadataRequest::default().with_topics(named).with_allow_auto_topic_creation(false);
+        self.call_any(METADATA_VERSIONS, &request).await
+    }
+
+    /// A request to whichever broker answers.
+    async fn call_any<R: Request>(&self, versions: (i16, i16), request: &R) -> Result<R::Response> {
+        let mut failures = 0;
+        loop {
+            let candidates = self.candidates();
+            let first = self.shared.turn.load(Ordering::Relaxed);
+            let mut last = None;
+            for index in 0..candidates.len() {
+                let address = &candidates[(first + index) % candidates.len()];
+                match self.call(address, versions, request).await {
+                    Ok(response) => return Ok(response),
+                    Err(error) if error.kind() == ErrorKind::Fatal => return Err(error),
+                    Err(error) => last = Some(error),
+                }
+                self.shared.turn.fetch_add(1, Ordering::Relaxed);
+            }
+            failures += 1;
+            if let Some(error) = last {
+                self.pause(failures, &error).await;
+            }
+        }
+    }
+
+    /// Brokers that the cluster named, then those of the settings, which may be all that is left after a long absence.
+    fn candidates(&self) -> Vec<Address> {
+        let mut candidates: Vec<_> = self.shared.cluster.lock().brokers().cloned().collect();
+        candidates.sort();
+        for (host, port) in &self.shared.config.bootstrap_servers {
+            let address = Address { host: host.clone(), port: *port };
+            if !candidates.contains(&address) {
+                candidates.push(address);
+            }
+        }
+        candidates
+    }
+
+    /// A request to one broker, over an idle connection if there is one.
+    pub(crate) async fn call<R: Request>(
+        &self,
+        address: &Address,
+        versions: (i16, i16),
+        request: &R,
+    ) -> Result<R::Response> {
+        let idle = self.shared.idle.lock().remove(address);
+        if let Some(mut connection) = idle {
+            // The broker may have closed it long ago (`connections.max.idle.ms`); then a new one is worth a try.
+            let version = connection.version::<R>(versions.0, versions.1)?;
+            if let Ok(response) = connection.call(version, request).await {
+                self.shared.idle.lock().insert(address.clone(), connection);
+                return Ok(response);
+            }
+        }
+        let mut connection = Connection::open(address, &self.shared.config).await?;
+        let version = connection.version::<R>(versions.0, versions.1)?;
+        let response = connection.call(version, request).await?;
+        self.shared.idle.lock().insert(address.clone(), connection);
+        Ok(response)
+    }
+
+    /// Reads or changes what is known of the cluster.
+    pub(crate) fn with_cluster<T>(&self, look: impl FnOnce(&mut Cluster) -> T) -> T {
+        look(&mut self.shared.cluster.lock())
+    }
+
+    /// Waits before another try, and says why once the trouble is no longer a blink.
+    pub(crate) async fn pause(&self, failures: u32, error: &Error) {
+        if failures % 10 == 3 {
+            warn!(%error, failures, "the cluster does not answer as it should, trying on");
+        }
+        tokio::time::sleep(self.shared.config.retry_backoff.pause(failures)).await;
+    }
+}
+
+/// A topic's name as the messages want it.
+pub(crate) fn topic_name(name: &str) -> TopicName {
+    TopicName(StrBytes::from_string(name.to_owned()))
+}

@@ -1,0 +1,214 @@
+//! One connection to one broker: frames, correlation ids, negotiated versions, time-outs.
+//!
+//! A connection is used by one task at a time and is thrown away after any error, so there is no state to repair. TLS and
+//! SASL will go into [`open`], between the TCP connection and the ApiVersions request.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{BufMut, Bytes, BytesMut};
+use kafka_protocol::messages::{ApiKey, ApiVersionsRequest, ApiVersionsResponse, RequestHeader, ResponseHeader};
+use kafka_protocol::protocol::{Decodable, HeaderVersion, Request, StrBytes, encode_request_header_into_buffer};
+use kafka_protocol::{ResponseError, error::ParseResponseErrorCode};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
+use tokio::time::timeout;
+
+use crate::config::ClientConfig;
+use crate::error::{Error, Place, Result};
+
+/// Larger answers than this are no Kafka answers: Java's brokers stay far below 1 GiB.
+const RESPONSE_BYTES_MAX: usize = 1 << 30;
+
+/// Where a broker listens.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Address {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+}
+
+impl Address {
+    pub(crate) fn place(&self) -> Place {
+        Place::broker(&format!("{}:{}", self.host, self.port).into())
+    }
+}
+
+/// A connection that has told which versions it speaks.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    stream: TcpStream,
+    place: Place,
+    client_id: StrBytes,
+    request_timeout: Duration,
+    next_correlation_id: i32,
+    outgoing: BytesMut,
+    versions: Arc<Vec<(i16, i16, i16)>>,
+}
+
+impl Connection {
+    /// Connects and asks for the broker's versions.
+    pub(crate) async fn open(address: &Address, config: &ClientConfig) -> Result<Self> {
+        let place = address.place();
+        let waited = config.connection_setup_timeout;
+        let stream = match timeout(waited, open(address, config)).await {
+            Ok(opened) => opened.map_err(|error| Error::connection(&place, error))?,
+            Err(_) => return Err(Error::Timeout { place, waited }),
+        };
+        let mut connection = Self {
+            stream,
+            place,
+            client_id: StrBytes::from_string(config.client_id.clone()),
+            request_timeout: config.request_timeout,
+            next_correlation_id: 0,
+            outgoing: BytesMut::new(),
+            versions: Arc::default(),
+        };
+        connection.negotiate().await?;
+        Ok(connection)
+    }
+
+    /// Which broker this is.
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    async fn negotiate(&mut self) -> Result<()> {
+        const VERSION: i16 = 3;
+        let request = ApiVersionsRequest::default()
+            .with_client_software_name(StrBytes::from_static_str("millstream"))
+            .with_client_software_version(StrBytes::from_static_str(env!("CARGO_PKG_VERSION")));
+        let id = self.send(VERSION, &request).await?;
+        let body = self.receive(self.request_timeout).await?;
+        // A broker that does not know version 3 answers in version 0, with this code in front.
+        let code = body.get(4..6).map_or(0, |code| i16::from_be_bytes([code[0], code[1]]));
+        if code == ResponseError::UnsupportedVersion.code() {
+            let api = "ApiVersions".to_owned();
+            return Err(Error::UnsupportedVersion { place: self.place.clone(), api, min: 0, max: VERSION - 1 });
+        }
+        let response: ApiVersionsResponse = self.decode::<ApiVersionsRequest>(body, id, VERSION)?;
+        if let Some(code) = response.error_code.err() {
+            return Err(Error::Broker { place: self.place.clone(), code });
+        }
+        let versions = response.api_keys.iter().map(|api| (api.api_key, api.min_version, api.max_version));
+        self.versions = Arc::new(versions.collect());
+        Ok(())
+    }
+
+    /// The highest version of a request that both sides know, `least` being the lowest that this client can use.
+    pub(crate) fn version<R: Request>(&self, least: i16, most: i16) -> Result<i16> {
+        let found = self.versions.iter().find(|(key, _, _)| *key == R::KEY);
+        let (min, max) = found.map_or((0, -1), |&(_, min, max)| (min, max));
+        let version = max.min(most).min(R::VERSIONS.max);
+        if version >= min.max(least) {
+            return Ok(version);
+        }
+        let api = ApiKey::try_from(R::KEY).map_or_else(|()| R::KEY.to_string(), |key| format!("{key:?}"));
+        Err(Error::UnsupportedVersion { place: self.place.clone(), api, min, max })
+    }
+
+    /// One request and its answer.
+    pub(crate) async fn call<R: Request>(&mut self, version: i16, request: &R) -> Result<R::Response> {
+        let id = self.send(version, request).await?;
+        let body = self.receive(self.request_timeout).await?;
+        self.decode::<R>(body, id, version)
+    }
+
+    /// Sends a request and gives its correlation id. Answers come in the order of the requests.
+    pub(crate) async fn send<R: Request>(&mut self, version: i16, request: &R) -> Result<i32> {
+        let id = self.next_correlation_id;
+        self.next_correlation_id = id.wrapping_add(1);
+        let header = RequestHeader::default()
+            .with_request_api_key(R::KEY)
+            .with_request_api_version(version)
+            .with_correlation_id(id)
+            .with_client_id(Some(self.client_id.clone()));
+        self.outgoing.clear();
+        self.outgoing.put_i32(0);
+        encode_request_header_into_buffer(&mut self.outgoing, &header)
+            .and_then(|()| request.encode(&mut self.outgoing, version))
+            .map_err(|error| Error::malformed(&self.place, format_args!("a request cannot be encoded: {error}")))?;
+        let len = i32::try_from(self.outgoing.len() - 4)
+            .map_err(|_| Error::malformed(&self.place, "a request is larger than 2 GiB"))?;
+        self.outgoing[..4].copy_from_slice(&len.to_be_bytes());
+        match timeout(self.request_timeout, self.stream.write_all(&self.outgoing)).await {
+            Ok(written) => written.map_err(|error| Error::connection(&self.place, error))?,
+            Err(_) => return Err(self.timed_out(self.request_timeout)),
+        }
+        Ok(id)
+    }
+
+    /// The length of the next answer, which may take this long to come.
+    pub(crate) async fn receive_len(&mut self, patience: Duration) -> Result<usize> {
+        let mut len = [0; 4];
+        match timeout(patience, self.stream.read_exact(&mut len)).await {
+            Ok(read) => read.map_err(|error| Error::connection(&self.place, error))?,
+            Err(_) => return Err(self.timed_out(patience)),
+        };
+        usize::try_from(i32::from_be_bytes(len))
+            .ok()
+            .filter(|&len| len <= RESPONSE_BYTES_MAX)
+            .ok_or_else(|| Error::malformed(&self.place, format_args!("an answer has the impossible length {len:?}")))
+    }
+
+    /// Appends the next `len` bytes to `buffer`. The broker must keep sending, but may take its time over all of them.
+    pub(crate) async fn receive_body(&mut self, buffer: &mut Vec<u8>, len: usize) -> Result<()> {
+        buffer.reserve(len);
+        let mut left = len;
+        while left > 0 {
+            let mut room = (&mut *buffer).limit(left);
+            let read = match timeout(self.request_timeout, self.stream.read_buf(&mut room)).await {
+                Ok(read) => read.map_err(|error| Error::connection(&self.place, error))?,
+                Err(_) => return Err(self.timed_out(self.request_timeout)),
+            };
+            if read == 0 {
+                return Err(Error::connection(&self.place, std::io::ErrorKind::UnexpectedEof.into()));
+            }
+            left -= read;
+        }
+        Ok(())
+    }
+
+    async fn receive(&mut self, patience: Duration) -> Result<Bytes> {
+        let len = self.receive_len(patience).await?;
+        let mut body = Vec::new();
+        self.receive_body(&mut body, len).await?;
+        Ok(body.into())
+    }
+
+    fn decode<R: Request>(&self, mut body: Bytes, id: i32, version: i16) -> Result<R::Response> {
+        let unreadable = |reason: &dyn std::fmt::Display| {
+            Error::malformed(&self.place, format_args!("an answer cannot be read: {reason}"))
+        };
+        let header = ResponseHeader::decode(&mut body, <R::Response as HeaderVersion>::header_version(version))
+            .map_err(|error| unreadable(&error))?;
+        if header.correlation_id != id {
+            return Err(unreadable(&format_args!("it belongs to request {}, not {id}", header.correlation_id)));
+        }
+        R::Response::decode(&mut body, version).map_err(|error| unreadable(&error))
+    }
+
+    fn timed_out(&self, waited: Duration) -> Error {
+        Error::Timeout { place: self.place.clone(), waited }
+    }
+}
+
+/// Connects to the first of the host's addresses that answers.
+async fn open(address: &Address, config: &ClientConfig) -> std::io::Result<TcpStream> {
+    let mut failure = std::io::Error::new(std::io::ErrorKind::NotFound, "the host has no address");
+    for found in lookup_host((address.host.as_str(), address.port)).await? {
+        let socket = if found.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+        socket.set_keepalive(true)?;
+        socket.set_nodelay(true)?;
+        if let Some(bytes) = config.receive_buffer_bytes {
+            socket.set_recv_buffer_size(bytes)?;
+        }
+        if let Some(bytes) = config.send_buffer_bytes {
+            socket.set_send_buffer_size(bytes)?;
+        }
+        match socket.connect(found).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
+}

@@ -1,0 +1,35 @@
+//! Kafka's wire, and nothing of Millstream: the reading half of a client that is as small as assign-style reading allows.
+//!
+//! * [`Client`] finds brokers, keeps metadata, asks for offsets.
+//! * [`Fetcher`] reads partitions over one connection a broker, with the next request always in flight.
+//! * [`Fetched`] is one response: records are slices of it and nothing is allocated for one.
+//!
+//! Deliberately not here: consumer groups (the offsets live in the caller's checkpoint), message formats before Kafka 0.11,
+//! and time-outs of whole operations (a caller who has enough drops the future).
+
+mod wire;
+
+mod buffers;
+mod client;
+mod compression;
+mod config;
+mod connection;
+mod error;
+mod fetch_response;
+mod fetched;
+mod fetcher;
+mod list_offsets;
+mod metadata;
+mod record_batch;
+
+pub use buffers::{MemoryBudget, Unlimited};
+pub use client::Client;
+pub use compression::Decompressor;
+pub use config::{BackoffRange, ClientConfig, IsolationLevel};
+pub use error::{Error, ErrorKind, Place, Result};
+pub use fetched::{Fetched, FetchedPartition};
+pub use fetcher::{Assignment, FetchOptions, Fetcher};
+pub use kafka_protocol::ResponseError;
+pub use list_offsets::OffsetSpec;
+pub use metadata::{Leader, Topic, TopicPartition, Topics};
+pub use record_batch::{Headers, Record, RecordBatch, Records, TimestampType};

@@ -1,0 +1,198 @@
+//! Apache Kafka, one broker or several, and its stock client as a tool that writes what tests read.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::sync::{Mutex, OnceLock};
+
+use tempfile::TempDir;
+
+/// A running cluster with its own data. It ends when it is dropped, and in any case with the process.
+pub struct Kafka {
+    data: TempDir,
+    brokers: usize,
+    settings: String,
+    bootstrap: String,
+    running: Mutex<Vec<Broker>>,
+    tool: Mutex<Option<KafkaTool>>,
+}
+
+struct Broker {
+    node: usize,
+    pid: u32,
+    /// Held open: the script's watcher kills the broker when it closes.
+    _lifeline: std::sync::Arc<ChildStdin>,
+}
+
+impl Kafka {
+    /// Whether Kafka can be started here; else why not.
+    pub fn available() -> Result<(), String> {
+        if !crate::has("java", "-version") {
+            return Err("no Java on PATH".to_owned());
+        }
+        let downloaded = crate::program_folder("kafka-4.1").join(".complete").exists();
+        if downloaded || crate::has("mvn", "-version") {
+            Ok(())
+        } else {
+            Err("Kafka is not downloaded, and no Maven on PATH".to_owned())
+        }
+    }
+
+    /// One broker for all tests of the process.
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<Kafka> = OnceLock::new();
+        SHARED.get_or_init(|| Self::start(1, "log.cleaner.backoff.ms=50\n"))
+    }
+
+    /// A new cluster of this many brokers, with more lines for `server.properties`.
+    ///
+    /// # Panics
+    /// If it cannot be started; ask [`Kafka::available`] first.
+    pub fn start(brokers: usize, settings: &str) -> Self {
+        let data = tempfile::Builder::new().prefix("millstream-kafka-").tempdir().expect("temporary folder");
+        let mut kafka = Self {
+            data,
+            brokers,
+            settings: settings.to_owned(),
+            bootstrap: String::new(),
+            running: Mutex::default(),
+            tool: Mutex::default(),
+        };
+        kafka.bootstrap = kafka.run_script(None);
+        kafka
+    }
+
+    /// `host:port` of all brokers, as `bootstrap.servers` wants it.
+    pub fn bootstrap(&self) -> &str {
+        &self.bootstrap
+    }
+
+    /// Kills a broker as a power cut would.
+    pub fn kill(&self, node: usize) {
+        let mut running = self.running.lock().expect("no test panics while it holds this");
+        running.retain(|broker| {
+            if broker.node == node {
+                kill(broker.pid);
+            }
+            broker.node != node
+        });
+    }
+
+    /// Starts a killed broker again, with its port and data.
+    pub fn restart(&self, node: usize) {
+        self.run_script(Some(node));
+    }
+
+    /// Runs a command of the tool (see `java/KafkaTool.java`) and gives its answer.
+    ///
+    /// # Panics
+    /// If the tool answers with an error.
+    pub fn tool(&self, command: &str) -> String {
+        let mut tool = self.tool.lock().expect("no test panics while it holds this");
+        let answer = tool.get_or_insert_with(|| KafkaTool::start(&self.bootstrap)).run(command);
+        drop(tool);
+        answer.unwrap_or_else(|error| panic!("{command}: {error}"))
+    }
+
+    /// Starts one broker or all of them; gives the bootstrap addresses.
+    fn run_script(&self, node: Option<usize>) -> String {
+        let mut command = crate::script("kafka");
+        command.env("KAFKA_BROKERS", self.brokers.to_string()).env("KAFKA_DIR", self.data.path());
+        command.env("KAFKA_EXTRA", &self.settings);
+        // Tests are short: the second compiler would only take cores from them.
+        command.env("KAFKA_JIT_LEVEL", "1");
+        if let Some(node) = node {
+            command.env("KAFKA_NODE", node.to_string());
+        }
+        let mut script = command.spawn().expect("dev/servers/kafka can be run");
+        let lifeline = std::sync::Arc::new(script.stdin.take().expect("piped"));
+        let mut output = String::new();
+        script.stdout.take().expect("piped").read_to_string(&mut output).expect("text");
+        assert!(script.wait().expect("it was started").success(), "Kafka could not be started");
+        let value = |name: &str| {
+            let from = output.find(name).unwrap_or_else(|| panic!("no {name} in {output:?}")) + name.len();
+            let rest = &output[from..];
+            match rest.strip_prefix('"') {
+                Some(quoted) => quoted.split('"').next(),
+                None => rest.split_whitespace().next(),
+            }
+            .unwrap_or_default()
+            .to_owned()
+        };
+        let pids = value("KAFKA_PIDS=");
+        let nodes = node.map_or(1..self.brokers + 1, |node| node..node + 1);
+        let mut running = self.running.lock().expect("no test panics while it holds this");
+        running.extend(nodes.zip(pids.split(' ')).map(|(node, pid)| Broker {
+            node,
+            pid: pid.parse().expect("a process id"),
+            _lifeline: std::sync::Arc::clone(&lifeline),
+        }));
+        value("KAFKA=")
+    }
+}
+
+impl Drop for Kafka {
+    fn drop(&mut self) {
+        for broker in self.running.get_mut().expect("no test panics while it holds this").drain(..) {
+            kill(broker.pid);
+        }
+    }
+}
+
+fn kill(pid: u32) {
+    let status = Command::new("kill").args(["-9", &pid.to_string()]).status().expect("kill can be run");
+    assert!(status.success(), "broker {pid} was gone already");
+}
+
+/// The stock Java client in a process of its own.
+pub struct KafkaTool {
+    process: Child,
+    commands: ChildStdin,
+    answers: BufReader<ChildStdout>,
+}
+
+impl KafkaTool {
+    /// Starts it for these brokers.
+    ///
+    /// # Panics
+    /// If Java cannot be run.
+    pub fn start(bootstrap: &str) -> Self {
+        let jars = crate::program_folder("kafka-4.1").join("*");
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/java/KafkaTool.java");
+        let mut process = Command::new("java")
+            .args(["-Xmx768m", "-XX:TieredStopAtLevel=1", "-cp"])
+            .arg(jars)
+            .args([source, bootstrap])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("java can be run");
+        let commands = process.stdin.take().expect("piped");
+        let answers = BufReader::new(process.stdout.take().expect("piped"));
+        Self { process, commands, answers }
+    }
+
+    /// Runs a command; the error is what the client said.
+    ///
+    /// # Errors
+    /// The text of the client's exception.
+    pub fn run(&mut self, command: &str) -> Result<String, String> {
+        writeln!(self.commands, "{command}").map_err(|error| error.to_string())?;
+        let mut answer = String::new();
+        self.answers.read_line(&mut answer).map_err(|error| error.to_string())?;
+        let answer = answer.trim_end();
+        match answer.split_once(' ') {
+            _ if answer == "ok" => Ok(String::new()),
+            Some(("ok", rest)) => Ok(rest.to_owned()),
+            _ => Err(answer.to_owned()),
+        }
+    }
+}
+
+impl Drop for KafkaTool {
+    fn drop(&mut self) {
+        // It may have ended by itself, with its input.
+        let _gone = self.process.kill();
+        let _status = self.process.wait();
+    }
+}

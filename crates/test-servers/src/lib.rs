@@ -1,0 +1,61 @@
+//! Real servers for tests, started by the scripts in `dev/servers`. A dev-dependency only.
+//!
+//! A server never outlives its tests: the script watches its standard input, which ends with the test process, however
+//! that ends. Where a server cannot be had, [`require_or_skip!`] leaves the test out and says so; with
+//! `MILLSTREAM_REQUIRE_SERVERS=1` that is a failure.
+
+mod kafka;
+
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+pub use kafka::{Kafka, KafkaTool};
+
+/// Leaves the test out where the servers named by the function cannot be started, else goes on.
+///
+/// ```ignore
+/// require_or_skip!(Kafka::available());
+/// ```
+#[macro_export]
+macro_rules! require_or_skip {
+    ($available:expr) => {
+        if let Err(reason) = $available {
+            $crate::leave_out(&reason);
+            return;
+        }
+    };
+}
+
+/// Says on standard error that a test is left out, and why.
+///
+/// # Panics
+/// If `MILLSTREAM_REQUIRE_SERVERS` is set to 1.
+#[expect(clippy::print_stderr, reason = "the person who runs the tests must see it")]
+pub fn leave_out(reason: &str) {
+    let required = std::env::var("MILLSTREAM_REQUIRE_SERVERS").is_ok_and(|value| value == "1");
+    let test = std::thread::current().name().unwrap_or("a test").to_owned();
+    assert!(!required, "{test} needs a real server, and MILLSTREAM_REQUIRE_SERVERS=1 is set: {reason}");
+    eprintln!("left out: {test}: {reason}");
+}
+
+/// The folder of a server's program, downloaded by its script.
+fn program_folder(name: &str) -> PathBuf {
+    let tools = std::env::var_os("MILLSTREAM_TOOLS").map(PathBuf::from);
+    let home = || PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cache/millstream-tools");
+    tools.unwrap_or_else(home).join(name)
+}
+
+fn script(name: &str) -> Command {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../dev/servers").join(name);
+    let mut command = Command::new(path);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
+    command.env("SERVER_ENDS_WITH_STDIN", "1");
+    command
+}
+
+/// Whether a program can be run at all.
+fn has(program: &str, argument: &str) -> bool {
+    let mut command = Command::new(program);
+    command.arg(argument).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}

@@ -192,6 +192,3 @@ pub(crate) fn scan_record_set(mut set: RecordSet<'_>, position: i64, found: &mut
     }
     Ok(scanned)
 }
-
-#[cfg(test)]
-mod tests;

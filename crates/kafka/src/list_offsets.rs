@@ -19,6 +19,9 @@ const VERSIONS: (i16, i16) = (4, 10);
 /// A topic that was created a moment ago may not have reached every broker, so it is looked for this often.
 const UNKNOWN_TRIES_MAX: u32 = 5;
 
+/// Questions by their number, for one request to a leader; the number beside the leader tells its requests apart.
+type Requests = BTreeMap<(Address, usize), Vec<usize>>;
+
 /// A position in words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OffsetSpec {
@@ -88,13 +91,9 @@ impl Client {
     }
 
     /// Sorts open questions by the leader to ask, and those without a known leader. One request may ask about a partition
-    /// only once, so the number beside the leader tells the requests to it apart.
-    fn by_leader(
-        &self,
-        positions: &[(TopicPartition, OffsetSpec)],
-        open: &[usize],
-    ) -> (BTreeMap<(Address, usize), Vec<usize>>, Vec<usize>) {
-        let (mut by_leader, mut homeless) = (BTreeMap::<_, Vec<usize>>::new(), Vec::new());
+    /// only once.
+    fn by_leader(&self, positions: &[(TopicPartition, OffsetSpec)], open: &[usize]) -> (Requests, Vec<usize>) {
+        let (mut by_leader, mut homeless) = (Requests::new(), Vec::new());
         let mut asked = HashMap::<&TopicPartition, usize>::new();
         self.with_cluster(|cluster| {
             for &index in open {

@@ -1,1 +1,56 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
+use super::{BufferPool, MemoryBudget, Unlimited};
+
+#[derive(Debug)]
+struct Counted {
+    limit: usize,
+    used: AtomicUsize,
+}
+
+impl MemoryBudget for Counted {
+    fn try_reserve(&self, bytes: usize) -> bool {
+        let fits = |used: usize| Some(used + bytes).filter(|&used| used <= self.limit);
+        self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits).is_ok()
+    }
+
+    fn release(&self, bytes: usize) {
+        self.used.fetch_sub(bytes, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn large_buffers_are_used_again_and_the_limit_holds() {
+    let pool = BufferPool::new(Arc::new(Unlimited), 300_000);
+    let first = pool.try_take(200_000).expect("fits");
+    let address = first.as_ptr();
+    assert!(pool.try_take(200_000).is_none(), "the limit is 300,000");
+    assert!(pool.try_take(1_000).is_some(), "this much is left");
+    pool.give_back(first);
+    let again = pool.try_take(100_000).expect("the old one");
+    assert_eq!(again.as_ptr(), address);
+}
+
+#[test]
+fn one_buffer_may_exceed_the_limit() {
+    let pool = BufferPool::new(Arc::new(Unlimited), 1_000);
+    let huge = pool.try_take(1_000_000).expect("alone");
+    assert!(pool.try_take(1).is_none());
+    pool.give_back(huge);
+    assert!(pool.try_take(1).is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_budget_that_refuses_is_waited_for_and_gets_all_back() {
+    let budget = Arc::new(Counted { limit: 100_000, used: AtomicUsize::new(50_000) });
+    let pool = BufferPool::new(Arc::<Counted>::clone(&budget), usize::MAX);
+    let mut taking = Box::pin(pool.take(80_000));
+    assert!(futures::poll!(&mut taking).is_pending());
+    budget.release(50_000);
+    let buffer = taking.as_mut().await;
+    assert_eq!(budget.used.load(Ordering::Relaxed), 80_000);
+    drop((buffer, taking));
+    drop(pool);
+    assert_eq!(budget.used.load(Ordering::Relaxed), 0);
+}

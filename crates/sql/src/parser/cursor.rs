@@ -202,7 +202,8 @@ impl<'a> Parser<'a> {
         }
     }
 
-    fn refuse_dash(&self) -> Parsed<()> {
+    /// Refuses a dash that was meant as part of the name before it.
+    pub(crate) fn refuse_dash(&self) -> Parsed<()> {
         let (dash, next) = (self.peek(), self.peek_at(1));
         let joined = self.at("-") && dash.start == self.last_end() && dash.end == next.start && next.kind == Kind::Word;
         if !joined {
@@ -272,15 +273,21 @@ impl<'a> Parser<'a> {
 
     /// The text must end here; a last semicolon is allowed.
     pub(crate) fn finish(&mut self) -> Parsed<()> {
-        let mut after_semicolon = false;
-        while self.accept(";") {
-            after_semicolon = true;
-        }
+        let after_semicolon = self.at(";");
+        while self.accept(";") {}
+        self.expect_end(after_semicolon)
+    }
+
+    /// The text must end here.
+    pub(crate) fn expect_end(&self, after_semicolon: bool) -> Parsed<()> {
         let token = self.peek();
         if token.kind == Kind::End {
             return Ok(());
         }
         let text = &self.source[token.start..token.end];
+        if text == "|>" {
+            return self.unsupported("Pipe syntax");
+        }
         if after_semicolon || self.peek_at(1).kind == Kind::End {
             return Err(SyntaxError::extra_input(text, token.start));
         }

@@ -43,6 +43,10 @@ pub(crate) fn parse_timestamp(text: &str) -> Option<TimestampText> {
     }
     let clock_end = time.find(|ch: char| !ch.is_ascii_digit() && ch != ':' && ch != '.').unwrap_or(time.len());
     let zone = time[clock_end..].trim();
+    // A zone may only follow seconds.
+    if !zone.is_empty() && time[..clock_end].matches(':').count() != 2 {
+        return None;
+    }
     if !zone.is_empty() && fixed_offset_us(zone).is_none() && !is_region(zone) {
         return None;
     }

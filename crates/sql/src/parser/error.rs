@@ -22,9 +22,13 @@ struct Problem {
 #[derive(Debug, Clone, Copy)]
 enum Place {
     /// The message says nothing about where.
-    Unknown,
+    Nowhere,
+    /// The text is shown whole.
+    Text,
     /// `(line 1, pos 7)`: the parser stopped at this byte.
     At(usize),
+    /// `; line 1 pos 7`: the parser's tree is refused.
+    Analysis(usize),
     /// `== SQL (line 1, position 8) ==`: the parser understood these bytes, and refuses them.
     Span(usize, usize),
 }
@@ -68,7 +72,7 @@ impl SyntaxError {
     /// A comment that does not end.
     pub(crate) fn unclosed_comment() -> Self {
         let message = "Found an unclosed bracketed comment. Please, append */ at the end of the comment.";
-        Self::new("UNCLOSED_BRACKETED_COMMENT", "42601", message, Place::Unknown)
+        Self::new("UNCLOSED_BRACKETED_COMMENT", "42601", message, Place::Text)
     }
 
     /// A value that its typed literal cannot have, such as `DATE 'x'`.
@@ -102,6 +106,17 @@ impl SyntaxError {
             .with("maxValue", high)
     }
 
+    /// Months and days in one interval; Spark has no class for it.
+    pub(crate) fn mixed_interval(text: &str, span: (usize, usize)) -> Self {
+        let message = format!("Cannot mix year-month and day-time fields: {text}.");
+        Self::new("", "", message, Place::Span(span.0, span.1))
+    }
+
+    /// What Spark's analyzer refuses, but needs no more than the text to be seen.
+    pub(crate) fn analysis(class: &str, sql_state: &'static str, message: impl Into<String>, at: usize) -> Self {
+        Self::new(class, sql_state, message, Place::Analysis(at))
+    }
+
     /// A type that Spark does not have.
     pub(crate) fn data_type(name: &str, span: (usize, usize)) -> Self {
         let message = format!("Unsupported data type \"{name}\".");
@@ -110,8 +125,42 @@ impl SyntaxError {
     }
 
     /// `ARRAY` or the like without its element types.
-    pub(crate) fn incomplete_type(class: &str, message: String, span: (usize, usize)) -> Self {
-        Self::new(class, "42K01", message, Place::Span(span.0, span.1))
+    pub(crate) fn incomplete_type(name: &str, span: (usize, usize)) -> Self {
+        let needed = match name {
+            "MAP" => "a key type and a value type. For example: \"MAP<TIMESTAMP, INT>\"",
+            "STRUCT" => "at least one field type. For example: \"STRUCT<name STRING, phone DECIMAL(10, 0)>\"",
+            _ => "an element type. For example: \"ARRAY<INT>\"",
+        };
+        let message = format!(
+            "Incomplete complex type: The definition of \"{name}\" type is incomplete. You must provide {needed}."
+        );
+        let class = format!("INCOMPLETE_TYPE_DEFINITION.{name}");
+        Self::new(&class, "42K01", message, Place::Span(span.0, span.1))
+    }
+
+    /// A decimal type with more digits than Spark has room for.
+    pub(crate) fn decimal_precision(precision: i32) -> Self {
+        Self::decimal_digits(i64::from(precision), Place::Nowhere)
+    }
+
+    /// A decimal literal with more digits than Spark has room for.
+    pub(crate) fn decimal_literal(precision: i64, span: (usize, usize)) -> Self {
+        Self::decimal_digits(precision, Place::Span(span.0, span.1))
+    }
+
+    fn decimal_digits(precision: i64, place: Place) -> Self {
+        let message = format!("Decimal precision {precision} exceeds max precision 38.");
+        Self::new("DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION", "22003", message, place)
+            .with("precision", precision.to_string())
+            .with("maxPrecision", "38")
+    }
+
+    /// In a schema Spark points at the start of what it refuses rather than underlining it.
+    pub(crate) fn at_its_start(mut self) -> Self {
+        if let Place::Span(start, _) = self.0.place {
+            self.0.place = Place::At(start);
+        }
+        self
     }
 
     /// A dash in a name without backticks.
@@ -123,6 +172,30 @@ impl SyntaxError {
              meta stores may impose additional restrictions on valid identifiers."
         );
         Self::new("INVALID_IDENTIFIER", "42602", message, Place::At(at)).with("ident", name)
+    }
+
+    /// A row of VALUES with another number of columns than the first.
+    pub(crate) fn inline_table((width, found, row): (usize, usize, usize), span: (usize, usize)) -> Self {
+        let message = format!(
+            "Invalid inline table. Inline table expected {width} columns but found {found} columns in row {row}."
+        );
+        Self::new("INVALID_INLINE_TABLE.NUM_COLUMNS_MISMATCH", "42000", message, Place::Span(span.0, span.1))
+    }
+
+    /// `IN ()`
+    pub(crate) fn empty_in(span: (usize, usize)) -> Self {
+        let message = "Invalid SQL syntax: IN predicate requires at least one value. Empty IN clauses like 'IN ()' are \
+                       not allowed. Consider using 'WHERE FALSE' if you need an always-false condition, or provide at \
+                       least one value in the IN list.";
+        Self::new("INVALID_SQL_SYNTAX.EMPTY_IN_PREDICATE", "42000", message, Place::Span(span.0, span.1))
+    }
+
+    /// An escape string of LIKE that is not one character.
+    pub(crate) fn escape(text: &str, span: (usize, usize)) -> Self {
+        let message =
+            format!("Found an invalid escape string: '{text}'. The escape string must contain only one character.");
+        Self::new("INVALID_ESC", "42604", message, Place::Span(span.0, span.1))
+            .with("invalidEscape", format!("'{text}'"))
     }
 
     /// A class of Spark's with a message of ours, for what the text says about itself.
@@ -139,10 +212,16 @@ impl SyntaxError {
     pub(crate) fn into_error(self, source: &str) -> Error {
         let problem = *self.0;
         let kind = if problem.class == "UNSUPPORTED_FEATURE" { ErrorKind::Unsupported } else { ErrorKind::Invalid };
+        let exception = match problem.place {
+            Place::Analysis(_) => SparkException::Analysis,
+            Place::Nowhere | Place::Text | Place::At(_) | Place::Span(..) => SparkException::Parse,
+        };
         let mut error = Error::new(kind, problem.message)
-            .with_class(problem.class, SparkException::Parse)
-            .with_sql_state(problem.sql_state)
+            .with_class(problem.class, exception)
             .with_location(problem.place.quote(source));
+        if !problem.sql_state.is_empty() {
+            error = error.with_sql_state(problem.sql_state);
+        }
         for (name, value) in problem.parameters {
             error = error.with_parameter(name, value);
         }
@@ -161,7 +240,12 @@ pub(crate) struct NumericRange {
 impl Place {
     fn quote(self, source: &str) -> String {
         match self {
-            Self::Unknown => format!("\n== SQL ==\n{source}"),
+            Self::Nowhere => String::new(),
+            Self::Text => format!("\n== SQL ==\n{source}"),
+            Self::Analysis(at) => {
+                let (line, column) = line_and_column(source, at);
+                format!("; line {line} pos {column}")
+            }
             Self::At(at) => {
                 let (line, column) = line_and_column(source, at);
                 let mut text = format!(" (line {line}, pos {column})\n\n== SQL ==\n");

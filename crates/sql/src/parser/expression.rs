@@ -30,9 +30,9 @@ const OPERATORS: [(&str, u8, &str); 24] = [
     ("|", 2, "|"),
     ("^", 3, "^"),
     ("&", 4, "&"),
-    ("<<", 5, "shiftleft"),
-    (">>", 5, "shiftright"),
-    (">>>", 5, "shiftrightunsigned"),
+    ("<<", 5, "<<"),
+    (">>", 5, ">>"),
+    (">>>", 5, ">>>"),
     ("+", 6, "+"),
     ("-", 6, "-"),
     ("||", 6, "concat"),
@@ -79,7 +79,8 @@ impl Parser<'_> {
 
     fn disjunction(&mut self) -> Parsed<Expression> {
         let mut operands = vec![self.conjunction()?];
-        while self.accept_word("OR") {
+        while self.at_clause("OR") {
+            self.advance();
             operands.push(self.conjunction()?);
         }
         Ok(balanced("or", operands))
@@ -87,7 +88,8 @@ impl Parser<'_> {
 
     fn conjunction(&mut self) -> Parsed<Expression> {
         let mut operands = vec![self.negation()?];
-        while self.accept_word("AND") {
+        while self.at_clause("AND") {
+            self.advance();
             operands.push(self.negation()?);
         }
         Ok(balanced("and", operands))
@@ -121,7 +123,8 @@ impl Parser<'_> {
 
     fn predicate(&mut self) -> Parsed<Expression> {
         let operand = self.value()?;
-        if self.accept_word("IS") {
+        if self.at_clause("IS") {
+            self.advance();
             return self.is_predicate(operand);
         }
         let negated = self.at_word("NOT")
@@ -167,8 +170,7 @@ impl Parser<'_> {
         let lower = self.value()?;
         self.expect_word("AND")?;
         let upper = self.value()?;
-        let bounds = vec![call(">=", vec![operand.clone(), lower]), call("<=", vec![operand, upper])];
-        Ok(call("and", bounds))
+        Ok(call("between", vec![operand, lower, upper]))
     }
 
     fn in_predicate(&mut self, operand: Expression) -> Parsed<Expression> {
@@ -177,12 +179,19 @@ impl Parser<'_> {
             let plan_id = self.subquery_plan()?;
             return Ok(subquery(plan_id, SubqueryType::In, in_subquery_values));
         }
+        if self.at_ahead(1, ")") {
+            let start = self.last_end() - 2;
+            self.advance();
+            self.advance();
+            return Err(SyntaxError::empty_in((start, self.last_end())));
+        }
         let mut arguments = vec![operand];
         arguments.extend(self.list_in_parentheses(Self::expression)?);
         Ok(call("in", arguments))
     }
 
     fn like(&mut self, operand: Expression) -> Parsed<Expression> {
+        let start = self.peek().start;
         let keyword = self.advance().text.to_ascii_lowercase();
         let name = if keyword == "regexp" { "rlike" } else { keyword.as_str() };
         let quantified = self.at_any_word(&["ANY", "SOME", "ALL"]) && self.at_ahead(1, "(") && name != "rlike";
@@ -194,11 +203,9 @@ impl Parser<'_> {
         }
         let mut arguments = vec![operand, self.value()?];
         if name != "rlike" && self.accept_word("ESCAPE") {
-            let at = self.peek().start;
             let escape = self.text()?;
             if escape.chars().count() != 1 {
-                let message = "Escape string must contain only one character.";
-                return Err(SyntaxError::refused("INVALID_ESCAPE_CHAR", "42604", message, at));
+                return Err(SyntaxError::escape(&escape, (start, self.last_end())));
             }
             arguments.push(string(escape));
         }

@@ -94,6 +94,10 @@ impl Parser<'_> {
     /// Whether this word at the cursor begins a clause. Spark reserves none, so `SELECT 1 FROM` is a column named so.
     pub(crate) fn at_clause(&self, word: &str) -> bool {
         let next = self.peek_at(1);
+        let by = ["GROUP", "ORDER", "SORT", "CLUSTER", "DISTRIBUTE"].contains(&word);
+        if by && !(self.at_word_ahead(1, "BY") && self.peek_at(2).kind != Kind::End) {
+            return false;
+        }
         let ends = match next.kind {
             Kind::End => true,
             Kind::Symbol => [")", ",", ";", "]", "*/"].contains(&next.text.as_str()),
@@ -307,10 +311,14 @@ impl Parser<'_> {
         while matches!(self.peek().kind, Kind::Number | Kind::Text) || self.at("-") {
             delay.push_str(&self.advance().text);
             delay.push(' ');
-            if self.peek().kind == Kind::Word && is_unit(&self.peek().text) {
-                delay.push_str(&self.advance().text.to_ascii_lowercase());
-                delay.push(' ');
+            if self.at_ahead(0, "-") {
+                continue;
             }
+            if self.peek().kind != Kind::Word || !is_unit(&self.peek().text) {
+                return self.fail();
+            }
+            delay.push_str(&self.advance().text.to_ascii_lowercase());
+            delay.push(' ');
         }
         let delay_threshold = delay.trim().to_owned();
         if millstream_core::interval::parse_interval(&delay_threshold).is_err() {
@@ -330,7 +338,7 @@ impl Parser<'_> {
             (None, Some(ExprType::UnresolvedAttribute(attribute))) => (input, attribute.unparsed_identifier),
             (None, _) => {
                 let message = "The watermark needs a column or an expression with a name.";
-                return Err(SyntaxError::refused("REQUIRES_EXPLICIT_NAME_IN_WATERMARK_CLAUSE", "42000", message, at));
+                return Err(SyntaxError::analysis("REQUIRES_EXPLICIT_NAME_IN_WATERMARK_CLAUSE", "42000", message, at));
             }
         };
         let watermark = WithWatermark { input: Some(Box::new(input)), event_time, delay_threshold };

@@ -124,7 +124,7 @@ impl Parser<'_> {
         }
         let arguments = vec![part, self.value()?];
         self.expect(")")?;
-        Ok(Some(call("position", arguments)))
+        Ok(Some(call("locate", arguments)))
     }
 
     /// `trim(LEADING 'x' FROM s)`
@@ -142,15 +142,15 @@ impl Parser<'_> {
         if !self.accept_word("FROM") {
             return Ok(None);
         }
-        let mut arguments = vec![self.value()?];
+        let text = self.value()?;
         self.expect(")")?;
-        arguments.extend(characters);
+        // As PySpark's functions: the text first, then the characters to trim.
+        let arguments = std::iter::once(text).chain(characters).collect();
         let function = match side {
             Some("LEADING") => "ltrim",
             Some("TRAILING") => "rtrim",
-            _ => "btrim",
+            _ => "trim",
         };
-        // Functions take the text first and then the characters to trim.
         Ok(Some(call(function, arguments)))
     }
 
@@ -183,7 +183,7 @@ impl Parser<'_> {
         let second = self.value()?;
         self.expect(")")?;
         let name = if function.ends_with("add") { "timestampadd" } else { "timestampdiff" };
-        Ok(Some(call(name, vec![string(unit.to_ascii_uppercase()), first, second])))
+        Ok(Some(call(name, vec![string(unit), first, second])))
     }
 
     fn null_treatment(&mut self) -> Option<bool> {

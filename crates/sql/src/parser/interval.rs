@@ -52,6 +52,9 @@ impl Parser<'_> {
             }
         }
         let span = (start, self.last_end());
+        if is_mixed(&units) {
+            return Err(SyntaxError::mixed_interval(&self.source[span.0..span.1], span));
+        }
         interval_literal(&text, &units).ok_or_else(|| invalid(text.trim(), span))
     }
 
@@ -69,6 +72,9 @@ impl Parser<'_> {
             .filter(|word| !word.is_empty() && !word.eq_ignore_ascii_case("interval"))
             .map(unit_of)
             .collect();
+        if units.as_deref().is_some_and(is_mixed) {
+            return Err(SyntaxError::mixed_interval(&self.source[span.0..span.1], span));
+        }
         let parsed = units.and_then(|units| interval_literal(&text, &units));
         parsed.ok_or_else(|| SyntaxError::typed_literal("INTERVAL", &text, span))
     }
@@ -128,11 +134,17 @@ fn unit_of(word: &str) -> Option<String> {
     known.contains(&singular).then(|| singular.to_owned())
 }
 
+/// Whether the units are of both kinds of intervals.
+fn is_mixed(units: &[String]) -> bool {
+    let months = units.iter().filter(|unit| YEAR_MONTH.contains(&unit.as_str())).count();
+    months > 0 && months < units.len()
+}
+
 fn interval_literal(text: &str, units: &[String]) -> Option<Expression> {
     let parsed = parse_interval(text).ok()?;
     let year_month: Vec<usize> =
         units.iter().filter_map(|unit| YEAR_MONTH.iter().position(|field| field == unit)).collect();
-    if !year_month.is_empty() && year_month.len() < units.len() {
+    if is_mixed(units) {
         return None;
     }
     if let (Some(first), Some(last)) = (year_month.iter().min(), year_month.iter().max()) {

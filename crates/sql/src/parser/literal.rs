@@ -133,21 +133,18 @@ fn decimal(text: &str, span: (usize, usize)) -> Parsed<Expression> {
     };
     let (sign, digits) = mantissa.strip_prefix('-').map_or(("", mantissa), |rest| ("-", rest));
     let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
-    let too_wide = || {
-        let message = format!("Decimal precision exceeds max precision {DECIMAL_DIGITS_MAX}.");
-        SyntaxError::refused("DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION", "22003", message, span.0)
-    };
-    let exponent = exponent.filter(|value| value.unsigned_abs() < 1000).ok_or_else(too_wide)?;
+    let too_wide = |digits: usize| SyntaxError::decimal_literal(i64::try_from(digits).unwrap_or(i64::MAX), span);
+    let exponent = exponent.filter(|value| value.unsigned_abs() < 1000).ok_or_else(|| too_wide(usize::MAX))?;
     let mut unscaled = format!("{whole}{fraction}").trim_start_matches('0').to_owned();
-    let mut scale = i32::try_from(fraction.len()).map_err(|_| too_wide())? - exponent;
+    let mut scale = i32::try_from(fraction.len()).map_err(|_| too_wide(fraction.len()))? - exponent;
     while scale < 0 {
         unscaled.push('0');
         scale += 1;
     }
-    let scale_digits = usize::try_from(scale).map_err(|_| too_wide())?;
+    let scale_digits = usize::try_from(scale).map_err(|_| too_wide(0))?;
     let precision = unscaled.len().max(scale_digits).max(1);
     if precision > DECIMAL_DIGITS_MAX {
-        return Err(too_wide());
+        return Err(too_wide(precision));
     }
     let padded = format!("{unscaled:0>width$}", width = scale_digits + 1);
     let (whole, fraction) = padded.split_at(padded.len() - scale_digits);

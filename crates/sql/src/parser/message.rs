@@ -31,18 +31,12 @@ pub(crate) fn call(name: &str, arguments: Vec<Expression>) -> Expression {
 
 /// Joins the operands with `and` or `or` in a balanced tree, so that a thousand conditions do not nest a thousand deep.
 pub(crate) fn balanced(name: &str, mut operands: Vec<Expression>) -> Expression {
-    while operands.len() > 1 {
-        let mut halved = Vec::with_capacity(operands.len().div_ceil(2));
-        let mut pairs = operands.into_iter();
-        while let Some(left) = pairs.next() {
-            halved.push(match pairs.next() {
-                Some(right) => call(name, vec![left, right]),
-                None => left,
-            });
-        }
-        operands = halved;
+    // Spark halves in the same places; it shows in column names.
+    let right = operands.split_off(operands.len().div_ceil(2));
+    if right.is_empty() {
+        return operands.pop().unwrap_or_else(|| boolean(true));
     }
-    operands.pop().unwrap_or_else(|| boolean(true))
+    call(name, vec![balanced(name, operands), balanced(name, right)])
 }
 
 /// A literal.

@@ -8,8 +8,10 @@
 //! # For the analyzer: what the messages mean
 //!
 //! Operators are calls by the names PySpark uses: `==`, `<=>`, `<`, `and`, `or`, `not`, `+`, `negative`, `div`, `in`, `like`
-//! (a third argument is the escape), `rlike`, `isnull`, `isnotnull`, `when`, `struct`, `concat` for `||`, `shiftleft` for `<<`;
-//! `a != b` is `not(a == b)`, BETWEEN is two comparisons. `a.b.c` is one attribute; a field of anything else, and `a[0]`, is
+//! (a third argument is the escape), `rlike`, `isnull`, `isnotnull`, `when`, `struct`, `concat` for `||`, `<<`,
+//! `>>`, `>>>`, `locate` for POSITION, `trim`, `ltrim`, `rtrim` with the characters as second argument, `extract(field, source)`,
+//! `timestampadd` and `timestampdiff` with the unit as string; `a != b` is `not(a == b)`; `a BETWEEN b AND c` is the function
+//! `between(a, b, c)`, after which Spark names the column. `a.b.c` is one attribute; a field of anything else, and `a[0]`, is
 //! an extract value. A parameter of a lambda hides a column of its name. Beyond DataFrames' usage:
 //!
 //! | text | message |
@@ -107,11 +109,11 @@ pub fn parse_schema(text: &str) -> Result<DataType> {
 
 fn expression(text: &str) -> Parsed<Expression> {
     let mut parser = Parser::new(text, Parameters::default())?;
-    if parser.at_end() {
+    if text.trim().is_empty() {
         return Err(SyntaxError::empty_statement(text.len()));
     }
     let expr = parser.named_expression()?;
-    parser.finish()?;
+    parser.expect_end(false)?;
     let references = parser.subqueries.pop().unwrap_or_default();
     if references.is_empty() {
         return Ok(expr);

@@ -23,9 +23,14 @@ impl Parser<'_> {
                 self.advance();
                 let field = self.identifier()?;
                 expr = extract(expr, string(field));
+            } else if self.at(".") {
+                self.advance();
+                return self.fail();
             } else if self.accept("::") {
                 let data_type = self.data_type()?;
                 expr = cast_to(expr, data_type, cast::EvalMode::Unspecified);
+            } else if self.at(":") && self.peek_at(1).kind == Kind::Word {
+                return self.unsupported("Extraction from variants with a colon");
             } else if self.at_word("COLLATE") && self.starts_expression(1) {
                 return self.unsupported("COLLATE");
             } else {
@@ -89,7 +94,8 @@ impl Parser<'_> {
             return self.call(parts, start);
         }
         if parts.len() == 1 && !quoted && is_niladic(&parts[0]) {
-            return Ok(call(&parts[0].to_ascii_lowercase(), Vec::new()));
+            let function = parts[0].to_ascii_lowercase();
+            return Ok(call(if function == "user" { "current_user" } else { &function }, Vec::new()));
         }
         Ok(self.column_or_parameter(&parts))
     }
@@ -234,12 +240,13 @@ impl Parser<'_> {
         };
         value.ok_or_else(|| {
             let marker = &self.source[at..self.last_end()];
-            let name = marker.trim_start_matches(':');
+            let position = format!("_{}", self.markers_used.saturating_sub(1));
+            let name = if marker == "?" { &position } else { marker.trim_start_matches(':') };
             let message = format!(
                 "Found the unbound parameter: {name}. Please, fix `args` and provide a mapping of the parameter to \
                  either a SQL literal or collection constructor functions such as `map()`, `array()`, `struct()`."
             );
-            SyntaxError::refused("UNBOUND_SQL_PARAMETER", "42P02", message, at)
+            SyntaxError::analysis("UNBOUND_SQL_PARAMETER", "42P02", message, at)
         })
     }
 }

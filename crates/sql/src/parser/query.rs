@@ -63,14 +63,13 @@ impl Parser<'_> {
             if !is_all {
                 self.accept_word("DISTINCT");
             }
-            let by_name = self.accept_words(&["BY", "NAME"]);
             let right = self.set_operations(power)?;
             left = relation(RelType::SetOp(Box::new(SetOperation {
                 left_input: Some(Box::new(left)),
                 right_input: Some(Box::new(right)),
                 set_op_type: kind.into(),
                 is_all: Some(is_all),
-                by_name: Some(by_name),
+                by_name: Some(false),
                 allow_missing_columns: Some(false),
             })));
         }
@@ -121,11 +120,9 @@ impl Parser<'_> {
             Ok(InlineRow { values: if is_row { row_values(expr) } else { vec![expr] } })
         })?;
         let width = rows.first().map_or(0, |row| row.values.len());
-        if let Some(other) = rows.iter().map(|row| row.values.len()).find(|other| *other != width) {
-            let message = format!(
-                "Cannot evaluate the inline table: expected {width} columns but found {other} columns in a row."
-            );
-            return Err(SyntaxError::refused("INVALID_INLINE_TABLE.NUM_COLUMNS_MISMATCH", "42000", message, start));
+        if let Some((number, row)) = rows.iter().enumerate().find(|(_, row)| row.values.len() != width) {
+            let found = row.values.len();
+            return Err(SyntaxError::inline_table((width, found, number), (start, self.last_end())));
         }
         let table = InlineTable { rows }.into();
         self.table_alias(table)
@@ -175,12 +172,12 @@ impl Parser<'_> {
                     "The limit like expression \"{count}\" is invalid. The {clause} expression must be equal to or \
                      greater than 0, but got {count}."
                 );
-                Err(SyntaxError::refused("INVALID_LIMIT_LIKE_EXPRESSION.IS_NEGATIVE", "42K0E", message, at))
+                Err(SyntaxError::analysis("INVALID_LIMIT_LIKE_EXPRESSION.IS_NEGATIVE", "42K0E", message, at))
             }
             _ => {
                 let message =
                     format!("The limit like expression is invalid. The {clause} expression must be integer type.");
-                Err(SyntaxError::refused("INVALID_LIMIT_LIKE_EXPRESSION.DATA_TYPE", "42K0E", message, at))
+                Err(SyntaxError::analysis("INVALID_LIMIT_LIKE_EXPRESSION.DATA_TYPE", "42K0E", message, at))
             }
         }
     }

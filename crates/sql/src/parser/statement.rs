@@ -147,16 +147,15 @@ const UNSUPPORTED: [&str; 24] = [
 impl Parser<'_> {
     /// One statement and the end of the text.
     pub(crate) fn single_statement(&mut self) -> Parsed<Statement> {
+        if self.source.trim().is_empty() {
+            return Err(SyntaxError::empty_statement(self.source.len()));
+        }
         let statement = self.statement()?;
         self.finish()?;
         Ok(statement)
     }
 
     fn statement(&mut self) -> Parsed<Statement> {
-        while self.accept(";") {}
-        if self.at_end() {
-            return Err(SyntaxError::empty_statement(self.source.len()));
-        }
         if self.at("(") || self.at_any_word(&["SELECT", "WITH", "VALUES", "FROM", "TABLE"]) {
             return Ok(Statement::Query(self.query()?));
         }
@@ -330,7 +329,10 @@ impl Parser<'_> {
         if self.accept_words(&["TIME", "ZONE"]) {
             let value = match self.peek().kind {
                 Kind::Text => self.text()?,
-                _ => self.rest_of_text().unwrap_or_default(),
+                _ => match self.rest_of_text() {
+                    Some(value) => value,
+                    None => return self.fail(),
+                },
             };
             return Ok(Command::Set { key: "spark.sql.session.timeZone".to_owned(), value });
         }

@@ -162,6 +162,18 @@ fn push_symbols(tokens: &mut Vec<Token>, slice: Slice<'_>) {
     let mut rest = slice.text;
     let mut start = slice.start;
     while let Some(first) = rest.chars().next() {
+        if let Some(last) = tokens.last_mut()
+            && last.end == start
+            && ((last.text == ">>" && first == '>')
+                || (last.text == "!" && matches!(first, '<' | '>'))
+                || (last.text == "|" && first == '>'))
+        {
+            last.text.push(first);
+            last.end += 1;
+            rest = &rest[1..];
+            start += 1;
+            continue;
+        }
         let (kind, length) = match SYMBOLS.iter().find(|symbol| rest.starts_with(**symbol)) {
             Some(symbol) => (Kind::Symbol, symbol.len()),
             None => (Kind::Unknown, first.len_utf8()),

@@ -111,7 +111,7 @@ pub(crate) fn missing_window(name: &str, at: usize) -> SyntaxError {
         "Window specification is not defined in the WINDOW clause for {name}. For more information about WINDOW \
          clauses, please refer to 'https://spark.apache.org/docs/latest/sql-ref-syntax-qry-select-window.html'."
     );
-    SyntaxError::refused("MISSING_WINDOW_SPECIFICATION", "42P20", message, at)
+    SyntaxError::analysis("MISSING_WINDOW_SPECIFICATION", "42P20", message, at)
 }
 
 /// Rows before the current one have negative offsets.

@@ -11,21 +11,19 @@ use super::super::cursor::{Parameters, Parser};
 use super::super::error::{Parsed, SyntaxError};
 use super::{DAY_TIME_FIELDS, YEAR_MONTH_FIELDS, data_type};
 
+/// Digits that a decimal can have.
+const DECIMAL_DIGITS_MAX: i32 = 38;
+
 /// Reads a type, or a list of columns as a struct.
 pub(crate) fn parse(text: &str) -> Parsed<DataType> {
     let mut parser = Parser::new(text, Parameters::default())?;
     let bare = parser.data_type().and_then(|found| parser.finish().map(|()| found));
-    let Err(bare_error) = bare else { return bare };
-    parser.rewind(0);
-    if parser.at_end() {
-        return Ok(struct_of(Vec::new()));
+    if bare.is_ok() || text.trim().is_empty() {
+        return bare.or_else(|_| Ok(struct_of(Vec::new())));
     }
-    // A name and a type are at least two tokens; one alone was meant as a type.
-    if parser.peek_at(1).kind == super::super::token::Kind::End {
-        return Err(bare_error);
-    }
+    // Half of a `>>` may have been taken: begin anew.
     let mut parser = Parser::new(text, Parameters::default())?;
-    let fields = parser.list(Parser::column)?;
+    let fields = parser.list(Parser::column).map_err(SyntaxError::at_its_start)?;
     parser.finish()?;
     Ok(struct_of(fields))
 }
@@ -43,6 +41,7 @@ impl Parser<'_> {
     /// `name TYPE [NOT NULL] [COMMENT 'text']`, with or without a colon.
     pub(crate) fn column(&mut self) -> Parsed<StructField> {
         let name = self.identifier()?;
+        self.refuse_dash()?;
         self.accept(":");
         let data_type = Some(self.data_type()?);
         let nullable = !self.accept_words(&["NOT", "NULL"]);
@@ -62,12 +61,7 @@ impl Parser<'_> {
             "ARRAY" if self.at("<") => self.array_type(),
             "MAP" if self.at("<") => self.map_type(),
             "STRUCT" if self.at("<") || self.at("<>") => self.struct_type(),
-            "ARRAY" | "MAP" | "STRUCT" => {
-                let message =
-                    format!("The definition of \"{name}\" type is incomplete. You must provide an element type.");
-                let class = format!("INCOMPLETE_TYPE_DEFINITION.{name}");
-                Err(SyntaxError::incomplete_type(&class, message, (start, self.last_end())))
-            }
+            "ARRAY" | "MAP" | "STRUCT" => Err(SyntaxError::incomplete_type(&name, (start, self.last_end()))),
             "DECIMAL" | "DEC" | "NUMERIC" => self.decimal_type(),
             "CHAR" | "CHARACTER" => Ok(Kind::Char(Char { length: self.length()?, ..Default::default() })),
             "VARCHAR" => Ok(Kind::VarChar(VarChar { length: self.length()?, ..Default::default() })),
@@ -125,6 +119,9 @@ impl Parser<'_> {
                 scale = self.small_integer()?;
             }
             self.expect(")")?;
+        }
+        if precision > DECIMAL_DIGITS_MAX {
+            return Err(SyntaxError::decimal_precision(precision));
         }
         Ok(Kind::Decimal(Decimal { precision: Some(precision), scale: Some(scale), type_variation_reference: 0 }))
     }

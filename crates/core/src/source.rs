@@ -110,6 +110,19 @@ pub trait Source: Send + Sync + Debug {
         BTreeMap::new()
     }
 
+    /// What Spark's own source keeps in `sources/<i>/0` of a checkpoint, given where the query began, so that the query
+    /// can move to a cluster; for sources that keep something there.
+    fn initial_file(&self, initial: &Offset) -> Option<Vec<u8>> {
+        let _ = initial;
+        None
+    }
+
+    /// Where the query began, from that file as Spark left it.
+    fn initial_offset_from_file(&self, file: &[u8]) -> Result<Option<Offset>> {
+        let _ = file;
+        Ok(None)
+    }
+
     /// Says whether `offset`, read from a checkpoint, is one of this source's; the error names what is wrong.
     fn check_offset(&self, offset: &Offset) -> Result<()> {
         if offset.json().is_null() { Err(Error::data("the checkpoint has no offset for this source")) } else { Ok(()) }

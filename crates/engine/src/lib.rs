@@ -4,11 +4,16 @@
 //! whose leaves are [`plan::StreamingRelationNode`]s, and leaves as Arrow batches into a [`millstream_core::Sink`].
 
 pub mod batch_context;
+mod checkpoint;
 pub mod error;
 pub mod functions;
+mod micro_batch;
+mod operators;
 pub mod plan;
 pub mod query;
 pub mod state;
+mod watermark;
 
 pub use batch_context::BatchContext;
-pub use query::{QuerySpec, SyncPolicy};
+pub use checkpoint::{FAIL_POINTS, FailPoint};
+pub use query::{Engine, QuerySpec, StreamingQuery, StreamingQueryManager, StreamingQueryStatus, SyncPolicy};

@@ -1,0 +1,188 @@
+//! What the log of a query says, entry by entry, and the bytes of each.
+//!
+//! `kind (1 byte) · length (8 bytes, little endian) · body`. Bodies that hold offsets are JSON, because offsets are;
+//! a state delta is the operator's own bytes after two numbers. A kind or a body that does not parse is an error with
+//! its place, never a default.
+
+use std::collections::BTreeMap;
+
+use millstream_core::{BatchId, Error, Offset, OffsetRange, QueryId, Result};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The format that this build writes; another one is refused.
+pub(crate) const FORMAT_VERSION: u32 = 1;
+
+const KIND_START: u8 = 1;
+const KIND_OFFSETS: u8 = 2;
+const KIND_STATE: u8 = 3;
+const KIND_COMMIT: u8 = 4;
+
+/// One entry of the log.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Entry {
+    /// The head of a segment.
+    Start(StartEntry),
+    /// A batch is about to run.
+    Offsets(OffsetsEntry),
+    /// What a batch did to one operator's state.
+    State(StateEntry),
+    /// A batch is done.
+    Commit(CommitEntry),
+}
+
+/// What is true of all batches that follow.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct StartEntry {
+    pub(crate) version: u32,
+    pub(crate) query: QueryId,
+    /// The newest batch with an offsets entry before this segment.
+    pub(crate) after: Option<BatchId>,
+    /// Where the query began, by source.
+    pub(crate) initial: Vec<Value>,
+    /// Settings that stay as they were when the query first started.
+    pub(crate) conf: BTreeMap<String, String>,
+    /// Fingerprints of the stateful operators.
+    pub(crate) operators: Vec<String>,
+}
+
+/// All that a batch depends on; a replay reads it from here.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct OffsetsEntry {
+    pub(crate) batch: BatchId,
+    pub(crate) timestamp_ms: i64,
+    /// The watermark in force: what is final.
+    pub(crate) watermark_ms: i64,
+    /// The watermark of the batch before: what is late.
+    pub(crate) late_watermark_ms: i64,
+    /// By source; a source with nothing new has equal ends.
+    pub(crate) sources: Vec<OffsetRange>,
+}
+
+/// A state delta.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StateEntry {
+    pub(crate) batch: BatchId,
+    pub(crate) operator: usize,
+    pub(crate) delta: Vec<u8>,
+}
+
+/// The end of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CommitEntry {
+    pub(crate) batch: BatchId,
+    pub(crate) next_watermark_ms: i64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct OffsetsJson {
+    batch: BatchId,
+    timestamp_ms: i64,
+    watermark_ms: i64,
+    late_watermark_ms: i64,
+    sources: Vec<(Value, Value)>,
+}
+
+impl Entry {
+    /// Appends the entry's bytes.
+    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Start(start) => put(out, KIND_START, |out| put_json(out, start)),
+            Self::Offsets(offsets) => put(out, KIND_OFFSETS, |out| put_json(out, &OffsetsJson::from(offsets))),
+            Self::State(state) => put(out, KIND_STATE, |out| {
+                out.extend_from_slice(&state.batch.0.to_le_bytes());
+                out.extend_from_slice(&(state.operator as u64).to_le_bytes());
+                out.extend_from_slice(&state.delta);
+            }),
+            Self::Commit(commit) => put(out, KIND_COMMIT, |out| {
+                out.extend_from_slice(&commit.batch.0.to_le_bytes());
+                out.extend_from_slice(&commit.next_watermark_ms.to_le_bytes());
+            }),
+        }
+    }
+
+    /// Takes the first entry off `bytes`.
+    pub(crate) fn decode(bytes: &mut &[u8]) -> Result<Self> {
+        let kind = take::<1>(bytes)?[0];
+        let length = usize::try_from(u64::from_le_bytes(take(bytes)?)).ok().filter(|&length| length <= bytes.len());
+        let Some(length) = length else { return Err(malformed("an entry is longer than its frame")) };
+        let (mut body, rest) = bytes.split_at(length);
+        *bytes = rest;
+        match kind {
+            KIND_START => json(body).map(Self::Start),
+            KIND_OFFSETS => json::<OffsetsJson>(body).map(|offsets| Self::Offsets(offsets.into())),
+            KIND_STATE => {
+                let batch = BatchId(u64::from_le_bytes(take(&mut body)?));
+                let operator = usize::try_from(u64::from_le_bytes(take(&mut body)?))
+                    .map_err(|error| malformed("an operator's number is too large").with_source(error))?;
+                Ok(Self::State(StateEntry { batch, operator, delta: body.to_vec() }))
+            }
+            KIND_COMMIT => {
+                let batch = BatchId(u64::from_le_bytes(take(&mut body)?));
+                let next_watermark_ms = i64::from_le_bytes(take(&mut body)?);
+                Ok(Self::Commit(CommitEntry { batch, next_watermark_ms }))
+            }
+            other => Err(malformed(&format!("there is no entry of kind {other}"))),
+        }
+    }
+}
+
+impl From<&OffsetsEntry> for OffsetsJson {
+    fn from(entry: &OffsetsEntry) -> Self {
+        let pair = |range: &OffsetRange| (range.start.json().clone(), range.end.json().clone());
+        Self {
+            batch: entry.batch,
+            timestamp_ms: entry.timestamp_ms,
+            watermark_ms: entry.watermark_ms,
+            late_watermark_ms: entry.late_watermark_ms,
+            sources: entry.sources.iter().map(pair).collect(),
+        }
+    }
+}
+
+impl From<OffsetsJson> for OffsetsEntry {
+    fn from(json: OffsetsJson) -> Self {
+        let range = |(start, end)| OffsetRange { start: Offset::new(start), end: Offset::new(end) };
+        Self {
+            batch: json.batch,
+            timestamp_ms: json.timestamp_ms,
+            watermark_ms: json.watermark_ms,
+            late_watermark_ms: json.late_watermark_ms,
+            sources: json.sources.into_iter().map(range).collect(),
+        }
+    }
+}
+
+fn put(out: &mut Vec<u8>, kind: u8, body: impl FnOnce(&mut Vec<u8>)) {
+    out.push(kind);
+    let length_at = out.len();
+    out.extend_from_slice(&[0; 8]);
+    body(out);
+    let length = (out.len() - length_at - 8) as u64;
+    out[length_at..length_at + 8].copy_from_slice(&length.to_le_bytes());
+}
+
+fn put_json(out: &mut Vec<u8>, value: &impl Serialize) {
+    serde_json::to_writer(out, value).expect("entries hold only text, numbers and JSON values");
+}
+
+fn json<T: for<'a> Deserialize<'a>>(body: &[u8]) -> Result<T> {
+    serde_json::from_slice(body).map_err(|error| malformed("an entry is not the JSON it should be").with_source(error))
+}
+
+fn take<const N: usize>(bytes: &mut &[u8]) -> Result<[u8; N]> {
+    let Some((head, rest)) = bytes.split_first_chunk::<N>() else {
+        return Err(malformed("an entry ends before its last field"));
+    };
+    *bytes = rest;
+    Ok(*head)
+}
+
+fn malformed(what: &str) -> Error {
+    Error::data(what)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,156 @@
+//! The reading half of a query's log: what earlier runs left behind, checked entry by entry.
+//!
+//! Only the very end of the log may be unfinished; it is cut off. Anything else that does not fit together (a spoilt
+//! frame, a missing segment, a batch out of turn) is refused with the name of the file.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::Path;
+
+use millstream_core::{BatchId, Error, Result};
+
+use super::entry::{CommitEntry, Entry, FORMAT_VERSION, OffsetsEntry, StartEntry, StateEntry};
+use super::files::{self, disk_error};
+use super::frame::{self, Scan};
+use super::log::{SEGMENT_PREFIX, Segment, segment_path};
+use super::snapshot::Snapshot;
+
+/// All that a checkpoint knows of a query.
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    /// The head of the newest segment; absent before the first run.
+    pub(crate) start: Option<StartEntry>,
+    pub(crate) offsets: BTreeMap<BatchId, OffsetsEntry>,
+    pub(crate) commits: BTreeMap<BatchId, CommitEntry>,
+    /// In the order in which they were written.
+    pub(crate) deltas: Vec<StateEntry>,
+    pub(crate) snapshot: Option<Snapshot>,
+    pub(crate) segments: Vec<Segment>,
+}
+
+impl History {
+    /// Reads the folder of a log, and cuts off what a dying process left unfinished.
+    pub(crate) fn read(folder: &Path) -> Result<Self> {
+        for name in files::names(folder)?.into_iter().filter(|name| name.ends_with(files::TEMPORARY_SUFFIX)) {
+            files::remove(&folder.join(name))?;
+        }
+        let mut history = Self { snapshot: Snapshot::newest(folder)?, ..Self::default() };
+        let numbers = files::numbered(folder, SEGMENT_PREFIX)?;
+        for (index, &number) in numbers.iter().enumerate() {
+            let path = segment_path(folder, number);
+            if history.segments.last().is_some_and(|before| before.number + 1 != number) {
+                return Err(refused(&path, "the segment before it is missing"));
+            }
+            history.read_segment(&path, number, index + 1 == numbers.len())?;
+        }
+        Ok(history)
+    }
+
+    /// The newest batch with an offsets entry.
+    pub(crate) fn newest_offsets(&self) -> Option<BatchId> {
+        self.offsets.last_key_value().map(|(&batch, _)| batch)
+    }
+
+    /// The newest committed batch.
+    pub(crate) fn newest_commit(&self) -> Option<BatchId> {
+        self.commits.last_key_value().map(|(&batch, _)| batch)
+    }
+
+    fn read_segment(&mut self, path: &Path, number: u64, is_last: bool) -> Result<()> {
+        let file = files::read(path)?.unwrap_or_default();
+        let (frames, end) = match frame::scan(&file) {
+            Scan::Good { frames, end } => (frames, end),
+            Scan::Damaged { position } => return Err(refused(path, &format!("byte {position} or one soon after it"))),
+        };
+        if end < file.len() as u64 || end == 0 {
+            if !is_last {
+                return Err(refused(path, &format!("it ends in the middle of a write at byte {end}")));
+            }
+            tracing::warn!(file = %path.display(), from = end, to = file.len(), "cutting off an unfinished write");
+            cut(path, end)?;
+        }
+        for (position, mut payload) in frames {
+            let at_frame = |error: Error| {
+                refused(path, &format!("{} in the frame at byte {position}", error.message())).with_source(error)
+            };
+            while !payload.is_empty() {
+                let entry = Entry::decode(&mut payload).map_err(at_frame)?;
+                self.add(entry, number).map_err(at_frame)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, entry: Entry, segment: u64) -> Result<()> {
+        let newest = self.newest_offsets();
+        match entry {
+            Entry::Start(start) => self.add_start(start, segment),
+            Entry::Offsets(offsets) => {
+                let expected = newest.or(self.start.as_ref().and_then(|start| start.after)).map_or(0, |id| id.0 + 1);
+                in_turn(offsets.batch, BatchId(expected), "offsets")?;
+                self.offsets.insert(offsets.batch, offsets);
+                Ok(())
+            }
+            Entry::State(state) => {
+                in_turn(state.batch, self.next_commit(state.batch), "state")?;
+                self.deltas.push(state);
+                Ok(())
+            }
+            Entry::Commit(commit) => {
+                in_turn(commit.batch, self.next_commit(commit.batch), "a commit")?;
+                self.commits.insert(commit.batch, commit);
+                Ok(())
+            }
+        }
+    }
+
+    /// The batch that is to be committed next. At the beginning of what is kept of a log that is not known, because the
+    /// commit before it went with its segment.
+    fn next_commit(&self, found: BatchId) -> BatchId {
+        self.newest_commit().map_or(found, BatchId::next)
+    }
+
+    fn add_start(&mut self, start: StartEntry, number: u64) -> Result<()> {
+        if start.version != FORMAT_VERSION {
+            let version = start.version;
+            return Err(Error::data(format!("the log has format {version}, this build reads {FORMAT_VERSION}")));
+        }
+        match self.newest_offsets() {
+            // An Apache Spark cluster ran the query in between: its files are newer, what we knew is past.
+            Some(newest) if start.after > Some(newest) => {
+                *self = Self { segments: std::mem::take(&mut self.segments), ..Self::default() };
+            }
+            Some(newest) if start.after < Some(newest) => {
+                return Err(Error::data(format!("the segment does not follow batch {newest}")));
+            }
+            Some(_) | None => {}
+        }
+        self.segments.push(Segment { number, after: start.after });
+        self.start = Some(start);
+        Ok(())
+    }
+}
+
+fn in_turn(found: BatchId, expected: BatchId, what: &str) -> Result<()> {
+    if found == expected {
+        return Ok(());
+    }
+    Err(Error::data(format!("{what} of batch {found} where batch {expected} is due")))
+}
+
+fn cut(path: &Path, end: u64) -> Result<()> {
+    if end == 0 {
+        return files::remove(path);
+    }
+    let file = File::options().write(true).open(path);
+    let cut = file.and_then(|file| {
+        file.set_len(end)?;
+        file.sync_all()
+    });
+    cut.map_err(|error| disk_error("cut", path, error))
+}
+
+fn refused(path: &Path, what: &str) -> Error {
+    Error::data(format!("checkpoint log '{}' is damaged: {what}", path.display()))
+        .with_hint("restore the file from a backup, or start the query with a new checkpoint location")
+}

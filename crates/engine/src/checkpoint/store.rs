@@ -1,0 +1,185 @@
+//! Takes hold of a query's checkpoint folder and reads what is there, be it ours or Spark's.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use millstream_core::{BatchId, Clock, Error, Offset, QueryId, Result};
+use uuid::Uuid;
+
+use super::entry::{Entry, FORMAT_VERSION, StartEntry};
+use super::files::{self, CheckpointLock};
+use super::history::History;
+use super::log::Log;
+use super::spark_files::{self, SparkCheckpoint};
+use super::writer::{CheckpointFolder, CheckpointWriter};
+use crate::query::SyncPolicy;
+
+/// A checkpoint that is held and read, but not yet written to.
+#[derive(Debug)]
+pub(crate) struct Checkpoint {
+    root: PathBuf,
+    is_temporary: bool,
+    id: QueryId,
+    history: History,
+    /// Spark's files, where they are all there is or newer than the log.
+    spark: Option<SparkCheckpoint>,
+    lock: CheckpointLock,
+}
+
+/// What a query says of itself when it begins to write.
+#[derive(Debug)]
+pub(crate) struct QueryStart {
+    /// Where it began, by source.
+    pub(crate) initial: Vec<Offset>,
+    /// What Spark's sources keep of that, by source.
+    pub(crate) source_files: Vec<Option<Vec<u8>>>,
+    /// Its pinned settings.
+    pub(crate) conf: BTreeMap<String, String>,
+    /// Fingerprints of its stateful operators.
+    pub(crate) operators: Vec<String>,
+    /// `spark.sql.streaming.minBatchesToRetain`
+    pub(crate) batches_to_retain: u64,
+}
+
+impl Checkpoint {
+    /// The query that a checkpoint belongs to, without taking hold of it.
+    pub(crate) fn query_id(root: &Path) -> Result<Option<QueryId>> {
+        spark_files::read_metadata(root)
+    }
+
+    /// Takes hold of a checkpoint, or of a new temporary folder, and reads what is there.
+    pub(crate) fn open(root: Option<&Path>) -> Result<Self> {
+        let is_temporary = root.is_none();
+        let new_folder = || std::env::temp_dir().join(format!("millstream-{}", Uuid::new_v4()));
+        let root = root.map_or_else(new_folder, Path::to_owned);
+        let folder = log_folder(&root);
+        files::create_folder(&folder)?;
+        let lock = CheckpointLock::take(folder.join("lock"))?;
+        let id = spark_files::read_metadata(&root)?;
+        let history = History::read(&folder)?;
+        let spark =
+            SparkCheckpoint::read(&root)?.filter(|spark| Some(spark.newest_offsets()) > history.newest_offsets());
+        if spark.is_some() {
+            refuse_spark_state(&root)?;
+        }
+        let id = id.unwrap_or_else(|| QueryId(Uuid::new_v4()));
+        if let Some(start) = history.start.as_ref().filter(|start| start.query != id) {
+            return Err(Error::data(format!(
+                "the log in '{}' belongs to query {}, but 'metadata' says {id}",
+                folder.display(),
+                start.query
+            )));
+        }
+        Ok(Self { root, is_temporary, id, history, spark, lock })
+    }
+
+    /// The query.
+    pub(crate) fn id(&self) -> QueryId {
+        self.id
+    }
+
+    /// What earlier runs of ours left.
+    pub(crate) fn history(&self) -> &History {
+        &self.history
+    }
+
+    /// What Spark left, if it ran the query last.
+    pub(crate) fn spark(&self) -> Option<&SparkCheckpoint> {
+        self.spark.as_ref()
+    }
+
+    /// What source number `source` kept of where the query began, in Spark's own form.
+    pub(crate) fn source_file(&self, source: usize) -> Result<Option<Vec<u8>>> {
+        spark_files::read_source_file(&self.root, source)
+    }
+
+    /// The pinned settings: those of the checkpoint win over the session's.
+    pub(crate) fn conf(&self, session: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+        let mut conf = spark_files::pinned_conf(session);
+        let logged = self.spark.as_ref().map(SparkCheckpoint::conf);
+        let logged = logged.or_else(|| self.history.start.as_ref().map(|start| &start.conf));
+        conf.extend(logged.into_iter().flatten().map(|(name, value)| (name.clone(), value.clone())));
+        conf
+    }
+
+    /// Begins to write. Gives back what was read, with what was taken over from Spark in it.
+    pub(crate) async fn begin(
+        self,
+        start: QueryStart,
+        sync: SyncPolicy,
+        clock: Arc<dyn Clock>,
+    ) -> Result<(CheckpointWriter, History)> {
+        let Self { root, is_temporary, id, mut history, spark, lock } = self;
+        let is_durable = sync != SyncPolicy::Never;
+        spark_files::write_metadata(&root, id, is_durable)?;
+        for (source, bytes) in start.source_files.iter().enumerate() {
+            if let Some(bytes) = bytes {
+                spark_files::write_source_file(&root, source, bytes)?;
+            }
+        }
+        let mut after = history.newest_offsets();
+        let mut first = Vec::new();
+        if let Some(spark) = spark {
+            (after, first) = take_over(&spark, &start.initial, &mut history)?;
+        }
+        let head = StartEntry {
+            version: FORMAT_VERSION,
+            query: id,
+            after,
+            initial: start.initial.iter().map(|offset| offset.json().clone()).collect(),
+            conf: start.conf.clone(),
+            operators: start.operators,
+        };
+        let segments = std::mem::take(&mut history.segments);
+        let log = Log::begin(&log_folder(&root), (sync, Arc::clone(&clock)), segments, (head, first)).await?;
+        let folder = CheckpointFolder { root, is_temporary, is_durable, lock };
+        let writer = CheckpointWriter::new(folder, log, &history, (start.conf, start.batches_to_retain), clock);
+        Ok((writer, history))
+    }
+}
+
+/// Where the log of a checkpoint lies.
+pub(super) fn log_folder(root: &Path) -> PathBuf {
+    root.join("millstream")
+}
+
+/// Puts what Spark did last in the place of all that we knew. Gives the batch before it and its entries for our log.
+fn take_over(
+    spark: &SparkCheckpoint,
+    initial: &[Offset],
+    history: &mut History,
+) -> Result<(Option<BatchId>, Vec<Entry>)> {
+    let (offsets, commit) = spark.entries(initial)?;
+    let segments = std::mem::take(&mut history.segments);
+    *history = History { segments, ..History::default() };
+    let mut entries = Vec::new();
+    for entry in offsets {
+        let batch = entry.batch;
+        history.offsets.insert(batch, entry.clone());
+        entries.push(Entry::Offsets(entry));
+        if let Some(commit) = commit.filter(|commit| commit.batch == batch) {
+            history.commits.insert(batch, commit);
+            entries.push(Entry::Commit(commit));
+        }
+    }
+    if commit.is_some() && history.commits.is_empty() {
+        return Err(Error::data("Spark's checkpoint has a gap between its offsets and its commits"));
+    }
+    tracing::info!(batch = ?history.newest_offsets(), "taking over a checkpoint that Apache Spark wrote");
+    let first = history.offsets.first_key_value().and_then(|(batch, _)| batch.previous());
+    Ok((first, entries))
+}
+
+/// Spark's state is rows in the memory layout of its JVM; nobody else can read it.
+fn refuse_spark_state(root: &Path) -> Result<()> {
+    let state = root.join("state");
+    if files::names(&state)?.is_empty() {
+        return Ok(());
+    }
+    Err(Error::unsupported(format!(
+        "the checkpoint holds state that Apache Spark wrote in '{}'; only stateless queries move between the two",
+        state.display()
+    ))
+    .with_hint("start the query with a new checkpoint location and startingOffsets where Spark left off"))
+}

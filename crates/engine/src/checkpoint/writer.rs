@@ -1,0 +1,250 @@
+//! What a running query writes: log entries, snapshots of its state, and from time to time Spark's files.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use millstream_core::{BatchId, Clock, Error, Result};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::entry::{CommitEntry, Entry, OffsetsEntry, StateEntry};
+use super::files::CheckpointLock;
+use super::history::History;
+use super::log::Log;
+use super::snapshot::Snapshot;
+use super::spark_files::NewestBatches;
+use super::store::log_folder;
+
+/// How often Spark's files are written while batches run.
+const SPARK_FILES_EVERY: Duration = Duration::from_secs(1);
+
+/// State deltas that gather before a snapshot is worth it; a larger state waits until they are as large as itself.
+const SNAPSHOT_BYTES: u64 = 4 << 20;
+
+/// A checkpoint's folder, held by this process.
+#[derive(Debug)]
+pub(super) struct CheckpointFolder {
+    pub(super) root: PathBuf,
+    pub(super) is_temporary: bool,
+    pub(super) is_durable: bool,
+    pub(super) lock: CheckpointLock,
+}
+
+/// The checkpoint of a running query. Dropped without [`CheckpointWriter::close`] it leaves the folder as a dying process
+/// would.
+#[derive(Debug)]
+pub(crate) struct CheckpointWriter {
+    folder: CheckpointFolder,
+    log: Log,
+    newest: NewestBatches,
+    spark_files: SparkFilesTask,
+    batches_to_retain: u64,
+    /// The batch of the newest snapshot, and its size.
+    snapshot: Option<(BatchId, u64)>,
+    /// Bytes of state deltas since the newest snapshot.
+    delta_bytes: u64,
+    snapshotting: Option<JoinHandle<Result<(BatchId, u64)>>>,
+}
+
+impl CheckpointWriter {
+    pub(super) fn new(
+        folder: CheckpointFolder,
+        log: Log,
+        history: &History,
+        (conf, batches_to_retain): (BTreeMap<String, String>, u64),
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let mut newest = NewestBatches::default();
+        history.offsets.values().for_each(|entry| newest.add_offsets(entry.clone()));
+        history.commits.values().for_each(|entry| newest.add_commit(*entry));
+        let spark_files = SparkFilesTask::start(folder.root.clone(), (conf, batches_to_retain), newest.clone(), clock);
+        Self {
+            folder,
+            log,
+            newest,
+            spark_files,
+            batches_to_retain,
+            snapshot: history.snapshot.as_ref().map(|snapshot| (snapshot.batch, snapshot.bytes())),
+            delta_bytes: history.deltas.iter().map(|state| state.delta.len() as u64).sum(),
+            snapshotting: None,
+        }
+    }
+
+    /// Writes that a batch begins, with everything that waited. Durable as the policy says when this returns.
+    pub(crate) async fn write_offsets(&mut self, entry: OffsetsEntry) -> Result<()> {
+        let entry = Entry::Offsets(entry);
+        self.log.append(&entry);
+        self.log.write().await?;
+        if let Entry::Offsets(entry) = entry {
+            self.newest.add_offsets(entry);
+        }
+        self.spark_files.show(&self.newest);
+        Ok(())
+    }
+
+    /// Adds that a batch is done, and what it did to the operators' state, to the next write.
+    pub(crate) fn add_commit(&mut self, deltas: Vec<Vec<u8>>, entry: CommitEntry) {
+        for (operator, delta) in deltas.into_iter().enumerate().filter(|(_, delta)| !delta.is_empty()) {
+            self.delta_bytes += delta.len() as u64;
+            self.log.append(&Entry::State(StateEntry { batch: entry.batch, operator, delta }));
+        }
+        self.log.append(&Entry::Commit(entry));
+        self.newest.add_commit(entry);
+    }
+
+    /// Whether a commit waits to be written.
+    pub(crate) fn has_pending(&self) -> bool {
+        self.log.has_pending()
+    }
+
+    /// Writes what waits, before the query idles or ends.
+    pub(crate) async fn flush(&mut self) -> Result<()> {
+        self.log.write().await?;
+        self.spark_files.show(&self.newest);
+        Ok(())
+    }
+
+    /// Whether the state of the batch that was just committed should be saved as a whole.
+    pub(crate) fn is_snapshot_due(&self) -> bool {
+        let size = self.snapshot.map_or(0, |(_, size)| size);
+        let is_worth_it = self.delta_bytes > SNAPSHOT_BYTES.max(size) || self.log.is_segment_full();
+        self.snapshotting.is_none() && self.delta_bytes > 0 && is_worth_it
+    }
+
+    /// Begins a new segment, and saves the operators' state after `batch` behind the next batches.
+    pub(crate) async fn save_snapshot(&mut self, batch: BatchId, operators: Vec<Vec<u8>>) -> Result<()> {
+        self.log.roll(batch).await?;
+        self.delta_bytes = 0;
+        let snapshot = Snapshot { batch, operators };
+        let (folder, is_durable) = (log_folder(&self.folder.root), self.folder.is_durable);
+        self.snapshotting = Some(tokio::task::spawn_blocking(move || {
+            let saved = (snapshot.batch, snapshot.bytes());
+            snapshot.save(&folder, is_durable).map(|()| saved)
+        }));
+        Ok(())
+    }
+
+    /// Takes note of a snapshot that has been saved meanwhile, and forgets the log before it. Says whether there was one.
+    pub(crate) async fn settle_snapshot(&mut self) -> Result<bool> {
+        let Some(saving) = self.snapshotting.take_if(|saving| saving.is_finished()) else { return Ok(false) };
+        self.snapshot = Some(join(saving).await?);
+        self.forget()?;
+        Ok(true)
+    }
+
+    /// Begins a new segment once the present one is long, for queries without state. Says whether it did.
+    pub(crate) async fn roll_if_full(&mut self, batch: BatchId) -> Result<bool> {
+        if !self.log.is_segment_full() {
+            return Ok(false);
+        }
+        self.log.roll(batch).await?;
+        self.forget()?;
+        Ok(true)
+    }
+
+    /// Lets go of the folder: everything is written, Spark's files too. A temporary folder goes with its query, unless
+    /// the query failed.
+    pub(crate) async fn close(mut self, failed: bool) -> Result<()> {
+        self.log.write().await?;
+        if let Some(saving) = self.snapshotting.take() {
+            self.snapshot = Some(join(saving).await?);
+            self.forget()?;
+        }
+        self.spark_files.finish(&self.newest).await?;
+        let CheckpointFolder { root, is_temporary, lock, .. } = self.folder;
+        drop(lock);
+        if is_temporary && !failed {
+            let removed = std::fs::remove_dir_all(&root);
+            return removed.map_err(|error| super::files::disk_error("remove", &root, error));
+        }
+        Ok(())
+    }
+
+    /// Forgets the log that neither recovery nor a return by hand to one of the last batches needs.
+    fn forget(&mut self) -> Result<()> {
+        let Some(newest) = self.newest.commits.last().map(|commit| commit.batch) else { return Ok(()) };
+        let state = match self.snapshot {
+            Some((batch, _)) => batch,
+            None if self.delta_bytes == 0 => newest,
+            None => return Ok(()),
+        };
+        self.log.forget_before(state.min(oldest_retained(newest, self.batches_to_retain)))
+    }
+}
+
+fn oldest_retained(newest: BatchId, retain: u64) -> BatchId {
+    BatchId(newest.0.saturating_sub(retain.saturating_sub(1)))
+}
+
+async fn join<T>(task: JoinHandle<Result<T>>) -> Result<T> {
+    task.await.unwrap_or_else(|error| Err(Error::internal("a checkpoint task ended early").with_source(error)))
+}
+
+/// Writes Spark's files behind the batches, each second at the most. What it cannot write it says in the log of the
+/// process and tries again: these files are for others, our own recovery does not read them.
+#[derive(Debug)]
+struct SparkFilesTask {
+    shown: watch::Sender<NewestBatches>,
+    files: Arc<SparkFiles>,
+    task: JoinHandle<()>,
+}
+
+#[derive(Debug)]
+struct SparkFiles {
+    root: PathBuf,
+    conf: BTreeMap<String, String>,
+    batches_to_retain: u64,
+}
+
+impl SparkFilesTask {
+    fn start(
+        root: PathBuf,
+        (conf, batches_to_retain): (BTreeMap<String, String>, u64),
+        newest: NewestBatches,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let (shown, mut changes) = watch::channel(newest);
+        let files = Arc::new(SparkFiles { root, conf, batches_to_retain });
+        let writes = Arc::clone(&files);
+        let task = tokio::spawn(async move {
+            while changes.changed().await.is_ok() {
+                let newest = changes.borrow_and_update().clone();
+                if let Err(error) = writes.write(newest).await {
+                    tracing::warn!(%error, "cannot write Spark's checkpoint files");
+                }
+                clock.sleep(SPARK_FILES_EVERY).await;
+            }
+        });
+        Self { shown, files, task }
+    }
+
+    fn show(&self, newest: &NewestBatches) {
+        self.shown.send_replace(newest.clone());
+    }
+
+    /// The last write, after which the task is no more.
+    async fn finish(&self, newest: &NewestBatches) -> Result<()> {
+        self.task.abort();
+        self.files.write(newest.clone()).await
+    }
+}
+
+impl Drop for SparkFilesTask {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+impl SparkFiles {
+    async fn write(self: &Arc<Self>, newest: NewestBatches) -> Result<()> {
+        let files = Arc::clone(self);
+        join(tokio::task::spawn_blocking(move || files.write_now(&files.root, &newest))).await
+    }
+
+    fn write_now(&self, root: &Path, newest: &NewestBatches) -> Result<()> {
+        let Some(last) = newest.offsets.last() else { return Ok(()) };
+        newest.write(root, &self.conf, oldest_retained(last.batch, self.batches_to_retain))
+    }
+}

@@ -1,0 +1,362 @@
+//! The loop of a query (Spark: `MicroBatchExecution`).
+//!
+//! A batch is fixed in the log before it runs and done when the log says so. Everything between can be run again: the
+//! sources give the same rows for the same range, the operators undo, and the sink drops what it did not finish. So there
+//! is one way out of every failure: put the state back and run the batch again, now or after a restart.
+
+use std::sync::Arc;
+
+use futures::TryStreamExt;
+use millstream_core::{
+    BatchId, BatchStream, Clock, Error, Offset, OffsetRange, OutputMode, ReadLimit, Result, Sink, SinkBatch,
+    SinkProgress, Trigger,
+};
+use tokio::task::JoinSet;
+
+use super::availability::{self, Available};
+use super::batch::MicroBatch;
+use super::progress::{FinishedBatch, Phase, ProgressReporter};
+use super::retry::Backoff;
+use super::trigger::{Due, TriggerExecutor};
+use crate::batch_context::BatchContext;
+use crate::checkpoint::{CheckpointWriter, CommitEntry, FailPoint, OffsetsEntry, is_broken_off, pass};
+use crate::plan::IncrementalExecution;
+use crate::query::{CLEANING, PROCESSING, QueryControl, StreamingQueryStatus, WAITING_FOR_DATA, WAITING_FOR_TRIGGER};
+
+/// A query that runs.
+#[derive(Debug)]
+pub(crate) struct MicroBatchExecution {
+    pub(super) plan: IncrementalExecution,
+    pub(super) sink: Arc<dyn Sink>,
+    pub(super) output_mode: OutputMode,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) control: Arc<QueryControl>,
+    pub(super) trigger: TriggerExecutor,
+    pub(super) progress: ProgressReporter,
+    pub(super) fail_point: Option<FailPoint>,
+    /// `spark.sql.streaming.noDataMicroBatches.enabled`
+    pub(super) runs_no_data_batches: bool,
+    pub(super) writer: CheckpointWriter,
+    pub(super) position: Position,
+}
+
+/// Where a query stands.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Position {
+    /// The batch that comes next.
+    pub(super) next: BatchId,
+    /// The end of what was read, by source.
+    pub(super) ends: Vec<Offset>,
+    /// The newest batch's time.
+    pub(super) timestamp_ms: i64,
+    /// The newest batch's watermark.
+    pub(super) watermark_ms: i64,
+    /// Whether the sources have yet to hear that everything before `ends` is committed.
+    pub(super) is_news: bool,
+}
+
+impl MicroBatchExecution {
+    /// Runs until the query is stopped, its trigger comes to an end, or a batch fails. `again` are the batches that an
+    /// earlier run left unfinished.
+    pub(super) async fn run(&mut self, again: Vec<MicroBatch>) -> Result<()> {
+        let catches_up = again.iter().any(|batch| !batch.is_muted);
+        for batch in again {
+            self.progress.start_trigger();
+            self.run_batch(&batch).await?;
+        }
+        match self.trigger.trigger() {
+            // As in Spark, the batch that had to be repeated is the one batch.
+            Trigger::Once if catches_up => return Ok(()),
+            Trigger::AvailableNow => self.prepare_available_now().await?,
+            Trigger::Once | Trigger::Default | Trigger::ProcessingTime(_) => {}
+        }
+        loop {
+            if !self.trigger.wait().is_zero() {
+                self.flush().await?;
+                self.control.set_status(WAITING_FOR_TRIGGER);
+            }
+            if self.trigger.next().await == Due::Stop {
+                return Ok(());
+            }
+            self.progress.start_trigger();
+            match self.construct_next_batch().await? {
+                Some(batch) => self.run_batch(&batch).await?,
+                None if self.trigger.trigger().stops_by_itself() => return Ok(()),
+                None => {}
+            }
+            self.trigger.batch_ended();
+        }
+    }
+
+    /// Closes the sink and lets go of the checkpoint. A loop that broke off at a fail point leaves everything as it is.
+    pub(super) async fn finish(self, result: Result<()>) -> Result<()> {
+        if result.as_ref().is_err_and(is_broken_off) {
+            return result;
+        }
+        let (sources, position) = (self.plan.sources(), &self.position);
+        let closed = self.sink.close().await;
+        let written = self.writer.close(result.is_err()).await;
+        if position.is_news && written.is_ok() {
+            tell_sources(sources, &position.ends).await;
+        }
+        result.and(written).and(closed)
+    }
+
+    async fn prepare_available_now(&self) -> Result<()> {
+        for source in self.plan.sources() {
+            self.control.set_status(StreamingQueryStatus::getting_offsets(&source.description()));
+            source.prepare_available_now().await?;
+        }
+        Ok(())
+    }
+
+    /// The next batch, if there is one: something new in a source, or state that the watermark has made final.
+    async fn construct_next_batch(&mut self) -> Result<Option<MicroBatch>> {
+        let request = self.control.catch_up.pending();
+        let available = self.look(request.is_some()).await?;
+        if !availability::has_data(&available) && !self.is_no_data_batch_due() {
+            if let Some(request) = request {
+                self.flush().await?;
+                self.control.catch_up.answer(request);
+            }
+            return Ok(None);
+        }
+        let position = &self.position;
+        let at_start = |start: &Offset| OffsetRange { start: start.clone(), end: start.clone() };
+        let mut sources: Vec<OffsetRange> = position.ends.iter().map(at_start).collect();
+        let mut latest = position.ends.clone();
+        for (index, found) in available.into_iter().enumerate() {
+            if let Some(found) = found {
+                sources[index].end = found.end;
+                latest[index] = found.latest;
+            }
+        }
+        let entry = OffsetsEntry {
+            batch: position.next,
+            // A clock that was set back must not turn back a query.
+            timestamp_ms: self.clock.now_ms().max(position.timestamp_ms),
+            watermark_ms: self.plan.watermark().current_ms(),
+            late_watermark_ms: position.watermark_ms,
+            sources,
+        };
+        Ok(Some(MicroBatch { entry, latest, is_logged: false, is_committed: false, is_muted: false }))
+    }
+
+    /// Whether the watermark has moved since the newest batch, so that some operator has something to give or to forget.
+    fn is_no_data_batch_due(&self) -> bool {
+        let watermark_ms = self.plan.watermark().current_ms();
+        self.runs_no_data_batches
+            && self.trigger.trigger() != Trigger::Once
+            && watermark_ms > self.position.watermark_ms
+            && self.plan.needs_no_data_batch(watermark_ms)
+    }
+
+    /// What the sources have. The default trigger takes what is at hand and else waits; all others ask.
+    async fn look(&mut self, must_ask: bool) -> Result<Available> {
+        let since = self.progress.now();
+        if self.trigger.trigger() == Trigger::Default && !must_ask {
+            let available = availability::at_hand(self.plan.sources(), &self.position.ends)?;
+            if !availability::has_data(&available) && !self.is_no_data_batch_due() {
+                return self.wait_for_data().await;
+            }
+            self.progress.add(Phase::LatestOffset, since);
+            return Ok(available);
+        }
+        let limit = if self.trigger.trigger() == Trigger::Once { ReadLimit::AllAvailable } else { ReadLimit::Options };
+        if let Some(source) = self.plan.sources().first() {
+            self.control.set_status(StreamingQueryStatus::getting_offsets(&source.description()));
+        }
+        let mut backoff = Backoff::new(&self.clock);
+        let available = loop {
+            match availability::ask(self.plan.sources(), &self.position.ends, limit).await {
+                Ok(available) => break available,
+                Err(error) => backoff.after(error).await?,
+            }
+        };
+        self.progress.add(Phase::LatestOffset, since);
+        Ok(available)
+    }
+
+    /// Rests until there is data, the query is to stop, or somebody wants to know whether there is more.
+    async fn wait_for_data(&mut self) -> Result<Available> {
+        self.flush().await?;
+        self.control.set_status(WAITING_FOR_DATA);
+        let nothing = vec![None; self.plan.sources().len()];
+        let mut backoff = Backoff::new(&self.clock);
+        let available = loop {
+            let found = tokio::select! {
+                biased;
+                () = self.control.stop.cancelled() => return Ok(nothing),
+                () = self.control.catch_up.asked() => return Ok(nothing),
+                found = availability::ready(self.plan.sources(), &self.position.ends) => found,
+            };
+            match found {
+                Ok(available) => break available,
+                Err(error) => backoff.after(error).await?,
+            }
+        };
+        // It is data that fires the default trigger.
+        self.trigger.fire();
+        self.progress.start_trigger();
+        Ok(available)
+    }
+
+    async fn run_batch(&mut self, batch: &MicroBatch) -> Result<()> {
+        self.control.set_status(if batch.has_data() { PROCESSING } else { CLEANING });
+        self.pass("after_latest_offset")?;
+        self.write_offsets(batch).await?;
+        self.pass("after_wal_commit")?;
+        let (context, written) = self.add_batch(batch).await?;
+        self.pass("after_add_batch")?;
+        self.commit(batch, &context)?;
+        self.pass("after_commit_offsets")?;
+        self.report(batch, &context, written);
+        self.pass("after_report")?;
+        self.save_snapshot(batch.id()).await
+    }
+
+    /// From here on the batch is what it is, whatever happens.
+    async fn write_offsets(&mut self, batch: &MicroBatch) -> Result<()> {
+        if batch.is_logged {
+            return Ok(());
+        }
+        let since = self.progress.now();
+        self.writer.write_offsets(batch.entry.clone()).await?;
+        self.tell_sources().await;
+        self.progress.add(Phase::WalCommit, since);
+        Ok(())
+    }
+
+    /// Runs the batch into the sink. A failure leaves nothing of it; what an outside system caused is tried again.
+    async fn add_batch(&mut self, batch: &MicroBatch) -> Result<(Arc<BatchContext>, SinkProgress)> {
+        let mut backoff = Backoff::new(&self.clock);
+        loop {
+            match self.try_batch(batch).await {
+                Ok(done) => return Ok(done),
+                Err(error) if is_broken_off(&error) => return Err(error),
+                Err(error) => {
+                    self.plan.operators().iter().for_each(|operator| operator.undo());
+                    backoff.after(error).await?;
+                }
+            }
+        }
+    }
+
+    async fn try_batch(&mut self, batch: &MicroBatch) -> Result<(Arc<BatchContext>, SinkProgress)> {
+        let since = self.progress.now();
+        let context = self.plan.new_batch(batch.inputs());
+        self.progress.add(Phase::GetBatch, since);
+        let since = self.progress.now();
+        let rows = self.plan.execute(&context)?;
+        self.progress.add(Phase::QueryPlanning, since);
+        self.pass("after_query_planning")?;
+        let since = self.progress.now();
+        let written = if batch.is_muted {
+            drain(rows).await?
+        } else {
+            let (kind, schema, upsert_key) = (self.output_mode.into(), self.plan.schema(), self.plan.upsert_key());
+            self.sink.write(SinkBatch { id: batch.id(), kind, upsert_key, schema, rows }).await?
+        };
+        self.progress.add(Phase::AddBatch, since);
+        Ok((context, written))
+    }
+
+    /// The batch is done. That becomes durable with the next batch's offsets, or before the query rests.
+    fn commit(&mut self, batch: &MicroBatch, context: &BatchContext) -> Result<()> {
+        let since = self.progress.now();
+        let mut deltas = Vec::new();
+        for operator in self.plan.operators() {
+            let mut delta = Vec::new();
+            operator.commit(&mut delta)?;
+            deltas.push(delta);
+        }
+        self.pass("after_state_commit")?;
+        let next_watermark_ms = self.plan.watermark().advance(context);
+        if !batch.is_committed {
+            self.writer.add_commit(deltas, CommitEntry { batch: batch.id(), next_watermark_ms });
+        }
+        self.position = Position {
+            next: batch.id().next(),
+            ends: batch.ends(),
+            timestamp_ms: batch.entry.timestamp_ms,
+            watermark_ms: batch.entry.watermark_ms,
+            is_news: true,
+        };
+        self.progress.add(Phase::CommitOffsets, since);
+        Ok(())
+    }
+
+    fn report(&mut self, batch: &MicroBatch, context: &BatchContext, written: SinkProgress) {
+        if batch.is_muted {
+            return;
+        }
+        let (sources, sink) = (self.plan.sources(), &*self.sink);
+        let state_operators = self.plan.operators().iter().map(|operator| operator.progress()).collect();
+        let finished = FinishedBatch { batch, context, sources, sink, written, state_operators };
+        let progress = self.progress.finish(finished);
+        let (rows, took_ms) = (progress.num_input_rows(), progress.batch_duration);
+        tracing::debug!(query = %self.control.id, batch = %batch.id(), rows, took_ms, "batch committed");
+        self.control.add_progress(progress);
+    }
+
+    /// Now and then the whole state is saved, or at least the log begins anew, so that its beginning can go.
+    async fn save_snapshot(&mut self, batch: BatchId) -> Result<()> {
+        if self.writer.settle_snapshot().await? {
+            self.pass("after_snapshot")?;
+        }
+        if self.writer.is_snapshot_due() {
+            let mut states = Vec::new();
+            for operator in self.plan.operators() {
+                let mut state = Vec::new();
+                operator.snapshot(&mut state)?;
+                states.push(state);
+            }
+            self.writer.save_snapshot(batch, states).await?;
+            self.pass("after_new_segment")?;
+        } else if self.writer.roll_if_full(batch).await? {
+            self.pass("after_new_segment")?;
+        }
+        Ok(())
+    }
+
+    /// Makes the newest commit durable.
+    async fn flush(&mut self) -> Result<()> {
+        if !self.writer.has_pending() {
+            return Ok(());
+        }
+        self.writer.flush().await?;
+        self.tell_sources().await;
+        self.pass("after_flush")
+    }
+
+    async fn tell_sources(&mut self) {
+        if std::mem::take(&mut self.position.is_news) {
+            tell_sources(self.plan.sources(), &self.position.ends).await;
+        }
+    }
+
+    fn pass(&self, name: &'static str) -> Result<()> {
+        pass(self.fail_point.as_ref(), name)
+    }
+}
+
+/// Tells the sources what is committed. A source that cannot take note of it loses nothing.
+async fn tell_sources(sources: &[Arc<dyn millstream_core::Source>], ends: &[Offset]) {
+    for (source, end) in sources.iter().zip(ends) {
+        if let Err(error) = source.commit(end).await {
+            tracing::warn!(source = %source.description(), %error, "cannot tell the source what is committed");
+        }
+    }
+}
+
+/// Runs a batch for its state alone.
+async fn drain(rows: Vec<BatchStream>) -> Result<SinkProgress> {
+    let mut draining = JoinSet::new();
+    for stream in rows {
+        draining.spawn(stream.try_for_each(|_| async { Ok(()) }));
+    }
+    while let Some(drained) = draining.join_next().await {
+        drained.unwrap_or_else(|error| Err(Error::internal("a task of the batch ended early").with_source(error)))?;
+    }
+    Ok(SinkProgress::default())
+}

@@ -1,0 +1,20 @@
+//! The protocol of a batch.
+//!
+//! ```text
+//! trigger.next → latestOffset → walCommit → [sink pulls: addBatch] → state and commit → report
+//! ```
+//!
+//! [`execution`] is the loop, [`start`] and [`restart`] what comes before it, [`recovery`] where it goes on; [`batch`] is one
+//! batch, [`trigger`] when it is due, [`availability`] what it can read, [`progress`] what it says of itself.
+
+mod availability;
+mod batch;
+mod execution;
+mod progress;
+mod recovery;
+mod restart;
+mod retry;
+mod start;
+mod trigger;
+
+pub(crate) use start::StartingQuery;

@@ -1,0 +1,170 @@
+//! What a query does before its first new batch: it checks that the checkpoint is its own, and takes its state from it.
+
+use std::sync::Arc;
+
+use millstream_core::error::SparkException;
+use millstream_core::{BatchId, Error, Offset, Result, Source};
+
+use super::recovery::{self, Known, RecoveryPlan};
+use crate::checkpoint::{Checkpoint, History};
+use crate::plan::IncrementalExecution;
+use crate::state::StatefulOperator;
+
+/// Where the query began, by source: from the checkpoint, or asked now and never again.
+pub(crate) async fn initial_offsets(checkpoint: &Checkpoint, sources: &[Arc<dyn Source>]) -> Result<Vec<Offset>> {
+    if let Some(start) = &checkpoint.history().start {
+        check_number_of_sources(start.initial.len(), sources.len())?;
+        return Ok(start.initial.iter().cloned().map(Offset::new).collect());
+    }
+    if let Some(spark) = checkpoint.spark() {
+        check_number_of_sources(spark.sources(), sources.len())?;
+    }
+    let mut initial = Vec::with_capacity(sources.len());
+    for (index, source) in sources.iter().enumerate() {
+        let kept = match checkpoint.source_file(index)? {
+            Some(bytes) => source.initial_offset_from_file(&bytes)?,
+            None => None,
+        };
+        initial.push(match kept {
+            Some(offset) => offset,
+            None => source.initial_offset().await?,
+        });
+    }
+    Ok(initial)
+}
+
+fn check_number_of_sources(logged: usize, now: usize) -> Result<()> {
+    if logged == now {
+        return Ok(());
+    }
+    Err(Error::data(format!(
+        "assertion failed: There are [{logged}] sources in the checkpoint offsets and now there are [{now}] sources \
+         requested by the query. Cannot continue."
+    )))
+}
+
+/// Refuses a checkpoint whose state was made by other operators.
+pub(crate) fn check_operators(checkpoint: &Checkpoint, plan: &IncrementalExecution) -> Result<()> {
+    let now: Vec<String> = plan.operators().iter().map(|operator| operator.fingerprint()).collect();
+    let logged = match (&checkpoint.history().start, checkpoint.spark()) {
+        (_, Some(_)) => &Vec::new(),
+        (Some(start), None) => &start.operators,
+        (None, None) => return Ok(()),
+    };
+    let same_names = logged.len() == now.len() && logged.iter().zip(&now).all(|(old, new)| name(old) == name(new));
+    if !same_names {
+        return Err(operators_differ(logged, &now));
+    }
+    for (old, new) in logged.iter().zip(&now) {
+        for (part, class) in
+            [("key", "STATE_STORE_KEY_SCHEMA_NOT_COMPATIBLE"), ("value", "STATE_STORE_VALUE_SCHEMA_NOT_COMPATIBLE")]
+        {
+            let (old, new) = (schema(old, part), schema(new, part));
+            if old != new {
+                return Err(schema_differs(part, class, (old, new)));
+            }
+        }
+        if old != new {
+            return Err(operators_differ(logged, &now));
+        }
+    }
+    Ok(())
+}
+
+/// The operator's name, the first word of its fingerprint.
+fn name(fingerprint: &str) -> &str {
+    fingerprint.split(' ').next().unwrap_or_default()
+}
+
+/// What follows ` key=` or ` value=` in a fingerprint, up to the other.
+fn schema<'a>(fingerprint: &'a str, part: &str) -> &'a str {
+    let Some((_, rest)) = fingerprint.split_once(&format!(" {part}=")) else { return "" };
+    let end = [" key=", " value="].iter().filter_map(|next| rest.find(next)).min().unwrap_or(rest.len());
+    &rest[..end]
+}
+
+fn operators_differ(logged: &[String], now: &[String]) -> Error {
+    let list = |fingerprints: &[String]| {
+        let named = fingerprints.iter().enumerate();
+        let texts: Vec<_> =
+            named.map(|(id, text)| format!("(OperatorId: {id} -> OperatorName: {})", name(text))).collect();
+        texts.join(", ")
+    };
+    let (logged, now) = (list(logged), list(now));
+    Error::data(format!(
+        "Streaming stateful operator name does not match with the operator in state metadata. This likely to happen \
+         when user adds/removes/changes stateful operator of existing streaming query.\n\
+         Stateful operators in the metadata: [{logged}]; Stateful operators in current batch: [{now}]."
+    ))
+    .with_class("STREAMING_STATEFUL_OPERATOR_NOT_MATCH_IN_STATE_METADATA", SparkException::Runtime)
+    .with_sql_state("42K03")
+    .with_parameter("OpsInMetadataSeq", logged)
+    .with_parameter("OpsInCurBatchSeq", now)
+}
+
+fn schema_differs(part: &str, class: &str, (old, new): (&str, &str)) -> Error {
+    Error::data(format!(
+        "Provided {part} schema does not match existing state {part} schema.\n\
+         Please check number and type of fields.\n\
+         Existing {part}_schema={old} and new {part}_schema={new}.\n\
+         If you want to force running the query without schema validation, please set \
+         spark.sql.streaming.stateStore.stateSchemaCheck to false.\n\
+         However, please note that running the query with incompatible schema could cause non-deterministic behavior."
+    ))
+    .with_class(class, SparkException::Spark)
+    .with_sql_state("XXKST")
+}
+
+/// Gives the operators the state that the checkpoint has, and says which batches to run again.
+pub(crate) fn restore(
+    history: &History,
+    operators: &[Arc<dyn StatefulOperator>],
+    newest_in_sink: Option<BatchId>,
+) -> Result<RecoveryPlan> {
+    let newest_commit = history.newest_commit();
+    let newest_state = if operators.is_empty() { newest_commit } else { restore_state(history, operators)? };
+    let number = |batch: Option<BatchId>| batch.map(|batch| batch.0);
+    let plan = recovery::plan(Known {
+        newest_offsets: number(history.newest_offsets()),
+        newest_commit: number(newest_commit),
+        newest_state: number(newest_state),
+        newest_in_sink: number(newest_in_sink),
+    })?;
+    if let Some(missing) = plan.muted.clone().chain(plan.real.clone()).find(|&batch| !has_offsets(history, batch)) {
+        return Err(Error::data(format!("the checkpoint lacks the offsets of batch {missing}, which must run again")));
+    }
+    Ok(plan)
+}
+
+fn has_offsets(history: &History, batch: u64) -> bool {
+    history.offsets.contains_key(&BatchId(batch))
+}
+
+/// The newest batch whose state is whole: the snapshot and every delta after it, or every delta there ever was.
+fn restore_state(history: &History, operators: &[Arc<dyn StatefulOperator>]) -> Result<Option<BatchId>> {
+    let mut newest = None;
+    if let Some(snapshot) = &history.snapshot {
+        if snapshot.operators.len() != operators.len() {
+            return Err(Error::data(format!("the snapshot of batch {} is of other operators", snapshot.batch)));
+        }
+        for (operator, state) in operators.iter().zip(&snapshot.operators) {
+            operator.restore(state)?;
+        }
+        newest = Some(snapshot.batch);
+    }
+    let first = newest.map_or(BatchId(0), BatchId::next);
+    let mut deltas = history.deltas.iter().filter(|delta| delta.batch >= first).peekable();
+    for &batch in history.commits.range(first..).map(|(batch, _)| batch) {
+        if batch != newest.map_or(BatchId(0), BatchId::next) {
+            break;
+        }
+        while let Some(delta) = deltas.next_if(|delta| delta.batch == batch) {
+            let operator = operators.get(delta.operator);
+            let operator =
+                operator.ok_or_else(|| Error::data(format!("batch {batch} has state of another operator")))?;
+            operator.apply(&delta.delta)?;
+        }
+        newest = Some(batch);
+    }
+    Ok(newest)
+}

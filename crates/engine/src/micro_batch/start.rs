@@ -1,0 +1,184 @@
+//! From a query's spec to its running loop.
+//!
+//! What can be refused at once is refused by [`StartingQuery::try_new`], while the caller waits. What may take time or
+//! depends on the outside (where the sources begin, what the sink holds, state) happens in the query's own task.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::FutureExt;
+use millstream_core::{BatchId, Clock, Error, Offset, Options, Result, RunId};
+use tokio_util::sync::CancellationToken;
+
+use super::batch::MicroBatch;
+use super::execution::{MicroBatchExecution, Position};
+use super::progress::ProgressReporter;
+use super::restart;
+use super::trigger::TriggerExecutor;
+use crate::checkpoint::{Checkpoint, FailPoint, History, QueryStart};
+use crate::plan::IncrementalExecution;
+use crate::query::{Engine, QueryControl, QuerySpec};
+
+/// How long a query that is told to stop may take for its running batch before the batch is given up.
+const STOP_GRACE: Duration = Duration::from_secs(4);
+
+/// A query whose plan is accepted and whose checkpoint is held.
+#[derive(Debug)]
+pub(crate) struct StartingQuery {
+    spec: QuerySpec,
+    plan: IncrementalExecution,
+    checkpoint: Checkpoint,
+    control: Arc<QueryControl>,
+    conf: StreamingConf,
+    fail_point: Option<FailPoint>,
+}
+
+/// The streaming settings of the session, typed.
+#[derive(Debug, Clone, Copy)]
+struct StreamingConf {
+    no_data_batches: bool,
+    batches_to_retain: u64,
+    progress_updates: usize,
+    stop_timeout: Duration,
+}
+
+impl StreamingConf {
+    fn of(spec: &QuerySpec) -> Result<Self> {
+        let conf: Options = spec.conf.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let progress_updates = conf.get_u64("spark.sql.streaming.numRecentProgressUpdates")?.unwrap_or(100);
+        Ok(Self {
+            no_data_batches: conf.get_bool("spark.sql.streaming.noDataMicroBatches.enabled")?.unwrap_or(true),
+            batches_to_retain: conf.get_positive("spark.sql.streaming.minBatchesToRetain")?.unwrap_or(100),
+            progress_updates: usize::try_from(progress_updates).unwrap_or(usize::MAX),
+            stop_timeout: conf.get_duration("spark.sql.streaming.stopTimeout")?.unwrap_or(Duration::ZERO),
+        })
+    }
+}
+
+impl StartingQuery {
+    /// Takes hold of the checkpoint and plans the query.
+    pub(crate) async fn try_new(mut spec: QuerySpec, engine: &Engine, run_id: RunId) -> Result<Self> {
+        let conf = StreamingConf::of(&spec)?;
+        let checkpoint = Checkpoint::open(spec.checkpoint.as_deref())?;
+        spec.conf.extend(checkpoint.conf(&spec.conf));
+        let environment = engine.environment((checkpoint.id(), run_id));
+        let plan = Box::pin(IncrementalExecution::try_new(&spec, &environment)).await?;
+        let explained = (plan.explain(false), plan.explain(true));
+        let control = QueryControl::new((checkpoint.id(), run_id, spec.name.clone()), environment.clock, explained)
+            .with_limits(conf.stop_timeout, conf.progress_updates);
+        let fail_point = engine.fail_point();
+        Ok(Self { spec, plan, checkpoint, control: Arc::new(control), conf, fail_point })
+    }
+
+    /// What its handle shares with it.
+    pub(crate) fn control(&self) -> &Arc<QueryControl> {
+        &self.control
+    }
+
+    /// Runs the query to its end, however it ends. A panic below fails this query and no other.
+    pub(crate) async fn run_to_end(self) -> Result<()> {
+        let control = Arc::clone(&self.control);
+        let begun = tokio::select! {
+            biased;
+            () = control.stop.cancelled() => return Ok(()),
+            begun = caught(Box::pin(self.begin())) => begun,
+        };
+        let (mut execution, again) = begun?;
+        let result = tokio::select! {
+            biased;
+            result = caught(Box::pin(execution.run(again))) => result,
+            () = grace_over(&control.stop, &*control.clock) => {
+                tracing::warn!(query = %control.id, "the running batch was given up to stop the query in time");
+                Ok(())
+            }
+        };
+        execution.finish(result).await
+    }
+
+    async fn begin(self) -> Result<(MicroBatchExecution, Vec<MicroBatch>)> {
+        let Self { spec, plan, checkpoint, control, conf, fail_point } = self;
+        let clock = Arc::clone(&control.clock);
+        restart::check_operators(&checkpoint, &plan)?;
+        let initial = restart::initial_offsets(&checkpoint, plan.sources()).await?;
+        let start = QueryStart {
+            source_files: plan.sources().iter().zip(&initial).map(|(source, at)| source.initial_file(at)).collect(),
+            initial: initial.clone(),
+            conf: checkpoint.conf(&spec.conf),
+            operators: plan.operators().iter().map(|operator| operator.fingerprint()).collect(),
+            batches_to_retain: conf.batches_to_retain,
+        };
+        let (writer, history) = checkpoint.begin(start, spec.sync, Arc::clone(&clock)).await?;
+        let newest_in_sink = spec.sink.open().await?;
+        let (position, again) = match recover(&history, &plan, newest_in_sink, initial) {
+            Ok(recovered) => recovered,
+            Err(error) => {
+                spec.sink.close().await?;
+                return Err(error);
+            }
+        };
+        let (pace, mode) = (spec.sink.pace(), spec.output_mode);
+        let execution = MicroBatchExecution {
+            trigger: TriggerExecutor::new(spec.trigger, Arc::clone(&clock), control.stop.clone(), (pace, mode)),
+            progress: ProgressReporter::new(Arc::clone(&clock), (control.id, control.run_id, control.name.clone())),
+            plan,
+            sink: spec.sink,
+            output_mode: mode,
+            clock,
+            control,
+            fail_point,
+            runs_no_data_batches: conf.no_data_batches,
+            writer,
+            position,
+        };
+        Ok((execution, again))
+    }
+}
+
+/// Restores the state, and says where the query stands and which batches come first.
+fn recover(
+    history: &History,
+    plan: &IncrementalExecution,
+    newest_in_sink: Option<BatchId>,
+    initial: Vec<Offset>,
+) -> Result<(Position, Vec<MicroBatch>)> {
+    let again = restart::restore(history, plan.operators(), newest_in_sink)?;
+    let first = if again.muted.is_empty() { again.real.start } else { again.muted.start };
+    let mut position =
+        Position { next: BatchId(first), ends: initial, timestamp_ms: 0, watermark_ms: 0, is_news: false };
+    if let Some(before) = position.next.previous().and_then(|batch| history.offsets.get(&batch)) {
+        position.ends = before.sources.iter().map(|range| range.end.clone()).collect();
+        position.timestamp_ms = before.timestamp_ms;
+        position.watermark_ms = before.watermark_ms;
+    } else if first > 0 {
+        return Err(Error::data(format!("the checkpoint lacks the offsets of batch {}", first - 1)));
+    }
+    for (source, end) in plan.sources().iter().zip(&position.ends) {
+        source.check_offset(end)?;
+    }
+    if let Some(commit) = position.next.previous().and_then(|batch| history.commits.get(&batch)) {
+        plan.watermark().restore(commit.next_watermark_ms);
+    } else if let Some(entry) = history.offsets.get(&position.next) {
+        plan.watermark().restore(entry.watermark_ms);
+    }
+    let batches = again.muted.clone().chain(again.real.clone()).map(BatchId).map(|batch| {
+        let entry = history.offsets[&batch].clone();
+        MicroBatch::again(entry, history.commits.contains_key(&batch), again.muted.contains(&batch.0))
+    });
+    Ok((position, batches.collect()))
+}
+
+/// A panic as an error.
+async fn caught<T>(step: impl Future<Output = Result<T>>) -> Result<T> {
+    AssertUnwindSafe(step).catch_unwind().await.unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+        Err(Error::internal(format!("the query panicked: {text}")))
+    })
+}
+
+/// Resolves when a query that was told to stop has had its time.
+async fn grace_over(stop: &CancellationToken, clock: &dyn Clock) {
+    stop.cancelled().await;
+    clock.sleep(STOP_GRACE).await;
+}

@@ -3,10 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, RecordBatch, TimestampMicrosecondArray};
-use arrow::datatypes::{DataType, TimestampMicrosecondType};
+use arrow::array::{Array, RecordBatch};
+use datafusion::common::internal_err;
 use datafusion::common::tree_node::TreeNodeRecursion;
-use datafusion::common::{exec_err, internal_err};
 use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
@@ -15,6 +14,7 @@ use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties};
 use futures::StreamExt;
 
+use super::late_rows::event_times;
 use crate::batch_context::{BatchContext, EventTimeStats};
 use crate::error::to_datafusion;
 
@@ -45,7 +45,7 @@ impl EventTimeWatermarkExec {
 /// Adds one batch of rows: all in a local loop, then one touch of the shared counters.
 fn observe(stats: &EventTimeStats, event_time: &dyn PhysicalExpr, rows: &RecordBatch) -> Result<()> {
     let column = event_time.evaluate(rows)?.into_array(rows.num_rows())?;
-    let times = event_time_of(column.as_ref())?;
+    let times = event_times(&column).map_err(to_datafusion)?;
     let (mut min_us, mut max_us, mut sum_ms, mut count) = (i64::MAX, i64::MIN, 0_i64, 0_u64);
     let mut add = |time_us: i64| {
         min_us = min_us.min(time_us);
@@ -62,25 +62,6 @@ fn observe(stats: &EventTimeStats, event_time: &dyn PhysicalExpr, rows: &RecordB
         stats.add(min_us, max_us, sum_ms, count);
     }
     Ok(())
-}
-
-/// The times that count for a watermark: of a window its end.
-fn event_time_of(column: &dyn Array) -> Result<&TimestampMicrosecondArray> {
-    let times = match column.data_type() {
-        DataType::Struct(_) => column.as_struct().column_by_name("end"),
-        _ => return timestamps(column),
-    };
-    match times {
-        Some(times) => timestamps(times.as_ref()),
-        None => internal_err!("event time is a struct, but not a window"),
-    }
-}
-
-fn timestamps(column: &dyn Array) -> Result<&TimestampMicrosecondArray> {
-    match column.as_primitive_opt::<TimestampMicrosecondType>() {
-        Some(times) => Ok(times),
-        None => exec_err!("event time has type {}, not TIMESTAMP", column.data_type()),
-    }
 }
 
 impl DisplayAs for EventTimeWatermarkExec {

@@ -2,7 +2,12 @@
 //! [`crate::BatchContext`]; state that outlives a batch is in `crate::state`.
 
 mod event_time_watermark_exec;
+mod late_rows;
 mod source_scan_exec;
+mod stateful_aggregate_exec;
 
 pub(crate) use event_time_watermark_exec::EventTimeWatermarkExec;
 pub(crate) use source_scan_exec::{ScanTarget, SourceScanExec};
+pub(crate) use stateful_aggregate_exec::{
+    AggregateColumn, AggregateColumns, Shape, StatefulAggregateExec, output_schema,
+};

@@ -17,7 +17,8 @@ use datafusion::prelude::SessionConfig;
 use futures::{StreamExt, TryStreamExt};
 use millstream_core::{BatchId, BatchStream, OffsetRange, OutputMode, Result, Source};
 
-use super::{batch_time, event_time, optimizer, physical, source_table};
+use super::physical::OperatorContext;
+use super::{batch_time, event_time, optimizer, physical, source_table, stateful_aggregate};
 use crate::batch_context::{BatchContext, EventTimeStats};
 use crate::error::from_datafusion;
 use crate::query::{QueryEnvironment, QuerySpec};
@@ -70,20 +71,36 @@ impl IncrementalExecution {
         let now_us = Arc::new(AtomicI64::new(0));
         let policy = WatermarkPolicy::parse(spec.conf.get(WatermarkPolicy::CONF).map(String::as_str))?;
         let (plan, delays_ms) = event_time::number_watermarks(spec.plan.clone()).map_err(from_datafusion)?;
+        let plan = Self::stateful(plan, spec.settings.ansi, &state).map_err(from_datafusion)?;
         let (plan, sources) = source_table::open_sources(plan, environment)?;
         let logical = Self::optimized(plan, &now_us, &state).map_err(from_datafusion)?;
-        let physical = physical::plan(&logical, &state).await.map_err(from_datafusion)?;
+        let context = OperatorContext {
+            output_mode: spec.output_mode,
+            memory: environment.memory.clone(),
+            query: spec
+                .name
+                .as_ref()
+                .map_or_else(|| format!("query {}", environment.query.0), |name| format!("query '{name}'")),
+            clock: Arc::clone(&environment.clock),
+            shuffle_partitions: shuffle_partitions(spec),
+        };
+        let (physical, operators) = physical::plan(&logical, &state, context).await.map_err(from_datafusion)?;
         Ok(Self {
             logical,
             physical,
             state,
             sources,
-            operators: Vec::new(),
+            operators,
             watermark: WatermarkTracker::new(policy, delays_ms),
             output_mode: spec.output_mode,
             now_us,
             evicted_ms: AtomicI64::new(0),
         })
+    }
+
+    fn stateful(plan: LogicalPlan, ansi: bool, state: &SessionState) -> datafusion::error::Result<LogicalPlan> {
+        let plan = optimizer::coerce_types(plan, state)?;
+        stateful_aggregate::make_aggregates_stateful(plan, ansi)
     }
 
     fn optimized(
@@ -92,7 +109,6 @@ impl IncrementalExecution {
         state: &SessionState,
     ) -> datafusion::error::Result<LogicalPlan> {
         let plan = batch_time::bind_batch_timestamp(plan, now_us)?;
-        let plan = optimizer::coerce_types(plan, state)?;
         optimizer::optimize(plan, state)
     }
 
@@ -170,6 +186,11 @@ impl IncrementalExecution {
         let _ = write!(text, "== Physical Plan ==\n{}", displayable(self.physical.as_ref()).indent(extended));
         text
     }
+}
+
+/// `spark.sql.shuffle.partitions`: here only a number that the progress shows.
+fn shuffle_partitions(spec: &QuerySpec) -> i64 {
+    spec.conf.get("spark.sql.shuffle.partitions").and_then(|text| text.parse().ok()).unwrap_or(200)
 }
 
 /// The settings under which DataFusion plans a streaming query.

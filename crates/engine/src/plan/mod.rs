@@ -2,11 +2,18 @@
 
 mod batch_time;
 mod event_time;
+#[cfg(test)]
+mod fixture;
 mod incremental;
 mod nodes;
 mod optimizer;
 mod physical;
 mod source_table;
+mod stateful_aggregate;
+mod streaming;
 
 pub(crate) use incremental::{BatchInputs, IncrementalExecution};
 pub use nodes::{EventTimeWatermarkNode, StreamingRelationNode};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,184 @@
+//! One map from keys to values: all groups whose event time ends at the same time. It is forgotten as a whole.
+//!
+//! The first time a batch touches a group its old values are saved. That list is how the batch is undone, and together
+//! with the groups that are new it says what the batch changed.
+
+use hashbrown::HashTable;
+use millstream_core::Result;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::accumulator::{Accumulator, Argument};
+use super::groups::{Groups, Layout};
+use super::key_codec::EncodedKeys;
+
+/// The hash of a key: its high byte is the shard, the whole is the place in the map. Part of the checkpoint's meaning.
+#[inline]
+pub(super) fn hash_key(key: &[u8]) -> u64 {
+    xxh3_64(key)
+}
+
+/// Groups found by key.
+#[derive(Debug)]
+pub(super) struct Pane {
+    table: HashTable<u32>,
+    groups: Groups,
+    /// Groups before this one are older than the batch.
+    base: u32,
+    /// By group before `base`: whether the batch touched it. Empty while it touched none.
+    touched: Vec<bool>,
+    /// Old values in the order of first touch.
+    undo_groups: Vec<u32>,
+    undo_values: Vec<Accumulator>,
+}
+
+impl Pane {
+    pub(super) fn new(layout: &Layout) -> Self {
+        Self {
+            table: HashTable::new(),
+            groups: Groups::new(layout),
+            base: 0,
+            touched: vec![],
+            undo_groups: vec![],
+            undo_values: layout.accumulators(),
+        }
+    }
+
+    pub(super) fn groups(&self) -> &Groups {
+        &self.groups
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.groups.len()
+    }
+
+    /// Whether the batch has changed nothing yet.
+    pub(super) fn is_clean(&self) -> bool {
+        self.undo_groups.is_empty() && self.base as usize == self.len()
+    }
+
+    /// The groups that the batch changed: touched ones, then new ones.
+    pub(super) fn changed(&self) -> impl Iterator<Item = u32> {
+        self.undo_groups.iter().copied().chain(self.base..self.len() as u32)
+    }
+
+    pub(super) fn changed_count(&self) -> usize {
+        self.undo_groups.len() + self.len() - self.base as usize
+    }
+
+    /// Finds or makes the groups of these rows and takes the rows in. `found` is scratch space.
+    pub(super) fn update(
+        &mut self,
+        layout: &Layout,
+        (keys, hashes): (&EncodedKeys, &[u64]),
+        (rows, found): (&[u32], &mut Vec<u32>),
+        arguments: &[Argument],
+    ) -> Result<()> {
+        found.clear();
+        for &row in rows {
+            found.push(self.find_or_insert(keys.key(row as usize), hashes[row as usize])?);
+        }
+        let functions = layout.functions.iter().zip(arguments);
+        for (accumulator, (function, argument)) in self.groups.accumulators.iter_mut().zip(functions) {
+            accumulator.update(function, argument, (rows, found))?;
+        }
+        Ok(())
+    }
+
+    /// Counts a group as changed by the batch, though it keeps its values; makes it if need be.
+    pub(super) fn touch(&mut self, key: &[u8]) -> Result<()> {
+        self.find_or_insert(key, hash_key(key)).map(|_| ())
+    }
+
+    #[inline]
+    fn find_or_insert(&mut self, key: &[u8], hash: u64) -> Result<u32> {
+        if let Some(&group) = self.table.find(hash, |&group| self.groups.key(group) == key) {
+            if group < self.base {
+                self.save(group);
+            }
+            return Ok(group);
+        }
+        let group = self.len() as u32;
+        self.groups.push_empty(key)?;
+        let groups = &self.groups;
+        self.table.insert_unique(hash, group, |&group| hash_key(groups.key(group)));
+        Ok(group)
+    }
+
+    /// Saves a group's values, if this is the batch's first touch of it.
+    #[inline]
+    fn save(&mut self, group: u32) {
+        if self.touched.is_empty() {
+            self.touched.resize(self.base as usize, false);
+        }
+        if !std::mem::replace(&mut self.touched[group as usize], true) {
+            self.undo_groups.push(group);
+            for (saved, current) in self.undo_values.iter_mut().zip(&self.groups.accumulators) {
+                saved.push_from(current, group as usize);
+            }
+        }
+    }
+
+    /// Ends the batch: what it changed stays.
+    pub(super) fn commit(&mut self) {
+        self.base = self.len() as u32;
+        self.forget_undo();
+    }
+
+    /// Puts back what the batch changed.
+    pub(super) fn undo(&mut self) {
+        for group in self.base..self.len() as u32 {
+            let hash = hash_key(self.groups.key(group));
+            if let Ok(entry) = self.table.find_entry(hash, |&other| other == group) {
+                entry.remove();
+            }
+        }
+        self.groups.truncate(self.base as usize);
+        for (saved, &group) in self.undo_groups.iter().enumerate() {
+            for (current, old) in self.groups.accumulators.iter_mut().zip(&self.undo_values) {
+                current.copy_from(group as usize, old, saved);
+            }
+        }
+        self.forget_undo();
+    }
+
+    fn forget_undo(&mut self) {
+        self.touched.clear();
+        self.undo_groups.clear();
+        self.undo_values.iter_mut().for_each(|values| values.truncate(0));
+    }
+
+    /// Replaces a group by one that was read.
+    pub(super) fn put(&mut self, from: &Groups, group: u32) -> Result<()> {
+        let key = from.key(group);
+        let to = self.find_or_insert(key, hash_key(key))?;
+        for (mine, theirs) in self.groups.accumulators.iter_mut().zip(&from.accumulators) {
+            mine.copy_from(to as usize, theirs, group as usize);
+        }
+        Ok(())
+    }
+
+    /// A new pane of the groups that stay. Those that the batch changed count as new in it.
+    pub(super) fn retain(&self, layout: &Layout, stays: impl Fn(&[u8]) -> bool) -> Result<Self> {
+        let mut kept = Self::new(layout);
+        let is_changed = |group: u32| group >= self.base || self.touched.get(group as usize).copied().unwrap_or(false);
+        let stays = |group: &u32| stays(self.groups.key(*group));
+        let all = 0..self.len() as u32;
+        for group in all.clone().filter(|&group| !is_changed(group)).filter(stays) {
+            kept.put(&self.groups, group)?;
+        }
+        kept.base = kept.len() as u32;
+        for group in all.filter(|&group| is_changed(group)).filter(stays) {
+            kept.put(&self.groups, group)?;
+        }
+        Ok(kept)
+    }
+
+    /// Bytes held.
+    pub(super) fn bytes(&self) -> usize {
+        self.table.allocation_size()
+            + self.groups.bytes()
+            + self.touched.capacity()
+            + 4 * self.undo_groups.capacity()
+            + self.undo_values.iter().map(Accumulator::bytes).sum::<usize>()
+    }
+}

@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod connector;
+pub mod datetime;
 pub mod decode;
 pub mod error;
 pub mod interval;
@@ -17,6 +18,7 @@ pub mod query;
 pub mod settings;
 pub mod sink;
 pub mod source;
+pub mod text;
 pub mod trigger;
 
 pub use clock::{Clock, SystemClock};

@@ -3,7 +3,10 @@
 //! A source calls them on slices of its own buffers while it scans, `from_json` calls them on a column: one
 //! implementation, one meaning.
 
+pub mod json;
+
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use arrow::array::ArrayRef;
 use arrow::datatypes::DataType;
@@ -17,6 +20,13 @@ pub trait ValueDecoder: Send + Sync + Debug {
 
     /// Starts decoding for one task.
     fn start(&self) -> Box<dyn ValueDecoding>;
+
+    /// A decoder to a STRUCT of only these top-level fields, by index and in this order. It reads every value as this one
+    /// does, what is malformed included. `None` where the fields cannot be had apart; then all must be asked for.
+    fn prune(&self, fields: &[usize]) -> Option<Arc<dyn ValueDecoder>> {
+        let _ = fields;
+        None
+    }
 }
 
 /// Decodes value after value into one column.

@@ -1,0 +1,351 @@
+//! JSON with a schema: what `from_json` means, as a decoder from bytes to Arrow.
+//!
+//! A record that looks like an earlier one goes the quick way ([`fast`]); everything else goes the general way
+//! ([`convert`]), which takes the same steps as Spark's reader, errors included. Both write straight into the columns.
+//!
+//! Deliberately not here: intervals, TIME and VARIANT within JSON, date and time patterns (they are handed in as
+//! [`TextParser`]s), and `DROPMALFORMED`, because a column cannot drop rows.
+
+mod columns;
+mod convert;
+mod failure;
+mod fast;
+mod raw;
+mod scalars;
+mod tokens;
+
+use std::borrow::Cow;
+use std::fmt::{self, Debug};
+use std::str::FromStr;
+use std::sync::Arc;
+
+use arrow::array::ArrayRef;
+use arrow::datatypes::{DataType, Fields};
+use chrono_tz::Tz;
+
+use self::columns::{Column, Values, nullable};
+use self::convert::{Read, append_fields, append_single, append_value};
+use self::fast::Templates;
+pub use self::tokens::JsonSyntax;
+use self::tokens::{Bad, Buffers, Token, Tokens};
+use super::{ValueDecoder, ValueDecoding};
+use crate::error::{Error, Result, SparkException};
+use crate::options::Options;
+
+/// Reads one date (in days) or timestamp (in microseconds) out of a text by a pattern; `None` where it does not fit.
+pub type TextParser = Arc<dyn Fn(&str) -> Option<i64> + Send + Sync>;
+
+/// What becomes of a malformed record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ParseMode {
+    /// NULL in what could not be read; the text goes to the column for corrupt records if there is one.
+    #[default]
+    Permissive,
+    /// An error.
+    FailFast,
+    /// It is left out, which only a reader of whole rows can do.
+    DropMalformed,
+}
+
+impl ParseMode {
+    /// Any letter case; an unknown word means permissive, as in Spark.
+    pub fn from_name(name: &str) -> Self {
+        match name.to_ascii_uppercase().as_str() {
+            "FAILFAST" => Self::FailFast,
+            "DROPMALFORMED" => Self::DropMalformed,
+            _ => Self::Permissive,
+        }
+    }
+}
+
+/// The options of `from_json`.
+#[derive(Clone)]
+pub struct JsonOptions {
+    /// `mode`
+    pub mode: ParseMode,
+    /// `columnNameOfCorruptRecord`: a STRING field of this name takes the text of malformed records.
+    pub corrupt_record_column: String,
+    /// `timeZone`, else the session's: for timestamps that name none.
+    pub time_zone: Tz,
+    /// The `allow…` options.
+    pub syntax: JsonSyntax,
+    /// `timestampFormat`
+    pub timestamp_parser: Option<TextParser>,
+    /// `timestampNTZFormat`
+    pub timestamp_ntz_parser: Option<TextParser>,
+    /// `dateFormat`
+    pub date_parser: Option<TextParser>,
+}
+
+impl Default for JsonOptions {
+    fn default() -> Self {
+        Self {
+            mode: ParseMode::Permissive,
+            corrupt_record_column: "_corrupt_record".to_string(),
+            time_zone: Tz::UTC,
+            syntax: JsonSyntax::default(),
+            timestamp_parser: None,
+            timestamp_ntz_parser: None,
+            date_parser: None,
+        }
+    }
+}
+
+impl Debug for JsonOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JsonOptions")
+            .field("mode", &self.mode)
+            .field("corrupt_record_column", &self.corrupt_record_column)
+            .field("time_zone", &self.time_zone)
+            .field("syntax", &self.syntax)
+            .finish_non_exhaustive()
+    }
+}
+
+impl JsonOptions {
+    /// The options as the user wrote them. Who can read patterns takes the three `…Format` options out first and sets
+    /// the parsers afterwards; here they are refused rather than passed over.
+    pub fn from_options(options: &Options, session_zone: Tz) -> Result<Self> {
+        for name in ["timestampFormat", "timestampNTZFormat", "dateFormat"] {
+            if options.contains(name) {
+                return Err(Error::unsupported(format!("the option '{name}' of JSON")));
+            }
+        }
+        let mut read = Self { time_zone: session_zone, ..Self::default() };
+        if let Some(zone) = options.get("timeZone") {
+            read.time_zone = Tz::from_str(zone)
+                .map_err(|_| Error::illegal_argument(format!("option 'timeZone' is '{zone}', which is no region")))?;
+        }
+        if let Some(mode) = options.get("mode") {
+            read.mode = ParseMode::from_name(mode);
+        }
+        if let Some(column) = options.get("columnNameOfCorruptRecord") {
+            read.corrupt_record_column = column.to_string();
+        }
+        let syntax = &mut read.syntax;
+        for (name, switch) in [
+            ("allowComments", &mut syntax.allow_comments),
+            ("allowUnquotedFieldNames", &mut syntax.allow_unquoted_field_names),
+            ("allowSingleQuotes", &mut syntax.allow_single_quotes),
+            ("allowNumericLeadingZeros", &mut syntax.allow_numeric_leading_zeros),
+            ("allowNonNumericNumbers", &mut syntax.allow_non_numeric_numbers),
+            ("allowUnquotedControlChars", &mut syntax.allow_unquoted_control_chars),
+            ("allowBackslashEscapingAnyCharacter", &mut syntax.allow_backslash_escaping_any_character),
+        ] {
+            *switch = options.get_bool(name)?.unwrap_or(*switch);
+        }
+        Ok(read)
+    }
+}
+
+/// Decodes JSON texts into values of one type.
+#[derive(Debug, Clone)]
+pub struct JsonDecoder {
+    data_type: DataType,
+    corrupt: Option<usize>,
+    options: Arc<JsonOptions>,
+}
+
+impl JsonDecoder {
+    /// A decoder to STRUCT of these fields.
+    pub fn new(fields: &Fields, options: JsonOptions) -> Result<Self> {
+        Self::of_type(&DataType::Struct(fields.clone()), options)
+    }
+
+    /// A decoder to STRUCT, ARRAY or MAP with STRING keys. The decoded type is nullable throughout.
+    ///
+    /// # Errors
+    /// A type that cannot be read from JSON, a column for corrupt records that is no STRING, `DROPMALFORMED`.
+    pub fn of_type(data_type: &DataType, options: JsonOptions) -> Result<Self> {
+        if options.mode == ParseMode::DropMalformed {
+            return Err(Error::invalid(
+                "The function `from_json` doesn't support the DROPMALFORMED mode. Acceptable modes are PERMISSIVE and \
+                 FAILFAST.",
+            )
+            .with_class("PARSE_MODE_UNSUPPORTED", SparkException::Analysis)
+            .with_sql_state("42601")
+            .with_parameter("funcName", "`from_json`")
+            .with_parameter("mode", "DROPMALFORMED"));
+        }
+        let mut corrupt = None;
+        match data_type {
+            DataType::Struct(fields) => {
+                corrupt = fields.iter().position(|field| *field.name() == options.corrupt_record_column);
+                if let Some(field) = corrupt.map(|index| &fields[index])
+                    && *field.data_type() != DataType::Utf8
+                {
+                    return Err(failure::corrupt_column_type(field));
+                }
+            }
+            DataType::List(_) | DataType::Map(_, _) => {}
+            other => return Err(Error::invalid(format!("from_json gives STRUCT, ARRAY or MAP, not {other}"))),
+        }
+        let data_type = nullable(data_type);
+        Column::new(&data_type)?;
+        Ok(Self { data_type, corrupt, options: Arc::new(options) })
+    }
+}
+
+impl ValueDecoder for JsonDecoder {
+    fn data_type(&self) -> DataType {
+        self.data_type.clone()
+    }
+
+    fn start(&self) -> Box<dyn ValueDecoding> {
+        let column = Column::new(&self.data_type).expect("the type was checked when the decoder was made");
+        Box::new(JsonDecoding {
+            decoder: self.clone(),
+            column,
+            rows: 0,
+            templates: Templates::default(),
+            buffers: Buffers::default(),
+        })
+    }
+
+    /// Where a bad value in one field shows in no other: not with a column for corrupt records, not in `FAILFAST`.
+    fn prune(&self, fields: &[usize]) -> Option<Arc<dyn ValueDecoder>> {
+        let DataType::Struct(all) = &self.data_type else { return None };
+        if self.corrupt.is_some() || self.options.mode != ParseMode::Permissive {
+            return None;
+        }
+        let kept: Fields = fields.iter().map(|&index| all.get(index).map(Arc::clone)).collect::<Option<_>>()?;
+        Some(Arc::new(Self { data_type: DataType::Struct(kept), corrupt: None, options: Arc::clone(&self.options) }))
+    }
+}
+
+/// One task's work with a [`JsonDecoder`].
+struct JsonDecoding {
+    decoder: JsonDecoder,
+    column: Column,
+    rows: usize,
+    templates: Templates,
+    buffers: Buffers,
+}
+
+impl ValueDecoding for JsonDecoding {
+    fn append(&mut self, value: Option<&[u8]>) -> Result<()> {
+        let row = self.rows;
+        self.rows += 1;
+        let Some(bytes) = value else {
+            self.column.append_null();
+            return Ok(());
+        };
+        if let Values::Struct { columns, .. } = &mut self.column.values
+            && self.templates.append(bytes, columns, row, &self.decoder.options)
+        {
+            self.column.append_valid();
+            return Ok(());
+        }
+        let text = java_text(bytes);
+        if text.chars().all(|character| character <= ' ') {
+            self.column.append_null();
+            return Ok(());
+        }
+        if matches!(self.column.values, Values::Struct { .. }) {
+            self.append_struct(&text, row)
+        } else {
+            self.append_collection(&text)
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.rows
+    }
+
+    fn finish(&mut self) -> Result<ArrayRef> {
+        self.column.check_size()?;
+        self.rows = 0;
+        self.column.finish()
+    }
+}
+
+impl JsonDecoding {
+    fn append_struct(&mut self, text: &str, row: usize) -> Result<()> {
+        let (options, corrupt) = (Arc::clone(&self.decoder.options), self.decoder.corrupt);
+        let Values::Struct { fields, columns } = &mut self.column.values else {
+            return Err(Error::internal("a struct decoder without columns"));
+        };
+        let mut hint = 0;
+        let mut find = |name: &[u8]| {
+            let matches = |index: &usize| fields[*index].name().as_bytes() == name && corrupt != Some(*index);
+            let found = Some(hint).filter(|index| *index < fields.len() && matches(index));
+            let found = found.or_else(|| (0..fields.len()).find(matches));
+            hint = found.map_or(hint, |index| index + 1);
+            found
+        };
+        let mut tokens = Tokens::new(text, options.syntax, &mut self.buffers);
+        let first = tokens.next();
+        let read = match first {
+            Ok(Some(Token::StartObject)) => append_fields(columns, &mut tokens, &options, &mut find),
+            _ => Err(Bad),
+        };
+        if read.is_err() {
+            for column in columns.iter_mut() {
+                column.truncate(row);
+                column.append_null();
+            }
+        }
+        if read == Ok(Read::Whole) {
+            self.templates.learn(text, columns, &options, find);
+        } else if let Some(index) = corrupt.filter(|_| first != Ok(Some(Token::Null))) {
+            columns[index].truncate(row);
+            columns[index].append_bytes(text.as_bytes());
+        }
+        self.column.append_valid();
+        if read != Ok(Read::Whole) && options.mode == ParseMode::FailFast {
+            let is_array = first == Ok(Some(Token::StartArray));
+            return Err(if is_array { failure::array_as_struct(text) } else { self.failed() });
+        }
+        Ok(())
+    }
+
+    fn append_collection(&mut self, text: &str) -> Result<()> {
+        let options = Arc::clone(&self.decoder.options);
+        let mut tokens = Tokens::new(text, options.syntax, &mut self.buffers);
+        let is_list = matches!(self.column.values, Values::List { .. });
+        let read = match tokens.next() {
+            Ok(Some(Token::StartObject)) if is_list => append_single(&mut self.column, &mut tokens, &options),
+            Ok(Some(Token::Null)) | Ok(None) | Err(Bad) => Err(Bad),
+            Ok(Some(_)) => append_value(&mut self.column, &mut tokens, &options),
+        };
+        if read.is_err() {
+            self.column.append_null();
+        }
+        if read != Ok(Read::Whole) && options.mode == ParseMode::FailFast {
+            return Err(self.failed());
+        }
+        Ok(())
+    }
+
+    /// The error for the last record, with what could be read of it.
+    fn failed(&mut self) -> Error {
+        match self.finish() {
+            Ok(rows) => failure::malformed(&rows),
+            Err(error) => error,
+        }
+    }
+}
+
+/// The text of bytes as the JVM decodes it: what is not UTF-8 becomes U+FFFD, one for a whole surrogate.
+fn java_text(bytes: &[u8]) -> Cow<'_, str> {
+    if let Ok(text) = simdutf8::basic::from_utf8(bytes) {
+        return Cow::Borrowed(text);
+    }
+    let mut text = String::with_capacity(bytes.len());
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        let chunk = rest.utf8_chunks().next();
+        let (valid, invalid) = chunk.map_or(("", rest), |chunk| (chunk.valid(), chunk.invalid()));
+        text.push_str(valid);
+        rest = &rest[valid.len()..];
+        if !invalid.is_empty() {
+            text.push(char::REPLACEMENT_CHARACTER);
+            let surrogate = matches!(rest, [0xed, 0xa0..=0xbf, 0x80..=0xbf, ..]);
+            rest = &rest[if surrogate { 3 } else { invalid.len() }..];
+        }
+    }
+    Cow::Owned(text)
+}
+
+#[cfg(test)]
+mod tests;

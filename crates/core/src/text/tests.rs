@@ -1,0 +1,1 @@
+//! Against the JVM and Apache Spark.

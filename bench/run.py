@@ -135,18 +135,13 @@ def bench_payments(options, python, kafka, spark):
 
 
 def bench_start(options, python):
-    code = (
-        "import time; from pyspark.sql import SparkSession; s = SparkSession.builder.getOrCreate()\n"
-        "b = time.perf_counter(); r = s.range(5).collect(); print((time.perf_counter() - b) * 1000)\n"
-        "assert [x.id for x in r] == [0, 1, 2, 3, 4]\n"
-    )
     opens, first, idle = [], [], []
     for _ in range(options.runs):
         engine = Millstream(options.binary)
         try:
             opens.append(engine.start_ms)
             environment = {**os.environ, "SPARK_REMOTE": engine.remote, "PYTHONWARNINGS": "ignore"}
-            out = subprocess.run([python, "-c", code], env=environment, check=True, text=True, stdout=subprocess.PIPE)
+            out = subprocess.run([python, ROOT / "bench" / "first_collect.py"], env=environment, check=True, text=True, stdout=subprocess.PIPE)
             first.append(float(out.stdout))
             idle.append(rss_mb(engine.process.pid))
         finally:

@@ -192,6 +192,9 @@ impl<'a> Parser<'a> {
 
     /// A name with its qualifiers, as of a table; a dash in it gets Spark's advice to use backticks.
     pub(crate) fn qualified_name(&mut self) -> Parsed<Vec<String>> {
+        if let Some(parts) = self.identifier_clause()? {
+            return Ok(parts);
+        }
         let mut parts = vec![self.identifier()?];
         loop {
             self.refuse_dash()?;
@@ -200,6 +203,24 @@ impl<'a> Parser<'a> {
             }
             parts.push(self.identifier()?);
         }
+    }
+
+    /// `IDENTIFIER('a.b')`: a name given as a string.
+    pub(crate) fn identifier_clause(&mut self) -> Parsed<Option<Vec<String>>> {
+        let found = self.at_word("IDENTIFIER") && self.at_ahead(1, "(") && self.peek_at(2).kind == Kind::Text;
+        if !found {
+            return Ok(None);
+        }
+        self.index += 2;
+        let at = self.peek().start;
+        let text = self.text()?;
+        self.expect(")")?;
+        let parsed = Parser::new(&text, Parameters::default()).and_then(|mut parser| {
+            let name = parser.qualified_name()?;
+            parser.expect_end(false)?;
+            Ok(name)
+        });
+        parsed.map(Some).map_err(|_| SyntaxError::near(&text, at))
     }
 
     /// Refuses a dash that was meant as part of the name before it.

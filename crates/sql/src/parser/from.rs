@@ -6,14 +6,13 @@ use spark_connect_proto::join::JoinType;
 use spark_connect_proto::read::{NamedTable, ReadType};
 use spark_connect_proto::relation::RelType;
 use spark_connect_proto::{
-    Expression, Join, LateralJoin, Limit, Range, Read, Relation, Sample, UnresolvedTableValuedFunction, WithColumns,
-    WithWatermark,
+    Expression, Join, LateralJoin, Limit, Range, Read, Relation, Sample, UnresolvedTableValuedFunction, WithWatermark,
 };
 
 use super::cursor::Parser;
 use super::error::{Parsed, SyntaxError};
 use super::extension::NaturalJoin;
-use super::message::{aliased, qualified, relation, renamed};
+use super::message::{alias, aliased, one_row, projected, qualified, relation, renamed, star};
 use super::token::Kind;
 
 /// Words that end an aliasable item when something that can follow them does follow.
@@ -327,13 +326,8 @@ impl Parser<'_> {
         }
         let (input, event_time) = match (name, column.expr_type) {
             (Some(name), expr_type) => {
-                let alias = spark_connect_proto::expression::Alias {
-                    expr: Some(Box::new(Expression { common: None, expr_type })),
-                    name: vec![name.clone()],
-                    metadata: None,
-                };
-                let with_column = WithColumns { input: Some(Box::new(input)), aliases: vec![alias] };
-                (relation(RelType::WithColumns(Box::new(with_column))), name)
+                let event_time = alias(Expression { common: None, expr_type }, vec![name.clone()]);
+                (projected(Some(input), vec![event_time, star(&[])]), name)
             }
             (None, Some(ExprType::UnresolvedAttribute(attribute))) => (input, attribute.unparsed_identifier),
             (None, _) => {
@@ -418,7 +412,7 @@ impl Parser<'_> {
         };
         let kind = if outer { JoinType::LeftOuter } else { JoinType::Inner };
         let join = LateralJoin {
-            left: input.map(Box::new),
+            left: Some(Box::new(input.unwrap_or_else(one_row))),
             right: Some(Box::new(right)),
             join_condition: None,
             join_type: kind.into(),

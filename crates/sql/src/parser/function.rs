@@ -16,7 +16,7 @@ const UNITS: [&str; 11] =
 
 impl Parser<'_> {
     /// The call of a function whose name has been read.
-    pub(crate) fn call(&mut self, name: Vec<String>, _start: usize) -> Parsed<Expression> {
+    pub(crate) fn call(&mut self, name: Vec<String>) -> Parsed<Expression> {
         self.expect("(")?;
         if let [function] = name.as_slice()
             && let Some(expr) = self.keyword_form(&function.to_ascii_lowercase())?
@@ -144,8 +144,8 @@ impl Parser<'_> {
         }
         let text = self.value()?;
         self.expect(")")?;
-        // As PySpark's functions: the text first, then the characters to trim.
-        let arguments = std::iter::once(text).chain(characters).collect();
+        // Spark's functions take the characters to trim before the text.
+        let arguments = characters.into_iter().chain([text]).collect();
         let function = match side {
             Some("LEADING") => "ltrim",
             Some("TRAILING") => "rtrim",

@@ -6,7 +6,7 @@ use spark_connect_proto::expression::{
     UnresolvedNamedLambdaVariable, UnresolvedStar,
 };
 use spark_connect_proto::relation::RelType;
-use spark_connect_proto::{Expression, Relation, SubqueryAlias, ToDf};
+use spark_connect_proto::{Expression, Project, Relation, SubqueryAlias, ToDf};
 
 use spark_connect_proto::expression::sort_order::{NullOrdering, SortDirection};
 
@@ -109,6 +109,16 @@ pub(crate) fn renamed(input: Relation, column_names: Vec<String>) -> Relation {
         return input;
     }
     relation(RelType::ToDf(Box::new(ToDf { input: Some(Box::new(input)), column_names })))
+}
+
+/// The select list over an input; without one, over a row without columns.
+pub(crate) fn projected(input: Option<Relation>, expressions: Vec<Expression>) -> Relation {
+    relation(RelType::Project(Box::new(Project { input: input.map(Box::new), expressions })))
+}
+
+/// What a SELECT without FROM reads.
+pub(crate) fn one_row() -> Relation {
+    projected(None, Vec::new())
 }
 
 /// Name parts as one identifier, in backticks where Spark needs them.

@@ -9,7 +9,7 @@
 //!
 //! Operators are calls by the names PySpark uses: `==`, `<=>`, `<`, `and`, `or`, `not`, `+`, `negative`, `div`, `in`, `like`
 //! (a third argument is the escape), `rlike`, `isnull`, `isnotnull`, `when`, `struct`, `concat` for `||`, `<<`,
-//! `>>`, `>>>`, `locate` for POSITION, `trim`, `ltrim`, `rtrim` with the characters as second argument, `extract(field, source)`,
+//! `>>`, `>>>`, `locate` for POSITION, `trim`, `ltrim`, `rtrim` with the characters before the text, `extract(field, source)`,
 //! `timestampadd` and `timestampdiff` with the unit as string; `a != b` is `not(a == b)`; `a BETWEEN b AND c` is the function
 //! `between(a, b, c)`, after which Spark names the column. `a.b.c` is one attribute; a field of anything else, and `a[0]`, is
 //! an extract value. A parameter of a lambda hides a column of its name. Beyond DataFrames' usage:
@@ -22,15 +22,16 @@
 //! | HAVING | `Filter` over that aggregate; may call aggregates and name grouping columns |
 //! | `GROUP BY 1`, `ORDER BY 1` | [`extension::Ordinal`] |
 //! | `GROUP BY ALL`, `ORDER BY ALL` | the attribute `ALL` |
-//! | SELECT without GROUP BY | `Project`, even with aggregates in it (as in DataFrames); without FROM, no input |
+//! | SELECT without GROUP BY | `Project`, even with aggregates in it (as in DataFrames); without FROM, no input; where another relation needs one, a `Project` of nothing |
 //! | `VALUES` | [`extension::InlineTable`] |
-//! | `LATERAL VIEW [OUTER] f(x) t AS a` | `LateralJoin` (inner or left outer) with an `UnresolvedTableValuedFunction`, under `ToDf` and `SubqueryAlias`; its arguments see the left side. No left side: `SELECT … LATERAL VIEW` without FROM |
+//! | `LATERAL VIEW [OUTER] f(x) t AS a` | `LateralJoin` (inner or left outer) with an `UnresolvedTableValuedFunction`, under `ToDf` and `SubqueryAlias`; its arguments see the left side |
 //! | `t AS u(a, b)` | `SubqueryAlias` over `ToDf` |
 //! | `range(1, 5)` in FROM | `Range` where the arguments are plain integers |
 //! | `STREAM t` | `Read` with `is_streaming` |
-//! | `WATERMARK c DELAY OF INTERVAL 10 SECONDS` | `WithWatermark`, over `WithColumns` if `c` is an expression with a name |
+//! | `WATERMARK c DELAY OF INTERVAL 10 SECONDS` | `WithWatermark`, over a `Project` of `e AS c, *` if the column is given as `e AS c` |
 //! | FILTER, IGNORE NULLS, WITHIN GROUP | [`extension::QualifiedCall`] |
 //! | `* EXCEPT (a)` | [`extension::StarExcept`] |
+//! | `user`, `session_user`, `current_catalog` and so on | attributes, which are functions where no column has their name |
 //! | NATURAL JOIN | [`extension::NaturalJoin`] |
 //! | PIVOT, UNPIVOT | [`extension::PivotSelect`], [`extension::UnpivotSelect`] |
 //! | `TIMESTAMP '2024-01-31 12:00'` | a cast of the string, because it means the session's zone; with `Z` or `+02:00` a literal |

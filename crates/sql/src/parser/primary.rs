@@ -78,9 +78,11 @@ impl Parser<'_> {
             let parameter = self.identifier()?;
             return self.lambda(vec![parameter]);
         }
-        let start = self.peek().start;
         let quoted = self.peek().kind == Kind::Quoted;
-        let mut parts = vec![self.identifier()?];
+        let mut parts = match self.identifier_clause()? {
+            Some(parts) => parts,
+            None => vec![self.identifier()?],
+        };
         while self.at(".") {
             if self.at_ahead(1, "*") {
                 self.advance();
@@ -91,11 +93,10 @@ impl Parser<'_> {
             parts.push(self.identifier()?);
         }
         if self.at("(") {
-            return self.call(parts, start);
+            return self.call(parts);
         }
         if parts.len() == 1 && !quoted && is_niladic(&parts[0]) {
-            let function = parts[0].to_ascii_lowercase();
-            return Ok(call(if function == "user" { "current_user" } else { &function }, Vec::new()));
+            return Ok(call(&parts[0].to_ascii_lowercase(), Vec::new()));
         }
         Ok(self.column_or_parameter(&parts))
     }
@@ -260,9 +261,10 @@ pub(crate) fn cast_to(expr: Expression, data_type: DataType, mode: cast::EvalMod
     })))
 }
 
-/// Functions that Spark calls without parentheses.
+/// Functions that Spark calls without parentheses. (It takes a column of that name first, which nobody has; `user`, which
+/// people do have, stays a column for the analyzer to look up.)
 fn is_niladic(name: &str) -> bool {
-    ["current_date", "current_time", "current_timestamp", "current_user", "localtimestamp", "session_user", "user"]
+    ["current_date", "current_time", "current_timestamp", "current_user"]
         .iter()
         .any(|function| function.eq_ignore_ascii_case(name))
 }

@@ -3,12 +3,12 @@
 use spark_connect_proto::aggregate::{GroupType, GroupingSets};
 use spark_connect_proto::expression::Window;
 use spark_connect_proto::relation::RelType;
-use spark_connect_proto::{Aggregate, Deduplicate, Expression, Filter, Hint, Project, Relation};
+use spark_connect_proto::{Aggregate, Deduplicate, Expression, Filter, Hint, Relation};
 
 use super::cursor::{NamedWindows, Parser};
 use super::error::Parsed;
 use super::extension::mark_select_list;
-use super::message::{attribute, relation};
+use super::message::{attribute, one_row, projected, relation};
 use super::query::ordinal;
 use super::window::missing_window;
 
@@ -214,10 +214,7 @@ impl Select {
             (Some(grouping), _) => aggregated(input, grouping, self.items),
             // HAVING alone makes one group of all rows.
             (None, true) => aggregated(input, Grouping::Plain(Vec::new()), self.items),
-            (None, false) => {
-                let project = Project { input: input.map(Box::new), expressions: self.items };
-                relation(RelType::Project(Box::new(project)))
-            }
+            (None, false) => projected(input, self.items),
         };
         if let Some(having) = self.having {
             plan = filtered(Some(plan), having);
@@ -237,7 +234,8 @@ impl Select {
 }
 
 fn filtered(input: Option<Relation>, condition: Expression) -> Relation {
-    relation(RelType::Filter(Box::new(Filter { input: input.map(Box::new), condition: Some(condition) })))
+    let input = Some(Box::new(input.unwrap_or_else(one_row)));
+    relation(RelType::Filter(Box::new(Filter { input, condition: Some(condition) })))
 }
 
 fn aggregated(input: Option<Relation>, grouping: Grouping, items: Vec<Expression>) -> Relation {
@@ -256,7 +254,7 @@ fn aggregated(input: Option<Relation>, grouping: Grouping, items: Vec<Expression
         }
     };
     mark_select_list(relation(RelType::Aggregate(Box::new(Aggregate {
-        input: input.map(Box::new),
+        input: Some(Box::new(input.unwrap_or_else(one_row))),
         group_type: group_type.into(),
         grouping_expressions,
         aggregate_expressions: items,

@@ -18,7 +18,10 @@ use futures::{StreamExt, TryStreamExt};
 use millstream_core::{BatchId, BatchStream, OffsetRange, OutputMode, Result, Source};
 
 use super::physical::OperatorContext;
-use super::{batch_time, event_time, optimizer, physical, source_table, stateful_aggregate};
+use super::{
+    batch_time, decode_push_down, event_time, optimizer, physical, source_table, stateful_aggregate, unsupported,
+    upsert_key,
+};
 use crate::batch_context::{BatchContext, EventTimeStats};
 use crate::error::from_datafusion;
 use crate::query::{QueryEnvironment, QuerySpec};
@@ -41,6 +44,7 @@ pub(crate) struct IncrementalExecution {
     operators: Vec<Arc<dyn StatefulOperator>>,
     watermark: WatermarkTracker,
     output_mode: OutputMode,
+    upsert_key: Option<Vec<usize>>,
     /// What `current_timestamp()` reads.
     now_us: Arc<AtomicI64>,
     /// The watermark by which the newest batch evicted.
@@ -70,6 +74,11 @@ impl IncrementalExecution {
         let state = session_state(environment.cores);
         let now_us = Arc::new(AtomicI64::new(0));
         let policy = WatermarkPolicy::parse(spec.conf.get(WatermarkPolicy::CONF).map(String::as_str))?;
+        unsupported::check_streaming_plan(&spec.plan, spec.output_mode)?;
+        let upsert_key = match spec.output_mode {
+            OutputMode::Update => upsert_key::upsert_key(&spec.plan),
+            OutputMode::Append | OutputMode::Complete => None,
+        };
         let (plan, delays_ms) = event_time::number_watermarks(spec.plan.clone()).map_err(from_datafusion)?;
         let plan = Self::stateful(plan, spec.settings.ansi, &state).map_err(from_datafusion)?;
         let (plan, sources) = source_table::open_sources(plan, environment)?;
@@ -93,6 +102,7 @@ impl IncrementalExecution {
             operators,
             watermark: WatermarkTracker::new(policy, delays_ms),
             output_mode: spec.output_mode,
+            upsert_key,
             now_us,
             evicted_ms: AtomicI64::new(0),
         })
@@ -109,7 +119,10 @@ impl IncrementalExecution {
         state: &SessionState,
     ) -> datafusion::error::Result<LogicalPlan> {
         let plan = batch_time::bind_batch_timestamp(plan, now_us)?;
-        optimizer::optimize(plan, state)
+        let plan = optimizer::merge_projections(plan, state)?;
+        let plan = decode_push_down::push_down_decoders(plan)?;
+        let plan = optimizer::optimize(plan, state)?;
+        decode_push_down::prune_decoders(plan)
     }
 
     /// The sources, in the plan's order.
@@ -134,7 +147,7 @@ impl IncrementalExecution {
 
     /// The columns that name a row of an update, where the plan knows them.
     pub(crate) fn upsert_key(&self) -> Option<Vec<usize>> {
-        None
+        self.upsert_key.clone()
     }
 
     /// The context of a batch.

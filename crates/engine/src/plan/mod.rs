@@ -1,6 +1,7 @@
 //! From a streaming logical plan to a physical plan that is built once and executed once a batch.
 
 mod batch_time;
+mod decode_push_down;
 mod event_time;
 #[cfg(test)]
 mod fixture;
@@ -11,6 +12,8 @@ mod physical;
 mod source_table;
 mod stateful_aggregate;
 mod streaming;
+mod unsupported;
+mod upsert_key;
 
 pub(crate) use incremental::{BatchInputs, IncrementalExecution};
 pub use nodes::{EventTimeWatermarkNode, StreamingRelationNode};

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::{Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::tree_node::{Transformed, TreeNode};
@@ -14,11 +14,13 @@ use datafusion::logical_expr::{
     Expr, Extension, LogicalPlan, LogicalPlanBuilder, TableScanBuilder, TableType, UserDefinedLogicalNode,
 };
 use datafusion::physical_plan::ExecutionPlan;
+use millstream_core::decode::ValueDecoder;
 use millstream_core::{ScanColumn, Source};
 use uuid::Uuid;
 
 use super::nodes::StreamingRelationNode;
 use crate::error::{from_datafusion, to_datafusion};
+use crate::functions::Decode;
 use crate::operators::{ScanTarget, SourceScanExec};
 use crate::query::QueryEnvironment;
 
@@ -28,6 +30,8 @@ pub(crate) struct SourceTable {
     source_index: usize,
     source: Arc<dyn Source>,
     columns: Vec<ScanColumn>,
+    /// Which column decodes which column of the source by what.
+    decoded: Vec<(usize, usize, Decode)>,
     schema: SchemaRef,
 }
 
@@ -36,7 +40,7 @@ impl SourceTable {
     fn new(source_index: usize, source: Arc<dyn Source>) -> Self {
         let schema = source.schema();
         let columns = (0..schema.fields().len()).map(ScanColumn::Plain).collect();
-        Self { source_index, source, columns, schema }
+        Self { source_index, source, columns, decoded: vec![], schema }
     }
 
     /// The columns that can be asked for.
@@ -44,14 +48,37 @@ impl SourceTable {
         &self.columns
     }
 
-    /// The same table with these columns under these names.
-    pub(crate) fn with_columns(&self, columns: Vec<(String, ScanColumn)>) -> Self {
-        let source_schema = self.source.schema();
-        let field =
-            |(name, column): &(String, ScanColumn)| column.field(&source_schema).as_ref().clone().with_name(name);
-        let schema = Arc::new(Schema::new(columns.iter().map(field).collect::<Vec<_>>()));
-        let columns = columns.into_iter().map(|(_, column)| column).collect();
-        Self { source_index: self.source_index, source: Arc::clone(&self.source), columns, schema }
+    /// The field of a column.
+    pub(crate) fn field(&self, index: usize) -> &Field {
+        self.schema.field(index)
+    }
+
+    /// The table with a source column decoded as one more column, and that column's index. What is there already is
+    /// not decoded twice.
+    pub(crate) fn with_decoded(&self, column: usize, decode: &Decode) -> (Self, usize) {
+        if let Some((known, ..)) = self.decoded.iter().find(|(_, of, by)| *of == column && by == decode) {
+            return (self.clone(), *known);
+        }
+        let index = self.columns.len();
+        let mut table = self.clone();
+        table.columns.push(ScanColumn::Decoded { column, decoder: Arc::clone(decode.decoder()) });
+        table.decoded.push((index, column, decode.clone()));
+        let field = Field::new(format!("__decoded_{index}"), decode.decoder().data_type(), true);
+        let fields = self.schema.fields().iter().cloned().chain([Arc::new(field)]);
+        table.schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+        (table, index)
+    }
+
+    /// The table with another decoder for a column.
+    pub(crate) fn with_decoder(&self, index: usize, decoder: Arc<dyn ValueDecoder>) -> Self {
+        let mut table = self.clone();
+        let mut fields: Vec<_> = self.schema.fields().iter().cloned().collect();
+        fields[index] = Arc::new(fields[index].as_ref().clone().with_data_type(decoder.data_type()));
+        table.schema = Arc::new(Schema::new(fields));
+        if let ScanColumn::Decoded { decoder: held, .. } = &mut table.columns[index] {
+            *held = decoder;
+        }
+        table
     }
 }
 
@@ -126,9 +153,7 @@ fn open(
 fn table_scan(index: usize, source: Arc<dyn Source>) -> Result<LogicalPlan> {
     let name = TableReference::bare(format!("__source_{index}"));
     let table = SourceTable::new(index, source);
-    let bare = |field: &Arc<arrow::datatypes::Field>| {
-        Expr::Column(Column::new(Some(name.clone()), field.name())).alias(field.name())
-    };
+    let bare = |field: &Arc<Field>| Expr::Column(Column::new(Some(name.clone()), field.name())).alias(field.name());
     let columns: Vec<_> = table.schema.fields().iter().map(bare).collect();
     let scan = TableScanBuilder::new(name.clone(), provider_as_source(Arc::new(table))).build()?;
     LogicalPlanBuilder::from(LogicalPlan::TableScan(scan)).project(columns)?.build()

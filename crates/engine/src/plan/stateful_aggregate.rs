@@ -6,12 +6,12 @@ use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::AggregateFunction as AggregateExpr;
 use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, Extension, LogicalPlan, LogicalPlanBuilder};
-use millstream_core::error::SparkException;
-use millstream_core::{Error, ErrorKind};
+use millstream_core::Error;
 
 use super::event_time;
 use super::nodes::StatefulAggregateNode;
 use super::streaming::is_streaming;
+use super::unsupported::refused;
 use crate::error::to_datafusion;
 use crate::operators::{AggregateColumn, AggregateColumns};
 use crate::state::{AggregateFunction, AggregateKind};
@@ -95,19 +95,13 @@ fn supported_kind(call: &AggregateExpr) -> Result<AggregateKind> {
     let kind = AggregateKind::from_name(call.func.name());
     // What is distinct does not matter to the least and the greatest.
     if params.distinct && !matches!(kind, Some(AggregateKind::Min | AggregateKind::Max)) {
-        return Err(to_datafusion(distinct_aggregation()));
+        return Err(to_datafusion(refused(
+            "Distinct aggregations are not supported on streaming DataFrames/Datasets. Consider using \
+             approx_count_distinct() instead.",
+        )));
     }
     match kind {
         Some(kind) => Ok(kind),
         None => Err(to_datafusion(Error::unsupported(format!("{}() over a stream", call.func.name())))),
     }
-}
-
-/// Spark's text for `count(distinct …)` over a stream.
-fn distinct_aggregation() -> Error {
-    let text = "Distinct aggregations are not supported on streaming DataFrames/Datasets. Consider using \
-                approx_count_distinct() instead.";
-    Error::new(ErrorKind::Unsupported, text)
-        .with_class("_LEGACY_ERROR_TEMP_3102", SparkException::Analysis)
-        .with_parameter("msg", text)
 }

@@ -47,3 +47,34 @@ async fn append_emits_windows_when_the_watermark_passes_their_end() {
     ];
     check_trace(windowed_sum(&source, 10), &source, OutputMode::Append, trace).await;
 }
+
+#[tokio::test]
+async fn update_emits_changed_windows_and_drops_late_rows() {
+    let source = MemoryRows::default();
+    let trace: &[(&[Row], &[&[&str]])] = &[
+        (&[at(1.0)], &[&["[0,10)|1"]]),
+        (&[at(20.0)], &[&["[20,30)|1"], &[]]),
+        (&[at(9.9)], &[&[]]),
+        (&[at(31.0)], &[&["[30,40)|1"], &[]]),
+    ];
+    check_trace(windowed_sum(&source, 10), &source, OutputMode::Update, trace).await;
+}
+
+#[tokio::test]
+async fn complete_keeps_everything_and_no_row_is_late() {
+    let source = MemoryRows::default();
+    let trace: &[(&[Row], &[&[&str]])] = &[
+        (&[at(1.0)], &[&["[0,10)|1"]]),
+        (&[at(31.0)], &[&["[0,10)|1", "[30,40)|1"]]),
+        (&[(2.0, Some("a"), Some(100))], &[&["[0,10)|101", "[30,40)|1"]]),
+    ];
+    check_trace(windowed_sum(&source, 10), &source, OutputMode::Complete, trace).await;
+}
+
+#[tokio::test]
+async fn a_late_row_in_the_batch_that_moves_the_watermark_counts() {
+    let source = MemoryRows::default();
+    let trace: &[(&[Row], &[&[&str]])] =
+        &[(&[at(1.0), at(50.0), (2.0, Some("a"), Some(2))], &[&[], &["[0,10)|3"]]), (&[at(3.0)], &[&[]])];
+    check_trace(windowed_sum(&source, 10), &source, OutputMode::Append, trace).await;
+}

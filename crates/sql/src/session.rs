@@ -14,6 +14,8 @@ use spark_connect_proto::Relation;
 pub struct AnalysisContext {
     /// Zone, ANSI mode, case sensitivity.
     pub settings: QuerySettings,
+    /// The user, for `current_user()`.
+    pub user: String,
     /// The session's configuration as set, without defaults.
     pub conf: BTreeMap<String, String>,
     /// What `format(…)` means.

@@ -29,13 +29,14 @@ pub(crate) fn array(element: DataType, contains_null: bool) -> DataType {
 
 /// STRUCT of these fields: name, type, nullable.
 pub(crate) fn structure<N: Into<String>>(fields: impl IntoIterator<Item = (N, DataType, bool)>) -> DataType {
-    DataType::Struct(fields.into_iter().map(|(name, data_type, nullable)| Field::new(name, data_type, nullable)).collect())
+    DataType::Struct(
+        fields.into_iter().map(|(name, data_type, nullable)| Field::new(name, data_type, nullable)).collect(),
+    )
 }
 
 /// MAP&lt;key, value&gt;; keys are never NULL.
 pub(crate) fn map(key: DataType, value: DataType, value_contains_null: bool) -> DataType {
-    let entry =
-        Fields::from(vec![Field::new("key", key, false), Field::new("value", value, value_contains_null)]);
+    let entry = Fields::from(vec![Field::new("key", key, false), Field::new("value", value, value_contains_null)]);
     DataType::Map(Arc::new(Field::new("entries", DataType::Struct(entry), false)), false)
 }
 
@@ -49,8 +50,7 @@ pub(crate) fn map_entry(entries: &FieldRef) -> Option<(&FieldRef, &FieldRef)> {
 
 /// TINYINT … DOUBLE and DECIMAL.
 pub(crate) fn is_numeric(data_type: &DataType) -> bool {
-    is_integral(data_type)
-        || matches!(data_type, DataType::Float32 | DataType::Float64 | DataType::Decimal128(_, _))
+    is_integral(data_type) || matches!(data_type, DataType::Float32 | DataType::Float64 | DataType::Decimal128(_, _))
 }
 
 /// TINYINT … BIGINT.

@@ -1,4 +1,4 @@
-//! Spark's types in Arrow's clothes, and the ways between Arrow, Spark Connect's messages, Spark's JSON and its text.
+//! Spark's types in Arrow's clothes, and the ways between Arrow, Spark Connect's messages and their text.
 //!
 //! Inside, every Spark type has exactly one Arrow form, so that equality of Arrow types is equality of Spark types:
 //! STRING is Utf8 (never a view or large), TIMESTAMP is microseconds in "UTC", TIMESTAMP_NTZ is microseconds without a
@@ -10,18 +10,17 @@
 
 mod arrow_form;
 mod from_proto;
-mod json;
 mod text;
 mod to_proto;
 
 pub(crate) use arrow_form::{
-    array, decimal, is_numeric, is_string_like, is_timestamp, map, map_entry, structure, timestamp, timestamp_ntz,
+    array, decimal, is_integral, is_numeric, is_string_like, is_timestamp, map, map_entry, structure, timestamp,
+    timestamp_ntz,
 };
 pub(crate) use from_proto::{from_proto, schema_from_proto};
-pub(crate) use json::{schema_from_json, schema_to_json};
 pub(crate) use text::{quote_if_needed, simple_string, sql_name};
 pub use to_proto::schema_to_proto;
-pub(crate) use to_proto::to_proto;
+pub(crate) use to_proto::{METADATA_KEY, to_proto};
 
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,54 @@
+//! The columns of an analysed relation, as names see them.
+//!
+//! A DataFusion plan cannot have two columns of one name, Spark's can. So each column has an internal name that is
+//! unique within the analysis and also serves as its identity (Spark: `exprId`), and the name that the user sees beside it.
+
+use arrow::datatypes::{DataType, Field};
+
+use super::typed_expr::TypedExpr;
+use crate::data_type::METADATA_KEY;
+
+/// A column that expressions may refer to.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Attribute {
+    /// What the user calls it.
+    pub(crate) name: String,
+    /// The relation's alias, if it has one; several parts for a table of a catalog.
+    pub(crate) qualifier: Vec<String>,
+    /// The column's name in the DataFusion plan, unique in the analysis.
+    pub(crate) column: String,
+    /// Spark's type.
+    pub(crate) data_type: DataType,
+    /// Whether Spark says that it can be NULL.
+    pub(crate) nullable: bool,
+    /// Spark's metadata of the column, as JSON.
+    pub(crate) metadata: Option<String>,
+}
+
+impl Attribute {
+    /// A column without qualifier or metadata.
+    pub(crate) fn new(name: impl Into<String>, column: impl Into<String>, data_type: DataType, nullable: bool) -> Self {
+        Self { name: name.into(), qualifier: Vec::new(), column: column.into(), data_type, nullable, metadata: None }
+    }
+
+    /// A reference to it.
+    pub(crate) fn reference(&self) -> TypedExpr {
+        TypedExpr::column(&self.column, self.data_type.clone(), self.nullable).with_sql(self.qualified_name())
+    }
+
+    /// The name with its qualifier, as Spark prints references.
+    pub(crate) fn qualified_name(&self) -> String {
+        let mut parts: Vec<&str> = self.qualifier.iter().map(String::as_str).collect();
+        parts.push(&self.name);
+        parts.join(".")
+    }
+
+    /// The field of the result's schema.
+    pub(crate) fn field(&self) -> Field {
+        let field = Field::new(&self.name, self.data_type.clone(), self.nullable);
+        match &self.metadata {
+            Some(metadata) => field.with_metadata([(METADATA_KEY.to_owned(), metadata.clone())].into()),
+            None => field,
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! From an analysed batch plan to a stream of its rows.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::datatypes::{DataType, SchemaRef};
+use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::optimizer::OptimizerRule;
+use datafusion::optimizer::common_subexpr_eliminate::CommonSubexprEliminate;
+use datafusion::optimizer::decorrelate_predicate_subquery::DecorrelatePredicateSubquery;
+use datafusion::optimizer::eliminate_filter::EliminateFilter;
+use datafusion::optimizer::eliminate_limit::EliminateLimit;
+use datafusion::optimizer::extract_equijoin_predicate::ExtractEquijoinPredicate;
+use datafusion::optimizer::optimize_projections::OptimizeProjections;
+use datafusion::optimizer::propagate_empty_relation::PropagateEmptyRelation;
+use datafusion::optimizer::push_down_filter::PushDownFilter;
+use datafusion::optimizer::push_down_limit::PushDownLimit;
+use datafusion::optimizer::replace_distinct_aggregate::ReplaceDistinctWithAggregate;
+use datafusion::optimizer::scalar_subquery_to_join::ScalarSubqueryToJoin;
+use datafusion::physical_plan::execute_stream;
+use datafusion::prelude::SessionConfig;
+use futures::StreamExt;
+use millstream_core::error::SparkException;
+use millstream_core::{BatchStream, Error, Result};
+use millstream_engine::error::from_datafusion;
+
+use super::super::Analyzed;
+use crate::session::AnalysisContext;
+
+/// Executes a batch plan. The batches have the schema that the analysis says, with Spark's names.
+///
+/// # Errors
+/// Spark's error for a plan that reads a stream; whatever the plan itself fails with.
+pub async fn collect_stream(analyzed: &Analyzed, context: &AnalysisContext) -> Result<BatchStream> {
+    if analyzed.is_streaming {
+        return Err(Error::invalid(
+            "Queries with streaming sources must be executed with writeStream.start(), or from a streaming table or flow \
+             definition within a Spark Declarative Pipeline.",
+        )
+        .with_class("_LEGACY_ERROR_TEMP_3102", SparkException::Analysis));
+    }
+    let state = session_state(context);
+    let plan = state.optimize(&analyzed.plan).map_err(from_datafusion)?;
+    let planner = Arc::clone(state.query_planner());
+    let plan = planner.create_physical_plan(&plan, &state).await.map_err(from_datafusion)?;
+    let rows = execute_stream(plan, state.task_ctx()).map_err(from_datafusion)?;
+    let schema = Arc::clone(&analyzed.schema);
+    Ok(rows.map(move |batch| as_shown(&batch.map_err(from_datafusion)?, &schema)).boxed())
+}
+
+/// The rules that are right for plans in which every type is settled and Spark decides what an expression means. Left
+/// out: those that fold or rewrite expressions by DataFusion's own semantics.
+fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
+    vec![
+        Arc::new(ReplaceDistinctWithAggregate::new()),
+        Arc::new(DecorrelatePredicateSubquery::new()),
+        Arc::new(ScalarSubqueryToJoin::new()),
+        Arc::new(ExtractEquijoinPredicate::new()),
+        Arc::new(EliminateFilter::new()),
+        Arc::new(EliminateLimit::new()),
+        Arc::new(PropagateEmptyRelation::new()),
+        Arc::new(PushDownLimit::new()),
+        Arc::new(PushDownFilter::new()),
+        Arc::new(CommonSubexprEliminate::new()),
+        Arc::new(OptimizeProjections::new()),
+    ]
+}
+
+fn session_state(context: &AnalysisContext) -> SessionState {
+    let partitions = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let mut config = SessionConfig::new().with_target_partitions(partitions);
+    config.options_mut().execution.time_zone = Some(context.settings.time_zone.name().to_owned());
+    SessionStateBuilder::new().with_config(config).with_analyzer_rules(Vec::new()).with_optimizer_rules(rules()).build()
+}
+
+/// The batch under Spark's schema. Types differ at most in what Arrow says of nullability inside nested types.
+fn as_shown(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+    let columns = batch
+        .columns()
+        .iter()
+        .zip(schema.fields())
+        .map(|(column, field)| retyped(column, field.data_type()))
+        .collect::<Result<Vec<ArrayRef>>>()?;
+    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)?)
+}
+
+fn retyped(column: &ArrayRef, data_type: &DataType) -> Result<ArrayRef> {
+    if column.data_type() == data_type {
+        return Ok(Arc::clone(column));
+    }
+    Ok(arrow::compute::cast(column, data_type)?)
+}

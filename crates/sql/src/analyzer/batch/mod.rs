@@ -1,0 +1,9 @@
+//! Batch plans: executed once, as a whole, on DataFusion.
+
+mod execute;
+mod range;
+mod reader_table;
+
+pub use execute::collect_stream;
+pub(crate) use range::RangeReader;
+pub(crate) use reader_table::ReaderTable;

@@ -1,0 +1,95 @@
+//! A connector's batch read as a DataFusion table. Only the columns that are asked for are read.
+
+use std::fmt;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use async_trait::async_trait;
+use datafusion::catalog::Session;
+use datafusion::datasource::{TableProvider, TableType};
+use datafusion::execution::{SendableRecordBatchStream, TaskContext};
+use datafusion::logical_expr::Expr;
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
+use futures::{StreamExt, TryStreamExt, stream};
+use millstream_core::{BatchReader, ScanColumn};
+use millstream_engine::error::to_datafusion;
+
+/// A reader under column names that are unique in the plan.
+pub(crate) struct ReaderTable {
+    reader: Arc<dyn BatchReader>,
+    schema: SchemaRef,
+}
+
+impl ReaderTable {
+    /// `schema` is the reader's, perhaps with other names.
+    pub(crate) fn new(reader: Arc<dyn BatchReader>, schema: SchemaRef) -> Self {
+        Self { reader, schema }
+    }
+}
+
+impl fmt::Debug for ReaderTable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.reader.fmt(f)
+    }
+}
+
+#[async_trait]
+impl TableProvider for ReaderTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    async fn scan(
+        &self,
+        _state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _filters: &[Expr],
+        limit: Option<usize>,
+    ) -> datafusion::error::Result<Arc<dyn ExecutionPlan>> {
+        let columns: Vec<usize> = match projection {
+            Some(columns) => columns.clone(),
+            None => (0..self.schema.fields().len()).collect(),
+        };
+        let schema = Arc::new(self.schema.project(&columns)?);
+        let rows = ReaderRows { reader: Arc::clone(&self.reader), columns, schema: Arc::clone(&schema) };
+        let exec = StreamingTableExec::try_new(schema, vec![Arc::new(rows)], None, [], false, limit)?;
+        Ok(Arc::new(exec))
+    }
+}
+
+/// All rows of a reader as one stream; its own streams are drained at the same time.
+#[derive(Debug)]
+struct ReaderRows {
+    reader: Arc<dyn BatchReader>,
+    columns: Vec<usize>,
+    schema: SchemaRef,
+}
+
+/// Streams that one read may open at the same time.
+const STREAMS_MAX: usize = 4;
+
+impl PartitionStream for ReaderRows {
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn execute(&self, context: Arc<TaskContext>) -> SendableRecordBatchStream {
+        let reader = Arc::clone(&self.reader);
+        let columns = self.columns.iter().map(|column| ScanColumn::Plain(*column)).collect();
+        let batch_rows = context.session_config().batch_size();
+        let schema = Arc::clone(&self.schema);
+        let rows = stream::once(async move {
+            let streams = reader.scan(columns, batch_rows, STREAMS_MAX).await.map_err(to_datafusion)?;
+            Ok::<_, datafusion::error::DataFusionError>(stream::select_all(streams).map_err(to_datafusion))
+        })
+        .try_flatten()
+        .map(move |batch| Ok(batch?.with_schema(Arc::clone(&schema))?));
+        Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), rows))
+    }
+}

@@ -1,0 +1,146 @@
+//! Function calls: arguments, stars in them, and what the function table answers.
+
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::SortExpr;
+use millstream_core::{Error, Result};
+use spark_connect_proto::Expression;
+use spark_connect_proto::expression::{ExprType, UnresolvedFunction};
+
+use super::super::naming::call_sql;
+use super::super::scope::Scope;
+use super::super::typed_expr::TypedExpr;
+use super::super::{Analyzer, error};
+use super::{Value, required};
+use crate::functions::{FunctionCall, Resolved, lookup};
+use crate::parser::extension::QualifiedCall;
+
+/// A call as the messages spell it.
+#[derive(Debug)]
+pub(crate) struct Call<'m> {
+    name: &'m str,
+    pub(super) arguments: &'m [Expression],
+    distinct: bool,
+    qualified: Option<&'m QualifiedCall>,
+}
+
+impl<'m> Call<'m> {
+    /// A plain call.
+    pub(crate) fn new(name: &'m str, arguments: &'m [Expression]) -> Self {
+        Self { name, arguments, distinct: false, qualified: None }
+    }
+
+    /// The call of an unresolved function.
+    pub(crate) fn from_function(one: &'m UnresolvedFunction) -> Self {
+        Self { distinct: one.is_distinct, ..Self::new(&one.function_name, &one.arguments) }
+    }
+}
+
+impl Analyzer<'_> {
+    /// A call with FILTER and the like behind it.
+    pub(crate) fn qualified_call(&mut self, one: &QualifiedCall, scope: Scope<'_>) -> Result<Value> {
+        match required(one.function.as_deref())?.expr_type.as_ref() {
+            Some(ExprType::UnresolvedFunction(function)) => {
+                self.call(&Call { qualified: Some(one), ..Call::from_function(function) }, scope)
+            }
+            _ => Err(Error::invalid("FILTER and the like follow a function")),
+        }
+    }
+
+    /// Resolves a call.
+    pub(crate) fn call(&mut self, call: &Call<'_>, scope: Scope<'_>) -> Result<Value> {
+        let lower = call.name.to_ascii_lowercase();
+        if lower == "struct" {
+            return self.struct_call(call, scope);
+        }
+        let entry = lookup(call.name).ok_or_else(|| error::unresolved_routine(call.name))?;
+        let arguments = self.arguments(&lower, call, scope)?;
+        let functions = self.function_context(scope.streaming);
+        let mut function = FunctionCall {
+            name: call.name,
+            arguments,
+            distinct: call.distinct,
+            filter: None,
+            order_by: Vec::new(),
+            ignore_nulls: call.qualified.is_some_and(|one| one.ignore_nulls),
+            context: &functions,
+        };
+        let mut suffix = String::new();
+        if let Some(qualified) = call.qualified {
+            if let Some(filter) = qualified.filter.as_deref() {
+                let filter = self.expression(filter, scope)?;
+                suffix = format!(" FILTER (WHERE {})", filter.sql);
+                function.filter = Some(filter.expr);
+            }
+            function.order_by = self.sort_orders(&qualified.within_group, scope)?;
+        }
+        let sql = || call_sql(call.name, &function.arguments, call.distinct);
+        match entry.resolve(&function)? {
+            Resolved::Scalar(expr) | Resolved::Aggregate(expr) | Resolved::Window(expr) => {
+                let text = if expr.sql.is_empty() { sql() } else { expr.sql.clone() };
+                Ok(Value::One(expr.with_sql(format!("{text}{suffix}"))))
+            }
+            Resolved::Generator(generator) => Ok(Value::Rows(generator, sql())),
+            Resolved::TimeWindow(window) => Ok(Value::One(self.time_window(window))),
+        }
+    }
+
+    fn arguments(&mut self, lower: &str, call: &Call<'_>, scope: Scope<'_>) -> Result<Vec<TypedExpr>> {
+        let mut arguments = Vec::with_capacity(call.arguments.len());
+        for argument in call.arguments {
+            match argument.expr_type.as_ref() {
+                Some(ExprType::UnresolvedStar(star)) if lower == "count" && !call.distinct => {
+                    match &star.unparsed_target {
+                        None => arguments.push(TypedExpr::literal(ScalarValue::Int32(Some(1)), "1")),
+                        Some(target) => return Err(counted_star(target)),
+                    }
+                }
+                Some(ExprType::UnresolvedStar(star)) => {
+                    arguments.extend(self.star(star, scope)?.into_iter().map(|item| item.expr));
+                }
+                _ => arguments.push(self.expression(argument, scope)?),
+            }
+        }
+        Ok(arguments)
+    }
+
+    /// Sort keys.
+    pub(crate) fn sort_orders(
+        &mut self,
+        orders: &[spark_connect_proto::expression::SortOrder],
+        scope: Scope<'_>,
+    ) -> Result<Vec<SortExpr>> {
+        orders
+            .iter()
+            .map(|order| {
+                let child = self.expression(required(order.child.as_deref())?, scope)?;
+                Ok(sort_expr(child, order))
+            })
+            .collect()
+    }
+}
+
+/// A sort key over an expression that is resolved already.
+pub(crate) fn sort_expr(child: TypedExpr, order: &spark_connect_proto::expression::SortOrder) -> SortExpr {
+    use spark_connect_proto::expression::sort_order::{NullOrdering, SortDirection};
+    let ascending = order.direction() != SortDirection::Descending;
+    let nulls_first = match order.null_ordering() {
+        NullOrdering::SortNullsFirst => true,
+        NullOrdering::SortNullsLast => false,
+        NullOrdering::SortNullsUnspecified => ascending,
+    };
+    SortExpr::new(child.expr, ascending, nulls_first)
+}
+
+fn counted_star(target: &str) -> Error {
+    let table = target.strip_suffix(".*").unwrap_or(target);
+    let shown =
+        super::super::identifier::parse_name(table).map_or_else(|_| table.to_owned(), |parts| error::sql_id(&parts));
+    error::plain(
+        "INVALID_USAGE_OF_STAR_WITH_TABLE_IDENTIFIER_IN_COUNT",
+        "42000",
+        format!(
+            "count({shown}.*) is not allowed. Use count(*) or expand the columns manually, e.g. count(col1, col2)."
+        ),
+    )
+    .with_parameter("tableName", shown)
+}

@@ -1,0 +1,290 @@
+//! Literal messages → DataFusion's scalar values, with Spark's text for each.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, MapArray, StructArray};
+use arrow::buffer::OffsetBuffer;
+use arrow::datatypes::{DataType, IntervalMonthDayNano};
+use chrono::{DateTime, TimeDelta};
+use chrono_tz::Tz;
+use datafusion::common::ScalarValue;
+use millstream_core::{Error, Result};
+use millstream_engine::error::from_datafusion;
+use spark_connect_proto::DataType as ProtoType;
+use spark_connect_proto::expression::Literal;
+use spark_connect_proto::expression::literal::{self as message, LiteralType};
+
+use super::super::typed_expr::TypedExpr;
+use crate::data_type::{array, decimal, from_proto, map, structure};
+
+/// A literal with its text.
+pub(crate) fn literal(one: &Literal, zone: Tz) -> Result<TypedExpr> {
+    let (value, sql) = value(one, zone)?;
+    Ok(TypedExpr::literal(value, sql))
+}
+
+fn value(one: &Literal, zone: Tz) -> Result<(ScalarValue, String)> {
+    let kind = one.literal_type.as_ref().ok_or_else(|| Error::invalid("a literal without a value"))?;
+    Ok(match kind {
+        LiteralType::Null(data_type) => (null(data_type)?, "NULL".to_owned()),
+        LiteralType::Boolean(flag) => (ScalarValue::from(*flag), flag.to_string()),
+        LiteralType::Byte(number) => (ScalarValue::Int8(Some(narrow(*number)?)), number.to_string()),
+        LiteralType::Short(number) => (ScalarValue::Int16(Some(narrow(*number)?)), number.to_string()),
+        LiteralType::Integer(number) => (ScalarValue::from(*number), number.to_string()),
+        LiteralType::Long(number) => (ScalarValue::from(*number), number.to_string()),
+        LiteralType::Float(number) => (ScalarValue::from(*number), java_double(f64::from(*number), number.to_string())),
+        LiteralType::Double(number) => (ScalarValue::from(*number), java_double(*number, number.to_string())),
+        LiteralType::Decimal(number) => decimal_value(number)?,
+        LiteralType::String(text) => (ScalarValue::from(text.as_str()), text.clone()),
+        LiteralType::Binary(bytes) => {
+            let hex: String = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
+            (ScalarValue::Binary(Some(bytes.to_vec())), format!("X'{hex}'"))
+        }
+        LiteralType::Date(days) => {
+            let date = chrono::NaiveDate::default() + TimeDelta::days(i64::from(*days));
+            (ScalarValue::Date32(Some(*days)), format!("DATE '{date}'"))
+        }
+        LiteralType::Timestamp(us) => (
+            ScalarValue::TimestampMicrosecond(Some(*us), Some("UTC".into())),
+            format!("TIMESTAMP '{}'", local(*us, zone)),
+        ),
+        LiteralType::TimestampNtz(us) => {
+            (ScalarValue::TimestampMicrosecond(Some(*us), None), format!("TIMESTAMP_NTZ '{}'", local(*us, Tz::UTC)))
+        }
+        LiteralType::CalendarInterval(one) => {
+            let nanos = one.microseconds.checked_mul(1000).ok_or_else(|| Error::invalid("an interval is too long"))?;
+            let value = IntervalMonthDayNano::new(one.months, one.days, nanos);
+            (ScalarValue::IntervalMonthDayNano(Some(value)), calendar_interval_sql(one))
+        }
+        LiteralType::YearMonthInterval(months) => {
+            let (sign, total) = if *months < 0 { ("-", months.unsigned_abs()) } else { ("", months.unsigned_abs()) };
+            let sql = format!("INTERVAL '{sign}{}-{}' YEAR TO MONTH", total / 12, total % 12);
+            (ScalarValue::IntervalYearMonth(Some(*months)), sql)
+        }
+        LiteralType::DayTimeInterval(us) => (ScalarValue::DurationMicrosecond(Some(*us)), day_time_sql(*us)),
+        LiteralType::Array(_) | LiteralType::Map(_) | LiteralType::Struct(_) | LiteralType::SpecializedArray(_) => {
+            return nested(one, zone);
+        }
+        LiteralType::Time(time) => {
+            (ScalarValue::Time64Microsecond(Some(time.nano / 1000)), format!("TIME '{}'", time.nano / 1000))
+        }
+        LiteralType::TimestampNtzNanos(_) | LiteralType::TimestampLtzNanos(_) => {
+            return Err(Error::unsupported("A timestamp literal with nanoseconds is not supported."));
+        }
+    })
+}
+
+fn null(data_type: &ProtoType) -> Result<ScalarValue> {
+    ScalarValue::try_from(&from_proto(data_type)?).map_err(from_datafusion)
+}
+
+fn narrow<T: TryFrom<i32>>(number: i32) -> Result<T> {
+    T::try_from(number).map_err(|_| Error::invalid(format!("the literal {number} does not fit its type")))
+}
+
+/// `1.0E10` and `NaN` as Java prints them; `plain` is Rust's text.
+fn java_double(number: f64, plain: String) -> String {
+    let magnitude = number.abs();
+    if number.is_nan() {
+        "NaN".to_owned()
+    } else if number.is_infinite() {
+        if number > 0.0 { "Infinity".to_owned() } else { "-Infinity".to_owned() }
+    } else if magnitude != 0.0 && !(1e-3..1e7).contains(&magnitude) {
+        let scientific = format!("{number:E}");
+        match scientific.split_once('E') {
+            Some((digits, exponent)) if !digits.contains('.') => format!("{digits}.0E{exponent}"),
+            _ => scientific,
+        }
+    } else if plain.contains('.') {
+        plain
+    } else {
+        format!("{plain}.0")
+    }
+}
+
+fn decimal_value(one: &message::Decimal) -> Result<(ScalarValue, String)> {
+    let text = one.value.as_str();
+    let bad = || Error::invalid(format!("'{text}' is not a decimal literal"));
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let digits = format!("{whole}{fraction}").parse::<i128>().map_err(|error| bad().with_source(error))?;
+    let own_scale = u32::try_from(fraction.len()).map_err(|_| bad())?;
+    let length = u32::try_from(digits.unsigned_abs().to_string().len()).map_err(|_| bad())?;
+    let scale = one.scale.and_then(|scale| u32::try_from(scale).ok()).unwrap_or(own_scale);
+    let precision = one.precision.and_then(|precision| u32::try_from(precision).ok()).unwrap_or(length.max(scale));
+    let unscaled = match scale.checked_sub(own_scale) {
+        Some(more) => 10_i128.checked_pow(more).and_then(|factor| digits.checked_mul(factor)).ok_or_else(bad)?,
+        None => digits / 10_i128.pow(own_scale - scale),
+    };
+    let (precision, scale) = (u8::try_from(precision).map_err(|_| bad())?, i8::try_from(scale).map_err(|_| bad())?);
+    let DataType::Decimal128(precision, scale) = decimal(precision, scale) else { return Err(bad()) };
+    Ok((ScalarValue::Decimal128(Some(unscaled), precision, scale), text.to_owned()))
+}
+
+fn local(us: i64, zone: Tz) -> String {
+    match DateTime::from_timestamp_micros(us) {
+        Some(instant) => {
+            let text = instant.with_timezone(&zone).format("%Y-%m-%d %H:%M:%S%.6f").to_string();
+            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        }
+        None => us.to_string(),
+    }
+}
+
+fn calendar_interval_sql(one: &message::CalendarInterval) -> String {
+    let units = [
+        (i64::from(one.months / 12), "years"),
+        (i64::from(one.months % 12), "months"),
+        (i64::from(one.days), "days"),
+        (one.microseconds / 3_600_000_000, "hours"),
+        (one.microseconds / 60_000_000 % 60, "minutes"),
+        (one.microseconds / 1_000_000 % 60, "seconds"),
+    ];
+    let parts: Vec<_> =
+        units.iter().filter(|(count, _)| *count != 0).map(|(count, unit)| format!("{count} {unit}")).collect();
+    format!("INTERVAL '{}'", if parts.is_empty() { "0 seconds".to_owned() } else { parts.join(" ") })
+}
+
+fn day_time_sql(us: i64) -> String {
+    let (sign, total) = (if us < 0 { "-" } else { "" }, us.unsigned_abs());
+    let (days, seconds) = (total / 86_400_000_000, total / 1_000_000);
+    let (hours, minutes) = (seconds / 3600 % 24, seconds / 60 % 60);
+    let fraction = match total % 1_000_000 {
+        0 => String::new(),
+        us => format!(".{us:06}").trim_end_matches('0').to_owned(),
+    };
+    format!("INTERVAL '{sign}{days} {hours:02}:{minutes:02}:{:02}{fraction}' DAY TO SECOND", seconds % 60)
+}
+
+/// The type that a literal is said to have: by itself, or by the fields that older clients fill in.
+#[expect(deprecated, reason = "clients before 4.1 say it only there")]
+fn stated_type(one: &Literal) -> Option<Result<DataType>> {
+    if let Some(data_type) = &one.data_type {
+        return Some(from_proto(data_type));
+    }
+    match one.literal_type.as_ref()? {
+        LiteralType::Array(array_of) => {
+            array_of.element_type.as_ref().map(|element| Ok(array(from_proto(element)?, true)))
+        }
+        LiteralType::Map(map_of) => {
+            let (key, value) = (map_of.key_type.as_ref()?, map_of.value_type.as_ref()?);
+            Some(from_proto(key).and_then(|key| Ok(map(key, from_proto(value)?, true))))
+        }
+        LiteralType::Struct(struct_of) => struct_of.struct_type.as_ref().map(from_proto),
+        _ => None,
+    }
+}
+
+fn nested(one: &Literal, zone: Tz) -> Result<(ScalarValue, String)> {
+    let stated = stated_type(one).transpose()?;
+    let values = |literals: &[Literal]| -> Result<(Vec<ScalarValue>, Vec<String>)> {
+        Ok(literals.iter().map(|one| value(one, zone)).collect::<Result<Vec<_>>>()?.into_iter().unzip())
+    };
+    match one.literal_type.as_ref() {
+        Some(LiteralType::Array(list)) => {
+            let (elements, texts) = values(&list.elements)?;
+            list_value(elements, texts, stated)
+        }
+        Some(LiteralType::SpecializedArray(list)) => {
+            let (elements, texts) = specialized(list).into_iter().unzip();
+            list_value(elements, texts, stated)
+        }
+        Some(LiteralType::Map(entries)) => {
+            let (keys, key_texts) = values(&entries.keys)?;
+            let (entry_values, value_texts) = values(&entries.values)?;
+            map_value((keys, key_texts), (entry_values, value_texts), stated)
+        }
+        Some(LiteralType::Struct(fields)) => {
+            let (elements, texts) = values(&fields.elements)?;
+            struct_value(elements, &texts, stated)
+        }
+        _ => Err(Error::invalid("a nested literal without a value")),
+    }
+}
+
+fn specialized(list: &message::SpecializedArray) -> Vec<(ScalarValue, String)> {
+    use message::specialized_array::ValueType;
+    match list.value_type.as_ref() {
+        Some(ValueType::Bools(all)) => all.values.iter().map(|v| (ScalarValue::from(*v), v.to_string())).collect(),
+        Some(ValueType::Ints(all)) => all.values.iter().map(|v| (ScalarValue::from(*v), v.to_string())).collect(),
+        Some(ValueType::Longs(all)) => all.values.iter().map(|v| (ScalarValue::from(*v), v.to_string())).collect(),
+        Some(ValueType::Floats(all)) => all.values.iter().map(|v| (ScalarValue::from(*v), v.to_string())).collect(),
+        Some(ValueType::Doubles(all)) => {
+            all.values.iter().map(|v| (ScalarValue::from(*v), java_double(*v, v.to_string()))).collect()
+        }
+        Some(ValueType::Strings(all)) => {
+            all.values.iter().map(|v| (ScalarValue::from(v.as_str()), v.clone())).collect()
+        }
+        None => Vec::new(),
+    }
+}
+
+/// Brings every value to the type; NULL literals have another one.
+fn typed(values: Vec<ScalarValue>, data_type: &DataType) -> Result<Vec<ScalarValue>> {
+    values
+        .into_iter()
+        .map(|value| if value.data_type() == *data_type { Ok(value) } else { value.cast_to(data_type) })
+        .collect::<Result<_, _>>()
+        .map_err(from_datafusion)
+}
+
+fn first_type(values: &[ScalarValue]) -> DataType {
+    values.iter().find(|value| !value.is_null()).map_or(DataType::Null, ScalarValue::data_type)
+}
+
+fn column_of(values: Vec<ScalarValue>, data_type: &DataType) -> Result<ArrayRef> {
+    if values.is_empty() {
+        return Ok(arrow::array::new_empty_array(data_type));
+    }
+    ScalarValue::iter_to_array(typed(values, data_type)?).map_err(from_datafusion)
+}
+
+fn list_value(
+    elements: Vec<ScalarValue>,
+    texts: Vec<String>,
+    stated: Option<DataType>,
+) -> Result<(ScalarValue, String)> {
+    let (element, contains_null) = match &stated {
+        Some(DataType::List(field)) => (field.data_type().clone(), field.is_nullable()),
+        _ => (first_type(&elements), elements.iter().any(ScalarValue::is_null)),
+    };
+    let list = ScalarValue::new_list(&typed(elements, &element)?, &element, contains_null);
+    Ok((ScalarValue::List(list), format!("ARRAY({})", texts.join(", "))))
+}
+
+fn map_value(
+    (keys, key_texts): (Vec<ScalarValue>, Vec<String>),
+    (values, value_texts): (Vec<ScalarValue>, Vec<String>),
+    stated: Option<DataType>,
+) -> Result<(ScalarValue, String)> {
+    let nullable = values.iter().any(ScalarValue::is_null);
+    let data_type = stated.unwrap_or_else(|| map(first_type(&keys), first_type(&values), nullable));
+    let DataType::Map(entries, _) = &data_type else { return Err(Error::invalid("a map literal of another type")) };
+    let Some((key, value)) = crate::data_type::map_entry(entries) else {
+        return Err(Error::invalid("a map literal of another type"));
+    };
+    let length = keys.len();
+    let columns = vec![column_of(keys, key.data_type())?, column_of(values, value.data_type())?];
+    let pairs = StructArray::try_new(vec![key.clone(), value.clone()].into(), columns, None)?;
+    let map = MapArray::try_new(entries.clone(), OffsetBuffer::from_lengths([length]), pairs, None, false)?;
+    let texts: Vec<_> = key_texts.iter().zip(&value_texts).map(|(key, value)| format!("{key}, {value}")).collect();
+    Ok((ScalarValue::Map(Arc::new(map)), format!("MAP({})", texts.join(", "))))
+}
+
+fn struct_value(
+    elements: Vec<ScalarValue>,
+    texts: &[String],
+    stated: Option<DataType>,
+) -> Result<(ScalarValue, String)> {
+    let data_type = stated.unwrap_or_else(|| {
+        structure(elements.iter().enumerate().map(|(i, value)| (format!("col{}", i + 1), value.data_type(), true)))
+    });
+    let DataType::Struct(fields) = &data_type else { return Err(Error::invalid("a struct literal of another type")) };
+    let columns = elements
+        .into_iter()
+        .zip(fields)
+        .map(|(value, field)| column_of(vec![value], field.data_type()))
+        .collect::<Result<Vec<_>>>()?;
+    let texts: Vec<_> = fields.iter().zip(texts).map(|(field, text)| format!("{}, {text}", field.name())).collect();
+    let array = StructArray::try_new(fields.clone(), columns, None)?;
+    Ok((ScalarValue::Struct(Arc::new(array)), format!("NAMED_STRUCT({})", texts.join(", "))))
+}

@@ -1,0 +1,219 @@
+//! Expressions: one function a kind of message, all against the columns of one scope.
+
+mod call;
+mod extract;
+mod item;
+mod literal;
+mod over;
+
+pub(crate) use call::{Call, sort_expr};
+pub(crate) use extract::field;
+pub(crate) use item::{Item, SelectItem};
+pub(crate) use literal::literal;
+
+use datafusion::logical_expr::Expr;
+use millstream_core::{Error, Result};
+use spark_connect_proto::expression::cast::{CastToType, EvalMode};
+use spark_connect_proto::expression::{Cast, ExprType, UnresolvedAttribute};
+use spark_connect_proto::{DataType as ProtoType, Expression};
+
+use super::attribute::Attribute;
+use super::identifier::parse_name;
+use super::scope::Scope;
+use super::typed_expr::TypedExpr;
+use super::{Analyzer, coercion, error};
+use crate::data_type::{from_proto, sql_name};
+use crate::functions::{CastMode, Generator};
+use crate::parser::extension::ExpressionExtension;
+
+/// What an expression is: mostly a value, at the top of a select list perhaps rows.
+#[derive(Debug)]
+pub(crate) enum Value {
+    /// A value for each row.
+    One(TypedExpr),
+    /// Rows for each row; only a select list has a place for them.
+    Rows(Generator, String),
+}
+
+impl Analyzer<'_> {
+    /// Resolves an expression that stands for one value.
+    pub(crate) fn expression(&mut self, expression: &Expression, scope: Scope<'_>) -> Result<TypedExpr> {
+        match self.value(expression, scope)? {
+            Value::One(expr) => Ok(expr),
+            Value::Rows(_, sql) => Err(nested_generator(&sql)),
+        }
+    }
+
+    /// Resolves an expression.
+    pub(crate) fn value(&mut self, expression: &Expression, scope: Scope<'_>) -> Result<Value> {
+        let kind = expression.expr_type.as_ref().ok_or_else(|| Error::invalid("an expression without a kind"))?;
+        let resolved = match kind {
+            ExprType::Literal(one) => literal(one, self.context.settings.time_zone)?,
+            ExprType::UnresolvedAttribute(one) => self.attribute(one, scope)?,
+            ExprType::UnresolvedFunction(one) => return self.call(&Call::from_function(one), scope),
+            ExprType::CallFunction(one) => return self.call(&Call::new(&one.function_name, &one.arguments), scope),
+            ExprType::ExpressionString(one) => {
+                return self.value(&crate::parser::parse_expression(&one.expression)?, scope);
+            }
+            ExprType::Alias(one) => self.nested_alias(one, scope)?,
+            ExprType::Cast(one) => self.cast(one, scope)?,
+            ExprType::UnresolvedExtractValue(one) => self.extract_value(one, scope)?,
+            ExprType::UpdateFields(one) => self.update_fields(one, scope)?,
+            ExprType::Window(one) => self.over(one, scope)?,
+            ExprType::SortOrder(one) => self.expression(required(one.child.as_deref())?, scope)?,
+            ExprType::UnresolvedNamedLambdaVariable(one) => lambda_variable(&one.name_parts, scope)?,
+            ExprType::NamedArgumentExpression(one) => self.expression(required(one.value.as_deref())?, scope)?,
+            ExprType::Extension(any) => return self.extension(&ExpressionExtension::decode(any)?, scope),
+            ExprType::UnresolvedStar(_) => {
+                return Err(error::plain(
+                    "INVALID_USAGE_OF_STAR_OR_REGEX",
+                    "42000",
+                    "Invalid usage of '*' in expression.",
+                ));
+            }
+            other => return Err(unsupported(other)),
+        };
+        Ok(Value::One(resolved))
+    }
+
+    /// A reference to a column, or to a field inside one.
+    pub(crate) fn attribute(&mut self, one: &UnresolvedAttribute, scope: Scope<'_>) -> Result<TypedExpr> {
+        let parts = parse_name(&one.unparsed_identifier)?;
+        if let [only] = parts.as_slice()
+            && let Some(variable) = scope.lambda.iter().rev().find(|one| self.context.same_name(&one.name, only))
+        {
+            return Ok(variable.reference());
+        }
+        match one.plan_id {
+            Some(plan_id) => {
+                let (attribute, rest) = self.column_of_plan(plan_id, &parts, scope)?;
+                self.fields_of(attribute.reference(), rest)
+            }
+            None => {
+                let (attribute, rest) = scope.resolve(&parts, self.context)?;
+                self.fields_of(attribute.reference(), rest)
+            }
+        }
+    }
+
+    /// `df.column`: the column of the relation with this plan id, if the scope still has it.
+    fn column_of_plan<'p>(
+        &self,
+        plan_id: i64,
+        parts: &'p [String],
+        scope: Scope<'_>,
+    ) -> Result<(Attribute, &'p [String])> {
+        let Some(outputs) = self.by_plan_id.get(&plan_id) else {
+            return Err(error::foreign_column(parts));
+        };
+        let mut found: Vec<(Attribute, &'p [String])> = Vec::new();
+        for output in outputs {
+            let (column, rest) = Scope::new(output, false).resolve(parts, self.context)?;
+            let reachable = scope.columns.iter().chain(scope.hidden).find(|one| one.column == column.column);
+            if let Some(reachable) = reachable
+                && !found.iter().any(|(one, _)| one.column == reachable.column)
+            {
+                found.push((reachable.clone(), rest));
+            }
+        }
+        match found.len() {
+            0 => Err(error::foreign_column(parts)),
+            1 => Ok(found.remove(0)),
+            _ => Err(error::ambiguous_foreign_column(parts)),
+        }
+    }
+
+    /// Fields inside fields by their names.
+    fn fields_of(&self, base: TypedExpr, fields: &[String]) -> Result<TypedExpr> {
+        fields.iter().try_fold(base, |base, field| extract::field(base, field, self.context))
+    }
+
+    fn nested_alias(&mut self, one: &spark_connect_proto::expression::Alias, scope: Scope<'_>) -> Result<TypedExpr> {
+        let inner = self.expression(required(one.expr.as_deref())?, scope)?;
+        let Some(name) = one.name.first() else { return Ok(inner) };
+        let sql = format!("{} AS {}", inner.sql, crate::data_type::quote_if_needed(name));
+        Ok(TypedExpr { expr: inner.expr.alias(name), sql, ..inner })
+    }
+
+    fn cast(&mut self, one: &Cast, scope: Scope<'_>) -> Result<TypedExpr> {
+        let child = self.expression(required(one.expr.as_deref())?, scope)?;
+        let parsed;
+        let target: &ProtoType = match one.cast_to_type.as_ref() {
+            Some(CastToType::Type(data_type)) => data_type,
+            Some(CastToType::TypeStr(text)) => {
+                parsed = crate::parser::parse_schema(text)?;
+                &parsed
+            }
+            None => return Err(Error::invalid("a cast without a type")),
+        };
+        let to = from_proto(target)?;
+        let mode = match one.eval_mode() {
+            EvalMode::Try => CastMode::Try,
+            EvalMode::Ansi => CastMode::Ansi,
+            EvalMode::Legacy => CastMode::Legacy,
+            EvalMode::Unspecified => coercion::cast_mode(&self.context.settings),
+        };
+        let word = if matches!(mode, CastMode::Try) { "TRY_CAST" } else { "CAST" };
+        let sql = format!("{word}({} AS {})", child.sql, sql_name(&to));
+        let cast = crate::functions::cast(child, &to, mode, self.context.settings.time_zone)?;
+        Ok(cast.with_sql(sql))
+    }
+
+    fn extension(&mut self, extension: &ExpressionExtension, scope: Scope<'_>) -> Result<Value> {
+        match extension {
+            ExpressionExtension::QualifiedCall(one) => self.qualified_call(one, scope),
+            ExpressionExtension::ExpressionWithRelations(one) => {
+                self.add_references(&one.references);
+                self.value(required(one.expression.as_deref())?, scope)
+            }
+            ExpressionExtension::Ordinal(one) => {
+                let sql = one.position.to_string();
+                Ok(Value::One(TypedExpr::literal(datafusion::common::ScalarValue::Int32(Some(one.position)), sql)))
+            }
+            ExpressionExtension::StarExcept(_) => {
+                Err(error::plain("INVALID_USAGE_OF_STAR_OR_REGEX", "42000", "Invalid usage of '*' in expression."))
+            }
+        }
+    }
+}
+
+fn lambda_variable(parts: &[String], scope: Scope<'_>) -> Result<TypedExpr> {
+    let name = parts.last().map(String::as_str).unwrap_or_default();
+    match scope.lambda.iter().rev().find(|one| one.name == name) {
+        Some(variable) => Ok(variable.reference().with_sql("namedlambdavariable()")),
+        None => Err(error::unresolved_column(parts, Vec::new())),
+    }
+}
+
+/// The part of a message that must be there.
+pub(crate) fn required<T>(part: Option<&T>) -> Result<&T> {
+    part.ok_or_else(|| Error::invalid("the plan lacks a required part"))
+}
+
+/// A generator anywhere but at the top of a select list.
+pub(crate) fn nested_generator(sql: &str) -> Error {
+    error::plain(
+        "UNSUPPORTED_GENERATOR.NESTED_IN_EXPRESSIONS",
+        "42K0E",
+        format!("The generator is not supported: nested in expressions \"{sql}\"."),
+    )
+    .with_parameter("expression", format!("\"{sql}\""))
+}
+
+/// Whether an aggregate function is called in it (and not as a window function).
+pub(crate) fn has_aggregate(expr: &Expr) -> bool {
+    use datafusion::common::tree_node::TreeNode;
+    expr.exists(|inner| Ok(matches!(inner, Expr::AggregateFunction(_)))).unwrap_or(false)
+}
+
+fn unsupported(kind: &ExprType) -> Error {
+    let what = match kind {
+        ExprType::CommonInlineUserDefinedFunction(_) => "A user-defined function",
+        ExprType::SubqueryExpression(_) => "A subquery in an expression",
+        ExprType::LambdaFunction(_) => "A lambda function outside a higher-order function",
+        ExprType::UnresolvedRegex(_) => "A column regex inside an expression",
+        ExprType::MergeAction(_) => "MERGE",
+        _ => "This kind of expression",
+    };
+    Error::unsupported(format!("The feature is not supported: {what} is not supported."))
+}

@@ -1,0 +1,188 @@
+//! Window functions: `f(…) OVER (…)`.
+
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::expr::{WindowFunction, WindowFunctionParams};
+use datafusion::logical_expr::{
+    Expr, SortExpr, WindowFrame, WindowFrameBound, WindowFrameUnits, WindowFunctionDefinition,
+};
+use millstream_core::{Error, Result};
+use spark_connect_proto::expression::Window;
+use spark_connect_proto::expression::window::window_frame::frame_boundary::Boundary;
+use spark_connect_proto::expression::window::window_frame::{FrameBoundary, FrameType};
+
+use super::super::scope::Scope;
+use super::super::typed_expr::TypedExpr;
+use super::super::{Analyzer, error};
+use super::call::sort_expr;
+use super::required;
+
+impl Analyzer<'_> {
+    /// Resolves a window function with its window.
+    pub(crate) fn over(&mut self, one: &Window, scope: Scope<'_>) -> Result<TypedExpr> {
+        let function = self.expression(required(one.window_function.as_deref())?, scope)?;
+        let mut partition = Vec::new();
+        let mut texts = Vec::new();
+        for expression in &one.partition_spec {
+            let key = self.expression(expression, scope)?;
+            texts.push(key.sql);
+            partition.push(key.expr);
+        }
+        let mut text = if texts.is_empty() { String::new() } else { format!("PARTITION BY {} ", texts.join(", ")) };
+        let mut order = Vec::new();
+        let mut order_texts = Vec::new();
+        for key in &one.order_spec {
+            let child = self.expression(required(key.child.as_deref())?, scope)?;
+            let sql = child.sql.clone();
+            let key = sort_expr(child, key);
+            let (direction, nulls) =
+                (if key.asc { "ASC" } else { "DESC" }, if key.nulls_first { "FIRST" } else { "LAST" });
+            order_texts.push(format!("{sql} {direction} NULLS {nulls}"));
+            order.push(key);
+        }
+        if !order_texts.is_empty() {
+            text.push_str(&format!("ORDER BY {} ", order_texts.join(", ")));
+        }
+        let frame = self.frame(one, &function, &order, scope)?;
+        text.push_str(&frame_sql(&frame));
+        let sql = format!("{} OVER ({text})", function.sql);
+        let expr = with_window(function.expr.clone(), Windowing { partition, order, frame })
+            .ok_or_else(|| not_a_window_function(&function.sql))?;
+        Ok(TypedExpr { expr, sql, ..function })
+    }
+
+    fn frame(
+        &mut self,
+        one: &Window,
+        function: &TypedExpr,
+        order: &[SortExpr],
+        scope: Scope<'_>,
+    ) -> Result<WindowFrame> {
+        let Some(spec) = one.frame_spec.as_deref() else {
+            return default_frame(function, order);
+        };
+        let units = match spec.frame_type() {
+            FrameType::Row => WindowFrameUnits::Rows,
+            _ => WindowFrameUnits::Range,
+        };
+        let lower = self.bound(spec.lower.as_deref(), true, scope)?;
+        let upper = self.bound(spec.upper.as_deref(), false, scope)?;
+        Ok(WindowFrame::new_bounds(units, lower, upper))
+    }
+
+    fn bound(&mut self, one: Option<&FrameBoundary>, lower: bool, scope: Scope<'_>) -> Result<WindowFrameBound> {
+        match required(one)?.boundary.as_ref() {
+            Some(Boundary::CurrentRow(_)) => Ok(WindowFrameBound::CurrentRow),
+            Some(Boundary::Unbounded(_)) if lower => Ok(WindowFrameBound::Preceding(ScalarValue::UInt64(None))),
+            Some(Boundary::Unbounded(_)) => Ok(WindowFrameBound::Following(ScalarValue::UInt64(None))),
+            Some(Boundary::Value(value)) => {
+                let value = self.expression(value, scope)?;
+                let offset = match value.as_literal() {
+                    Some(ScalarValue::Int32(Some(number))) => i64::from(*number),
+                    Some(ScalarValue::Int64(Some(number))) => *number,
+                    _ => {
+                        return Err(Error::unsupported(
+                            "A window frame with bounds other than integers is not supported.",
+                        ));
+                    }
+                };
+                let distance = ScalarValue::UInt64(Some(offset.unsigned_abs()));
+                Ok(match offset {
+                    0 => WindowFrameBound::CurrentRow,
+                    1.. => WindowFrameBound::Following(distance),
+                    _ => WindowFrameBound::Preceding(distance),
+                })
+            }
+            None => Err(Error::invalid("a window frame lacks a bound")),
+        }
+    }
+}
+
+struct Windowing {
+    partition: Vec<Expr>,
+    order: Vec<SortExpr>,
+    frame: WindowFrame,
+}
+
+/// Spark's frame when none is given: all rows without an order, those up to the current one (and its peers) with one.
+fn default_frame(function: &TypedExpr, order: &[SortExpr]) -> Result<WindowFrame> {
+    let is_aggregate = matches!(function.expr, Expr::AggregateFunction(_));
+    if !is_aggregate && order.is_empty() {
+        let name = function.sql.split('(').next().unwrap_or_default();
+        return Err(error::plain(
+            "WINDOW_FUNCTION_FRAME_NOT_ORDERED",
+            "42601",
+            format!(
+                "Window function {name} requires the window to be ordered. You need to add an ORDER BY clause. For \
+                 example: SELECT {name}() OVER (PARTITION BY window_partition ORDER BY window_ordering) FROM table."
+            ),
+        )
+        .with_parameter("wf_name", name)
+        .with_parameter("wf_expr", function.sql.as_str()));
+    }
+    let units = if is_aggregate && !order.is_empty() { WindowFrameUnits::Range } else { WindowFrameUnits::Rows };
+    let end = if is_aggregate && order.is_empty() {
+        WindowFrameBound::Following(ScalarValue::UInt64(None))
+    } else {
+        WindowFrameBound::CurrentRow
+    };
+    Ok(WindowFrame::new_bounds(units, WindowFrameBound::Preceding(ScalarValue::UInt64(None)), end))
+}
+
+/// The function with its window filled in, under casts and other wrappers of the function table too.
+fn with_window(expr: Expr, windowing: Windowing) -> Option<Expr> {
+    use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+    let mut found = false;
+    let filled = expr.transform_down(|inner| {
+        let (fun, params) = match inner {
+            Expr::AggregateFunction(one) => {
+                let params = one.params;
+                let windowed = WindowFunctionParams {
+                    args: params.args,
+                    partition_by: Vec::new(),
+                    order_by: Vec::new(),
+                    window_frame: WindowFrame::new(None),
+                    filter: params.filter,
+                    null_treatment: params.null_treatment,
+                    distinct: params.distinct,
+                };
+                (WindowFunctionDefinition::AggregateUDF(one.func), windowed)
+            }
+            Expr::WindowFunction(one) => (one.fun, one.params),
+            other => return Ok(Transformed::no(other)),
+        };
+        found = true;
+        let params = WindowFunctionParams {
+            partition_by: windowing.partition.clone(),
+            order_by: windowing.order.clone(),
+            window_frame: windowing.frame.clone(),
+            ..params
+        };
+        let filled = Expr::WindowFunction(Box::new(WindowFunction { fun, params }));
+        Ok(Transformed::new(filled, true, TreeNodeRecursion::Jump))
+    });
+    filled.ok().filter(|_| found).map(|transformed| transformed.data)
+}
+
+fn frame_sql(frame: &WindowFrame) -> String {
+    let units = match frame.units {
+        WindowFrameUnits::Range => "RANGE",
+        _ => "ROWS",
+    };
+    let bound = |bound: &WindowFrameBound| match bound {
+        WindowFrameBound::CurrentRow => "CURRENT ROW".to_owned(),
+        WindowFrameBound::Preceding(value) if value.is_null() => "UNBOUNDED PRECEDING".to_owned(),
+        WindowFrameBound::Following(value) if value.is_null() => "UNBOUNDED FOLLOWING".to_owned(),
+        WindowFrameBound::Preceding(value) => format!("{value} PRECEDING"),
+        WindowFrameBound::Following(value) => format!("{value} FOLLOWING"),
+    };
+    format!("{units} BETWEEN {} AND {}", bound(&frame.start_bound), bound(&frame.end_bound))
+}
+
+fn not_a_window_function(sql: &str) -> Error {
+    error::plain(
+        "UNSUPPORTED_EXPR_FOR_WINDOW",
+        "42P20",
+        format!("Expression \"{sql}\" not supported within a window function."),
+    )
+    .with_parameter("sqlExpr", format!("\"{sql}\""))
+}

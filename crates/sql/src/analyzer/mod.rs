@@ -1,0 +1,127 @@
+//! From Spark Connect's unresolved messages to typed DataFusion plans.
+//!
+//! One pass, bottom-up, without rules that run to a fixed point: a relation is analysed after its input, an expression
+//! against the columns of its relation's input. Names, stars, aliases, windows and aggregates are resolved here; what a
+//! function means is [`crate::functions`]' business. The plan that comes out has every cast written into it, so
+//! DataFusion's own type coercion never runs.
+//!
+//! Deliberately not here: whether a streaming query is allowed in an output mode (the engine decides), and commands.
+
+pub(crate) mod coercion;
+pub(crate) mod typed_expr;
+
+mod attribute;
+mod batch;
+mod error;
+mod expression;
+mod identifier;
+pub(crate) mod naming;
+mod relation;
+mod resolved_relation;
+mod scope;
+mod time_window;
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use arrow::datatypes::{Schema, SchemaRef};
+use datafusion::logical_expr::LogicalPlan;
+use millstream_core::Result;
+use spark_connect_proto::Relation;
+
+use crate::functions::FunctionContext;
+use crate::session::AnalysisContext;
+use attribute::Attribute;
+
+pub use batch::collect_stream;
+
+/// A plan that can be executed.
+#[derive(Debug, Clone)]
+pub struct Analyzed {
+    /// The plan; its columns are those of `schema` in order, under names of their own where Spark's are not unique.
+    pub plan: LogicalPlan,
+    /// The columns as Spark shows them: names may repeat.
+    pub schema: SchemaRef,
+    /// Whether a leaf is a stream.
+    pub is_streaming: bool,
+}
+
+/// Analyses a relation.
+///
+/// # Errors
+/// Spark's analysis errors, with their classes; [`millstream_core::ErrorKind::Unsupported`] for what is not built.
+pub fn analyze(relation: &Relation, context: &AnalysisContext) -> Result<Analyzed> {
+    let mut analyzer = Analyzer::new(context);
+    let resolved = analyzer.relation(relation)?.with_user_names()?;
+    let fields: Vec<_> = resolved.columns.iter().map(Attribute::field).collect();
+    Ok(Analyzed { plan: resolved.plan, schema: Arc::new(Schema::new(fields)), is_streaming: resolved.streaming })
+}
+
+/// The state of one analysis.
+#[derive(Debug)]
+pub(crate) struct Analyzer<'a> {
+    context: &'a AnalysisContext,
+    now_us: i64,
+    /// Internal column names that are taken.
+    names: HashSet<String>,
+    /// Output of the relations that have a plan id: what `df.column` refers to. Several where a relation is used twice.
+    by_plan_id: HashMap<i64, Vec<Vec<Attribute>>>,
+    /// Plans of subquery expressions, by plan id.
+    references: HashMap<i64, Relation>,
+    /// Streaming relations already made, by plan id: a reader that is used twice stays one.
+    streams: HashMap<i64, LogicalPlan>,
+    /// Views that are being analysed, so that one that contains itself is refused.
+    views: Vec<Vec<String>>,
+    /// Common tables (`WITH`) in scope, innermost last.
+    common_tables: Vec<(String, Relation)>,
+    /// Event-time windows that the operator under analysis needs below it.
+    windows: Vec<time_window::PendingWindow>,
+}
+
+impl<'a> Analyzer<'a> {
+    fn new(context: &'a AnalysisContext) -> Self {
+        Self {
+            context,
+            now_us: context.clock.now_us(),
+            names: HashSet::new(),
+            by_plan_id: HashMap::new(),
+            references: HashMap::new(),
+            streams: HashMap::new(),
+            views: Vec::new(),
+            common_tables: Vec::new(),
+            windows: Vec::new(),
+        }
+    }
+
+    /// An internal name that no column has yet: the user's own where possible, so that plans read well.
+    fn fresh(&mut self, name: &str) -> String {
+        if self.names.insert(name.to_owned()) {
+            return name.to_owned();
+        }
+        let mut number = self.names.len();
+        loop {
+            let candidate = format!("{name}#{number}");
+            if self.names.insert(candidate.clone()) {
+                return candidate;
+            }
+            number += 1;
+        }
+    }
+
+    /// What functions may know of the session.
+    fn function_context(&self, streaming: bool) -> FunctionContext {
+        FunctionContext {
+            settings: self.context.settings,
+            streaming,
+            now_us: self.now_us,
+            user: self.context.user.clone(),
+            time_zone_text: self
+                .context
+                .conf("spark.sql.session.timeZone", self.context.settings.time_zone.name())
+                .to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,292 @@
+//! GROUP BY: grouping columns, aggregate functions taken out of the expressions around them, HAVING's later additions.
+//!
+//! Below the aggregation every grouping expression is a column of its own, so the operator itself only ever groups by
+//! columns; above it, a projection computes what stands around the aggregate functions.
+
+use std::sync::Arc;
+
+use datafusion::common::Column;
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+use datafusion::logical_expr::{Aggregate as AggregateNode, Expr, LogicalPlan};
+use millstream_core::{Error, Result};
+use millstream_engine::error::from_datafusion;
+use spark_connect_proto::aggregate::GroupType;
+use spark_connect_proto::expression::ExprType;
+use spark_connect_proto::{Aggregate, Expression};
+
+use super::super::attribute::Attribute;
+use super::super::expression::{Item, has_aggregate};
+use super::super::resolved_relation::{ResolvedRelation, project};
+use super::super::scope::Scope;
+use super::super::{Analyzer, error};
+use crate::parser::extension::ExpressionExtension;
+
+/// An aggregation before it is a plan, kept so that HAVING and ORDER BY can add to it.
+#[derive(Debug, Clone)]
+pub(crate) struct PendingAggregate {
+    /// What is grouped.
+    pub(crate) input: ResolvedRelation,
+    groups: Vec<Item>,
+    items: Vec<Item>,
+    /// The columns of the first build, by item: they keep their identity when it is built again.
+    outputs: Vec<Attribute>,
+}
+
+impl Analyzer<'_> {
+    pub(super) fn aggregate(&mut self, one: &Aggregate, is_select_list: bool) -> Result<ResolvedRelation> {
+        match one.group_type() {
+            GroupType::Groupby => {}
+            other => return Err(Error::unsupported(format!("The grouping {} is not supported.", other.as_str_name()))),
+        }
+        let input = self.input(one.input.as_deref())?;
+        let scope = Scope::new(&input.columns, input.streaming);
+        let items = self.items(&one.aggregate_expressions, scope)?;
+        let groups = self.groups(&one.grouping_expressions, &items, scope)?;
+        let input = self.with_time_windows(input)?;
+        let items = if is_select_list { items } else { groups.iter().cloned().chain(items).collect() };
+        self.build_aggregate(PendingAggregate { input, groups, items, outputs: Vec::new() })
+    }
+
+    /// `SELECT sum(x), 1`: one group of all rows.
+    pub(super) fn global_aggregate(&mut self, input: ResolvedRelation, items: Vec<Item>) -> Result<ResolvedRelation> {
+        self.build_aggregate(PendingAggregate { input, groups: Vec::new(), items, outputs: Vec::new() })
+    }
+
+    /// Grouping expressions: ordinals and aliases of the select list are looked up there.
+    fn groups(&mut self, expressions: &[Expression], items: &[Item], scope: Scope<'_>) -> Result<Vec<Item>> {
+        let mut groups = Vec::new();
+        for expression in expressions {
+            match self.select_list_reference(expression, items, scope)? {
+                Some(item) => groups.push(item),
+                None => groups.extend(self.items(std::slice::from_ref(expression), scope)?),
+            }
+        }
+        for group in &groups {
+            if has_aggregate(&group.expr.expr) {
+                return Err(error::group_by_aggregate(&group.expr.sql));
+            }
+        }
+        Ok(groups)
+    }
+
+    fn select_list_reference(
+        &mut self,
+        expression: &Expression,
+        items: &[Item],
+        scope: Scope<'_>,
+    ) -> Result<Option<Item>> {
+        match expression.expr_type.as_ref() {
+            Some(ExprType::Extension(any)) => match ExpressionExtension::decode(any)? {
+                ExpressionExtension::Ordinal(one) => {
+                    let index = usize::try_from(one.position).ok().and_then(|position| position.checked_sub(1));
+                    index.and_then(|index| items.get(index)).cloned().map(Some).ok_or_else(|| {
+                        error::plain(
+                            "GROUP_BY_POS_OUT_OF_RANGE",
+                            "42805",
+                            format!(
+                                "GROUP BY position {} is not in select list (valid range is [1, {}]).",
+                                one.position,
+                                items.len()
+                            ),
+                        )
+                    })
+                }
+                _ => Ok(None),
+            },
+            Some(ExprType::UnresolvedAttribute(one)) if self.attribute(one, scope).is_err() => {
+                let name = one.unparsed_identifier.trim_matches('`');
+                Ok(items.iter().find(|item| self.context.same_name(&item.name, name)).cloned())
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Makes the plan of an aggregation.
+    pub(crate) fn build_aggregate(&mut self, mut pending: PendingAggregate) -> Result<ResolvedRelation> {
+        let streaming = pending.input.streaming;
+        let (below, keys) = self.group_columns(&pending)?;
+        let mut functions = AggregateFunctions { keys: &keys, found: Vec::new() };
+        let mut above = Vec::with_capacity(pending.items.len());
+        for item in &pending.items {
+            above.push(functions.rewrite(self, item)?);
+        }
+        let found = functions.found.into_iter().map(|(expr, column)| expr.alias(column)).collect();
+        let keys = keys.iter().map(|key| Expr::Column(Column::new_unqualified(&key.column))).collect();
+        let aggregate = AggregateNode::try_new(Arc::new(below), keys, found)
+            .map(LogicalPlan::Aggregate)
+            .map_err(from_datafusion)?;
+        let mut exprs = Vec::with_capacity(above.len());
+        for (index, (item, expr)) in pending.items.iter().zip(above).enumerate() {
+            let (expr, attribute) = self.aggregate_output(&pending, index, item, expr);
+            exprs.push(expr);
+            if index == pending.outputs.len() {
+                pending.outputs.push(attribute);
+            }
+        }
+        let columns = pending.outputs.clone();
+        let plan = project(aggregate, exprs)?;
+        let relation = ResolvedRelation::new(plan, columns, streaming);
+        Ok(ResolvedRelation { aggregate: Some(Box::new(pending)), ..relation })
+    }
+
+    fn aggregate_output(
+        &mut self,
+        pending: &PendingAggregate,
+        index: usize,
+        item: &Item,
+        expr: Expr,
+    ) -> (Expr, Attribute) {
+        let attribute = match pending.outputs.get(index) {
+            Some(known) => known.clone(),
+            None => {
+                let column = match &expr {
+                    Expr::Column(column) if !pending.outputs.iter().any(|one| one.column == column.name) => {
+                        column.name.clone()
+                    }
+                    _ => self.fresh(&item.name),
+                };
+                let new = Attribute::new(&item.name, column, item.expr.data_type.clone(), item.expr.nullable);
+                Attribute { metadata: item.metadata.clone(), ..new }
+            }
+        };
+        let same = matches!(&expr, Expr::Column(column) if column.name == attribute.column);
+        (if same { expr } else { expr.alias(&attribute.column) }, attribute)
+    }
+
+    /// Below the aggregation: every grouping expression as a column, each once.
+    fn group_columns(&mut self, pending: &PendingAggregate) -> Result<(LogicalPlan, Vec<Key>)> {
+        let plan = pending.input.plan.clone();
+        let mut exprs: Vec<Expr> = plan.schema().columns().into_iter().map(Expr::Column).collect();
+        let existing = exprs.len();
+        let mut keys: Vec<Key> = Vec::new();
+        for group in &pending.groups {
+            let expr = group.expr.expr.clone().unalias_nested().data;
+            if keys.iter().any(|key| key.expr == expr) {
+                continue;
+            }
+            let column = match &expr {
+                Expr::Column(column) => column.name.clone(),
+                _ => {
+                    let column = self.fresh(&group.name);
+                    exprs.push(expr.clone().alias(&column));
+                    column
+                }
+            };
+            keys.push(Key { expr, column });
+        }
+        let below = if exprs.len() > existing { project(plan, exprs)? } else { plan };
+        Ok((below, keys))
+    }
+
+    /// A value computed over an aggregation's groups by something that stands above it: HAVING, ORDER BY. Adds it to the
+    /// aggregation as a hidden column and answers that column.
+    pub(crate) fn add_to_aggregate(
+        &mut self,
+        relation: ResolvedRelation,
+        name: &str,
+        resolve: impl FnOnce(&mut Self, Scope<'_>) -> Result<super::super::typed_expr::TypedExpr>,
+    ) -> Result<(ResolvedRelation, Attribute)> {
+        let shown = relation.columns.len();
+        let Some(mut pending) = relation.aggregate.clone() else {
+            return Err(Error::internal("a relation that is no aggregation was asked for one"));
+        };
+        let mut scope = Scope::new(&pending.input.columns, relation.streaming);
+        scope.hidden = &relation.columns;
+        let mut value = resolve(self, scope)?;
+        let outputs = pending.outputs.clone();
+        let items = pending.items.clone();
+        value.expr = value
+            .expr
+            .transform_down(|inner| {
+                let position = match &inner {
+                    Expr::Column(column) => outputs.iter().position(|output| output.column == column.name),
+                    _ => None,
+                };
+                Ok(match position {
+                    Some(index) if items[index].expr.expr != inner => {
+                        Transformed::new(items[index].expr.expr.clone(), true, TreeNodeRecursion::Jump)
+                    }
+                    _ => Transformed::no(inner),
+                })
+            })
+            .map_err(from_datafusion)?
+            .data;
+        pending.items.push(Item { named: false, ..Item::new(name, value) });
+        let built = self.build_aggregate(*pending)?;
+        let mut columns = built.columns;
+        let added = columns.pop().ok_or_else(|| Error::internal("an aggregation lost its last column"))?;
+        let hidden = columns.split_off(shown.min(columns.len()));
+        Ok((ResolvedRelation { columns, hidden: hidden.into_iter().chain([added.clone()]).collect(), ..built }, added))
+    }
+}
+
+/// A grouping expression and the column that holds it below the aggregation.
+struct Key {
+    expr: Expr,
+    column: String,
+}
+
+/// Takes aggregate functions out of expressions.
+struct AggregateFunctions<'p> {
+    keys: &'p [Key],
+    found: Vec<(Expr, String)>,
+}
+
+impl AggregateFunctions<'_> {
+    fn rewrite(&mut self, analyzer: &mut Analyzer<'_>, item: &Item) -> Result<Expr> {
+        let direct = matches!(item.expr.expr, Expr::AggregateFunction(_));
+        let mut missing = None;
+        let mut nested = false;
+        let bare = item.expr.expr.clone().unalias_nested().data;
+        let rewritten = bare
+            .transform_down(|inner| {
+                if let Some(column) = self.group_column(&inner) {
+                    return Ok(Transformed::new(column, true, TreeNodeRecursion::Jump));
+                }
+                if let Expr::AggregateFunction(function) = &inner {
+                    nested |= function.params.args.iter().any(has_aggregate);
+                    let name = if direct { item.name.as_str() } else { "aggregate" };
+                    let column = self.function_column(analyzer, inner, name);
+                    return Ok(Transformed::new(column, true, TreeNodeRecursion::Jump));
+                }
+                if let Expr::Column(column) = &inner {
+                    missing.get_or_insert_with(|| column.name.clone());
+                }
+                Ok(Transformed::no(inner))
+            })
+            .map_err(from_datafusion)?;
+        if nested {
+            return Err(error::plain(
+                "NESTED_AGGREGATE_FUNCTION",
+                "42607",
+                "It is not allowed to use an aggregate function in the argument of another aggregate function. Please use \
+                 the inner aggregate function in a sub-query.",
+            ));
+        }
+        match missing {
+            None => Ok(rewritten.data),
+            Some(_) if self.keys.is_empty() => Err(error::plain(
+                "MISSING_GROUP_BY",
+                "42803",
+                "The query does not include a GROUP BY clause. Add GROUP BY or turn it into the window functions using OVER \
+                 clauses.",
+            )),
+            Some(column) => Err(error::missing_aggregation(column.split('#').next().unwrap_or(&column))),
+        }
+    }
+
+    fn group_column(&self, expr: &Expr) -> Option<Expr> {
+        let key = self.keys.iter().find(|key| key.expr == *expr)?;
+        Some(Expr::Column(Column::new_unqualified(&key.column)))
+    }
+
+    fn function_column(&mut self, analyzer: &mut Analyzer<'_>, function: Expr, name: &str) -> Expr {
+        let known = self.found.iter().find(|(expr, _)| *expr == function).map(|(_, column)| column.clone());
+        let column = known.unwrap_or_else(|| {
+            let column = analyzer.fresh(name);
+            self.found.push((function, column.clone()));
+            column
+        });
+        Expr::Column(Column::new_unqualified(column))
+    }
+}

@@ -1,0 +1,113 @@
+//! `spark.read`, `spark.readStream`, and tables by name.
+
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use datafusion::common::Column;
+use datafusion::logical_expr::{Expr, Extension, LogicalPlan};
+use millstream_core::{Error, Options, Result, SourceConfig};
+use millstream_engine::plan::StreamingRelationNode;
+use spark_connect_proto::Read;
+use spark_connect_proto::read::{DataSource, NamedTable, ReadType};
+
+use super::super::attribute::Attribute;
+use super::super::identifier::parse_name;
+use super::super::resolved_relation::{ResolvedRelation, project};
+use super::super::{Analyzer, error};
+use super::leaf::parse_schema;
+
+impl Analyzer<'_> {
+    pub(super) fn read(&mut self, one: &Read, plan_id: Option<i64>) -> Result<ResolvedRelation> {
+        match one.read_type.as_ref() {
+            Some(ReadType::DataSource(source)) if one.is_streaming => self.stream(source, plan_id),
+            Some(ReadType::DataSource(source)) => self.batch_source(source),
+            Some(ReadType::NamedTable(table)) => self.named_table(table),
+            None => Err(Error::invalid("a read without a source")),
+        }
+    }
+
+    fn stream(&mut self, source: &DataSource, plan_id: Option<i64>) -> Result<ResolvedRelation> {
+        let known = plan_id.and_then(|plan_id| self.streams.get(&plan_id).cloned());
+        let plan = match known {
+            Some(plan) => plan,
+            None => {
+                let format = source.format.as_deref().unwrap_or("parquet");
+                let connector = self.context.connectors.get(format)?;
+                let node = StreamingRelationNode::try_new(format, connector, self.source_config(source)?)?;
+                let plan = LogicalPlan::Extension(Extension { node: Arc::new(node) });
+                if let Some(plan_id) = plan_id {
+                    self.streams.insert(plan_id, plan.clone());
+                }
+                plan
+            }
+        };
+        let mut columns = Vec::new();
+        let mut exprs = Vec::new();
+        for field in plan.schema().fields() {
+            let column = self.fresh(field.name());
+            let reference = Expr::Column(Column::new_unqualified(field.name()));
+            exprs.push(if column == *field.name() { reference } else { reference.alias(&column) });
+            columns.push(Attribute::new(field.name(), column, field.data_type().clone(), field.is_nullable()));
+        }
+        let same = columns.iter().all(|attribute| attribute.column == attribute.name);
+        let plan = if same { plan } else { project(plan, exprs)? };
+        Ok(ResolvedRelation::new(plan, columns, true))
+    }
+
+    fn batch_source(&mut self, source: &DataSource) -> Result<ResolvedRelation> {
+        let format = source.format.as_deref().unwrap_or("parquet");
+        let connector = self.context.connectors.get(format)?;
+        let reader = connector.open_batch(self.source_config(source)?)?;
+        self.reader(reader)
+    }
+
+    fn source_config(&self, source: &DataSource) -> Result<SourceConfig> {
+        let mut options: Options = source.options.iter().collect();
+        match source.paths.as_slice() {
+            [] => {}
+            [path] => options.insert("path", path),
+            several => options.insert("paths", serde_json::json!(several).to_string()),
+        }
+        let user_schema: Option<SchemaRef> =
+            source.schema.as_deref().filter(|text| !text.is_empty()).map(parse_schema).transpose()?.map(Arc::new);
+        Ok(SourceConfig {
+            options,
+            user_schema,
+            query: None,
+            settings: self.context.settings,
+            memory: self.context.memory.clone(),
+            clock: Arc::clone(&self.context.clock),
+        })
+    }
+
+    fn named_table(&mut self, one: &NamedTable) -> Result<ResolvedRelation> {
+        let parts = parse_name(&one.unparsed_identifier)?;
+        if let [name] = parts.as_slice()
+            && let Some(index) = self.common_tables.iter().rposition(|(known, _)| self.context.same_name(known, name))
+        {
+            return self.common_table(index);
+        }
+        let found = self.context.catalog.relation(&parts).ok_or_else(|| error::table_not_found(&parts))?;
+        if self.views.contains(&parts) {
+            return Err(error::plain(
+                "RECURSIVE_VIEW",
+                "42K0H",
+                format!("Recursive view {} detected.", error::sql_id(&parts)),
+            ));
+        }
+        // A view's names are looked up in the session alone, not among the query's common tables.
+        let outer = std::mem::take(&mut self.common_tables);
+        self.views.push(parts.clone());
+        let resolved = self.named_relation(found);
+        self.views.pop();
+        self.common_tables = outer;
+        let mut resolved = resolved?;
+        let qualifier = parts.last().cloned().into_iter().collect::<Vec<_>>();
+        for column in &mut resolved.columns {
+            column.qualifier.clone_from(&qualifier);
+        }
+        resolved.hidden.clear();
+        resolved.aggregate = None;
+        Ok(resolved)
+    }
+}

@@ -1,0 +1,284 @@
+//! Joins.
+
+use std::sync::Arc;
+
+use datafusion::common::{Column, JoinType as PlanJoinType, NullEquality};
+use datafusion::functions::core::expr_fn::coalesce;
+use datafusion::logical_expr::{
+    BinaryExpr, Expr, Join as JoinNode, JoinConstraint, LogicalPlan, Operator, utils::split_conjunction_owned,
+};
+use millstream_core::{Error, Result};
+use millstream_engine::error::from_datafusion;
+use spark_connect_proto::join::JoinType;
+use spark_connect_proto::relation::RelType;
+use spark_connect_proto::{Join, LateralJoin, Relation};
+
+use super::super::attribute::Attribute;
+use super::super::expression::{Value, required};
+use super::super::resolved_relation::{ResolvedRelation, project};
+use super::super::scope::Scope;
+use super::super::{Analyzer, coercion, error};
+use crate::parser::extension::NaturalJoin;
+
+impl Analyzer<'_> {
+    pub(super) fn join(&mut self, one: &Join) -> Result<ResolvedRelation> {
+        let left = self.input(one.left.as_deref())?.visible()?;
+        let right = self.input(one.right.as_deref())?.visible()?;
+        if !one.using_columns.is_empty() {
+            return self.join_using(left, right, &one.using_columns, one.join_type());
+        }
+        let both: Vec<Attribute> = left.columns.iter().chain(&right.columns).cloned().collect();
+        let condition = match one.join_condition.as_ref() {
+            Some(condition) => {
+                let scope = Scope::new(&both, left.streaming || right.streaming);
+                Some(self.expression(condition, scope)?.expr)
+            }
+            None => None,
+        };
+        let (on, filter) = split_condition(condition, &left, &right);
+        let columns = joined_columns(&left.columns, &right.columns, one.join_type());
+        let streaming = left.streaming || right.streaming;
+        let plan = join_plan(left.plan, right.plan, (on, filter), plan_type(one.join_type()))?;
+        Ok(ResolvedRelation::new(plan, columns, streaming))
+    }
+
+    /// `JOIN … USING (k)`: the key once, first; in a full join whichever side has it.
+    fn join_using(
+        &mut self,
+        left: ResolvedRelation,
+        right: ResolvedRelation,
+        names: &[String],
+        join_type: JoinType,
+    ) -> Result<ResolvedRelation> {
+        let mut on = Vec::with_capacity(names.len());
+        let mut keys = Vec::with_capacity(names.len());
+        for name in names {
+            let left_key = self.using_column(&left, name, "left")?;
+            let right_key = self.using_column(&right, name, "right")?;
+            let settings = &self.context.settings;
+            let common = coercion::comparison_type(&left_key.data_type, &right_key.data_type, settings)
+                .ok_or_else(|| Error::invalid(format!("the join column `{name}` has types that cannot be compared")))?;
+            on.push((
+                coercion::coerce_to(left_key.reference(), &common, settings)?.expr,
+                coercion::coerce_to(right_key.reference(), &common, settings)?.expr,
+            ));
+            keys.push((left_key, right_key));
+        }
+        let streaming = left.streaming || right.streaming;
+        let rest = |columns: &[Attribute], is_left: bool| -> Vec<Attribute> {
+            let is_key = |column: &Attribute| {
+                keys.iter().any(|(l, r)| column.column == if is_left { &l.column } else { &r.column }.as_str())
+            };
+            columns.iter().filter(|column| !is_key(column)).cloned().collect()
+        };
+        let (left_rest, right_rest) = (rest(&left.columns, true), rest(&right.columns, false));
+        let plan = join_plan(left.plan, right.plan, (on, None), plan_type(join_type))?;
+        let (plan, key_columns) = self.using_keys(plan, &keys, join_type)?;
+        let others = joined_columns(&left_rest, &right_rest, join_type);
+        let columns: Vec<Attribute> = key_columns.into_iter().chain(others).collect();
+        let mut hidden: Vec<Attribute> = Vec::new();
+        for (left_key, right_key) in keys {
+            let one_sided = matches!(join_type, JoinType::LeftSemi | JoinType::LeftAnti);
+            for key in [Some(left_key), Some(right_key).filter(|_| !one_sided)].into_iter().flatten() {
+                if !columns.iter().any(|column| column.column == key.column) {
+                    hidden.push(key);
+                }
+            }
+        }
+        Ok(ResolvedRelation { hidden, ..ResolvedRelation::new(plan, columns, streaming) })
+    }
+
+    fn using_keys(
+        &mut self,
+        plan: LogicalPlan,
+        keys: &[(Attribute, Attribute)],
+        join_type: JoinType,
+    ) -> Result<(LogicalPlan, Vec<Attribute>)> {
+        match join_type {
+            JoinType::RightOuter => Ok((plan, keys.iter().map(|(_, right)| right.clone()).collect())),
+            JoinType::FullOuter => {
+                let mut exprs: Vec<Expr> = plan.schema().columns().into_iter().map(Expr::Column).collect();
+                let mut columns = Vec::with_capacity(keys.len());
+                for (left, right) in keys {
+                    let column = self.fresh(&left.name);
+                    exprs.push(coalesce(vec![left.reference().expr, right.reference().expr]).alias(&column));
+                    columns.push(Attribute::new(&left.name, column, left.data_type.clone(), true));
+                }
+                Ok((project(plan, exprs)?, columns))
+            }
+            _ => Ok((plan, keys.iter().map(|(left, _)| left.clone()).collect())),
+        }
+    }
+
+    fn using_column(&self, relation: &ResolvedRelation, name: &str, side: &str) -> Result<Attribute> {
+        let scope = Scope::new(&relation.columns, false);
+        let parts = [name.to_owned()];
+        let fits = relation.columns.iter().filter(|column| self.context.same_name(&column.name, name)).count();
+        if fits > 1 {
+            scope.resolve(&parts, self.context)?;
+        }
+        match relation.columns.iter().find(|column| self.context.same_name(&column.name, name)) {
+            Some(column) => Ok(column.clone()),
+            None => {
+                let mut known: Vec<String> =
+                    relation.columns.iter().map(|column| error::sql_id(std::slice::from_ref(&column.name))).collect();
+                known.sort();
+                Err(error::unresolved_using(name, side, &known.join(", ")))
+            }
+        }
+    }
+
+    pub(super) fn natural_join(&mut self, one: &NaturalJoin) -> Result<ResolvedRelation> {
+        let join = required(one.join.as_ref())?;
+        let left = self.input(join.left.as_deref())?.visible()?;
+        let right = self.input(join.right.as_deref())?.visible()?;
+        let shared: Vec<String> = left
+            .columns
+            .iter()
+            .filter(|column| right.columns.iter().any(|other| self.context.same_name(&other.name, &column.name)))
+            .map(|column| column.name.clone())
+            .collect();
+        if shared.is_empty() {
+            let columns = joined_columns(&left.columns, &right.columns, join.join_type());
+            let streaming = left.streaming || right.streaming;
+            let plan = join_plan(left.plan, right.plan, (Vec::new(), None), plan_type(join.join_type()))?;
+            return Ok(ResolvedRelation::new(plan, columns, streaming));
+        }
+        self.join_using(left, right, &shared, join.join_type())
+    }
+
+    /// `LATERAL VIEW explode(x)`: a generator whose arguments see the left side.
+    pub(super) fn lateral_join(&mut self, one: &LateralJoin) -> Result<ResolvedRelation> {
+        let left = match one.left.as_deref() {
+            Some(left) => self.relation(left)?.visible()?,
+            None => self.one_row(),
+        };
+        let view = lateral_view(required(one.right.as_deref())?)?;
+        let scope = Scope::new(&left.columns, left.streaming);
+        let call = super::super::expression::Call::new(&view.function.function_name, &view.function.arguments);
+        let Value::Rows(mut generator, _) = self.call(&call, scope)? else {
+            return Err(Error::unsupported("A lateral join with anything but a generator is not supported."));
+        };
+        generator.outer |= one.join_type() == JoinType::LeftOuter;
+        let streaming = left.streaming;
+        let mut columns = left.columns.clone();
+        let (plan, items) = self.generate(left.plan, generator)?;
+        if !view.names.is_empty() && view.names.len() != items.len() {
+            return Err(error::arity_mismatch(items.len(), view.names.len()));
+        }
+        let mut exprs: Vec<Expr> = columns.iter().map(|column| column.reference().expr).collect();
+        for (index, mut item) in items.into_iter().enumerate() {
+            if let Some(name) = view.names.get(index) {
+                item.name.clone_from(name);
+            }
+            let (expr, attribute) = self.output(item, &columns);
+            exprs.push(expr);
+            columns.push(Attribute { qualifier: view.qualifier.clone(), ..attribute });
+        }
+        Ok(ResolvedRelation::new(project(plan, exprs)?, columns, streaming))
+    }
+}
+
+/// The parts of a lateral view: `f(x) t AS (a, b)`.
+struct LateralView<'m> {
+    function: &'m spark_connect_proto::UnresolvedTableValuedFunction,
+    qualifier: Vec<String>,
+    names: &'m [String],
+}
+
+fn lateral_view(relation: &Relation) -> Result<LateralView<'_>> {
+    match relation.rel_type.as_ref() {
+        Some(RelType::UnresolvedTableValuedFunction(function)) => {
+            Ok(LateralView { function, qualifier: Vec::new(), names: &[] })
+        }
+        Some(RelType::SubqueryAlias(alias)) => {
+            let inner = lateral_view(required(alias.input.as_deref())?)?;
+            Ok(LateralView { qualifier: vec![alias.alias.clone()], ..inner })
+        }
+        Some(RelType::ToDf(renamed)) => {
+            let inner = lateral_view(required(renamed.input.as_deref())?)?;
+            Ok(LateralView { names: &renamed.column_names, ..inner })
+        }
+        _ => Err(Error::unsupported("A lateral join with anything but a generator is not supported.")),
+    }
+}
+
+fn plan_type(join_type: JoinType) -> PlanJoinType {
+    match join_type {
+        JoinType::FullOuter => PlanJoinType::Full,
+        JoinType::LeftOuter => PlanJoinType::Left,
+        JoinType::RightOuter => PlanJoinType::Right,
+        JoinType::LeftAnti => PlanJoinType::LeftAnti,
+        JoinType::LeftSemi => PlanJoinType::LeftSemi,
+        JoinType::Unspecified | JoinType::Inner | JoinType::Cross => PlanJoinType::Inner,
+    }
+}
+
+/// The columns of a join: an outer side can be NULL.
+fn joined_columns(left: &[Attribute], right: &[Attribute], join_type: JoinType) -> Vec<Attribute> {
+    let outer = |columns: &[Attribute], outer: bool| -> Vec<Attribute> {
+        columns.iter().map(|column| Attribute { nullable: column.nullable || outer, ..column.clone() }).collect()
+    };
+    match join_type {
+        JoinType::LeftSemi | JoinType::LeftAnti => left.to_vec(),
+        _ => {
+            let left_outer = matches!(join_type, JoinType::RightOuter | JoinType::FullOuter);
+            let right_outer = matches!(join_type, JoinType::LeftOuter | JoinType::FullOuter);
+            outer(left, left_outer).into_iter().chain(outer(right, right_outer)).collect()
+        }
+    }
+}
+
+type Condition = (Vec<(Expr, Expr)>, Option<Expr>);
+
+fn join_plan(
+    left: LogicalPlan,
+    right: LogicalPlan,
+    condition: Condition,
+    join_type: PlanJoinType,
+) -> Result<LogicalPlan> {
+    let (on, filter) = condition;
+    JoinNode::try_new(
+        Arc::new(left),
+        Arc::new(right),
+        on,
+        filter,
+        join_type,
+        JoinConstraint::On,
+        NullEquality::NullEqualsNothing,
+        false,
+    )
+    .map(LogicalPlan::Join)
+    .map_err(from_datafusion)
+}
+
+/// Equalities between the sides, and the rest.
+fn split_condition(condition: Option<Expr>, left: &ResolvedRelation, right: &ResolvedRelation) -> Condition {
+    let Some(condition) = condition else { return (Vec::new(), None) };
+    let of = |expr: &Expr, side: &ResolvedRelation| {
+        let columns = expr.column_refs();
+        !columns.is_empty() && columns.iter().all(|column| has_column(side, column))
+    };
+    let mut on = Vec::new();
+    let mut rest: Option<Expr> = None;
+    for part in split_conjunction_owned(condition) {
+        match part {
+            Expr::BinaryExpr(BinaryExpr { left: one, op: Operator::Eq, right: other })
+                if of(&one, left) && of(&other, right) =>
+            {
+                on.push((*one, *other));
+            }
+            Expr::BinaryExpr(BinaryExpr { left: one, op: Operator::Eq, right: other })
+                if of(&one, right) && of(&other, left) =>
+            {
+                on.push((*other, *one));
+            }
+            other => rest = Some(rest.map_or(other.clone(), |before| before.and(other))),
+        }
+    }
+    (on, rest)
+}
+
+fn has_column(side: &ResolvedRelation, column: &Column) -> bool {
+    side.columns.iter().any(|attribute| attribute.column == column.name)
+}

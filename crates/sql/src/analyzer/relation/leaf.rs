@@ -1,0 +1,240 @@
+//! Relations without input: ranges, rows that the client sent, tables of the session, inline tables.
+
+use std::io::Cursor;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::datatypes::{DataType, Schema, SchemaRef};
+use arrow::ipc::reader::StreamReader;
+use datafusion::common::{Column, TableReference};
+use datafusion::datasource::{MemTable, TableProvider, provider_as_source};
+use datafusion::logical_expr::{EmptyRelation, Expr, LogicalPlan, LogicalPlanBuilder};
+use millstream_core::{BatchReader, Error, Result};
+use millstream_engine::error::from_datafusion;
+use prost::Message;
+use spark_connect_proto::{
+    CachedLocalRelation, CachedRemoteRelation, ChunkedCachedLocalRelation, LocalRelation, Range,
+};
+
+use super::super::attribute::Attribute;
+use super::super::batch::{RangeReader, ReaderTable};
+use super::super::expression::Item;
+use super::super::resolved_relation::{ResolvedRelation, project};
+use super::super::scope::Scope;
+use super::super::typed_expr::TypedExpr;
+use super::super::{Analyzer, coercion, error};
+use crate::data_type::schema_from_proto;
+use crate::parser::extension::InlineTable;
+use crate::session::NamedRelation;
+
+impl Analyzer<'_> {
+    /// SELECT without FROM: one row without columns.
+    pub(super) fn one_row(&self) -> ResolvedRelation {
+        let schema = Arc::new(datafusion::common::DFSchema::empty());
+        let plan = LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: true, schema });
+        ResolvedRelation::new(plan, Vec::new(), false)
+    }
+
+    pub(super) fn range(&mut self, one: &Range) -> Result<ResolvedRelation> {
+        if one.step == 0 {
+            return Err(Error::illegal_argument("requirement failed: step (0) cannot be 0"));
+        }
+        self.reader(Arc::new(RangeReader::new(one.start.unwrap_or(0), one.end, one.step)))
+    }
+
+    pub(super) fn local_relation(&mut self, one: &LocalRelation) -> Result<ResolvedRelation> {
+        let batches = match one.data.as_deref() {
+            Some(data) if !data.is_empty() => ipc_batches(data)?,
+            _ => Vec::new(),
+        };
+        self.local_rows(batches, one.schema.as_deref())
+    }
+
+    fn local_rows(&mut self, batches: Vec<RecordBatch>, schema: Option<&str>) -> Result<ResolvedRelation> {
+        let stated = schema.filter(|text| !text.is_empty()).map(parse_schema).transpose()?;
+        let schema = match (stated, batches.first()) {
+            (Some(schema), _) => schema,
+            (None, Some(batch)) => inner_schema(&batch.schema()),
+            (None, None) => return Err(Error::invalid("a local relation has neither rows nor a schema")),
+        };
+        let schema = Arc::new(schema);
+        let rows = batches.iter().map(|batch| with_schema(batch, &schema)).collect::<Result<Vec<_>>>()?;
+        self.rows(&schema, rows)
+    }
+
+    /// Rows at hand as a relation. Column names may repeat.
+    pub(crate) fn rows(&mut self, schema: &SchemaRef, rows: Vec<RecordBatch>) -> Result<ResolvedRelation> {
+        let columns = self.attributes(schema);
+        let renamed = renamed_schema(schema, &columns);
+        let rows =
+            rows.into_iter().map(|batch| Ok(batch.with_schema(Arc::clone(&renamed))?)).collect::<Result<Vec<_>>>()?;
+        let table = MemTable::try_new(renamed, vec![rows]).map_err(from_datafusion)?;
+        self.table(Arc::new(table), columns)
+    }
+
+    /// A table that is read once.
+    pub(crate) fn reader(&mut self, reader: Arc<dyn BatchReader>) -> Result<ResolvedRelation> {
+        let schema = reader.schema();
+        let columns = self.attributes(&schema);
+        let renamed = renamed_schema(&schema, &columns);
+        self.table(Arc::new(ReaderTable::new(reader, renamed)), columns)
+    }
+
+    fn attributes(&mut self, schema: &Schema) -> Vec<Attribute> {
+        schema
+            .fields()
+            .iter()
+            .map(|field| {
+                let column = self.fresh(field.name());
+                Attribute::new(field.name(), column, field.data_type().clone(), field.is_nullable())
+            })
+            .collect()
+    }
+
+    fn table(&mut self, provider: Arc<dyn TableProvider>, columns: Vec<Attribute>) -> Result<ResolvedRelation> {
+        let name = TableReference::bare("relation");
+        let scan = LogicalPlanBuilder::scan(name.clone(), provider_as_source(provider), None)
+            .and_then(LogicalPlanBuilder::build)
+            .map_err(from_datafusion)?;
+        let exprs = columns
+            .iter()
+            .map(|column| Expr::Column(Column::new(Some(name.clone()), &column.column)).alias(&column.column))
+            .collect();
+        Ok(ResolvedRelation::new(project(scan, exprs)?, columns, false))
+    }
+
+    pub(super) fn cached_local_relation(&mut self, one: &CachedLocalRelation) -> Result<ResolvedRelation> {
+        let bytes = self.context.catalog.cached_local_relation(&one.hash)?;
+        let relation = LocalRelation::decode(bytes.as_slice())
+            .map_err(|error| Error::invalid("a cached local relation cannot be read").with_source(error))?;
+        self.local_relation(&relation)
+    }
+
+    pub(super) fn chunked_local_relation(&mut self, one: &ChunkedCachedLocalRelation) -> Result<ResolvedRelation> {
+        let mut batches = Vec::new();
+        for hash in &one.data_hashes {
+            batches.extend(ipc_batches(&self.context.catalog.cached_local_relation(hash)?)?);
+        }
+        let schema = match &one.schema_hash {
+            Some(hash) => Some(self.context.catalog.cached_local_relation(hash)?),
+            None => None,
+        };
+        let text = schema.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        self.local_rows(batches, text.as_deref())
+    }
+
+    pub(super) fn cached_remote_relation(&mut self, one: &CachedRemoteRelation) -> Result<ResolvedRelation> {
+        match self.context.catalog.cached_remote_relation(&one.relation_id) {
+            Some(found) => self.named_relation(found),
+            None => Err(Error::not_found(format!("No DataFrame with id {} is found", one.relation_id))
+                .with_class("DATAFRAME_NOT_FOUND", millstream_core::error::SparkException::Spark)),
+        }
+    }
+
+    pub(super) fn named_relation(&mut self, found: NamedRelation) -> Result<ResolvedRelation> {
+        match found {
+            NamedRelation::View(relation) => self.relation(&relation),
+            NamedRelation::Table(reader) => self.reader(reader),
+        }
+    }
+
+    /// `VALUES (1, 'a'), (2, 'b')`: a union of one-row selects would do, but one plan node is enough.
+    pub(super) fn inline_table(&mut self, one: &InlineTable) -> Result<ResolvedRelation> {
+        let mut rows: Vec<Vec<TypedExpr>> = Vec::with_capacity(one.rows.len());
+        for row in &one.rows {
+            rows.push(row.values.iter().map(|value| self.expression(value, Scope::empty())).collect::<Result<_>>()?);
+        }
+        let width = rows.first().map_or(0, Vec::len);
+        let mut columns = Vec::with_capacity(width);
+        for index in 0..width {
+            let types = rows.iter().map(|row| &row[index].data_type);
+            let data_type = coercion::common_type(types, &self.context.settings).ok_or_else(|| {
+                error::plain(
+                    "INVALID_INLINE_TABLE.INCOMPATIBLE_TYPES_IN_INLINE_TABLE",
+                    "42000",
+                    format!(
+                        "Invalid inline table. Found incompatible types in the column `col{}` for inline table.",
+                        index + 1
+                    ),
+                )
+            })?;
+            let nullable = rows.iter().any(|row| row[index].nullable);
+            columns.push((format!("col{}", index + 1), data_type, nullable));
+        }
+        let mut plans = Vec::with_capacity(rows.len());
+        for row in rows {
+            let items = row
+                .into_iter()
+                .zip(&columns)
+                .map(|(value, (name, data_type, nullable))| {
+                    let typed = coercion::coerce_to(value, data_type, &self.context.settings)?;
+                    Ok(Item::new(name, TypedExpr { nullable: *nullable, ..typed }))
+                })
+                .collect::<Result<Vec<_>>>()?;
+            let one_row = self.one_row();
+            plans.push(self.select_values(one_row, items)?);
+        }
+        self.union_all(plans)
+    }
+}
+
+/// The rows of an Arrow IPC stream.
+fn ipc_batches(data: &[u8]) -> Result<Vec<RecordBatch>> {
+    let reader = StreamReader::try_new(Cursor::new(data), None)?;
+    Ok(reader.collect::<std::result::Result<Vec<_>, _>>()?)
+}
+
+/// A schema as DDL or JSON.
+pub(super) fn parse_schema(text: &str) -> Result<Schema> {
+    schema_from_proto(&crate::parser::parse_schema(text)?)
+}
+
+fn renamed_schema(schema: &Schema, columns: &[Attribute]) -> SchemaRef {
+    let fields =
+        schema.fields().iter().zip(columns).map(|(field, column)| field.as_ref().clone().with_name(&column.column));
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+/// The schema that Arrow from outside has in Spark's one form.
+fn inner_schema(schema: &Schema) -> Schema {
+    let fields =
+        schema.fields().iter().map(|field| field.as_ref().clone().with_data_type(inner_type(field.data_type())));
+    Schema::new(fields.collect::<Vec<_>>())
+}
+
+fn inner_type(data_type: &DataType) -> DataType {
+    match data_type {
+        DataType::LargeUtf8 | DataType::Utf8View => DataType::Utf8,
+        DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => DataType::Binary,
+        DataType::Timestamp(_, Some(_)) => crate::data_type::timestamp(),
+        DataType::Timestamp(_, None) => crate::data_type::timestamp_ntz(),
+        DataType::List(element) | DataType::LargeList(element) => {
+            crate::data_type::array(inner_type(element.data_type()), element.is_nullable())
+        }
+        other => other.clone(),
+    }
+}
+
+/// The batch with columns of exactly these types.
+fn with_schema(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
+    if batch.num_columns() != schema.fields().len() {
+        return Err(Error::invalid(format!(
+            "a local relation has {} columns, its schema {}",
+            batch.num_columns(),
+            schema.fields().len()
+        )));
+    }
+    let columns: Vec<ArrayRef> = batch
+        .columns()
+        .iter()
+        .zip(schema.fields())
+        .map(|(column, field)| {
+            if column.data_type() == field.data_type() {
+                return Ok(Arc::clone(column));
+            }
+            Ok(arrow::compute::cast(column, field.data_type())?)
+        })
+        .collect::<Result<_>>()?;
+    let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+    Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)?)
+}

@@ -1,0 +1,105 @@
+//! Relations: one function a kind of message, one file a family.
+
+mod aggregate;
+mod data_source;
+mod deduplicate;
+mod generate;
+mod join;
+mod leaf;
+mod limit;
+mod missing_values;
+mod project;
+mod set_operation;
+mod sort_filter;
+mod watermark;
+mod with_relations;
+
+pub(crate) use aggregate::PendingAggregate;
+
+use millstream_core::{Error, Result};
+use spark_connect_proto::Relation;
+use spark_connect_proto::relation::RelType;
+
+use super::Analyzer;
+use super::expression::required;
+use super::resolved_relation::ResolvedRelation;
+use crate::parser::extension::RelationExtension;
+
+impl Analyzer<'_> {
+    /// Analyses a relation and remembers its output under its plan id.
+    pub(crate) fn relation(&mut self, relation: &Relation) -> Result<ResolvedRelation> {
+        let resolved = self.relation_of_kind(relation)?;
+        if let Some(plan_id) = relation.common.as_ref().and_then(|common| common.plan_id) {
+            self.by_plan_id.entry(plan_id).or_default().push(resolved.columns.clone());
+        }
+        Ok(resolved)
+    }
+
+    /// The analysed input of an operator.
+    fn input(&mut self, input: Option<&Relation>) -> Result<ResolvedRelation> {
+        self.relation(required(input)?)
+    }
+
+    fn relation_of_kind(&mut self, relation: &Relation) -> Result<ResolvedRelation> {
+        let kind = relation.rel_type.as_ref().ok_or_else(|| Error::invalid("a relation without a kind"))?;
+        match kind {
+            RelType::Read(one) => self.read(one, relation.common.as_ref().and_then(|common| common.plan_id)),
+            RelType::Range(one) => self.range(one),
+            RelType::LocalRelation(one) => self.local_relation(one),
+            RelType::CachedLocalRelation(one) => self.cached_local_relation(one),
+            RelType::ChunkedCachedLocalRelation(one) => self.chunked_local_relation(one),
+            RelType::CachedRemoteRelation(one) => self.cached_remote_relation(one),
+            RelType::Sql(one) => self.sql(one),
+            RelType::WithRelations(one) => self.with_relations(one),
+            RelType::SubqueryAlias(one) => self.subquery_alias(one),
+            RelType::Project(one) => self.project(one),
+            RelType::WithColumns(one) => self.with_columns(one),
+            RelType::WithColumnsRenamed(one) => self.with_columns_renamed(one),
+            RelType::ToDf(one) => self.to_df(one),
+            RelType::ToSchema(one) => self.to_schema(one),
+            RelType::Drop(one) => self.drop_columns(one),
+            RelType::Filter(one) => self.filter(one),
+            RelType::Sort(one) => self.sort(one),
+            RelType::Limit(one) => self.limit(one),
+            RelType::Offset(one) => self.offset(one),
+            RelType::Aggregate(one) => self.aggregate(one, crate::parser::extension::is_select_list(relation)),
+            RelType::Join(one) => self.join(one),
+            RelType::LateralJoin(one) => self.lateral_join(one),
+            RelType::SetOp(one) => self.set_operation(one),
+            RelType::Deduplicate(one) => self.deduplicate(one),
+            RelType::Repartition(one) => self.input(one.input.as_deref()),
+            RelType::RepartitionByExpression(one) => self.input(one.input.as_deref()),
+            RelType::Hint(one) => self.input(one.input.as_deref()),
+            RelType::FillNa(one) => self.fill_na(one),
+            RelType::DropNa(one) => self.drop_na(one),
+            RelType::Replace(one) => self.replace(one),
+            RelType::WithWatermark(one) => self.with_watermark(one),
+            RelType::Extension(any) => self.relation_extension(&RelationExtension::decode(any)?),
+            other => Err(unsupported(other)),
+        }
+    }
+}
+
+fn unsupported(kind: &RelType) -> Error {
+    let what = match kind {
+        RelType::ShowString(_) | RelType::HtmlString(_) => "A table as text inside a plan",
+        RelType::Tail(_) => "tail()",
+        RelType::Sample(_) => "sample()",
+        RelType::Unpivot(_) => "unpivot()",
+        RelType::Summary(_) | RelType::Describe(_) => "summary() and describe()",
+        RelType::MapPartitions(_) => "mapInPandas and its kin",
+        RelType::GroupMap(_) | RelType::CoGroupMap(_) => "applyInPandas and its kin",
+        RelType::ApplyInPandasWithState(_) => "applyInPandasWithState",
+        RelType::CollectMetrics(_) => "observe()",
+        RelType::AsOfJoin(_) => "An as-of join",
+        RelType::Transpose(_) => "transpose()",
+        RelType::Catalog(_) => "The catalog",
+        RelType::MlRelation(_) => "Machine learning over Connect",
+        RelType::UnresolvedTableValuedFunction(_) => "A table-valued function",
+        RelType::CommonInlineUserDefinedTableFunction(_) => "A user-defined table function",
+        RelType::CommonInlineUserDefinedDataSource(_) => "A Python data source",
+        RelType::RelationChanges(_) => "Reading a table's changes",
+        _ => "This kind of relation",
+    };
+    Error::unsupported(format!("The feature is not supported: {what} is not supported."))
+}

@@ -1,0 +1,175 @@
+//! UNION, INTERSECT, EXCEPT.
+
+use std::sync::Arc;
+
+use datafusion::logical_expr::{Distinct, LogicalPlan, LogicalPlanBuilder, Union};
+use millstream_core::{Error, Result};
+use millstream_engine::error::from_datafusion;
+use spark_connect_proto::SetOperation;
+use spark_connect_proto::set_operation::SetOpType;
+
+use arrow::datatypes::DataType;
+use datafusion::common::ScalarValue;
+
+use super::super::attribute::Attribute;
+use super::super::expression::Item;
+use super::super::resolved_relation::ResolvedRelation;
+use super::super::typed_expr::TypedExpr;
+use super::super::{Analyzer, coercion, error};
+
+impl Analyzer<'_> {
+    pub(super) fn set_operation(&mut self, one: &SetOperation) -> Result<ResolvedRelation> {
+        let left = self.input(one.left_input.as_deref())?;
+        let right = self.input(one.right_input.as_deref())?;
+        let (left, right) =
+            if one.by_name() { self.by_name(left, right, one.allow_missing_columns())? } else { (left, right) };
+        let name = match one.set_op_type() {
+            SetOpType::Union => "UNION",
+            SetOpType::Intersect => "INTERSECT",
+            _ => "EXCEPT",
+        };
+        let inputs = self.same_columns(vec![left, right], name)?;
+        match one.set_op_type() {
+            SetOpType::Union => {
+                let union = self.union_of(inputs)?;
+                Ok(if one.is_all() { union } else { distinct(union) })
+            }
+            SetOpType::Intersect => {
+                self.of_two(inputs, |left, right| LogicalPlanBuilder::intersect(left, right, one.is_all()))
+            }
+            SetOpType::Except => {
+                self.of_two(inputs, |left, right| LogicalPlanBuilder::except(left, right, one.is_all()))
+            }
+            SetOpType::Unspecified => Err(Error::invalid("a set operation without a kind")),
+        }
+    }
+
+    /// UNION ALL of relations whose columns fit already.
+    pub(crate) fn union_all(&mut self, inputs: Vec<ResolvedRelation>) -> Result<ResolvedRelation> {
+        let inputs = self.same_columns(inputs, "UNION")?;
+        self.union_of(inputs)
+    }
+
+    fn union_of(&mut self, inputs: Vec<ResolvedRelation>) -> Result<ResolvedRelation> {
+        if inputs.len() == 1 {
+            return inputs.into_iter().next().ok_or_else(|| Error::invalid("a union of nothing"));
+        }
+        let streaming = inputs.iter().any(|input| input.streaming);
+        let columns = self.merged_columns(&inputs);
+        // DataFusion's union takes names from its first input; ours are unique per input, so each is renamed to the result's.
+        let mut plans = Vec::with_capacity(inputs.len());
+        for input in inputs {
+            let exprs =
+                input.columns.iter().zip(&columns).map(|(from, to)| from.reference().expr.alias(&to.column)).collect();
+            plans.push(Arc::new(super::super::resolved_relation::project(input.plan, exprs)?));
+        }
+        let union = Union::try_new_with_loose_types(plans).map_err(from_datafusion)?;
+        Ok(ResolvedRelation::new(LogicalPlan::Union(union), columns, streaming))
+    }
+
+    fn merged_columns(&mut self, inputs: &[ResolvedRelation]) -> Vec<Attribute> {
+        let Some(first) = inputs.first() else { return Vec::new() };
+        first
+            .columns
+            .iter()
+            .enumerate()
+            .map(|(index, column)| {
+                let nullable = inputs.iter().any(|input| input.columns[index].nullable);
+                Attribute { nullable, column: self.fresh(&column.name), ..column.clone() }
+            })
+            .collect()
+    }
+
+    fn of_two(
+        &mut self,
+        inputs: Vec<ResolvedRelation>,
+        combine: impl FnOnce(LogicalPlan, LogicalPlan) -> datafusion::error::Result<LogicalPlan>,
+    ) -> Result<ResolvedRelation> {
+        let streaming = inputs.iter().any(|input| input.streaming);
+        let mut inputs = inputs.into_iter();
+        let (Some(left), Some(right)) = (inputs.next(), inputs.next()) else {
+            return Err(Error::invalid("a set operation has two inputs"));
+        };
+        let plan = combine(left.plan, right.plan).map_err(from_datafusion)?;
+        Ok(ResolvedRelation::new(plan, left.columns, streaming))
+    }
+
+    /// Brings the inputs' columns to common types, position by position.
+    fn same_columns(&mut self, inputs: Vec<ResolvedRelation>, name: &str) -> Result<Vec<ResolvedRelation>> {
+        let width = inputs.first().map_or(0, |input| input.columns.len());
+        if let Some((index, other)) = inputs.iter().enumerate().find(|(_, input)| input.columns.len() != width) {
+            return Err(error::number_of_columns(name, width, (index, other.columns.len())));
+        }
+        let mut types = Vec::with_capacity(width);
+        for index in 0..width {
+            let column = inputs.iter().map(|input| &input.columns[index].data_type);
+            types.push(coercion::common_type(column, &self.context.settings).ok_or_else(|| {
+                let (one, other) = (&inputs[0].columns[index].data_type, &inputs[1].columns[index].data_type);
+                error::incompatible_columns(name, index, (other, one))
+            })?);
+        }
+        inputs.into_iter().map(|input| self.with_types(input, &types)).collect()
+    }
+
+    fn with_types(&mut self, input: ResolvedRelation, types: &[DataType]) -> Result<ResolvedRelation> {
+        if input.columns.iter().zip(types).all(|(column, data_type)| column.data_type == *data_type) {
+            return input.visible();
+        }
+        let items = input
+            .columns
+            .iter()
+            .zip(types)
+            .map(|(column, data_type)| {
+                if column.data_type == *data_type {
+                    return Ok(Item::pass(column));
+                }
+                Ok(Item::new(&column.name, coercion::coerce_to(column.reference(), data_type, &self.context.settings)?))
+            })
+            .collect::<Result<Vec<_>>>()?;
+        self.select_values(input, items)?.visible()
+    }
+
+    /// `unionByName`: the right side in the left one's order; columns that a side lacks are NULL if that is allowed.
+    fn by_name(
+        &mut self,
+        left: ResolvedRelation,
+        right: ResolvedRelation,
+        allow_missing: bool,
+    ) -> Result<(ResolvedRelation, ResolvedRelation)> {
+        let find = |columns: &[Attribute], name: &str| -> Option<Attribute> {
+            columns.iter().find(|column| self.context.same_name(&column.name, name)).cloned()
+        };
+        let mut right_items = Vec::new();
+        for column in &left.columns {
+            match find(&right.columns, &column.name) {
+                Some(found) => right_items.push(Item::pass(&found)),
+                None if allow_missing => right_items.push(null_item(&column.name, &column.data_type)?),
+                None => {
+                    let names: Vec<&str> = right.columns.iter().map(|column| column.name.as_str()).collect();
+                    return Err(error::unresolved_among(&column.name, &names.join(", ")));
+                }
+            }
+        }
+        let mut left_items: Vec<Item> = left.columns.iter().map(Item::pass).collect();
+        for column in &right.columns {
+            if find(&left.columns, &column.name).is_none() {
+                if !allow_missing {
+                    return Err(error::number_of_columns("UNION", left.columns.len(), (1, right.columns.len())));
+                }
+                left_items.push(null_item(&column.name, &column.data_type)?);
+                right_items.push(Item::pass(column));
+            }
+        }
+        Ok((self.select_values(left, left_items)?, self.select_values(right, right_items)?))
+    }
+}
+
+fn null_item(name: &str, data_type: &DataType) -> Result<Item> {
+    let null = ScalarValue::try_from(data_type).map_err(from_datafusion)?;
+    Ok(Item::new(name, TypedExpr::literal(null, "NULL")))
+}
+
+fn distinct(relation: ResolvedRelation) -> ResolvedRelation {
+    let plan = LogicalPlan::Distinct(Distinct::All(Arc::new(relation.plan.clone())));
+    relation.with_plan(plan)
+}

@@ -1,0 +1,122 @@
+//! Filters and sorts. Both may name columns that the select list below them left out, and over an aggregation both may
+//! call aggregate functions.
+
+use std::sync::Arc;
+
+use arrow::datatypes::DataType;
+use datafusion::logical_expr::{Filter as FilterNode, LogicalPlan, Sort as SortNode};
+use millstream_core::Result;
+use millstream_engine::error::from_datafusion;
+use spark_connect_proto::expression::{ExprType, SortOrder};
+use spark_connect_proto::{Expression, Filter, Sort};
+
+use super::super::attribute::Attribute;
+use super::super::expression::{has_aggregate, required, sort_expr};
+use super::super::resolved_relation::ResolvedRelation;
+use super::super::scope::Scope;
+use super::super::typed_expr::TypedExpr;
+use super::super::{Analyzer, coercion, error};
+use crate::parser::extension::ExpressionExtension;
+
+impl Analyzer<'_> {
+    pub(super) fn filter(&mut self, one: &Filter) -> Result<ResolvedRelation> {
+        let input = self.input(one.input.as_deref())?;
+        let condition = required(one.condition.as_ref())?;
+        let (input, condition) = self.above(input, condition, "having")?;
+        if has_aggregate(&condition.expr) {
+            return Err(error::invalid_where(&condition.sql));
+        }
+        let input = self.with_time_windows(input)?;
+        let condition = match condition.data_type {
+            DataType::Boolean => condition,
+            DataType::Null => coercion::coerce_to(condition, &DataType::Boolean, &self.context.settings)?,
+            DataType::Utf8 if self.context.settings.ansi => {
+                coercion::coerce_to(condition, &DataType::Boolean, &self.context.settings)?
+            }
+            _ => return Err(error::filter_not_boolean(&condition.sql, &condition.data_type)),
+        };
+        let plan = FilterNode::try_new(condition.expr, Arc::new(input.plan.clone()))
+            .map(LogicalPlan::Filter)
+            .map_err(from_datafusion)?;
+        Ok(input.with_plan(plan))
+    }
+
+    /// Resolves an expression that stands above a relation: over its columns, then over those it left out, and over an
+    /// aggregation's input if it calls aggregates.
+    fn above(
+        &mut self,
+        input: ResolvedRelation,
+        expression: &Expression,
+        name: &str,
+    ) -> Result<(ResolvedRelation, TypedExpr)> {
+        let hidden = input.hidden.clone();
+        let scope = Scope { hidden: &hidden, ..Scope::new(&input.columns, input.streaming) };
+        let first = self.expression(expression, scope);
+        let needs_aggregate = match &first {
+            Ok(expr) => has_aggregate(&expr.expr),
+            Err(_) => true,
+        };
+        if input.aggregate.is_none() || !needs_aggregate {
+            return Ok((input, first?));
+        }
+        let failure = first.err();
+        let added = self.add_to_aggregate(input, name, |analyzer, scope| analyzer.expression(expression, scope));
+        match (added, failure) {
+            (Ok((relation, column)), _) => {
+                let reference = column.reference();
+                Ok((relation, reference))
+            }
+            (Err(_), Some(failure)) => Err(failure),
+            (Err(other), None) => Err(other),
+        }
+    }
+
+    pub(super) fn sort(&mut self, one: &Sort) -> Result<ResolvedRelation> {
+        let mut input = self.input(one.input.as_deref())?;
+        let mut keys = Vec::with_capacity(one.order.len());
+        for order in &one.order {
+            if let Some(columns) = self.sorted_columns(order, &input)? {
+                keys.extend(columns.iter().map(|column| sort_expr(column.reference(), order)));
+                continue;
+            }
+            let (relation, key) = self.above(input, required(order.child.as_deref())?, "order")?;
+            input = relation;
+            keys.push(sort_expr(key, order));
+        }
+        let input = self.with_time_windows(input)?;
+        let plan = LogicalPlan::Sort(SortNode { expr: keys, input: Arc::new(input.plan.clone()), fetch: None });
+        Ok(input.with_plan(plan))
+    }
+
+    /// `ORDER BY 2` and `ORDER BY ALL`: columns of the select list.
+    fn sorted_columns(&self, order: &SortOrder, input: &ResolvedRelation) -> Result<Option<Vec<Attribute>>> {
+        let child = required(order.child.as_deref())?;
+        match child.expr_type.as_ref() {
+            Some(ExprType::Extension(any)) => match ExpressionExtension::decode(any)? {
+                ExpressionExtension::Ordinal(one) => {
+                    let index = usize::try_from(one.position).ok().and_then(|position| position.checked_sub(1));
+                    match index.and_then(|index| input.columns.get(index)) {
+                        Some(column) => Ok(Some(vec![column.clone()])),
+                        None => Err(error::plain(
+                            "ORDER_BY_POS_OUT_OF_RANGE",
+                            "42805",
+                            format!(
+                                "ORDER BY position {} is not in select list (valid range is [1, {}]).",
+                                one.position,
+                                input.columns.len()
+                            ),
+                        )),
+                    }
+                }
+                _ => Ok(None),
+            },
+            Some(ExprType::UnresolvedAttribute(one))
+                if one.unparsed_identifier == "ALL"
+                    && !input.columns.iter().any(|column| self.context.same_name(&column.name, "ALL")) =>
+            {
+                Ok(Some(input.columns.clone()))
+            }
+            _ => Ok(None),
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! `withWatermark`.
+
+use std::sync::Arc;
+
+use arrow::datatypes::DataType;
+use datafusion::logical_expr::{Extension, LogicalPlan};
+use millstream_core::interval::parse_interval;
+use millstream_core::{Error, Result};
+use millstream_engine::plan::EventTimeWatermarkNode;
+use spark_connect_proto::WithWatermark;
+
+use super::super::identifier::parse_name;
+use super::super::resolved_relation::ResolvedRelation;
+use super::super::scope::Scope;
+use super::super::{Analyzer, error};
+use crate::data_type::{sql_name, timestamp};
+
+/// Spark takes a month of a watermark's delay for 31 days.
+const MONTH_US: i64 = 31 * 86_400_000_000;
+
+impl Analyzer<'_> {
+    pub(super) fn with_watermark(&mut self, one: &WithWatermark) -> Result<ResolvedRelation> {
+        let input = self.input(one.input.as_deref())?.visible()?;
+        let delay_us = delay(&one.delay_threshold)?;
+        // As in Spark, a watermark on a batch means nothing, whatever it names.
+        if !input.streaming {
+            return Ok(input);
+        }
+        let parts = parse_name(&one.event_time)?;
+        let scope = Scope::new(&input.columns, true);
+        let (attribute, rest) = scope.resolve(&parts, self.context)?;
+        let event_time = rest.iter().try_fold(attribute.reference(), |base, field| {
+            super::super::expression::field(base, field, self.context)
+        })?;
+        if !is_event_time(&event_time.data_type) {
+            return Err(not_on_timestamp(&parts, &event_time.data_type));
+        }
+        let node = EventTimeWatermarkNode::new(input.plan.clone(), event_time.expr, delay_us);
+        Ok(input.with_plan(LogicalPlan::Extension(Extension { node: Arc::new(node) })))
+    }
+}
+
+fn delay(text: &str) -> Result<i64> {
+    let interval = parse_interval(text)?;
+    let us = i64::from(interval.months)
+        .checked_mul(MONTH_US)
+        .and_then(|us| us.checked_add(i64::from(interval.days).checked_mul(86_400_000_000)?))
+        .and_then(|us| us.checked_add(interval.microseconds));
+    match us {
+        Some(us) if us >= 0 => Ok(us),
+        _ => Err(Error::illegal_argument(format!(
+            "requirement failed: delay threshold ({text}) should not be negative."
+        ))),
+    }
+}
+
+fn is_event_time(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Struct(fields) => {
+            fields.len() == 2 && fields.iter().any(|field| field.name() == "end" && *field.data_type() == timestamp())
+        }
+        other => *other == timestamp(),
+    }
+}
+
+fn not_on_timestamp(parts: &[String], data_type: &DataType) -> Error {
+    let (name, shown) = (error::sql_id(parts), format!("\"{}\"", sql_name(data_type)));
+    error::plain(
+        "EVENT_TIME_IS_NOT_ON_TIMESTAMP_TYPE",
+        "42K09",
+        format!("The event time {name} has the invalid type {shown}, but expected \"TIMESTAMP\"."),
+    )
+    .with_parameter("eventName", name)
+    .with_parameter("eventType", shown)
+}

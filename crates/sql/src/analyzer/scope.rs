@@ -1,0 +1,90 @@
+//! Which column a name means.
+
+use millstream_core::Result;
+
+use super::attribute::Attribute;
+use super::error;
+use crate::session::AnalysisContext;
+
+/// What names can refer to where an expression stands.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Scope<'s> {
+    /// The columns of the input.
+    pub(crate) columns: &'s [Attribute],
+    /// Columns that are asked only when no column fits.
+    pub(crate) hidden: &'s [Attribute],
+    /// Parameters of the lambda functions around the expression, innermost last.
+    pub(crate) lambda: &'s [Attribute],
+    /// Whether the input is a stream.
+    pub(crate) streaming: bool,
+}
+
+impl<'s> Scope<'s> {
+    /// A scope of these columns alone.
+    pub(crate) fn new(columns: &'s [Attribute], streaming: bool) -> Self {
+        Self { columns, hidden: &[], lambda: &[], streaming }
+    }
+
+    /// A scope in which nothing has a name.
+    pub(crate) fn empty() -> Scope<'static> {
+        Scope { columns: &[], hidden: &[], lambda: &[], streaming: false }
+    }
+
+    /// The column that the first parts name, and the parts left over for its fields.
+    pub(crate) fn resolve<'p>(
+        &self,
+        parts: &'p [String],
+        context: &AnalysisContext,
+    ) -> Result<(&'s Attribute, &'p [String])> {
+        let fits = candidates(self.columns, parts, context);
+        if let [(only, used)] = fits.as_slice() {
+            return Ok((only, &parts[*used..]));
+        }
+        if let [(first, used), rest @ ..] = fits.as_slice() {
+            if rest.iter().all(|(other, _)| other.column == first.column) {
+                return Ok((first, &parts[*used..]));
+            }
+            let names: Vec<_> = fits.iter().map(|(attribute, _)| full_name(attribute)).collect();
+            return Err(error::ambiguous_reference(parts, &names));
+        }
+        match candidates(self.hidden, parts, context).first() {
+            Some((attribute, used)) => Ok((attribute, &parts[*used..])),
+            None => Err(error::unresolved_column(parts, self.columns.iter().map(full_name).collect())),
+        }
+    }
+}
+
+/// Columns that fit, with the number of parts used. A match with a qualifier goes before one without.
+fn candidates<'s>(
+    columns: &'s [Attribute],
+    parts: &[String],
+    context: &AnalysisContext,
+) -> Vec<(&'s Attribute, usize)> {
+    let longest = columns.iter().map(|column| column.qualifier.len()).max().unwrap_or(0);
+    for used in (1..=longest).rev().filter(|used| parts.len() > *used) {
+        let fits: Vec<_> = columns
+            .iter()
+            .filter(|column| {
+                context.same_name(&column.name, &parts[used]) && qualifier_ends_with(column, &parts[..used], context)
+            })
+            .map(|column| (column, used + 1))
+            .collect();
+        if !fits.is_empty() {
+            return fits;
+        }
+    }
+    columns.iter().filter(|column| context.same_name(&column.name, &parts[0])).map(|column| (column, 1)).collect()
+}
+
+/// Whether the last parts of the column's qualifier are these.
+pub(crate) fn qualifier_ends_with(column: &Attribute, parts: &[String], context: &AnalysisContext) -> bool {
+    column.qualifier.len() >= parts.len()
+        && column.qualifier[column.qualifier.len() - parts.len()..]
+            .iter()
+            .zip(parts)
+            .all(|(own, wanted)| context.same_name(own, wanted))
+}
+
+fn full_name(attribute: &Attribute) -> Vec<String> {
+    attribute.qualifier.iter().chain([&attribute.name]).cloned().collect()
+}

@@ -1,0 +1,17 @@
+//! Spark's language: SQL text, the analyzer, types and casts, and the table of functions.
+//!
+//! SQL text becomes Spark Connect messages ([`parser`]); Spark Connect relations, from whatever client, become DataFusion
+//! plans ([`analyze`]) whose streaming leaves and operators are the engine's own nodes. Batch plans are executed here
+//! ([`collect_stream`]); streaming plans are handed to the engine.
+//!
+//! Deliberately not here: sessions, gRPC, and anything about how a stream runs.
+
+mod analyzer;
+mod data_type;
+mod functions;
+pub mod parser;
+mod session;
+
+pub use analyzer::{Analyzed, analyze, collect_stream};
+pub use data_type::schema_to_proto;
+pub use session::{AnalysisContext, Catalog, NamedRelation};

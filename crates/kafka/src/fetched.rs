@@ -110,6 +110,12 @@ impl<'a> FetchedPartition<'a> {
         self.entry.batches.len()
     }
 
+    /// The offsets that a batch covers, unchecked: enough to pass over batches that are not wanted.
+    pub fn batch_offsets(&self, index: usize) -> Range<i64> {
+        let found = self.fetched.batches[self.entry.batches.clone()].get(index);
+        found.map_or(0..0, |found| found.header.base_offset..found.header.next_offset)
+    }
+
     /// One batch by its number, checked; `None` where it holds nothing for the reader. For a reader that stops within a
     /// response and goes on later.
     pub fn batch(&self, index: usize) -> Option<Result<RecordBatch<'a>>> {

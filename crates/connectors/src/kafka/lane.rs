@@ -1,0 +1,247 @@
+//! A lane: some of the partitions, the fetcher that reads them ahead, and what has come and is not yet consumed.
+//!
+//! Lanes are what can be read at the same time. A lane outlives batches, so that the next batch begins with what is there
+//! already. Asking for a range that it has passed (a batch is run again) makes it fetch anew.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::sync::Arc;
+
+use millstream_core::{Error, MemoryLedger, Reservation, Result};
+use millstream_kafka::{
+    Assignment, Client, Error as Kafka, FetchOptions, Fetched, Fetcher, IsolationLevel, MemoryBudget, TopicPartition,
+};
+use parking_lot::Mutex;
+use tracing::warn;
+
+use super::errors::{DataLoss, kafka_error};
+
+/// What a lane may hold; more is left with the broker.
+const BUFFER_BYTES_MAX: usize = 32 << 20;
+
+/// What all lanes of a source need.
+#[derive(Debug, Clone)]
+pub(crate) struct LaneConfig {
+    pub(crate) client: Client,
+    pub(crate) memory: MemoryLedger,
+    pub(crate) fail_on_data_loss: bool,
+    pub(crate) group_id_is_set: bool,
+}
+
+pub(crate) struct Lane {
+    config: LaneConfig,
+    options: FetchOptions,
+    fetcher: Option<Fetcher>,
+    spans: HashMap<TopicPartition, Span>,
+    /// In the order in which it came; of each partition therefore in the order of offsets.
+    pub(super) held: VecDeque<Fetched>,
+}
+
+/// Which offsets of a partition the lane has or will get next.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Span {
+    /// What is below has been consumed and is gone.
+    floor: i64,
+    /// What is from here on has not come yet.
+    pub(crate) fetched: i64,
+    /// The newest offset that the broker has told of.
+    pub(crate) latest: i64,
+}
+
+/// What waiting for more has led to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pulled {
+    /// A response is held.
+    More,
+    /// Rows are lost, which the options allow; the partition may have left the lane.
+    Lost,
+}
+
+impl Lane {
+    pub(crate) fn new(config: LaneConfig) -> Self {
+        let budget = LedgerBudget(Mutex::new(config.memory.reservation("a Kafka reader")));
+        let options = FetchOptions { buffer_bytes_max: BUFFER_BYTES_MAX, budget: Arc::new(budget) };
+        Self { config, options, fetcher: None, spans: HashMap::new(), held: VecDeque::new() }
+    }
+
+    pub(crate) fn span(&self, of: &TopicPartition) -> Option<&Span> {
+        self.spans.get(of)
+    }
+
+    pub(crate) fn spans(&self) -> impl Iterator<Item = (&TopicPartition, &Span)> {
+        self.spans.iter()
+    }
+
+    /// Makes sure that everything from these offsets on is held or comes.
+    pub(crate) fn cover(&mut self, starts: &[(TopicPartition, i64)]) {
+        let (mut added, mut passed) = (Vec::new(), false);
+        for (of, start) in starts {
+            match self.spans.get(of) {
+                None => added.push((of.clone(), *start)),
+                Some(span) => passed |= !(span.floor..=span.fetched).contains(start),
+            }
+        }
+        if passed {
+            self.held.clear();
+            self.fetcher = None;
+            for span in self.spans.values_mut() {
+                span.fetched = span.floor;
+            }
+            for (of, start) in starts {
+                self.spans.insert(of.clone(), Span { floor: *start, fetched: *start, latest: *start });
+            }
+        } else if added.is_empty() {
+            return;
+        } else {
+            self.spans.extend(
+                added.iter().map(|(of, start)| (of.clone(), Span { floor: *start, fetched: *start, latest: *start })),
+            );
+        }
+        let assignment = |of: &TopicPartition, position| Assignment { of: of.clone(), position, end: None };
+        match &mut self.fetcher {
+            Some(fetcher) => {
+                fetcher.assign(&self.config.client, added.iter().map(|(of, start)| assignment(of, *start)));
+            }
+            None => {
+                let all = self.spans.iter().map(|(of, span)| assignment(of, span.fetched));
+                self.fetcher = Some(self.config.client.fetcher(all, self.options.clone()));
+            }
+        }
+    }
+
+    /// Holds what has come already, without waiting.
+    pub(crate) fn take_ready(&mut self) -> Result<Option<Pulled>> {
+        let mut pulled = None;
+        while let Some(fetcher) = &mut self.fetcher {
+            match fetcher.try_next() {
+                Ok(None) => break,
+                Ok(Some(fetched)) => {
+                    self.hold(fetched);
+                    pulled = Some(Pulled::More);
+                }
+                Err(error) => {
+                    self.lose(error)?;
+                    return Ok(Some(Pulled::Lost));
+                }
+            }
+        }
+        Ok(pulled)
+    }
+
+    /// Waits for the next response and holds it. May be dropped while it waits.
+    pub(crate) async fn pull(&mut self) -> Result<Pulled> {
+        let Some(fetcher) = &mut self.fetcher else { return std::future::pending().await };
+        match fetcher.next().await {
+            Ok(Some(fetched)) => {
+                self.hold(fetched);
+                Ok(Pulled::More)
+            }
+            Ok(None) => std::future::pending().await,
+            Err(error) => self.lose(error).map(|()| Pulled::Lost),
+        }
+    }
+
+    fn hold(&mut self, fetched: Fetched) {
+        let committed = self.config.client.config().isolation_level == IsolationLevel::ReadCommitted;
+        for part in fetched.partitions() {
+            let of = TopicPartition::new(Arc::clone(part.topic()), part.partition());
+            if let Some(span) = self.spans.get_mut(&of) {
+                span.fetched = part.next_position();
+                span.latest = if committed { part.last_stable_offset() } else { part.high_watermark() };
+            }
+        }
+        self.held.push_back(fetched);
+    }
+
+    /// Forgets a response of which everything has been consumed.
+    pub(super) fn release(&mut self, index: usize) {
+        let Some(fetched) = self.held.remove(index) else { return };
+        for part in fetched.partitions() {
+            let of = TopicPartition::new(Arc::clone(part.topic()), part.partition());
+            if let Some(span) = self.spans.get_mut(&of) {
+                span.floor = span.floor.max(part.next_position());
+            }
+        }
+    }
+
+    /// Decides what an error of a partition means: the query's end, or, where the options allow to lose rows, a gap.
+    fn lose(&mut self, error: Kafka) -> Result<()> {
+        let place = error.place().cloned().unwrap_or_default();
+        let (Some(topic), Some(partition)) = (place.topic, place.partition) else { return Err(kafka_error(error)) };
+        let of = TopicPartition::new(topic, partition);
+        let position = place.offset.or(self.spans.get(&of).map(|span| span.fetched)).unwrap_or(0);
+        let deleted = [of.clone()];
+        let (loss, go_on) = match error {
+            Kafka::OffsetOutOfRange { earliest, .. } if position < earliest => {
+                (DataLoss::CouldNotReadRange { of: &of, start: position, end: earliest }, Some(earliest))
+            }
+            Kafka::OffsetOutOfRange { latest: to, .. } | Kafka::LogTruncated { end_offset: to, .. } => {
+                (DataLoss::OffsetChanged { of: &of, from: position, to }, None)
+            }
+            Kafka::TopicRecreated { .. } => (DataLoss::OffsetChanged { of: &of, from: position, to: 0 }, None),
+            Kafka::UnknownPartition { .. } => {
+                let group_id_is_set = self.config.group_id_is_set;
+                (DataLoss::PartitionsDeleted { of: &deleted, group_id_is_set }, None)
+            }
+            other => return Err(kafka_error(other)),
+        };
+        report(loss, self.config.fail_on_data_loss)?;
+        match (go_on, self.spans.get_mut(&of), &mut self.fetcher) {
+            (Some(position), Some(span), Some(fetcher)) => {
+                span.fetched = position;
+                fetcher.assign(&self.config.client, [Assignment { of, position, end: None }]);
+            }
+            _ => self.leave(&of),
+        }
+        Ok(())
+    }
+
+    /// Takes a partition that has nothing more to give out of the lane. What is held of it stays.
+    pub(crate) fn leave(&mut self, of: &TopicPartition) {
+        if self.spans.remove(of).is_some() {
+            // Its fetcher may still be reading it; a new one reads the others.
+            self.fetcher = None;
+            if !self.spans.is_empty() {
+                let all = self.spans.iter().map(|(of, span)| Assignment {
+                    of: of.clone(),
+                    position: span.fetched,
+                    end: None,
+                });
+                self.fetcher = Some(self.config.client.fetcher(all, self.options.clone()));
+            }
+        }
+    }
+
+    pub(crate) fn config(&self) -> &LaneConfig {
+        &self.config
+    }
+}
+
+impl fmt::Debug for Lane {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lane").field("spans", &self.spans).field("held", &self.held.len()).finish_non_exhaustive()
+    }
+}
+
+/// Ends the query for lost rows, or says it in the log and goes on, as `failOnDataLoss` wants.
+pub(crate) fn report(loss: DataLoss<'_>, fail: bool) -> Result<(), Error> {
+    if fail {
+        return Err(loss.into_error());
+    }
+    warn!(reason = loss.reason(), "some data may have been lost, and failOnDataLoss is false");
+    Ok(())
+}
+
+/// Counts what the fetcher holds in the engine's ledger.
+#[derive(Debug)]
+struct LedgerBudget(Mutex<Reservation>);
+
+impl MemoryBudget for LedgerBudget {
+    fn try_reserve(&self, bytes: usize) -> bool {
+        self.0.lock().grow(bytes).is_ok()
+    }
+
+    fn release(&self, bytes: usize) {
+        self.0.lock().shrink(bytes);
+    }
+}

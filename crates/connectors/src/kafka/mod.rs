@@ -1,0 +1,59 @@
+//! `format("kafka")`: reads Apache Kafka as a stream or once, with Spark's options, columns, offsets and errors.
+//!
+//! The client is the crate `millstream-kafka`; here is what makes a Spark source of it. Writing is not here yet.
+
+mod batch;
+mod columns;
+mod errors;
+mod lane;
+mod offset_reader;
+mod offsets;
+mod options;
+mod reader;
+mod scan;
+mod source;
+
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+use millstream_core::{BatchReader, Connector, Error, Result, Source, SourceConfig};
+
+use batch::KafkaBatch;
+use options::{KafkaOptions, Mode};
+use source::KafkaSource;
+
+/// The connector for `format("kafka")`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct KafkaConnector;
+
+impl KafkaConnector {
+    fn options(config: &SourceConfig, mode: Mode) -> Result<KafkaOptions> {
+        if config.user_schema.is_some() {
+            return Err(Error::illegal_argument("Kafka source has a fixed schema and cannot be set with a custom one"));
+        }
+        KafkaOptions::parse(&config.options, mode)
+    }
+}
+
+impl Connector for KafkaConnector {
+    fn names(&self) -> &'static [&'static str] {
+        &["kafka"]
+    }
+
+    fn source_schema(&self, config: &SourceConfig) -> Result<SchemaRef> {
+        // Which of the two it will be is not known yet, so the options must be right for one of them.
+        let options = Self::options(config, Mode::Streaming).or_else(|error| {
+            let once = Self::options(config, Mode::Batch).ok().filter(|_| config.query.is_none());
+            once.ok_or(error)
+        })?;
+        Ok(columns::schema(options.include_headers))
+    }
+
+    fn open_source(&self, config: SourceConfig) -> Result<Arc<dyn Source>> {
+        Ok(Arc::new(KafkaSource::new(Self::options(&config, Mode::Streaming)?, &config)))
+    }
+
+    fn open_batch(&self, config: SourceConfig) -> Result<Arc<dyn BatchReader>> {
+        Ok(Arc::new(KafkaBatch::new(Self::options(&config, Mode::Batch)?, &config)))
+    }
+}

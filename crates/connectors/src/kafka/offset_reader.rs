@@ -1,0 +1,191 @@
+//! Questions to the cluster: which partitions there are, and which offsets a position means (Spark: `KafkaOffsetReader`).
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use millstream_core::{Error, Result};
+use millstream_kafka::{Client, OffsetSpec, ResponseError, TopicPartition, Topics};
+
+use super::errors::{condition, kafka_error};
+use super::offsets::{PartitionMap, set_of, text_of};
+use super::options::{KafkaOptions, Mode, Position, Strategy};
+
+/// Asks for one source.
+#[derive(Debug, Clone)]
+pub(crate) struct OffsetReader {
+    pub(crate) client: Client,
+    options: Arc<KafkaOptions>,
+}
+
+/// Which end of a range a position stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    Starting,
+    Ending,
+}
+
+impl OffsetReader {
+    pub(crate) fn new(options: Arc<KafkaOptions>) -> Self {
+        Self { client: Client::new(options.client.clone()), options }
+    }
+
+    /// The partitions that the options ask for and that exist.
+    pub(crate) async fn partitions(&self) -> Result<BTreeSet<TopicPartition>> {
+        let (topics, wanted) = match &self.options.strategy {
+            Strategy::Subscribe(names) => (self.existing(names).await?, None),
+            Strategy::Assign(partitions) => {
+                let names: BTreeSet<_> = partitions.iter().map(|of| Arc::clone(&of.topic)).collect();
+                (self.existing(&names.into_iter().collect::<Vec<_>>()).await?, Some(partitions))
+            }
+            Strategy::SubscribePattern { regex, .. } => {
+                let mut topics = self.client.metadata(Topics::All).await.map_err(kafka_error)?;
+                topics.retain(|topic| !topic.internal && regex.is_match(&topic.name));
+                (topics, None)
+            }
+        };
+        let all = topics.iter().flat_map(|topic| {
+            topic.partitions.keys().map(|&partition| TopicPartition::new(Arc::clone(&topic.name), partition))
+        });
+        Ok(match wanted {
+            // Spark reads those that exist and is silent about the others.
+            Some(wanted) => all.filter(|of| wanted.contains(of)).collect(),
+            None => all.collect(),
+        })
+    }
+
+    async fn existing(&self, names: &[Arc<str>]) -> Result<Vec<millstream_kafka::Topic>> {
+        let topics = self.client.metadata(Topics::Named(names)).await.map_err(kafka_error)?;
+        match names.iter().find(|name| topics.iter().all(|topic| topic.name != **name)) {
+            None => Ok(topics),
+            Some(missing) => Err(Error::not_found(
+                "org.apache.kafka.common.errors.UnknownTopicOrPartitionException: This server does not host this \
+                 topic-partition.",
+            )
+            .with_exception(millstream_core::error::SparkException::Spark)
+            .with_hint(format!("topic '{missing}' does not exist"))),
+        }
+    }
+
+    /// The first offset of each partition.
+    pub(crate) async fn earliest(&self, partitions: impl IntoIterator<Item = TopicPartition>) -> Result<PartitionMap> {
+        self.all_at(partitions, OffsetSpec::Earliest).await
+    }
+
+    /// The end of each partition.
+    pub(crate) async fn latest(&self, partitions: impl IntoIterator<Item = TopicPartition>) -> Result<PartitionMap> {
+        self.all_at(partitions, OffsetSpec::Latest).await
+    }
+
+    async fn all_at(
+        &self,
+        partitions: impl IntoIterator<Item = TopicPartition>,
+        spec: OffsetSpec,
+    ) -> Result<PartitionMap> {
+        let positions: Vec<_> = partitions.into_iter().map(|of| (of, spec)).collect();
+        let offsets = self.list(&positions).await?;
+        Ok(positions.into_iter().zip(offsets).filter_map(|((of, _), offset)| Some((of, offset?))).collect())
+    }
+
+    async fn list(&self, positions: &[(TopicPartition, OffsetSpec)]) -> Result<Vec<Option<i64>>> {
+        if positions.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.client.list_offsets(positions).await.map_err(kafka_error)
+    }
+
+    /// What a position of the options means now.
+    pub(crate) async fn resolve(&self, end: End, mode: Mode) -> Result<PartitionMap> {
+        let partitions = self.partitions().await?;
+        let position = if end == End::Starting { &self.options.starting } else { &self.options.ending };
+        match position {
+            Position::Earliest => self.earliest(partitions).await,
+            Position::Latest => self.latest(partitions).await,
+            Position::Offsets(offsets) => {
+                check_assigned(offsets, &partitions, (end, mode), false)?;
+                self.resolve_offsets(offsets).await
+            }
+            Position::Timestamps(times) => {
+                check_assigned(times, &partitions, (end, mode), true)?;
+                self.resolve_times(times, end).await
+            }
+            Position::Timestamp(time) => {
+                let times = partitions.into_iter().map(|of| (of, *time)).collect();
+                self.resolve_times(&times, end).await
+            }
+        }
+    }
+
+    async fn resolve_offsets(&self, offsets: &PartitionMap) -> Result<PartitionMap> {
+        let marked =
+            |marker: i64| offsets.iter().filter(move |(_, offset)| **offset == marker).map(|(of, _)| of.clone());
+        let mut resolved = offsets.clone();
+        resolved.extend(self.earliest(marked(-2)).await?);
+        resolved.extend(self.latest(marked(-1)).await?);
+        Ok(resolved)
+    }
+
+    async fn resolve_times(&self, times: &PartitionMap, end: End) -> Result<PartitionMap> {
+        let positions: Vec<_> = times.iter().map(|(of, time)| (of.clone(), OffsetSpec::Timestamp(*time))).collect();
+        let offsets = self.list(&positions).await?;
+        let mut resolved = PartitionMap::new();
+        let mut late = Vec::new();
+        for ((of, time), offset) in times.iter().zip(offsets) {
+            match offset {
+                Some(offset) => drop(resolved.insert(of.clone(), offset)),
+                None if end == End::Ending || self.options.late_timestamp_is_latest => late.push(of.clone()),
+                None => {
+                    return Err(Error::illegal_argument(format!(
+                        "No offset matched from request of topic-partition {} and timestamp {time}.",
+                        text_of(of)
+                    )));
+                }
+            }
+        }
+        resolved.extend(self.latest(late).await?);
+        Ok(resolved)
+    }
+}
+
+/// Positions by partition must name exactly the partitions there are.
+fn check_assigned(
+    given: &PartitionMap,
+    assigned: &BTreeSet<TopicPartition>,
+    (end, mode): (End, Mode),
+    by_time: bool,
+) -> Result<()> {
+    if given.keys().eq(assigned) {
+        return Ok(());
+    }
+    let sets = format!("Specified: {} Assigned: {}", set_of(given.keys()), set_of(assigned));
+    let position = if end == End::Starting { "start" } else { "end" };
+    Err(match (by_time, mode) {
+        (true, _) => condition(
+            "KAFKA_TIMESTAMP_OFFSET_DOES_NOT_MATCH_ASSIGNED",
+            format!(
+                "Partitions specified for Kafka timestamp based {position} offsets don't match what are assigned. Maybe \
+                 topic partitions are created \nor deleted while the query is running, or you didn't specify all the \
+                 partitions.\n{sets}"
+            ),
+        ),
+        (false, Mode::Streaming) => Error::illegal_argument(format!(
+            "assertion failed: If startingOffsets contains specific offsets, you must specify all TopicPartitions.\nUse -1 \
+             for latest, -2 for earliest, if you don't care.\n{sets}"
+        )),
+        (false, Mode::Batch) => condition(
+            "KAFKA_START_OFFSET_DOES_NOT_MATCH_ASSIGNED",
+            format!(
+                "Partitions specified for Kafka start offsets don't match what are assigned. Maybe topic partitions are \
+                 created \nor deleted while the query is running. Use -1 for latest, -2 for earliest.\n{sets}"
+            ),
+        ),
+    })
+}
+
+/// Whether the client says that a partition is not there.
+pub(crate) fn is_missing(error: &millstream_kafka::Error) -> bool {
+    matches!(
+        error,
+        millstream_kafka::Error::UnknownPartition { .. }
+            | millstream_kafka::Error::Broker { code: ResponseError::UnknownTopicOrPartition, .. }
+    )
+}

@@ -1,0 +1,326 @@
+//! The options of the Kafka source, Spark's names and errors (`KafkaSourceProvider`).
+//!
+//! Everything is checked when the source is opened, before anything is connected. Options that only tune Spark's own
+//! consumers (`kafkaConsumer.pollTimeoutMs`, `fetchOffset.*`, `minPartitions`, `maxRecordsPerPartition`, `groupIdPrefix`)
+//! are checked and have no meaning here, because ranges are not bound to tasks and offsets not to a consumer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use millstream_core::error::SparkException;
+use millstream_core::interval::parse_duration;
+use millstream_core::{Error, Options, Result};
+use millstream_kafka::{ClientConfig, TopicPartition};
+use regex::Regex;
+use tracing::info;
+
+use super::errors::kafka_error;
+use super::offsets::{PartitionMap, parse_partition_map, parse_partitions, text_of};
+
+/// Whether the source is read as a stream or once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Streaming,
+    Batch,
+}
+
+/// Which partitions are read (Spark: `ConsumerStrategy`).
+#[derive(Debug, Clone)]
+pub(crate) enum Strategy {
+    Assign(Vec<TopicPartition>),
+    Subscribe(Vec<Arc<str>>),
+    SubscribePattern { text: String, regex: Regex },
+}
+
+/// Where to begin or end, before anybody was asked (Spark: `KafkaOffsetRangeLimit`).
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Position {
+    Earliest,
+    Latest,
+    /// Offsets, −2 for earliest and −1 for latest.
+    Offsets(PartitionMap),
+    Timestamps(PartitionMap),
+    Timestamp(i64),
+}
+
+/// All options, parsed.
+#[derive(Debug, Clone)]
+pub(crate) struct KafkaOptions {
+    pub(crate) strategy: Strategy,
+    pub(crate) starting: Position,
+    pub(crate) ending: Position,
+    /// `startingOffsetsByTimestampStrategy=latest`: a timestamp after the last record means latest, else it is an error.
+    pub(crate) late_timestamp_is_latest: bool,
+    pub(crate) fail_on_data_loss: bool,
+    pub(crate) max_offsets_per_trigger: Option<i64>,
+    pub(crate) min_offsets_per_trigger: Option<i64>,
+    pub(crate) max_trigger_delay: Duration,
+    pub(crate) include_headers: bool,
+    pub(crate) group_id_is_set: bool,
+    pub(crate) client: ClientConfig,
+}
+
+const STRATEGIES: [&str; 3] = ["subscribe", "subscribepattern", "assign"];
+
+impl KafkaOptions {
+    /// Parses and checks them.
+    pub(crate) fn parse(options: &Options, mode: Mode) -> Result<Self> {
+        let strategy = strategy(options)?;
+        for name in ["minPartitions", "maxRecordsPerPartition"] {
+            if options.get(name).is_some() && long(options, name)?.is_some_and(|value| value <= 0) {
+                // Spark says one as written in its documentation and the other in lower case.
+                let said = if name == "minPartitions" { name } else { "maxrecordsperpartition" };
+                return Err(Error::illegal_argument(format!("{said} must be positive")));
+            }
+        }
+        let client = client(options)?;
+        let (starting, ending) = (position(options, &STARTING, mode)?, position(options, &ENDING, mode)?);
+        check_positions(options, mode, &starting, &ending)?;
+        let max_offsets_per_trigger = streaming_long(options, "maxOffsetsPerTrigger", mode)?;
+        let min_offsets_per_trigger = streaming_long(options, "minOffsetsPerTrigger", mode)?;
+        if let (Some(min), Some(max)) = (long(options, "minOffsetsPerTrigger")?, max_offsets_per_trigger)
+            && min > max
+        {
+            return Err(Error::illegal_argument(format!(
+                "The value of minOffsetPerTrigger({min}) is higher than the maxOffsetsPerTrigger({max})."
+            )));
+        }
+        for name in ["kafkaConsumer.pollTimeoutMs", "fetchOffset.numRetries", "fetchOffset.retryIntervalMs"] {
+            long(options, name)?;
+        }
+        Ok(Self {
+            strategy,
+            starting,
+            ending,
+            late_timestamp_is_latest: late_timestamps(options)?,
+            fail_on_data_loss: truth(options, "failOnDataLoss", true)?,
+            max_offsets_per_trigger,
+            min_offsets_per_trigger,
+            max_trigger_delay: trigger_delay(options)?,
+            include_headers: truth(options, "includeHeaders", false)?,
+            group_id_is_set: options.contains("kafka.group.id"),
+            client,
+        })
+    }
+}
+
+fn strategy(options: &Options) -> Result<Strategy> {
+    let given: Vec<_> = STRATEGIES.iter().filter_map(|name| Some((*name, options.get(name)?))).collect();
+    let refuse = |what: &str| {
+        let names = STRATEGIES.join(", ");
+        Err(Error::illegal_argument(format!(
+            "{what} of the following options {} be specified for Kafka source: {names}. See the docs for more details.",
+            if what == "One" { "must" } else { "can" }
+        )))
+    };
+    match given[..] {
+        [] => refuse("One"),
+        [("assign", text)] => {
+            let partitions = if text.trim_start().starts_with('{') { parse_partitions(text)? } else { Vec::new() };
+            if partitions.is_empty() {
+                return Err(Error::illegal_argument(format!(
+                    "No topicpartitions to assign as specified value for option 'assign' is '{text}'"
+                )));
+            }
+            Ok(Strategy::Assign(partitions))
+        }
+        [("subscribe", text)] => {
+            let topics: Vec<_> =
+                text.split(',').map(str::trim).filter(|topic| !topic.is_empty()).map(Arc::from).collect();
+            if topics.is_empty() {
+                return Err(Error::illegal_argument(format!(
+                    "No topics to subscribe to as specified value for option 'subscribe' is '{text}'"
+                )));
+            }
+            Ok(Strategy::Subscribe(topics))
+        }
+        [(_, text)] => {
+            if text.trim().is_empty() {
+                return Err(Error::illegal_argument(format!(
+                    "Pattern to subscribe is empty as specified value for option 'subscribePattern' is '{text}'"
+                )));
+            }
+            let regex = Regex::new(&format!("^(?:{text})$")).map_err(|error| {
+                Error::illegal_argument(format!("option 'subscribePattern' is '{text}', which cannot be used: {error}"))
+                    .with_hint("look-around and back-references of Java's patterns are not supported")
+            })?;
+            Ok(Strategy::SubscribePattern { text: text.to_owned(), regex })
+        }
+        [_, _, ..] => refuse("Only one"),
+    }
+}
+
+/// The names by which one end of the range is given.
+struct PositionNames {
+    timestamp: &'static str,
+    by_timestamp: &'static str,
+    offsets: &'static str,
+}
+
+const STARTING: PositionNames = PositionNames {
+    timestamp: "startingTimestamp",
+    by_timestamp: "startingOffsetsByTimestamp",
+    offsets: "startingOffsets",
+};
+const ENDING: PositionNames =
+    PositionNames { timestamp: "endingTimestamp", by_timestamp: "endingOffsetsByTimestamp", offsets: "endingOffsets" };
+
+/// A time wins over times by partition, and these over offsets.
+fn position(options: &Options, names: &PositionNames, mode: Mode) -> Result<Position> {
+    if let Some(text) = options.get(names.timestamp) {
+        return match text.trim().parse() {
+            Ok(timestamp) => Ok(Position::Timestamp(timestamp)),
+            Err(_) => Err(Error::illegal_argument(format!("Expected a single long value, got {text}"))),
+        };
+    }
+    if let Some(text) = options.get(names.by_timestamp) {
+        return parse_partition_map(text).map(Position::Timestamps).ok_or_else(|| {
+            Error::illegal_argument(format!(
+                "Expected e.g. {{\"topicA\": {{\"0\": 123456789, \"1\": 123456789}},\n\"topicB\": {{\"0\": 123456789, \"1\": \
+                 123456789}}}}, got {text}"
+            ))
+        });
+    }
+    match options.get(names.offsets).map(|text| (text, text.trim().to_ascii_lowercase())) {
+        Some((_, lower)) if lower == "earliest" => Ok(Position::Earliest),
+        Some((_, lower)) if lower == "latest" => Ok(Position::Latest),
+        Some((text, _)) => parse_partition_map(text).map(Position::Offsets).ok_or_else(|| {
+            Error::illegal_argument(format!(
+                "Expected e.g. {{\"topicA\":{{\"0\":23,\"1\":-1}},\"topicB\":{{\"0\":-2}}}}, got {text}"
+            ))
+        }),
+        None if mode == Mode::Batch && names.offsets == STARTING.offsets => Ok(Position::Earliest),
+        None => Ok(Position::Latest),
+    }
+}
+
+fn check_positions(options: &Options, mode: Mode, starting: &Position, ending: &Position) -> Result<()> {
+    let refuse = |message: String| Err(Error::illegal_argument(message));
+    match mode {
+        Mode::Streaming if options.contains(ENDING.offsets) => {
+            refuse("ending offset not valid in streaming queries".into())
+        }
+        Mode::Streaming if options.contains(ENDING.by_timestamp) => {
+            refuse("ending timestamp not valid in streaming queries".into())
+        }
+        Mode::Streaming => Ok(()),
+        Mode::Batch => {
+            for (position, name, wrong, word) in
+                [(starting, "starting", Position::Latest, "latest"), (ending, "ending", Position::Earliest, "earliest")]
+            {
+                if *position == wrong {
+                    return refuse(format!("{name} offset can't be {word} for batch queries on Kafka"));
+                }
+                let Position::Offsets(offsets) = position else { continue };
+                let marker = if word == "latest" { -1 } else { -2 };
+                if let Some((of, _)) = offsets.iter().find(|(_, offset)| **offset == marker) {
+                    return refuse(format!(
+                        "{name}Offsets for {} can't be {word} for batch queries on Kafka",
+                        text_of(of)
+                    ));
+                }
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Settings of the consumer, `kafka.` taken off, without those that Spark refuses.
+fn client(options: &Options) -> Result<ClientConfig> {
+    let refused = [
+        ("auto.offset.reset", AUTO_OFFSET_RESET),
+        (
+            "key.deserializer",
+            " as keys are deserialized as byte arrays with ByteArrayDeserializer. Use DataFrame operations to explicitly \
+             deserialize the keys.",
+        ),
+        (
+            "value.deserializer",
+            " as values are deserialized as byte arrays with ByteArrayDeserializer. Use DataFrame operations to explicitly \
+             deserialize the values.",
+        ),
+        ("enable.auto.commit", ""),
+        ("interceptor.classes", ""),
+    ];
+    for (name, why) in refused {
+        if options.contains(&format!("kafka.{name}")) {
+            // Only the first of them begins with an empty line.
+            let begin = if name == "auto.offset.reset" { "\n" } else { "" };
+            return Err(Error::illegal_argument(format!("{begin}Kafka option '{name}' is not supported{why}")));
+        }
+    }
+    if !options.contains("kafka.bootstrap.servers") {
+        return Err(Error::illegal_argument(
+            "Option 'kafka.bootstrap.servers' must be specified for configuring Kafka consumer",
+        ));
+    }
+    let properties: Vec<_> =
+        options.with_prefix("kafka.").map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
+    let properties = properties.iter().map(|(name, value)| (name.as_str(), *value));
+    let (client, ignored) = ClientConfig::from_properties(properties).map_err(kafka_error)?;
+    if !ignored.is_empty() {
+        info!(settings = ignored.join(", "), "Kafka consumer settings that mean nothing here are ignored");
+    }
+    Ok(client)
+}
+
+const AUTO_OFFSET_RESET: &str = ".
+Instead set the source option 'startingoffsets' to 'earliest' or 'latest'
+to specify where to start. Structured Streaming manages which offsets are consumed
+internally, rather than relying on the kafkaConsumer to do it. This will ensure that no
+data is missed when new topics/partitions are dynamically subscribed. Note that
+'startingoffsets' only applies when a new Streaming query is started, and
+that resuming will always pick up from where the query left off. See the docs for more
+details.
+         ";
+
+fn late_timestamps(options: &Options) -> Result<bool> {
+    match options.get("startingOffsetsByTimestampStrategy").map(str::to_ascii_uppercase).as_deref() {
+        None | Some("ERROR") => Ok(false),
+        Some("LATEST") => Ok(true),
+        Some(other) => Err(Error::invalid(format!("No value found for '{other}'"))
+            .with_exception(SparkException::NoSuchElement)
+            .with_hint("startingOffsetsByTimestampStrategy is error or latest")),
+    }
+}
+
+fn trigger_delay(options: &Options) -> Result<Duration> {
+    let text = options.get("maxTriggerDelay").unwrap_or("15m");
+    parse_duration(text).map_err(|error| {
+        Error::illegal_argument(format!(
+            "Time must be specified as seconds (s), milliseconds (ms), microseconds (us), minutes (m or min), hour (h), or \
+             day (d). E.g. 50s, 100ms, or 250us.\nFailed to parse time string: {text}"
+        ))
+        .with_source(error)
+    })
+}
+
+/// An option that only streams look at; a batch read does not even check it.
+fn streaming_long(options: &Options, name: &str, mode: Mode) -> Result<Option<i64>> {
+    if mode == Mode::Streaming { long(options, name) } else { Ok(None) }
+}
+
+fn long(options: &Options, name: &str) -> Result<Option<i64>> {
+    let Some(text) = options.get(name) else { return Ok(None) };
+    text.trim().parse().map(Some).map_err(|_| {
+        Error::invalid(format!("For input string: \"{text}\""))
+            .with_exception(SparkException::NumberFormat)
+            .with_hint(format!("option '{name}' must be a whole number"))
+    })
+}
+
+fn truth(options: &Options, name: &str, default: bool) -> Result<bool> {
+    match options.get(name).map(str::to_ascii_lowercase).as_deref() {
+        None => Ok(default),
+        Some("true") => Ok(true),
+        Some("false") => Ok(false),
+        Some(_) => {
+            let text = options.get(name).unwrap_or_default();
+            Err(Error::illegal_argument(format!("For input string: \"{text}\""))
+                .with_hint(format!("option '{name}' must be true or false")))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

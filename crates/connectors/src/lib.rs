@@ -1,0 +1,3 @@
+//! connectors
+
+pub mod kafka;

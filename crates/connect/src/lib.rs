@@ -1,1 +1,43 @@
-//! connect
+//! The Spark Connect service: sessions, operations that outlive their connection, commands, errors.
+//!
+//! A call comes in through `server`, is answered by one file of `service`, works on a `session`, and what goes back is
+//! made in `to_proto` and `error`. Plans are analysed by `millstream_sql` and streams are run by `millstream_engine`;
+//! this crate knows neither expressions nor batches.
+
+mod error;
+mod server;
+mod service;
+mod session;
+mod to_proto;
+
+use std::sync::Arc;
+
+use millstream_core::ConnectorRegistry;
+use millstream_engine::query::Engine;
+use parking_lot::Mutex;
+
+pub use self::server::ConnectServer;
+use self::session::Views;
+
+/// What a server is made of.
+#[derive(Debug)]
+pub struct ServerConfig {
+    /// What runs the queries of all sessions.
+    pub engine: Engine,
+    /// What `format(…)` means.
+    pub connectors: Arc<ConnectorRegistry>,
+    /// `spark.sql.session.timeZone` of a session that sets none: an IANA name.
+    pub time_zone: String,
+}
+
+/// What all sessions share.
+#[derive(Debug)]
+pub(crate) struct ServerContext {
+    pub(crate) engine: Engine,
+    pub(crate) connectors: Arc<ConnectorRegistry>,
+    pub(crate) time_zone: String,
+    pub(crate) global_views: Mutex<Views>,
+}
+
+/// The version of Spark whose protocol and answers this is.
+pub const SPARK_VERSION: &str = "4.2.0";

@@ -1,0 +1,31 @@
+//! One file per call or family of commands. Each takes a message, works on its session, and answers with a message.
+
+pub(crate) mod analyze_plan;
+pub(crate) mod artifacts;
+mod catalog;
+mod command;
+pub(crate) mod config;
+pub(crate) mod error_details;
+pub(crate) mod execute_plan;
+pub(crate) mod interrupt;
+mod listener_bus;
+mod query_plan;
+pub(crate) mod reattach;
+pub(crate) mod release;
+pub(crate) mod session;
+mod session_ref;
+mod sql_command;
+mod streaming_query;
+mod streaming_query_manager;
+mod write_batch;
+mod write_stream;
+
+use millstream_core::Error;
+use tonic::Status;
+
+use self::session_ref::SessionRequest;
+
+/// The status of an error for which no session keeps the details.
+fn bare(error: Error) -> Status {
+    crate::error::status(&error, None)
+}

@@ -1,0 +1,61 @@
+//! Commands: what an `ExecutePlan` asks for beside rows. One line each; what is not built is refused by name.
+
+use std::sync::Arc;
+
+use millstream_core::Result;
+use spark_connect_proto::command::CommandType;
+use spark_connect_proto::execute_plan_response::ResponseType;
+use spark_connect_proto::{Command, CreateDataFrameViewCommand, GetResourcesCommandResult};
+
+use super::{
+    listener_bus, query_plan, sql_command, streaming_query, streaming_query_manager, write_batch, write_stream,
+};
+use crate::error::handle::{invalid_plan, unsupported};
+use crate::session::operation::ResponseSender;
+use crate::session::{Session, ViewName};
+
+pub(super) async fn execute(session: &Arc<Session>, command: Command, sender: &ResponseSender) -> Result<()> {
+    let Some(command) = command.command_type else {
+        return Err(invalid_plan("FIELD_NOT_SET", "The command is empty."));
+    };
+    match command {
+        CommandType::SqlCommand(sql) => sql_command::execute(session, sql, sender).await,
+        CommandType::CreateDataframeView(view) => create_view(session, view),
+        CommandType::WriteOperation(write) => write_batch::execute(session, write).await,
+        CommandType::WriteStreamOperationStart(start) => write_stream::start(session, start, sender).await,
+        CommandType::StreamingQueryCommand(command) => streaming_query::execute(session, command, sender).await,
+        CommandType::StreamingQueryManagerCommand(command) => {
+            streaming_query_manager::execute(session, command, sender).await
+        }
+        CommandType::StreamingQueryListenerBusCommand(command) => listener_bus::execute(session, command, sender).await,
+        CommandType::GetResourcesCommand(_) => {
+            sender.send(ResponseType::GetResourcesCommandResult(GetResourcesCommandResult::default())).await
+        }
+        // Nothing is ever handed out to be held, so there is nothing to forget.
+        CommandType::RemoveCachedRemoteRelationCommand(_) => Ok(()),
+        refused => Err(unsupported(refused_name(&refused))),
+    }
+}
+
+fn refused_name(command: &CommandType) -> &'static str {
+    match command {
+        CommandType::RegisterFunction(_) => "Registering a user-defined function",
+        CommandType::RegisterTableFunction(_) => "Registering a user-defined table function",
+        CommandType::RegisterDataSource(_) => "Registering a Python data source",
+        CommandType::WriteOperationV2(_) => "DataFrameWriterV2 (writeTo)",
+        CommandType::CheckpointCommand(_) => "DataFrame.checkpoint",
+        CommandType::CreateResourceProfileCommand(_) => "Creating a resource profile",
+        CommandType::MergeIntoTableCommand(_) => "MERGE INTO",
+        CommandType::MlCommand(_) => "Machine learning over Spark Connect",
+        CommandType::ExecuteExternalCommand(_) => "Executing an external command",
+        CommandType::PipelineCommand(_) => "Declarative pipelines",
+        _ => "This command",
+    }
+}
+
+fn create_view(session: &Arc<Session>, view: CreateDataFrameViewCommand) -> Result<()> {
+    let input = view.input.ok_or_else(|| invalid_plan("FIELD_NOT_SET", "A view needs a relation."))?;
+    // The plan is analysed where the view is used; here it is only checked, as Spark does.
+    query_plan::analyze(session, &input)?;
+    session.create_view(ViewName { name: &view.name, global: view.is_global }, input, view.replace)
+}

@@ -1,0 +1,91 @@
+//! `ExecutePlan`: starts an operation and lets the client read it.
+//!
+//! The work is a task of its own, so that it outlives the call. A panic in it is caught and becomes an error of the
+//! operation: a client must never wait for an answer that cannot come.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures::FutureExt;
+use millstream_core::{Error, Result};
+use prost::Message;
+use spark_connect_proto::execute_plan_request::request_option::RequestOption;
+use spark_connect_proto::plan::OpType;
+use spark_connect_proto::{ExecutePlanRequest, Plan};
+use tonic::Status;
+use uuid::Uuid;
+
+use super::{SessionRequest, bare, command, query_plan};
+use crate::error::handle::{invalid_handle, invalid_plan};
+use crate::session::Session;
+use crate::session::manager::SessionManager;
+use crate::session::operation::{Operation, OperationInfo, ResponseSender, ResponseStream, STREAM_DURATION_MAX};
+use crate::session::operations::Started;
+
+pub(crate) fn execute_plan(sessions: &SessionManager, request: ExecutePlanRequest) -> Result<ResponseStream, Status> {
+    let session = sessions.get_or_create(request.session_ref()).map_err(bare)?;
+    start(&session, request).map_err(|error| session.status(error))
+}
+
+fn start(session: &Arc<Session>, request: ExecutePlanRequest) -> Result<ResponseStream> {
+    let operation_id = request.operation_id.unwrap_or_else(|| Uuid::new_v4().to_string());
+    Uuid::try_parse(&operation_id).map_err(|_| invalid_handle("FORMAT", &operation_id))?;
+    let plan = request.plan.ok_or_else(|| invalid_plan("FIELD_NOT_SET", "The request has no plan."))?;
+    let reattachable = request.request_options.iter().any(|option| {
+        matches!(&option.request_option, Some(RequestOption::ReattachOptions(options)) if options.reattachable)
+    });
+    let info = OperationInfo {
+        session_id: session.id().to_owned(),
+        server_side_session_id: session.server_side_id().to_owned(),
+        operation_id,
+        tags: request.tags,
+        reattachable,
+        stream_duration_max: STREAM_DURATION_MAX,
+        plan_hash: hash(&plan),
+    };
+    match session.operations().start(info)? {
+        Started::Known(operation) => operation.attach(None),
+        Started::New(operation) => {
+            let responses = operation.attach(None)?;
+            tokio::spawn(run(Arc::clone(session), operation, plan));
+            Ok(responses)
+        }
+    }
+}
+
+async fn run(session: Arc<Session>, operation: Arc<Operation>, plan: Plan) {
+    let sender = ResponseSender::new(Arc::clone(&operation));
+    let work = AssertUnwindSafe(Box::pin(execute(&session, plan, sender))).catch_unwind();
+    let result = tokio::select! {
+        biased;
+        () = operation.cancelled() => return,
+        result = work => result,
+    };
+    let result = result.unwrap_or_else(|panic| {
+        let reason = panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str));
+        Err(Error::internal(format!("the operation broke off: {}", reason.unwrap_or("unknown reason"))))
+    });
+    operation.close(result.map_err(|error| session.status(error)));
+    if !operation.info().reattachable {
+        session.operations().release(&operation.info().operation_id);
+    }
+}
+
+async fn execute(session: &Arc<Session>, plan: Plan, sender: ResponseSender) -> Result<()> {
+    match plan.op_type {
+        Some(OpType::Root(relation)) => query_plan::execute(session, relation, &sender).await,
+        Some(OpType::Command(command)) => command::execute(session, command, &sender).await,
+        // Clients that see this class switch compression off.
+        Some(OpType::CompressedOperation(_)) => {
+            Err(invalid_plan("CANNOT_PARSE", "Cannot decompress or parse the input plan."))
+        }
+        None => Err(invalid_plan("FIELD_NOT_SET", "The plan is empty.")),
+    }
+}
+
+fn hash(plan: &Plan) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    plan.encode_to_vec().hash(&mut hasher);
+    hasher.finish()
+}

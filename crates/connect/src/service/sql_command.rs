@@ -1,0 +1,283 @@
+//! `spark.sql(…)`: a query is handed back to be executed when its rows are wanted; a command is carried out at once.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, StringArray};
+use arrow::datatypes::{DataType, Field, Schema};
+use millstream_core::error::SparkException;
+use millstream_core::{Error, Result};
+use millstream_sql::parser::{self, Command, Listing, Parameters, Statement};
+use millstream_sql::{Catalog, schema_to_proto};
+use spark_connect_proto::execute_plan_response::{ResponseType, SqlCommandResult};
+use spark_connect_proto::expression::{ExprType, Literal};
+use spark_connect_proto::read::{NamedTable, ReadType};
+use spark_connect_proto::relation::RelType;
+use spark_connect_proto::{Expression, Read, Relation, Sql, SqlCommand, data_type};
+
+use super::{analyze_plan, query_plan};
+use crate::error::handle::{invalid_plan, unsupported};
+use crate::session::operation::ResponseSender;
+use crate::session::{Session, ViewName};
+use crate::to_proto::local_relation::local_relation;
+
+pub(super) async fn execute(session: &Arc<Session>, command: SqlCommand, sender: &ResponseSender) -> Result<()> {
+    let input = relation(command);
+    let sql = sql_of(&input).ok_or_else(|| invalid_plan("FIELD_NOT_SET", "An SQL command has no text."))?;
+    let relation = match parser::parse_statement_with(&sql.query, parameters(sql))? {
+        Statement::Query(_) => {
+            // Spark analyses at once, so that what is wrong with a query shows where it is written.
+            query_plan::analyze(session, &input)?;
+            input
+        }
+        Statement::Command(command) => local_relation(&run(session, command)?)?,
+    };
+    sender.send(ResponseType::SqlCommandResult(SqlCommandResult { relation: Some(relation) })).await
+}
+
+/// The command as a relation; clients before 4.0 spell it out in the command's own fields.
+#[expect(deprecated, reason = "PySpark 3.5 uses these fields")]
+fn relation(command: SqlCommand) -> Relation {
+    command.input.unwrap_or_else(|| {
+        let sql = Sql {
+            query: command.sql,
+            args: command.args,
+            pos_args: command.pos_args,
+            named_arguments: command.named_arguments,
+            pos_arguments: command.pos_arguments,
+        };
+        Relation { common: None, rel_type: Some(RelType::Sql(sql)) }
+    })
+}
+
+/// The text itself, also below the DataFrames that it names.
+fn sql_of(relation: &Relation) -> Option<&Sql> {
+    match relation.rel_type.as_ref()? {
+        RelType::Sql(sql) => Some(sql),
+        RelType::WithRelations(with) => sql_of(with.root.as_deref()?),
+        _ => None,
+    }
+}
+
+#[expect(deprecated, reason = "PySpark 3.5 uses these fields")]
+fn parameters(sql: &Sql) -> Parameters {
+    let mut named: HashMap<_, _> =
+        sql.args.iter().map(|(name, value)| (name.clone(), literal(value.clone()))).collect();
+    named.extend(sql.named_arguments.clone());
+    let mut positional: Vec<_> = sql.pos_args.iter().cloned().map(literal).collect();
+    positional.extend(sql.pos_arguments.iter().cloned());
+    Parameters { named, positional }
+}
+
+fn literal(value: Literal) -> Expression {
+    Expression { common: None, expr_type: Some(ExprType::Literal(value)) }
+}
+
+/// Carries a command out and gives the rows that Spark answers it with.
+fn run(session: &Arc<Session>, command: Command) -> Result<RecordBatch> {
+    match command {
+        Command::CreateView { name, query, replace, global } => {
+            query_plan::analyze(session, &query)?;
+            let name = unquoted(&name);
+            session.create_view(ViewName { name: &name, global }, *query, replace)?;
+            nothing()
+        }
+        Command::Drop { name, if_exists, .. } => drop_view(session, &name, if_exists),
+        Command::Set { key, value } => {
+            session.conf().lock().set(&key, &value)?;
+            settings(vec![(key, value)])
+        }
+        Command::ShowSetting(Some(key)) => {
+            let value = session.conf().lock().find(&key).unwrap_or_else(|| "<undefined>".to_owned());
+            settings(vec![(key, value)])
+        }
+        Command::ShowSetting(None) => settings(session.conf().lock().all(None)),
+        Command::Reset(key) => {
+            let mut conf = session.conf().lock();
+            match key {
+                Some(key) => conf.unset(&key)?,
+                None => conf.clear(),
+            }
+            nothing()
+        }
+        Command::Show { what, namespace, pattern } => show(session, what, namespace, pattern.as_deref()),
+        Command::Describe { name, .. } => describe(session, &named_table(name)),
+        Command::DescribeQuery(query) => describe(session, &query),
+        Command::Cache { name, query: Some(query), .. } => {
+            query_plan::analyze(session, &query)?;
+            session.create_view(ViewName { name: &unquoted(&name), global: false }, *query, false)?;
+            nothing()
+        }
+        Command::Cache { name, query: None, .. } | Command::Refresh(name) => {
+            query_plan::analyze(session, &named_table(name))?;
+            nothing()
+        }
+        Command::Uncache { name, if_exists } => {
+            if !if_exists {
+                query_plan::analyze(session, &named_table(name))?;
+            }
+            nothing()
+        }
+        Command::ClearCache => nothing(),
+        Command::Explain { mode, statement } => match *statement {
+            Statement::Query(query) => {
+                let extended = !matches!(mode, parser::ExplainMode::Simple | parser::ExplainMode::Formatted);
+                let text = analyze_plan::explain(session, &query, extended)?;
+                texts(&[("plan", vec![text])])
+            }
+            Statement::Command(_) => Err(unsupported("EXPLAIN of a command")),
+        },
+        Command::Use(name) if name.eq_ignore_ascii_case("default") => nothing(),
+        Command::Use(name) => Err(Error::not_found(format!("The schema `{name}` cannot be found."))
+            .with_class("SCHEMA_NOT_FOUND", SparkException::Analysis)
+            .with_sql_state("42704")
+            .with_parameter("schemaName", format!("`{name}`"))),
+        Command::DescribeFunction(_) => Err(unsupported("DESCRIBE FUNCTION")),
+    }
+}
+
+fn drop_view(session: &Session, name: &str, if_exists: bool) -> Result<RecordBatch> {
+    let (global, bare) = match name.split_once('.') {
+        Some(("global_temp", rest)) => (true, unquoted(rest)),
+        _ => (false, unquoted(name)),
+    };
+    if !session.drop_view(ViewName { name: &bare, global }) && !if_exists {
+        let relation = format!("`spark_catalog`.`default`.`{bare}`");
+        return Err(Error::not_found(format!(
+            "The table or view {relation} cannot be found. Verify the spelling and correctness of the schema and \
+             catalog.\nSearch path: [`spark_catalog`.`default`].\nIf you did not qualify the name with a schema, verify \
+             the current_schema() output, or qualify the name with the correct schema and catalog.\nTo tolerate the \
+             error on drop use DROP VIEW IF EXISTS or DROP TABLE IF EXISTS."
+        ))
+        .with_class("TABLE_OR_VIEW_NOT_FOUND", SparkException::Analysis)
+        .with_sql_state("42P01")
+        .with_parameter("relationName", relation)
+        .with_parameter("searchPath", "[`spark_catalog`.`default`]"));
+    }
+    nothing()
+}
+
+fn show(
+    session: &Arc<Session>,
+    what: Listing,
+    namespace: Option<String>,
+    pattern: Option<&str>,
+) -> Result<RecordBatch> {
+    match what {
+        Listing::Tables | Listing::Views => {
+            let names: Vec<_> = session.relation_names().into_iter().filter(|name| matches(name, pattern)).collect();
+            let namespaces = vec![String::new(); names.len()];
+            let temporary: ArrayRef = Arc::new(BooleanArray::from(vec![true; names.len()]));
+            let name = if what == Listing::Tables { "tableName" } else { "viewName" };
+            let rows = texts(&[("namespace", namespaces), (name, names)])?;
+            with_column(&rows, "isTemporary", temporary)
+        }
+        Listing::Databases => {
+            let names = vec!["default".to_owned()].into_iter().filter(|name| matches(name, pattern)).collect();
+            texts(&[("namespace", names)])
+        }
+        Listing::Catalogs => {
+            let names = vec!["spark_catalog".to_owned()].into_iter().filter(|name| matches(name, pattern)).collect();
+            texts(&[("catalog", names)])
+        }
+        Listing::Columns => {
+            let table = namespace.unwrap_or_default();
+            let analyzed = query_plan::analyze(session, &named_table(table))?;
+            texts(&[("col_name", analyzed.schema.fields().iter().map(|field| field.name().clone()).collect())])
+        }
+        Listing::Functions => Err(unsupported("SHOW FUNCTIONS")),
+    }
+}
+
+fn describe(session: &Arc<Session>, relation: &Relation) -> Result<RecordBatch> {
+    let schema = schema_to_proto(&query_plan::analyze(session, relation)?.schema);
+    let Some(data_type::Kind::Struct(columns)) = schema.kind else {
+        return Err(Error::internal("a relation's schema is not a struct"));
+    };
+    let types = columns.fields.iter().map(|field| field.data_type.as_ref().map(parser::simple_string));
+    let types = types.map(Option::unwrap_or_default).collect();
+    let names = columns.fields.iter().map(|field| field.name.clone()).collect();
+    let rows = texts(&[("col_name", names), ("data_type", types)])?;
+    let comments: ArrayRef = Arc::new(StringArray::from(vec![None::<&str>; rows.num_rows()]));
+    with_column(&rows, "comment", comments)
+}
+
+/// A name in backticks without them.
+fn unquoted(name: &str) -> String {
+    match name.strip_prefix('`').and_then(|name| name.strip_suffix('`')) {
+        Some(inner) => inner.replace("``", "`"),
+        None => name.to_owned(),
+    }
+}
+
+fn named_table(unparsed_identifier: String) -> Relation {
+    let table = NamedTable { unparsed_identifier, options: HashMap::new() };
+    let read = Read { is_streaming: false, read_type: Some(ReadType::NamedTable(table)) };
+    Relation { common: None, rel_type: Some(RelType::Read(read)) }
+}
+
+/// Spark's LIKE of SHOW: `*` for anything, `|` between alternatives, in any letter case.
+fn matches(name: &str, pattern: Option<&str>) -> bool {
+    pattern.is_none_or(|pattern| {
+        pattern.split('|').any(|one| glob(one.trim().to_lowercase().as_bytes(), name.to_lowercase().as_bytes()))
+    })
+}
+
+fn glob(pattern: &[u8], text: &[u8]) -> bool {
+    match pattern.split_first() {
+        None => text.is_empty(),
+        Some((b'*', rest)) => (0..=text.len()).any(|skipped| glob(rest, &text[skipped..])),
+        Some((first, rest)) => text.split_first().is_some_and(|(head, tail)| head == first && glob(rest, tail)),
+    }
+}
+
+fn settings(pairs: Vec<(String, String)>) -> Result<RecordBatch> {
+    let (keys, values) = pairs.into_iter().unzip();
+    texts(&[("key", keys), ("value", values)])
+}
+
+fn texts(columns: &[(&str, Vec<String>)]) -> Result<RecordBatch> {
+    let fields: Vec<_> = columns.iter().map(|(name, _)| Field::new(*name, DataType::Utf8, false)).collect();
+    let arrays = columns.iter().map(|(_, values)| Arc::new(StringArray::from(values.clone())) as ArrayRef).collect();
+    Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)?)
+}
+
+fn with_column(rows: &RecordBatch, name: &str, column: ArrayRef) -> Result<RecordBatch> {
+    let nullable = column.null_count() > 0 || column.data_type() == &DataType::Utf8;
+    let mut fields = rows.schema().fields().to_vec();
+    fields.push(Arc::new(Field::new(name, column.data_type().clone(), nullable)));
+    let mut columns = rows.columns().to_vec();
+    columns.push(column);
+    Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
+}
+
+/// No rows of no columns.
+fn nothing() -> Result<RecordBatch> {
+    let options = RecordBatchOptions::new().with_row_count(Some(0));
+    Ok(RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &options)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn show_patterns() {
+        for (pattern, name, expected) in [
+            ("*", "anything", true),
+            ("a*", "Abc", true),
+            ("a*c", "abc", true),
+            ("a*d", "abc", false),
+            ("x|ab*", "abc", true),
+            ("abc", "abcd", false),
+        ] {
+            assert_eq!(matches(name, Some(pattern)), expected, "{name} LIKE {pattern}");
+        }
+    }
+
+    #[test]
+    fn names_lose_their_backticks() {
+        assert_eq!(unquoted("`a``b`"), "a`b");
+        assert_eq!(unquoted("ab"), "ab");
+    }
+}

@@ -1,0 +1,57 @@
+//! `df.write…save()`: a batch result into a sink that takes batches (console, noop).
+
+use std::sync::Arc;
+
+use millstream_core::error::SparkException;
+use millstream_core::{BatchId, Error, Options, OutputMode, Result, SinkBatch, SinkConfig, WriteKind};
+use spark_connect_proto::WriteOperation;
+use spark_connect_proto::write_operation::{SaveMode, SaveType};
+
+use super::query_plan;
+use crate::error::handle::{invalid_plan, unsupported};
+use crate::session::Session;
+
+pub(super) async fn execute(session: &Arc<Session>, write: WriteOperation) -> Result<()> {
+    let mode = write.mode();
+    let input = write.input.ok_or_else(|| invalid_plan("FIELD_NOT_SET", "A write has no input."))?;
+    let source = write.source.unwrap_or_else(|| "parquet".to_owned());
+    if matches!(write.save_type, Some(SaveType::Table(_))) {
+        return Err(unsupported("Writing into a table"));
+    }
+    let context = session.analysis_context()?;
+    let connector = context.connectors.get(&source)?;
+    if !matches!(connector.names()[0], "noop" | "console") {
+        return Err(unsupported(&format!("Writing a batch with format '{source}'")));
+    }
+    if connector.names()[0] == "noop" && !matches!(mode, SaveMode::Append | SaveMode::Overwrite) {
+        return Err(save_mode(&source, mode));
+    }
+    let (schema, rows) = query_plan::rows(session, &input).await?;
+    let options: Options = write.options.into_iter().collect();
+    let sink = connector.open_sink(SinkConfig {
+        options,
+        schema: Arc::clone(&schema),
+        output_mode: OutputMode::Append,
+        query_name: None,
+        settings: context.settings,
+        memory: context.memory,
+        clock: context.clock,
+    })?;
+    sink.open().await?;
+    let batch = SinkBatch { id: BatchId(0), kind: WriteKind::Append, upsert_key: None, schema, rows: vec![rows] };
+    let written = sink.write(batch).await;
+    sink.close().await?;
+    written.map(|_| ())
+}
+
+fn save_mode(source: &str, mode: SaveMode) -> Error {
+    let mode = if mode == SaveMode::Ignore { "Ignore" } else { "ErrorIfExists" };
+    Error::invalid(format!(
+        "The data source \"{source}\" cannot be written in the \"{mode}\" mode. Please use either the \"Append\" or \
+         \"Overwrite\" mode instead."
+    ))
+    .with_class("UNSUPPORTED_DATA_SOURCE_SAVE_MODE", SparkException::Analysis)
+    .with_sql_state("0A000")
+    .with_parameter("source", source)
+    .with_parameter("createMode", format!("\"{mode}\""))
+}

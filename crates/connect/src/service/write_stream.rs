@@ -1,0 +1,183 @@
+//! `writeStream.start()`: everything that can be refused is refused here, before the client goes on.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use millstream_core::error::SparkException;
+use millstream_core::interval::parse_duration;
+use millstream_core::{Connector, Error, Options, OutputMode, Result, Sink, SinkConfig, Trigger};
+use millstream_engine::{QuerySpec, SyncPolicy};
+use spark_connect_proto::execute_plan_response::ResponseType;
+use spark_connect_proto::write_stream_operation_start::{SinkDestination, Trigger as TriggerMessage};
+use spark_connect_proto::{WriteStreamOperationStart, WriteStreamOperationStartResult};
+use uuid::Uuid;
+
+use super::query_plan;
+use super::streaming_query::instance_id;
+use crate::error::handle::{invalid_plan, unsupported};
+use crate::session::Session;
+use crate::session::operation::ResponseSender;
+
+/// Where checkpoints go: the option, and the session's folder for queries without one.
+const CHECKPOINT_LOCATION: &str = "checkpointLocation";
+const CHECKPOINT_LOCATION_CONF: &str = "spark.sql.streaming.checkpointLocation";
+/// How durable the log is: the option, and the session's setting.
+const SYNC: &str = "checkpoint.sync";
+const SYNC_CONF: &str = "spark.millstream.checkpoint.sync";
+
+pub(super) async fn start(
+    session: &Arc<Session>,
+    request: WriteStreamOperationStart,
+    sender: &ResponseSender,
+) -> Result<()> {
+    refuse_unsupported(&request)?;
+    let name = (!request.query_name.is_empty()).then(|| request.query_name.clone());
+    let (spec, sink) = spec(session, request, name.clone())?;
+    let query = session.queries().start(spec).await?;
+    session.add_query(query.clone());
+    // What a sink keeps can be read as a table under the query's name.
+    if let (Some(table), Some(name)) = (sink.table(), &name) {
+        session.create_table(name, table);
+    }
+    let result = WriteStreamOperationStartResult {
+        query_id: Some(instance_id(&query)),
+        name: name.unwrap_or_default(),
+        query_started_event_json: session.query_started_event(&query),
+    };
+    sender.send(ResponseType::WriteStreamOperationStartResult(result)).await
+}
+
+fn refuse_unsupported(request: &WriteStreamOperationStart) -> Result<()> {
+    if request.foreach_batch.is_some() {
+        return Err(unsupported("foreachBatch"));
+    }
+    if request.foreach_writer.is_some() {
+        return Err(unsupported("foreach"));
+    }
+    if matches!(request.sink_destination, Some(SinkDestination::TableName(_))) {
+        return Err(unsupported("toTable"));
+    }
+    if !request.partitioning_column_names.is_empty() {
+        return Err(unsupported("partitionBy of a streaming write"));
+    }
+    if !request.clustering_column_names.is_empty() {
+        return Err(unsupported("clusterBy of a streaming write"));
+    }
+    Ok(())
+}
+
+fn spec(
+    session: &Arc<Session>,
+    request: WriteStreamOperationStart,
+    name: Option<String>,
+) -> Result<(QuerySpec, Arc<dyn Sink>)> {
+    let output_mode = output_mode(&request.output_mode)?;
+    let trigger = trigger(request.trigger)?;
+    let input = request.input.ok_or_else(|| invalid_plan("FIELD_NOT_SET", "A streaming write has no input."))?;
+    let context = session.analysis_context()?;
+    let analyzed = query_plan::analyze(session, &input)?;
+    if !analyzed.is_streaming {
+        return Err(Error::invalid("`writeStream` can be called only on streaming Dataset/DataFrame.")
+            .with_class("WRITE_STREAM_NOT_ALLOWED", SparkException::Analysis)
+            .with_sql_state("42601"));
+    }
+    let mut options: Options = request.options.into_iter().collect();
+    if let Some(SinkDestination::Path(path)) = request.sink_destination {
+        options.insert("path", path);
+    }
+    let format = if request.format.is_empty() { "parquet" } else { request.format.as_str() };
+    let connector = context.connectors.get(format)?;
+    if connector.names()[0] == "memory" && name.is_none() {
+        return Err(Error::invalid("queryName must be specified for memory sink.")
+            .with_class("_LEGACY_ERROR_TEMP_1194", SparkException::Analysis));
+    }
+    let checkpoint = checkpoint(session, &options, name.as_deref(), connector.as_ref())?;
+    let sync = sync_policy(session, &options)?;
+    let sink = connector.open_sink(SinkConfig {
+        options,
+        schema: Arc::clone(&analyzed.schema),
+        output_mode,
+        query_name: name.clone(),
+        settings: context.settings,
+        memory: context.memory,
+        clock: context.clock,
+    })?;
+    let spec = QuerySpec {
+        name,
+        plan: analyzed.plan,
+        output_mode,
+        trigger,
+        sink: Arc::clone(&sink),
+        checkpoint,
+        sync,
+        settings: context.settings,
+        conf: context.conf,
+    };
+    Ok((spec, sink))
+}
+
+fn output_mode(text: &str) -> Result<OutputMode> {
+    if text.is_empty() { Ok(OutputMode::Append) } else { text.parse() }
+}
+
+fn trigger(message: Option<TriggerMessage>) -> Result<Trigger> {
+    match message {
+        None => Ok(Trigger::Default),
+        Some(TriggerMessage::ProcessingTimeInterval(text)) => parse_duration(&text).map(Trigger::processing_time),
+        Some(TriggerMessage::AvailableNow(_)) => Ok(Trigger::AvailableNow),
+        Some(TriggerMessage::Once(_)) => Ok(Trigger::Once),
+        Some(TriggerMessage::ContinuousCheckpointInterval(_)) => {
+            Err(unsupported("Trigger.Continuous")
+                .with_hint("the default trigger starts a batch as soon as there is data"))
+        }
+        Some(TriggerMessage::RealTimeBatchDuration(_)) => {
+            Err(unsupported("Trigger.RealTime")
+                .with_hint("the default trigger starts a batch as soon as there is data"))
+        }
+    }
+}
+
+/// The option; else a folder of the query's in the session's; else a temporary one, where the sink allows that.
+fn checkpoint(
+    session: &Session,
+    options: &Options,
+    name: Option<&str>,
+    connector: &dyn Connector,
+) -> Result<Option<PathBuf>> {
+    if let Some(location) = options.get(CHECKPOINT_LOCATION) {
+        return local_path(location).map(Some);
+    }
+    if let Some(root) = session.conf().lock().find(CHECKPOINT_LOCATION_CONF) {
+        let folder = name.map_or_else(|| Uuid::new_v4().to_string(), str::to_owned);
+        return Ok(Some(local_path(&root)?.join(folder)));
+    }
+    if connector.requires_checkpoint() {
+        return Err(Error::invalid(format!(
+            "checkpointLocation must be specified either through option(\"{CHECKPOINT_LOCATION}\", ...) or \
+             SparkSession.conf.set(\"{CHECKPOINT_LOCATION_CONF}\", ...)."
+        ))
+        .with_class("_LEGACY_ERROR_TEMP_1298", SparkException::Analysis)
+        .with_parameter("config", CHECKPOINT_LOCATION_CONF));
+    }
+    Ok(None)
+}
+
+/// A folder of this machine, with or without `file:` before it.
+fn local_path(location: &str) -> Result<PathBuf> {
+    let path = location.strip_prefix("file://").or_else(|| location.strip_prefix("file:")).unwrap_or(location);
+    match path.split_once("://") {
+        Some((scheme, _)) => Err(unsupported(&format!("A checkpoint on '{scheme}'"))
+            .with_hint("give checkpointLocation a folder of this machine")),
+        None => Ok(PathBuf::from(path)),
+    }
+}
+
+fn sync_policy(session: &Session, options: &Options) -> Result<SyncPolicy> {
+    if let Some(text) = options.get(SYNC) {
+        return text.parse();
+    }
+    match session.conf().lock().find(SYNC_CONF) {
+        Some(text) => text.parse(),
+        None => Ok(SyncPolicy::default()),
+    }
+}

@@ -1,0 +1,218 @@
+//! A session's configuration: what was set, over Spark's defaults, with Spark's refusals.
+//!
+//! As in Spark, any unknown `spark.*` key may be set and is kept. Known keys are checked; static keys and keys of a
+//! cluster's processes are refused.
+
+mod entries;
+
+use std::collections::BTreeMap;
+
+use millstream_core::error::{ErrorKind, SparkException};
+use millstream_core::interval::parse_duration;
+use millstream_core::{Error, QuerySettings, Result};
+
+use self::entries::{ENTRIES, Entry, Kind, PROCESS_PREFIXES, STATIC_KEYS};
+
+const TIME_ZONE: &str = "spark.sql.session.timeZone";
+
+/// What a session has set. Clones are independent.
+#[derive(Debug, Clone)]
+pub(crate) struct Conf {
+    set: BTreeMap<String, String>,
+    /// `spark.sql.session.timeZone` where nobody set one.
+    default_time_zone: String,
+}
+
+impl Conf {
+    /// A configuration in which nothing is set.
+    pub(crate) fn new(default_time_zone: String) -> Self {
+        Self { set: BTreeMap::new(), default_time_zone }
+    }
+
+    /// The value or Spark's default; `None` for a key that Spark knows without a value. A key that neither Spark nor the
+    /// session knows is an error.
+    pub(crate) fn get(&self, key: &str) -> Result<Option<String>> {
+        match self.find(key) {
+            Some(value) => Ok(Some(value)),
+            None if entry(key).is_some() => Ok(None),
+            None => Err(not_found(key)),
+        }
+    }
+
+    /// The value or Spark's default, if there is one.
+    pub(crate) fn find(&self, key: &str) -> Option<String> {
+        if let Some(value) = self.set.get(key) {
+            return Some(value.clone());
+        }
+        if key == TIME_ZONE {
+            return Some(self.default_time_zone.clone());
+        }
+        entry(key).and_then(|entry| entry.default).map(str::to_owned)
+    }
+
+    /// What was set, in order, for those whose key begins with `prefix`.
+    pub(crate) fn all(&self, prefix: Option<&str>) -> Vec<(String, String)> {
+        let prefix = prefix.unwrap_or_default();
+        self.set
+            .range(prefix.to_owned()..)
+            .take_while(|(key, _)| key.starts_with(prefix))
+            .map(|(key, value)| (key[prefix.len()..].to_owned(), value.clone()))
+            .collect()
+    }
+
+    /// What was set, without defaults.
+    pub(crate) fn set_values(&self) -> &BTreeMap<String, String> {
+        &self.set
+    }
+
+    /// Sets a key, after Spark's checks.
+    pub(crate) fn set(&mut self, key: &str, value: &str) -> Result<()> {
+        check_modifiable(key)?;
+        if let Some(entry) = entry(key) {
+            entry.check(value)?;
+        }
+        self.set.insert(key.to_owned(), value.to_owned());
+        Ok(())
+    }
+
+    /// Back to the default.
+    pub(crate) fn unset(&mut self, key: &str) -> Result<()> {
+        check_modifiable(key)?;
+        self.set.remove(key);
+        Ok(())
+    }
+
+    /// `RESET`: back to all defaults.
+    pub(crate) fn clear(&mut self) {
+        self.set.clear();
+    }
+
+    /// Whether `set` of a *known* key may succeed (Spark answers false for unknown keys).
+    pub(crate) fn is_modifiable(key: &str) -> bool {
+        check_modifiable(key).is_ok() && entry(key).is_some()
+    }
+
+    /// The settings that change the meaning of a plan.
+    pub(crate) fn query_settings(&self) -> Result<QuerySettings> {
+        let zone = self.find(TIME_ZONE).unwrap_or_default();
+        Ok(QuerySettings {
+            time_zone: zone_name(&zone).parse().map_err(|_| invalid_zone(&zone))?,
+            ansi: self.is_true("spark.sql.ansi.enabled"),
+            case_sensitive: self.is_true("spark.sql.caseSensitive"),
+        })
+    }
+
+    fn is_true(&self, key: &str) -> bool {
+        self.find(key).is_some_and(|value| value.trim().eq_ignore_ascii_case("true"))
+    }
+}
+
+impl Entry {
+    fn check(&self, value: &str) -> Result<()> {
+        let trimmed = value.trim();
+        let (fits, wanted) = match self.kind {
+            Kind::Text => (true, "string"),
+            Kind::Bool => (matches!(trimmed.to_ascii_lowercase().as_str(), "true" | "false"), "boolean"),
+            Kind::Int | Kind::PositiveInt => (trimmed.parse::<i32>().is_ok(), "int"),
+            Kind::Long => (trimmed.parse::<i64>().is_ok(), "long"),
+            Kind::Milliseconds => (is_time(trimmed), "time in MILLISECONDS"),
+            Kind::Zone => return zone_of(value).map(|_| ()),
+        };
+        if !fits {
+            return Err(self.mismatch(value, wanted));
+        }
+        if self.kind == Kind::PositiveInt && trimmed.parse::<i32>().is_ok_and(|number| number <= 0) {
+            let key = self.key;
+            let requirement = format!("The value of {key} must be positive");
+            return Err(
+                invalid_value(key, value, "REQUIREMENT", &requirement).with_parameter("confRequirement", requirement)
+            );
+        }
+        Ok(())
+    }
+
+    fn mismatch(&self, value: &str, wanted: &str) -> Error {
+        let text = format!("It should be a/an '{wanted}' value.");
+        invalid_value(self.key, value, "TYPE_MISMATCH", &text).with_parameter("confType", wanted)
+    }
+}
+
+/// The text of `chrono-tz`'s zone for one of Spark's zone ids.
+fn zone_of(value: &str) -> Result<String> {
+    let name = zone_name(value);
+    let known = QuerySettings { time_zone: name.parse().map_err(|_| invalid_zone(value))?, ..QuerySettings::default() };
+    Ok(known.time_zone.to_string())
+}
+
+/// `GMT+8`, `UTC+08:00`, `+08:00` and `Z` are names of the zones with a fixed offset, whose own names count westward.
+fn zone_name(value: &str) -> String {
+    if value == "Z" {
+        return "UTC".to_owned();
+    }
+    let offset = value.strip_prefix("GMT").or_else(|| value.strip_prefix("UTC")).unwrap_or(value);
+    let (sign, digits) = match offset.split_at_checked(1) {
+        Some(("+", digits)) => ('-', digits),
+        Some(("-", digits)) => ('+', digits),
+        _ => return value.to_owned(),
+    };
+    let hours = digits.strip_suffix(":00").unwrap_or(digits);
+    match hours.parse::<u8>() {
+        Ok(0) => "UTC".to_owned(),
+        Ok(hours) => format!("Etc/GMT{sign}{hours}"),
+        Err(_) => value.to_owned(),
+    }
+}
+
+fn is_time(value: &str) -> bool {
+    value.parse::<i64>().is_ok() || parse_duration(value).is_ok()
+}
+
+fn entry(key: &str) -> Option<&'static Entry> {
+    ENTRIES.iter().find(|entry| entry.key == key)
+}
+
+fn check_modifiable(key: &str) -> Result<()> {
+    if STATIC_KEYS.contains(&key) {
+        let text = format!("Cannot modify the value of the static Spark config: \"{key}\".");
+        return Err(Error::invalid(text)
+            .with_class("CANNOT_MODIFY_STATIC_CONFIG", SparkException::Analysis)
+            .with_sql_state("46110")
+            .with_parameter("key", format!("\"{key}\"")));
+    }
+    if PROCESS_PREFIXES.iter().any(|prefix| key.starts_with(prefix)) {
+        let docroot = "https://spark.apache.org/docs/latest";
+        let text = format!(
+            "Cannot modify the value of the Spark config: \"{key}\".\n\
+             See also '{docroot}/sql-migration-guide.html#ddl-statements'."
+        );
+        return Err(Error::invalid(text)
+            .with_class("CANNOT_MODIFY_CONFIG", SparkException::Analysis)
+            .with_sql_state("46110")
+            .with_parameter("key", format!("\"{key}\""))
+            .with_parameter("docroot", docroot));
+    }
+    Ok(())
+}
+
+fn not_found(key: &str) -> Error {
+    let text = format!("The SQL config \"{key}\" cannot be found. Please verify that the config exists.");
+    Error::new(ErrorKind::NotFound, text)
+        .with_class("SQL_CONF_NOT_FOUND", SparkException::NoSuchElement)
+        .with_sql_state("42K0I")
+        .with_parameter("sqlConf", format!("\"{key}\""))
+}
+
+fn invalid_zone(value: &str) -> Error {
+    invalid_value(TIME_ZONE, value, "TIME_ZONE", "Cannot resolve the given timezone.")
+}
+
+fn invalid_value(key: &str, value: &str, reason: &str, text: &str) -> Error {
+    Error::invalid(format!("The value '{value}' in the config \"{key}\" is invalid. {text}"))
+        .with_class(format!("INVALID_CONF_VALUE.{reason}"), SparkException::IllegalArgument)
+        .with_sql_state("22022")
+        .with_parameter("confName", key)
+        .with_parameter("confValue", value)
+}
+
+#[cfg(test)]
+mod tests;

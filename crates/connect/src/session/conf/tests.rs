@@ -1,0 +1,109 @@
+//! Spark 4.2's answers, asked of a real server.
+
+use super::*;
+
+fn conf() -> Conf {
+    Conf::new("Europe/Berlin".to_owned())
+}
+
+#[test]
+fn every_key_that_clients_read_unasked_has_sparks_default() {
+    // spec: "Config keys that clients read unasked", values of Spark 4.2.0.
+    for (key, value) in [
+        ("spark.python.sql.dataFrameDebugging.enabled", "true"),
+        ("spark.sql.execution.arrow.pyspark.selfDestruct.enabled", "false"),
+        ("spark.sql.execution.arrow.useLargeVarTypes", "false"),
+        ("spark.sql.execution.pandas.convertToArrowArraySafely", "true"),
+        ("spark.sql.execution.pandas.inferPandasDictAsMap", "false"),
+        ("spark.sql.execution.pyspark.binaryAsBytes", "true"),
+        ("spark.sql.execution.pythonUDF.arrow.enabled", "true"),
+        ("spark.sql.pyspark.inferNestedDictAsStruct.enabled", "false"),
+        ("spark.sql.pyspark.legacy.inferArrayTypeFromFirstElement.enabled", "false"),
+        ("spark.sql.pyspark.legacy.inferMapTypeFromFirstPair.enabled", "false"),
+        ("spark.sql.session.localRelationCacheThreshold", "1048576"),
+        ("spark.sql.session.localRelationChunkSizeRows", "10000"),
+        ("spark.sql.session.localRelationChunkSizeBytes", "16777216"),
+        ("spark.sql.session.localRelationBatchOfChunksSizeBytes", "1073741824"),
+        ("spark.sql.session.localRelationSizeLimit", "3221225472"),
+        ("spark.sql.timestampType", "TIMESTAMP_LTZ"),
+        ("spark.sql.execution.pandas.structHandlingMode", "legacy"),
+        ("spark.sql.session.timeZone", "Europe/Berlin"),
+    ] {
+        assert_eq!(conf().get(key).unwrap().as_deref(), Some(value), "{key}");
+    }
+}
+
+#[test]
+fn plan_compression_stays_off() {
+    assert_eq!(conf().find("spark.connect.session.planCompression.threshold").unwrap(), "-1");
+    assert_eq!(conf().find("spark.connect.session.planCompression.defaultAlgorithm").unwrap(), "NONE");
+}
+
+#[test]
+fn any_unknown_key_may_be_set_and_unset() {
+    let mut conf = conf();
+    let missing = conf.get("spark.foo.bar").unwrap_err();
+    assert_eq!(
+        missing.to_spark_message(),
+        "[SQL_CONF_NOT_FOUND] The SQL config \"spark.foo.bar\" cannot be found. Please verify that the config \
+         exists. SQLSTATE: 42K0I"
+    );
+    conf.set("spark.foo.bar", "1").unwrap();
+    assert_eq!(conf.get("spark.foo.bar").unwrap().as_deref(), Some("1"));
+    assert_eq!(conf.all(Some("spark.foo.")), [("bar".to_owned(), "1".to_owned())]);
+    conf.unset("spark.foo.bar").unwrap();
+    assert!(conf.get("spark.foo.bar").is_err());
+    assert_eq!(conf.get("spark.sql.streaming.checkpointLocation").unwrap(), None, "known, without a value");
+}
+
+#[test]
+fn refused_settings_have_sparks_classes() {
+    for (key, value, class) in [
+        ("spark.sql.warehouse.dir", "/x", "CANNOT_MODIFY_STATIC_CONFIG"),
+        ("spark.driver.memory", "1g", "CANNOT_MODIFY_CONFIG"),
+        ("spark.jars.packages", "x", "CANNOT_MODIFY_CONFIG"),
+        ("spark.sql.ansi.enabled", "maybe", "INVALID_CONF_VALUE.TYPE_MISMATCH"),
+        ("spark.sql.shuffle.partitions", "maybe", "INVALID_CONF_VALUE.TYPE_MISMATCH"),
+        ("spark.sql.shuffle.partitions", "-1", "INVALID_CONF_VALUE.REQUIREMENT"),
+        ("spark.sql.session.timeZone", "Mars", "INVALID_CONF_VALUE.TIME_ZONE"),
+        ("spark.sql.streaming.pollingDelay", "maybe", "INVALID_CONF_VALUE.TYPE_MISMATCH"),
+    ] {
+        let error = conf().set(key, value).unwrap_err();
+        assert_eq!(error.class(), Some(class), "{key} = {value}");
+    }
+    conf().set("spark.sql.streaming.pollingDelay", "1s").unwrap();
+    conf().set("spark.master", "local[*]").unwrap();
+}
+
+#[test]
+fn modifiable_are_known_keys_that_are_not_static() {
+    for (key, expected) in [
+        ("spark.sql.shuffle.partitions", true),
+        ("spark.sql.ansi.enabled", true),
+        ("spark.foo", false),
+        ("spark.sql.warehouse.dir", false),
+        ("spark.driver.memory", false),
+        ("foo", false),
+    ] {
+        assert_eq!(Conf::is_modifiable(key), expected, "{key}");
+    }
+}
+
+#[test]
+fn zones_have_all_of_sparks_spellings() {
+    for (spelling, zone) in [
+        ("Asia/Shanghai", "Asia/Shanghai"),
+        ("GMT+8", "Etc/GMT-8"),
+        ("UTC+08:00", "Etc/GMT-8"),
+        ("+08:00", "Etc/GMT-8"),
+        ("-03:00", "Etc/GMT+3"),
+        ("UTC", "UTC"),
+        ("Z", "UTC"),
+        ("+00:00", "UTC"),
+    ] {
+        let mut conf = conf();
+        conf.set("spark.sql.session.timeZone", spelling).unwrap();
+        assert_eq!(conf.query_settings().unwrap().time_zone.to_string(), zone, "{spelling}");
+        assert_eq!(conf.find("spark.sql.session.timeZone").unwrap(), spelling);
+    }
+}

@@ -1,0 +1,152 @@
+//! All sessions of the server: found by key, ended when released or idle.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use millstream_core::Result;
+use parking_lot::Mutex;
+use spark_connect_proto::UserContext;
+use uuid::Uuid;
+
+use super::{Session, SessionKey};
+use crate::ServerContext;
+use crate::error::handle::invalid_handle;
+
+/// How long a session may be idle (Spark: `spark.connect.session.manager.defaultSessionTimeout`).
+const IDLE_MAX: Duration = Duration::from_secs(60 * 60);
+/// How often idle sessions and lost operations are looked for.
+const SWEEP_INTERVAL: Duration = Duration::from_secs(30);
+/// Released sessions that are remembered, so that their clients learn what happened.
+const CLOSED_KEPT: usize = 1000;
+
+/// See the module's head.
+#[derive(Debug)]
+pub(crate) struct SessionManager {
+    server: Arc<ServerContext>,
+    sessions: Mutex<HashMap<SessionKey, Arc<Session>>>,
+    closed: Mutex<VecDeque<SessionKey>>,
+}
+
+/// What every request says about its session.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SessionRef<'a> {
+    pub(crate) session_id: &'a str,
+    pub(crate) user: Option<&'a UserContext>,
+    /// The server's id of the session that the client saw before.
+    pub(crate) observed: Option<&'a str>,
+}
+
+impl SessionRef<'_> {
+    /// The key, if the id is a UUID as the protocol asks.
+    pub(crate) fn key(&self) -> Result<SessionKey> {
+        Uuid::try_parse(self.session_id).map_err(|_| invalid_handle("FORMAT", self.session_id))?;
+        let user_id = self.user.map(|user| user.user_id.clone()).unwrap_or_default();
+        Ok(SessionKey { user_id, session_id: self.session_id.to_owned() })
+    }
+}
+
+impl SessionManager {
+    pub(crate) fn new(server: Arc<ServerContext>) -> Self {
+        Self { server, sessions: Mutex::default(), closed: Mutex::default() }
+    }
+
+    /// The session of a request, made when it is new.
+    pub(crate) fn get_or_create(&self, request: SessionRef<'_>) -> Result<Arc<Session>> {
+        let key = request.key()?;
+        if let Some(known) = self.find(&key) {
+            check_observed(&known, request)?;
+            known.touch();
+            return Ok(known);
+        }
+        if self.closed.lock().contains(&key) {
+            return Err(invalid_handle("SESSION_CLOSED", request.session_id));
+        }
+        // A client that saw a session which is not here any more must learn that its state is lost.
+        if request.observed.is_some_and(|observed| !observed.is_empty()) {
+            return Err(invalid_handle("SESSION_CHANGED", request.session_id));
+        }
+        let mut sessions = self.sessions.lock();
+        let session =
+            sessions.entry(key.clone()).or_insert_with(|| Arc::new(Session::new(key, Arc::clone(&self.server))));
+        Ok(Arc::clone(session))
+    }
+
+    /// The session of a request that must not make one.
+    pub(crate) fn get(&self, request: SessionRef<'_>) -> Result<Arc<Session>> {
+        let key = request.key()?;
+        let Some(known) = self.find(&key) else {
+            let closed = self.closed.lock().contains(&key);
+            let reason = if closed { "SESSION_CLOSED" } else { "SESSION_NOT_FOUND" };
+            return Err(invalid_handle(reason, request.session_id));
+        };
+        check_observed(&known, request)?;
+        known.touch();
+        Ok(known)
+    }
+
+    /// Adds a session made from another one.
+    pub(crate) fn insert(&self, session: Session) -> Result<Arc<Session>> {
+        let mut sessions = self.sessions.lock();
+        if sessions.contains_key(session.key()) {
+            return Err(invalid_handle("SESSION_ALREADY_EXISTS", session.id()));
+        }
+        let session = Arc::new(session);
+        sessions.insert(session.key().clone(), Arc::clone(&session));
+        Ok(session)
+    }
+
+    /// Ends a session with its operations; its queries are stopped behind the call. Unknown sessions are fine.
+    pub(crate) fn release(&self, key: &SessionKey, allow_reconnect: bool) -> Option<Arc<Session>> {
+        if !allow_reconnect {
+            let mut closed = self.closed.lock();
+            while closed.len() >= CLOSED_KEPT {
+                closed.pop_front();
+            }
+            closed.push_back(key.clone());
+        }
+        let session = self.sessions.lock().remove(key)?;
+        session.operations().release_all();
+        Some(session)
+    }
+
+    /// Ends every operation, for the end of the process.
+    pub(crate) fn release_operations(&self) {
+        let sessions: Vec<_> = self.sessions.lock().values().cloned().collect();
+        for session in sessions {
+            session.operations().release_all();
+        }
+    }
+
+    /// Looks for idle sessions and lost operations, for ever.
+    pub(crate) async fn sweep(&self) {
+        loop {
+            tokio::time::sleep(SWEEP_INTERVAL).await;
+            self.sweep_once();
+        }
+    }
+
+    fn sweep_once(&self) {
+        let sessions: Vec<_> = self.sessions.lock().values().cloned().collect();
+        for session in sessions {
+            session.operations().sweep();
+            if session.idle_for() >= IDLE_MAX {
+                tracing::info!(session = session.id(), "ended because it was idle");
+                self.release(session.key(), false);
+            }
+        }
+    }
+
+    fn find(&self, key: &SessionKey) -> Option<Arc<Session>> {
+        self.sessions.lock().get(key).cloned()
+    }
+}
+
+fn check_observed(session: &Session, request: SessionRef<'_>) -> Result<()> {
+    match request.observed {
+        Some(observed) if !observed.is_empty() && observed != session.server_side_id() => {
+            Err(invalid_handle("SESSION_CHANGED", request.session_id))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,72 @@
+//! What a client decodes is what was encoded.
+
+use arrow::array::{Array, AsArray, Int64Array, StringArray, StructArray, TimestampMicrosecondArray};
+use arrow::datatypes::TimestampMicrosecondType;
+use arrow::ipc::reader::StreamReader;
+
+use super::*;
+
+fn decode(batch: &ArrowBatch) -> RecordBatch {
+    let mut reader = StreamReader::try_new(batch.data.as_ref(), None).unwrap();
+    let rows = reader.next().unwrap().unwrap();
+    assert!(reader.next().is_none());
+    rows
+}
+
+#[test]
+fn timestamps_take_the_sessions_zone_at_any_depth() {
+    let utc = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+    let inner = Arc::new(Field::new("at", utc, true));
+    let outer = Field::new("s", DataType::Struct(vec![Arc::clone(&inner)].into()), true);
+    let schema = Arc::new(Schema::new(vec![outer]));
+    let times = TimestampMicrosecondArray::from(vec![Some(1), None]).with_timezone("UTC");
+    let structs = StructArray::from(vec![(inner, Arc::new(times) as _)]);
+    let rows = RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(structs)]).unwrap();
+    let mut encoder = ArrowBatchEncoder::new(&schema, "Asia/Tokyo");
+    let sent = encoder.encode(&rows).unwrap();
+    assert_eq!(sent.len(), 1);
+    let back = decode(&sent[0]);
+    let at = back.column(0).as_struct().column(0);
+    assert_eq!(at.data_type(), &DataType::Timestamp(TimeUnit::Microsecond, Some("Asia/Tokyo".into())));
+    assert_eq!(at.as_primitive::<TimestampMicrosecondType>().value(0), 1);
+    assert!(at.is_null(1));
+}
+
+#[test]
+fn large_results_are_cut_and_counted_on() {
+    let schema = Arc::new(Schema::new(vec![Field::new("t", DataType::Utf8, false)]));
+    let texts = StringArray::from_iter_values((0..100).map(|_| "x".repeat(1 << 17)));
+    let rows = RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(texts)]).unwrap();
+    let mut encoder = ArrowBatchEncoder::new(&schema, "UTC");
+    let sent = encoder.encode(&rows).unwrap();
+    assert!(sent.len() >= 4, "{} batches", sent.len());
+    let mut offset = 0;
+    for batch in &sent {
+        assert!(batch.data.len() <= BATCH_BYTES_MAX + (1 << 18));
+        assert_eq!(batch.start_offset, Some(offset));
+        assert_eq!(decode(batch).num_rows(), usize::try_from(batch.row_count).unwrap());
+        offset += batch.row_count;
+    }
+    assert_eq!(offset, 100);
+}
+
+#[test]
+fn columns_go_by_the_names_the_user_gave() {
+    let of_plan =
+        Arc::new(Schema::new(vec![Field::new("a", DataType::Int64, false), Field::new("a#1", DataType::Int64, false)]));
+    let column = Arc::new(Int64Array::from(vec![7])) as Arc<dyn Array>;
+    let rows = RecordBatch::try_new(of_plan, vec![Arc::clone(&column), column]).unwrap();
+    let seen = Schema::new(vec![Field::new("a", DataType::Int64, false), Field::new("a", DataType::Int64, false)]);
+    let back = decode(&ArrowBatchEncoder::new(&seen, "UTC").encode(&rows).unwrap()[0]);
+    let names: Vec<_> = back.schema().fields().iter().map(|field| field.name().clone()).collect();
+    assert_eq!(names, ["a", "a"]);
+}
+
+#[test]
+fn an_empty_result_still_has_a_batch() {
+    let schema = Schema::new(vec![Field::new("a", DataType::Int64, false)]);
+    let mut encoder = ArrowBatchEncoder::new(&schema, "UTC");
+    assert!(encoder.is_empty());
+    let batch = encoder.encode_empty().unwrap();
+    assert_eq!((batch.row_count, decode(&batch).num_rows()), (0, 0));
+}

@@ -194,6 +194,7 @@ fn whole_number(binary: i32, fraction: u64, significant: i32) -> Digits {
 }
 
 /// ⌊log₁₀⌋ of the number, or one more: a tangent at 1.5.
+#[expect(clippy::approx_constant, reason = "the digits depend on the very number that the JVM has")]
 fn estimate_exponent(fraction: u64, binary: i32) -> i32 {
     let mantissa = f64::from_bits((1023 << EXP_SHIFT) | (fraction & ((1 << EXP_SHIFT) - 1)));
     ((mantissa - 1.5) * 0.289_529_654 + 0.176_091_259 + f64::from(binary) * 0.301_029_995_663_981).floor() as i32
@@ -262,7 +263,7 @@ trait Generator {
     fn compare_rest_to_half(&self) -> Ordering;
 }
 
-/// 64 bits; in the 32-bit case `m` wraps as an `int` does.
+/// 64 bits, or what an `int` makes of them; sums wrap as on the JVM.
 struct Narrow {
     b: i64,
     s: i64,
@@ -291,11 +292,12 @@ impl Generator for Narrow {
             // It has overflowed, so it is above both bounds.
             return Step { digit, low: true, high: true };
         }
-        Step { digit, low: self.b < self.m, high: self.b.saturating_add(self.m) > self.s * 10 }
+        Step { digit, low: self.b < self.m, high: (self.wrap)(self.b.wrapping_add(self.m)) > self.s * 10 }
     }
 
     fn compare_rest_to_half(&self) -> Ordering {
-        i128::from(self.b).wrapping_mul(2).cmp(&(i128::from(self.s) * 10))
+        // Overflows and all: the last digit of some numbers depends on it.
+        (self.wrap)(self.b.wrapping_mul(2).wrapping_sub(self.s * 10)).cmp(&0)
     }
 }
 

@@ -3,6 +3,7 @@
 //! One printer serves both; they differ in the word for NULL within a value and in the form of binaries.
 
 pub mod double;
+mod internal;
 mod interval;
 mod time;
 
@@ -18,6 +19,7 @@ use arrow::datatypes::{
 use chrono_tz::Tz;
 
 use self::double::{push_double, push_float};
+pub(crate) use self::internal::push_internal;
 pub use self::time::{push_date, push_timestamp, push_timestamp_ntz};
 use crate::error::{Error, Result};
 

@@ -8,6 +8,8 @@
 
 mod columns;
 mod convert;
+#[cfg(test)]
+pub(crate) mod ddl;
 mod failure;
 mod fast;
 mod raw;

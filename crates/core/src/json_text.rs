@@ -1,0 +1,326 @@
+//! Values as `to_json` writes them.
+//!
+//! NULL fields of structs are left out unless asked for, NULL elements and map values stay. Timestamps have exactly three
+//! digits of fraction and the zone's offset, doubles are the JVM's, decimals keep their scale.
+//!
+//! Deliberately not here: patterns (`timestampFormat`, `dateFormat`) and `pretty`.
+
+use std::fmt::Write;
+
+use arrow::array::{Array, ArrayRef, AsArray, StringArray, StringBuilder};
+use arrow::datatypes::{
+    DataType, Date32Type, Decimal128Type, Field, Float32Type, Float64Type, TimeUnit, TimestampMicrosecondType,
+};
+use chrono_tz::Tz;
+
+use crate::datetime::{SECOND_US, offset_at};
+use crate::error::{Error, Result};
+use crate::options::Options;
+use crate::text::double::{push_double, push_float};
+use crate::text::{Style, ValueText, push_date, push_internal, push_timestamp, push_timestamp_ntz};
+
+/// The options of `to_json`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct JsonTextOptions {
+    /// `ignoreNullFields`
+    pub ignore_null_fields: bool,
+    /// `writeNonAsciiCharacterAsCodePoint`
+    pub ascii: bool,
+    /// `timeZone`, else the session's.
+    pub time_zone: Tz,
+}
+
+impl Default for JsonTextOptions {
+    fn default() -> Self {
+        Self { ignore_null_fields: true, ascii: false, time_zone: Tz::UTC }
+    }
+}
+
+impl JsonTextOptions {
+    /// The options as the user wrote them.
+    pub fn from_options(options: &Options, session_zone: Tz) -> Result<Self> {
+        for name in ["timestampFormat", "timestampNTZFormat", "dateFormat"] {
+            if options.contains(name) {
+                return Err(Error::unsupported(format!("the option '{name}' of JSON")));
+            }
+        }
+        if options.get_bool("pretty")? == Some(true) {
+            return Err(Error::unsupported("the option 'pretty' of JSON"));
+        }
+        let time_zone = match options.get("timeZone") {
+            Some(zone) => zone
+                .parse()
+                .map_err(|_| Error::illegal_argument(format!("option 'timeZone' is '{zone}', which is no region")))?,
+            None => session_zone,
+        };
+        Ok(Self {
+            ignore_null_fields: options.get_bool("ignoreNullFields")?.unwrap_or(true),
+            ascii: options.get_bool("writeNonAsciiCharacterAsCodePoint")?.unwrap_or(false),
+            time_zone,
+        })
+    }
+}
+
+/// `to_json(array)`: NULL stays NULL.
+///
+/// # Errors
+/// A type without a JSON form.
+pub fn to_json(array: &ArrayRef, options: &JsonTextOptions) -> Result<StringArray> {
+    let writer = Writer::new(array, options)?;
+    let mut texts = StringBuilder::with_capacity(array.len(), array.len() * 32);
+    let mut text = String::new();
+    for row in 0..array.len() {
+        if array.is_null(row) {
+            texts.append_null();
+            continue;
+        }
+        text.clear();
+        writer.push(&mut text, row);
+        texts.append_value(&text);
+    }
+    Ok(texts.finish())
+}
+
+/// Writes the values of one column.
+struct Writer<'a> {
+    array: &'a ArrayRef,
+    kind: Kind<'a>,
+    options: &'a JsonTextOptions,
+}
+
+enum Kind<'a> {
+    /// Whose plain text is its JSON.
+    Plain(ValueText<'a>),
+    /// Whose plain text must be quoted.
+    Quoted(ValueText<'a>),
+    Float,
+    Double,
+    Decimal(i8),
+    String,
+    Binary,
+    Date,
+    Timestamp,
+    TimestampNtz,
+    Struct(Vec<(&'a Field, Writer<'a>)>),
+    List(Box<Writer<'a>>),
+    Map(Box<Writer<'a>>),
+}
+
+impl<'a> Writer<'a> {
+    fn new(array: &'a ArrayRef, options: &'a JsonTextOptions) -> Result<Self> {
+        let text = || ValueText::new(array.as_ref(), options.time_zone, Style::Cast);
+        let kind = match array.data_type() {
+            DataType::Null | DataType::Boolean => Kind::Plain(text()?),
+            DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64 => Kind::Plain(text()?),
+            DataType::Float32 => Kind::Float,
+            DataType::Float64 => Kind::Double,
+            DataType::Decimal128(_, scale) => Kind::Decimal(*scale),
+            DataType::Utf8 => Kind::String,
+            DataType::Binary => Kind::Binary,
+            DataType::Date32 => Kind::Date,
+            DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => Kind::Timestamp,
+            DataType::Timestamp(TimeUnit::Microsecond, None) => Kind::TimestampNtz,
+            DataType::Struct(fields) => {
+                let columns = fields.iter().zip(array.as_struct().columns());
+                let writer = |(field, column)| Ok((AsRef::<Field>::as_ref(field), Self::new(column, options)?));
+                Kind::Struct(columns.map(writer).collect::<Result<_>>()?)
+            }
+            DataType::List(_) => Kind::List(Box::new(Self::new(array.as_list::<i32>().values(), options)?)),
+            DataType::Map(_, _) => Kind::Map(Box::new(Self::new(array.as_map().values(), options)?)),
+            _ => Kind::Quoted(text()?),
+        };
+        Ok(Self { array, kind, options })
+    }
+
+    fn push(&self, out: &mut String, row: usize) {
+        if self.array.is_null(row) {
+            return out.push_str("null");
+        }
+        match &self.kind {
+            Kind::Plain(text) => text.push(out, row),
+            Kind::Quoted(text) => {
+                let mut value = String::new();
+                text.push(&mut value, row);
+                push_quoted(out, &value, self.options.ascii);
+            }
+            Kind::Float => {
+                let value = self.array.as_primitive::<Float32Type>().value(row);
+                push_number(out, value.is_finite(), |out| push_float(out, value));
+            }
+            Kind::Double => {
+                let value = self.array.as_primitive::<Float64Type>().value(row);
+                push_number(out, value.is_finite(), |out| push_double(out, value));
+            }
+            Kind::Decimal(scale) => push_decimal(out, self.array.as_primitive::<Decimal128Type>().value(row), *scale),
+            Kind::String => push_quoted(out, self.array.as_string::<i32>().value(row), self.options.ascii),
+            Kind::Binary => push_base64(out, self.array.as_binary::<i32>().value(row)),
+            Kind::Date | Kind::Timestamp | Kind::TimestampNtz => self.push_time(out, row),
+            Kind::Struct(fields) => self.push_struct(out, fields, row),
+            Kind::List(elements) => {
+                let offsets = self.array.as_list::<i32>().value_offsets();
+                push_all(out, ['[', ']'], offsets[row] as usize..offsets[row + 1] as usize, |out, index| {
+                    elements.push(out, index);
+                });
+            }
+            Kind::Map(values) => {
+                let map = self.array.as_map();
+                let span = map.value_offsets()[row] as usize..map.value_offsets()[row + 1] as usize;
+                push_all(out, ['{', '}'], span, |out, index| {
+                    let mut key = String::new();
+                    push_internal(&mut key, map.keys(), index);
+                    push_quoted(out, &key, self.options.ascii);
+                    out.push(':');
+                    values.push(out, index);
+                });
+            }
+        }
+    }
+
+    fn push_struct(&self, out: &mut String, fields: &[(&Field, Writer<'_>)], row: usize) {
+        let shown = |writer: &Writer<'_>| {
+            !self.options.ignore_null_fields || !(writer.array.is_null(row) || writer.array.data_type().is_null())
+        };
+        out.push('{');
+        let mut begun = false;
+        for (field, writer) in fields.iter().filter(|(_, writer)| shown(writer)) {
+            if std::mem::replace(&mut begun, true) {
+                out.push(',');
+            }
+            push_quoted(out, field.name(), self.options.ascii);
+            out.push(':');
+            writer.push(out, row);
+        }
+        out.push('}');
+    }
+
+    fn push_time(&self, out: &mut String, row: usize) {
+        out.push('"');
+        if let Kind::Date = self.kind {
+            push_date(out, self.array.as_primitive::<Date32Type>().value(row));
+        } else {
+            let micros = self.array.as_primitive::<TimestampMicrosecondType>().value(row);
+            let start = out.len();
+            // The fraction is written apart: it has three digits here, whatever they are.
+            let whole = micros - micros.rem_euclid(SECOND_US);
+            let zoned = matches!(self.kind, Kind::Timestamp);
+            if zoned {
+                push_timestamp(out, whole, self.options.time_zone);
+            } else {
+                push_timestamp_ntz(out, whole);
+            }
+            if let Some(blank) = out[start..].find(' ') {
+                out.replace_range(start + blank..=start + blank, "T");
+            }
+            push_formatted(out, format_args!(".{:03}", micros.rem_euclid(SECOND_US) / 1000));
+            if zoned {
+                push_offset(out, offset_at(self.options.time_zone, micros.div_euclid(SECOND_US)));
+            }
+        }
+        out.push('"');
+    }
+}
+
+fn push_formatted(out: &mut String, text: std::fmt::Arguments<'_>) {
+    out.write_fmt(text).expect("a string takes every write");
+}
+
+/// `Z`, `+05:30`, and with seconds where local mean time has them.
+fn push_offset(out: &mut String, seconds: i32) {
+    if seconds == 0 {
+        return out.push('Z');
+    }
+    let (sign, magnitude) = (if seconds < 0 { '-' } else { '+' }, seconds.abs());
+    push_formatted(out, format_args!("{sign}{:02}:{:02}", magnitude / 3600, magnitude / 60 % 60));
+    if magnitude % 60 != 0 {
+        push_formatted(out, format_args!(":{:02}", magnitude % 60));
+    }
+}
+
+/// JSON has no NaN and no infinities: they are quoted.
+fn push_number(out: &mut String, finite: bool, push: impl FnOnce(&mut String)) {
+    if finite {
+        return push(out);
+    }
+    out.push('"');
+    push(out);
+    out.push('"');
+}
+
+/// The JVM's `BigDecimal.toString`: scientific below a millionth.
+fn push_decimal(out: &mut String, value: i128, scale: i8) {
+    let digits = value.unsigned_abs().to_string();
+    let exponent = digits.len() as i32 - 1 - i32::from(scale);
+    if scale >= 0 && exponent >= -6 {
+        return crate::text::push_decimal(out, value, scale);
+    }
+    if value < 0 {
+        out.push('-');
+    }
+    let (first, rest) = digits.split_at(1);
+    out.push_str(first);
+    if !rest.is_empty() {
+        out.push('.');
+        out.push_str(rest);
+    }
+    push_formatted(out, format_args!("E{exponent:+}"));
+}
+
+fn push_all(
+    out: &mut String,
+    brackets: [char; 2],
+    items: std::ops::Range<usize>,
+    mut push: impl FnMut(&mut String, usize),
+) {
+    out.push(brackets[0]);
+    let first = items.start;
+    for item in items {
+        if item > first {
+            out.push(',');
+        }
+        push(out, item);
+    }
+    out.push(brackets[1]);
+}
+
+/// A JSON string with as few escapes as may be; with `ascii` everything else is escaped too.
+fn push_quoted(out: &mut String, text: &str, ascii: bool) {
+    out.push('"');
+    for character in text.chars() {
+        match character {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\u{8}' => out.push_str("\\b"),
+            '\t' => out.push_str("\\t"),
+            '\n' => out.push_str("\\n"),
+            '\u{c}' => out.push_str("\\f"),
+            '\r' => out.push_str("\\r"),
+            other if other < ' ' || (ascii && !other.is_ascii()) => {
+                for unit in other.encode_utf16(&mut [0; 2]) {
+                    push_formatted(out, format_args!("\\u{unit:04X}"));
+                }
+            }
+            other => out.push(other),
+        }
+    }
+    out.push('"');
+}
+
+fn push_base64(out: &mut String, bytes: &[u8]) {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    out.push('"');
+    for chunk in bytes.chunks(3) {
+        let byte = |index: usize| u32::from(chunk.get(index).copied().unwrap_or(0));
+        let group = byte(0) << 16 | byte(1) << 8 | byte(2);
+        for digit in 0..4 {
+            if digit <= chunk.len() {
+                out.push(char::from(DIGITS[(group >> (18 - 6 * digit) & 0x3f) as usize]));
+            } else {
+                out.push('=');
+            }
+        }
+    }
+    out.push('"');
+}
+
+#[cfg(test)]
+mod tests;

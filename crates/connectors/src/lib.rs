@@ -1,3 +1,18 @@
-//! connectors
+//! Every source and sink, a folder or file each. They speak Arrow and offsets; none sees a plan, and none another.
 
+pub mod console;
 pub mod kafka;
+pub mod memory;
+pub mod noop;
+
+use std::sync::Arc;
+
+use millstream_core::ConnectorRegistry;
+
+/// All connectors. The console sink prints to standard output.
+pub fn register_all(registry: &mut ConnectorRegistry) {
+    registry.register(Arc::new(kafka::KafkaConnector));
+    registry.register(Arc::new(console::Console::to_stdout()));
+    registry.register(Arc::new(memory::Memory));
+    registry.register(Arc::new(noop::Noop));
+}

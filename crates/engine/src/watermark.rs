@@ -97,3 +97,6 @@ impl WatermarkTracker {
         state.current_ms = watermark_ms;
     }
 }
+
+#[cfg(test)]
+mod tests;

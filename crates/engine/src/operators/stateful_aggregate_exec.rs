@@ -103,14 +103,13 @@ impl StatefulAggregateExec {
 }
 
 /// Drains all input partitions into the state.
-async fn take_in(
-    mut inputs: Vec<SendableRecordBatchStream>,
-    shape: Arc<Shape>,
-    batch: Arc<BatchContext>,
-) -> Result<u64> {
+async fn take_in(inputs: Vec<SendableRecordBatchStream>, shape: Arc<Shape>, batch: Arc<BatchContext>) -> Result<u64> {
     let batch_number = shape.state.begin_batch();
-    if let (1, Some(input)) = (inputs.len(), inputs.pop()) {
-        take_partition(input, shape, batch, batch_number).await?;
+    // One input needs no task of its own.
+    if inputs.len() == 1 {
+        for input in inputs {
+            take_partition(input, Arc::clone(&shape), Arc::clone(&batch), batch_number).await?;
+        }
         return Ok(batch_number);
     }
     let mut tasks = JoinSet::new();

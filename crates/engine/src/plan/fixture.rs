@@ -7,7 +7,7 @@ use std::time::Duration;
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, ListArray, RecordBatch, StringArray, StructArray};
 use arrow::array::{TimestampMicrosecondArray, new_null_array};
 use arrow::buffer::OffsetBuffer;
-use arrow::datatypes::{DataType, Field, Fields, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType};
 use arrow::util::display::array_value_to_string;
 use async_trait::async_trait;
 use datafusion::common::ScalarValue;
@@ -213,6 +213,8 @@ pub(crate) struct StreamTest {
     /// The watermark of the last batch, and of the next.
     watermarks_ms: (i64, i64),
     pub(crate) progress: Vec<StateOperatorProgress>,
+    /// Of the first operator, by batch.
+    pub(crate) deltas: Vec<Vec<u8>>,
 }
 
 impl StreamTest {
@@ -236,7 +238,7 @@ impl StreamTest {
         };
         let execution = IncrementalExecution::try_new(&spec, &environment).await?;
         let read = vec![Offset::new(0.into()); execution.sources().len()];
-        Ok(Self { execution, next_id: 0, read, watermarks_ms: (0, 0), progress: vec![] })
+        Ok(Self { execution, next_id: 0, read, watermarks_ms: (0, 0), progress: vec![], deltas: vec![] })
     }
 
     /// Runs the batches that are due, data first, and gives the rows of each as sorted text.
@@ -289,7 +291,11 @@ impl StreamTest {
 
     fn commit(&mut self, ranges: Vec<Option<OffsetRange>>) {
         for operator in self.execution.operators() {
-            operator.commit(&mut vec![]).unwrap();
+            let mut delta = vec![];
+            operator.commit(&mut delta).unwrap();
+            if operator.id() == 0 {
+                self.deltas.push(delta);
+            }
         }
         self.progress = self.execution.operators().iter().map(|operator| operator.progress()).collect();
         self.next_id += 1;
@@ -425,11 +431,6 @@ impl ScalarUDFImpl for WindowFunction {
         let item = Arc::new(Field::new("item", windows.data_type().clone(), false));
         Ok(ColumnarValue::Array(Arc::new(ListArray::new(item, OffsetBuffer::from_lengths(lengths), windows, None))))
     }
-}
-
-/// The whole of an `Int64` column, for plain arithmetic beside.
-pub(crate) fn int_values(column: &ArrayRef) -> Vec<Option<i64>> {
-    column.as_primitive::<Int64Type>().iter().collect()
 }
 
 /// A column of NULLs.

@@ -11,6 +11,7 @@ mod optimizer;
 mod physical;
 mod source_table;
 mod stateful_aggregate;
+mod static_join;
 mod streaming;
 mod unsupported;
 mod upsert_key;

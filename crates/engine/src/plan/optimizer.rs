@@ -1,9 +1,10 @@
 //! Which of DataFusion's rules run over a streaming plan. It is a list of what is allowed, not of what is forbidden: a
 //! rule that a new DataFusion brings is used once someone has read it.
 //!
-//! Left out with intent: `PropagateEmptyRelation` (it knows nothing of batches), `SingleDistinctToGroupBy`,
-//! `EliminateGroupByConstant` and `ReplaceDistinctWithAggregate` (they would change what state is kept), all that moves
-//! limits or drops joins, and of the physical rules those that choose by statistics, which a stream has not.
+//! Left out with intent: `EliminateFilter` and `PropagateEmptyRelation` (a source that is not scanned has no watermark),
+//! `SingleDistinctToGroupBy`, `EliminateGroupByConstant` and `ReplaceDistinctWithAggregate` (they would change what state
+//! is kept), all that moves limits or drops joins, and of the physical rules those that choose by statistics, which a
+//! stream has not.
 //! Stateful nodes are extension nodes, and DataFusion pushes no predicate through those.
 
 use std::sync::Arc;
@@ -15,7 +16,6 @@ use datafusion::optimizer::analyzer::Analyzer;
 use datafusion::optimizer::analyzer::type_coercion::TypeCoercion;
 use datafusion::optimizer::common_subexpr_eliminate::CommonSubexprEliminate;
 use datafusion::optimizer::decorrelate_predicate_subquery::DecorrelatePredicateSubquery;
-use datafusion::optimizer::eliminate_filter::EliminateFilter;
 use datafusion::optimizer::extract_equijoin_predicate::ExtractEquijoinPredicate;
 use datafusion::optimizer::optimize_projections::OptimizeProjections;
 use datafusion::optimizer::optimize_unions::OptimizeUnions;
@@ -27,6 +27,8 @@ use datafusion::physical_optimizer::ensure_coop::EnsureCooperative;
 use datafusion::physical_optimizer::ensure_requirements::EnsureRequirements;
 use datafusion::physical_optimizer::limit_pushdown::LimitPushdown;
 use datafusion::physical_optimizer::projection_pushdown::ProjectionPushdown;
+
+use super::static_join::BuildFromStaticSide;
 
 /// Gives operands one type where the analyzer of the front end left that open.
 pub(crate) fn coerce_types(plan: LogicalPlan, state: &SessionState) -> Result<LogicalPlan> {
@@ -46,7 +48,6 @@ pub(crate) fn optimize(plan: LogicalPlan, state: &SessionState) -> Result<Logica
         Arc::new(SimplifyExpressions::new()),
         Arc::new(DecorrelatePredicateSubquery::new()),
         Arc::new(ExtractEquijoinPredicate::new()),
-        Arc::new(EliminateFilter::new()),
         Arc::new(PushDownFilter::new()),
         Arc::new(CommonSubexprEliminate::new()),
         Arc::new(OptimizeProjections::new()),
@@ -65,6 +66,7 @@ fn run(
 /// What runs over the physical plan: it is made to meet the operators' needs, and projections are merged.
 pub(crate) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     vec![
+        Arc::new(BuildFromStaticSide),
         Arc::new(EnsureRequirements::new()),
         Arc::new(ProjectionPushdown::new()),
         Arc::new(LimitPushdown::new()),

@@ -1,5 +1,12 @@
-use datafusion::functions_aggregate::expr_fn::{avg, count, max, min, sum};
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, lit};
+//! The measured traces of Spark, batch for batch.
+
+mod aggregates;
+mod operators;
+mod properties;
+
+use datafusion::common::{Column, UnnestOptions};
+use datafusion::functions_aggregate::expr_fn::{count, sum};
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, lit};
 use datafusion::prelude::col;
 use millstream_core::OutputMode;
 
@@ -77,4 +84,89 @@ async fn a_late_row_in_the_batch_that_moves_the_watermark_counts() {
     let trace: &[(&[Row], &[&[&str]])] =
         &[(&[at(1.0), at(50.0), (2.0, Some("a"), Some(2))], &[&[], &["[0,10)|3"]]), (&[at(3.0)], &[&[]])];
     check_trace(windowed_sum(&source, 10), &source, OutputMode::Append, trace).await;
+}
+
+/// Windows of 10 s each 5 s: expected rows are arithmetic.
+#[tokio::test]
+async fn sliding_windows_count_a_row_in_each() {
+    let source = MemoryRows::default();
+    let windows = LogicalPlanBuilder::from(with_watermark(source.relation(), 10))
+        .project(vec![window(10, 5).alias("window"), col("v")])
+        .unwrap()
+        .build()
+        .unwrap();
+    let windows = LogicalPlanBuilder::from(windows)
+        .unnest_columns_with_options(vec![Column::from_name("window")], UnnestOptions::new().with_preserve_nulls(false))
+        .unwrap();
+    let plan = windows.aggregate(vec![col("window")], vec![sum(col("v"))]).unwrap().build().unwrap();
+    let trace: &[(&[Row], &[&[&str]])] = &[
+        (&[at(1.0), at(7.0)], &[&["[-5,5)|1", "[0,10)|2", "[5,15)|1"]]),
+        (&[at(17.0)], &[&["[10,20)|1", "[15,25)|1"], &[]]),
+        (&[at(4.0)], &[&["[0,10)|3"]]),
+    ];
+    check_trace(plan.clone(), &source, OutputMode::Update, trace).await;
+    let source_rows = source;
+    let trace: &[(&[Row], &[&[&str]])] = &[
+        (&[at(1.0), at(7.0)], &[&[]]),
+        (&[at(20.0)], &[&[], &["[-5,5)|1", "[0,10)|2"]]),
+        (&[at(25.0)], &[&[], &["[5,15)|1"]]),
+    ];
+    check_trace(plan, &source_rows, OutputMode::Append, trace).await;
+}
+
+/// A bare timestamp is final when the watermark reaches it (spec: `ts <= watermark`).
+#[tokio::test]
+async fn groups_by_a_timestamp_expire_one_by_one() {
+    let source = MemoryRows::default();
+    let plan = LogicalPlanBuilder::from(with_watermark(source.relation(), 10))
+        .aggregate(vec![col("ts")], vec![count(lit(1))])
+        .unwrap()
+        .build()
+        .unwrap();
+    let trace: &[(&[Row], &[&[&str]])] = &[
+        (&[at(1.0), at(2.0), at(2.0)], &[&[]]),
+        (&[at(11.0)], &[&[], &["1|1"]]),
+        (&[at(1.0), at(2.0)], &[&[]]),
+        (&[at(12.0)], &[&[], &["2|3"]]),
+        (&[at(40.0)], &[&[], &["11|1", "12|1"]]),
+    ];
+    check_trace(plan, &source, OutputMode::Append, trace).await;
+}
+
+#[tokio::test]
+async fn an_idle_input_holds_the_watermark_back() {
+    let (busy, idle) = (MemoryRows::default(), MemoryRows::default());
+    let union = LogicalPlanBuilder::from(with_watermark(busy.relation(), 10))
+        .union(with_watermark(idle.relation(), 5))
+        .unwrap();
+    let plan = union.aggregate(vec![window(10, 10)], vec![count(lit(1))]).unwrap().build().unwrap();
+    let mut test = StreamTest::start(plan, Setting::of(OutputMode::Append)).await.unwrap();
+    busy.add(&[at(1.0), at(100.0)]);
+    assert_eq!(test.run().await.unwrap(), [Vec::<String>::new()]);
+    assert_eq!(test.watermark_ms(), 0);
+    idle.add(&[at(20.0)]);
+    assert_eq!(test.run().await.unwrap(), [vec![], vec!["[0,10)|1".to_owned()]]);
+    assert_eq!(test.watermark_ms(), 15_000);
+}
+
+#[tokio::test]
+async fn the_progress_counts_rows_as_spark_does() {
+    let source = MemoryRows::default();
+    let mut test = StreamTest::start(windowed_sum(&source, 10), Setting::of(OutputMode::Append)).await.unwrap();
+    source.add(&[at(1.0), at(12.0)]);
+    test.run().await.unwrap();
+    let progress = &test.progress[0];
+    assert_eq!((progress.operator_name.as_str(), progress.num_shuffle_partitions), ("stateStoreSave", 200));
+    // The no-data batch that followed changed nothing: the watermark is at 2.
+    assert_eq!((progress.num_rows_total, progress.num_rows_updated, progress.num_rows_removed), (2, 0, 0));
+    source.add(&[at(20.0)]);
+    test.run().await.unwrap();
+    let progress = &test.progress[0];
+    assert_eq!((progress.num_rows_total, progress.num_rows_updated, progress.num_rows_removed), (2, 0, 1));
+    source.add(&[at(9.0), at(9.5), at(25.0)]);
+    let pending = test.pending().await;
+    test.run_batch(pending, |_| Ok(())).await.unwrap();
+    let progress = &test.progress[0];
+    assert_eq!((progress.num_rows_total, progress.num_rows_updated, progress.num_rows_dropped_by_watermark), (2, 1, 2));
+    assert!(progress.memory_used_bytes > 0);
 }

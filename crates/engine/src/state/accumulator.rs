@@ -7,7 +7,7 @@ use millstream_core::{Error, Result};
 use std::sync::Arc;
 
 use super::aggregate_function::{AggregateFunction, AggregateKind, ValueForm, decimal_overflow, sum_overflow};
-use super::codec::{Reader, put_bytes, put_i64, put_u64};
+use super::codec::{Reader, put_bytes, put_i64};
 
 /// A decimal sum that left its type without ANSI: NULL from then on.
 const OVERFLOWED: i64 = -1;
@@ -48,13 +48,32 @@ impl Argument {
         };
         Ok(Self { values, mask })
     }
+}
 
+/// Rows on their way into groups: `rows[i]` into `groups[i]`.
+#[derive(Clone, Copy)]
+pub(super) struct Rows<'a> {
+    pub(super) rows: &'a [u32],
+    pub(super) groups: &'a [u32],
+}
+
+impl Rows<'_> {
     /// Calls `each` with (row, group) for the rows that count.
     #[inline]
-    fn for_each(&self, rows: &[u32], groups: &[u32], mut each: impl FnMut(usize, usize) -> Result<()>) -> Result<()> {
-        let pairs = rows.iter().zip(groups).map(|(&row, &group)| (row as usize, group as usize));
-        match &self.mask {
-            None => pairs.into_iter().try_for_each(|(row, group)| each(row, group)),
+    fn for_each(self, argument: &Argument, mut each: impl FnMut(usize, usize)) {
+        let pairs = self.rows.iter().zip(self.groups).map(|(&row, &group)| (row as usize, group as usize));
+        match &argument.mask {
+            None => pairs.for_each(|(row, group)| each(row, group)),
+            Some(mask) => pairs.filter(|&(row, _)| mask.value(row)).for_each(|(row, group)| each(row, group)),
+        }
+    }
+
+    /// The same for what may fail; the first error ends it.
+    #[inline]
+    fn try_for_each(self, argument: &Argument, mut each: impl FnMut(usize, usize) -> Result<()>) -> Result<()> {
+        let mut pairs = self.rows.iter().zip(self.groups).map(|(&row, &group)| (row as usize, group as usize));
+        match &argument.mask {
+            None => pairs.try_for_each(|(row, group)| each(row, group)),
             Some(mask) => pairs.filter(|&(row, _)| mask.value(row)).try_for_each(|(row, group)| each(row, group)),
         }
     }
@@ -153,99 +172,57 @@ impl Accumulator {
         8 * self.counts.capacity() + values
     }
 
-    /// Takes these rows into these groups, `rows[i]` into `groups[i]`.
-    pub(crate) fn update(
-        &mut self,
-        function: &AggregateFunction,
-        argument: &Argument,
-        at: (&[u32], &[u32]),
-    ) -> Result<()> {
-        let (rows, groups) = at;
+    /// Takes rows in.
+    pub(super) fn update(&mut self, function: &AggregateFunction, argument: &Argument, rows: Rows<'_>) -> Result<()> {
         let counts = &mut self.counts;
+        let is_sum = matches!(function.kind, AggregateKind::Sum | AggregateKind::Avg);
+        let is_min = function.kind == AggregateKind::Min;
         match (&mut self.values, &argument.values) {
-            (Values::None, _) => argument.for_each(rows, groups, |_, group| {
-                counts[group] += 1;
-                Ok(())
-            }),
+            (Values::None, _) => rows.for_each(argument, |_, group| counts[group] += 1),
             (Values::Int64(kept), Some(values)) => {
                 let values = values.as_primitive::<Int64Type>().values();
-                match function.kind {
-                    AggregateKind::Sum => argument.for_each(rows, groups, |row, group| {
-                        counts[group] += 1;
-                        kept[group] = match kept[group].checked_add(values[row]) {
-                            Some(sum) => sum,
-                            None if function.ansi => return Err(sum_overflow()),
-                            None => kept[group].wrapping_add(values[row]),
-                        };
-                        Ok(())
-                    }),
-                    kind => argument.for_each(rows, groups, |row, group| {
-                        let better = if kind == AggregateKind::Min {
-                            values[row] < kept[group]
-                        } else {
-                            values[row] > kept[group]
-                        };
-                        if better || counts[group] == 0 {
-                            (kept[group], counts[group]) = (values[row], 1);
-                        }
-                        Ok(())
-                    }),
+                if is_sum {
+                    return sum_ints((kept, counts), values, (function, argument, rows));
                 }
+                let better = |new: i64, old: i64| if is_min { new < old } else { new > old };
+                keep_better((kept, counts), values, (argument, rows), better);
             }
             (Values::Float64(kept), Some(values)) => {
                 let values = values.as_primitive::<Float64Type>().values();
-                match function.kind {
-                    AggregateKind::Sum | AggregateKind::Avg => argument.for_each(rows, groups, |row, group| {
+                if is_sum {
+                    rows.for_each(argument, |row, group| {
                         kept[group] += values[row];
                         counts[group] += 1;
-                        Ok(())
-                    }),
-                    kind => argument.for_each(rows, groups, |row, group| {
-                        let (new, old) = (values[row], kept[group]);
-                        let better = if kind == AggregateKind::Min { is_less(new, old) } else { is_less(old, new) };
-                        if better || counts[group] == 0 {
-                            (kept[group], counts[group]) = (new, 1);
-                        }
-                        Ok(())
-                    }),
+                    });
+                    return Ok(());
                 }
+                let better = |new: f64, old: f64| if is_min { is_less(new, old) } else { is_less(old, new) };
+                keep_better((kept, counts), values, (argument, rows), better);
             }
             (Values::Decimal(kept), Some(values)) => {
                 let values = values.as_primitive::<Decimal128Type>().values();
-                match function.kind {
-                    AggregateKind::Sum | AggregateKind::Avg => {
-                        let limit = function.decimal_limit();
-                        argument.for_each(rows, groups, |row, group| {
-                            add_decimal((&mut kept[group], &mut counts[group]), values[row], (limit, function))
-                        })
-                    }
-                    kind => argument.for_each(rows, groups, |row, group| {
-                        let better = if kind == AggregateKind::Min {
-                            values[row] < kept[group]
-                        } else {
-                            values[row] > kept[group]
-                        };
-                        if better || counts[group] == 0 {
-                            (kept[group], counts[group]) = (values[row], 1);
-                        }
-                        Ok(())
-                    }),
+                if is_sum {
+                    let limit = function.decimal_limit();
+                    return rows.try_for_each(argument, |row, group| {
+                        add_decimal((&mut kept[group], &mut counts[group]), values[row], (limit, function))
+                    });
                 }
+                let better = |new: i128, old: i128| if is_min { new < old } else { new > old };
+                keep_better((kept, counts), values, (argument, rows), better);
             }
             (Values::Bytes(kept), Some(values)) => {
                 let (values, text_bytes) = (values.as_binary::<i32>(), &mut self.text_bytes);
-                argument.for_each(rows, groups, |row, group| {
+                rows.for_each(argument, |row, group| {
                     let (new, old) = (values.value(row), &*kept[group]);
-                    let better = if function.kind == AggregateKind::Min { new < old } else { new > old };
-                    if better || counts[group] == 0 {
+                    if counts[group] == 0 || if is_min { new < old } else { new > old } {
                         *text_bytes = *text_bytes - old.len() + new.len();
                         (kept[group], counts[group]) = (new.into(), 1);
                     }
-                    Ok(())
-                })
+                });
             }
-            (_, None) => Err(Error::internal("an aggregate has no argument")),
+            (_, None) => return Err(Error::internal("an aggregate has no argument")),
         }
+        Ok(())
     }
 
     /// The results of these groups.
@@ -336,6 +313,40 @@ impl Accumulator {
 #[inline]
 fn is_less(left: f64, right: f64) -> bool {
     left < right || (right.is_nan() && !left.is_nan())
+}
+
+/// Keeps the better of what is there and what comes; the first of equals stays, as in Spark.
+#[inline]
+fn keep_better<T: Copy>(
+    (kept, counts): (&mut [T], &mut [i64]),
+    values: &[T],
+    (argument, rows): (&Argument, Rows<'_>),
+    better: impl Fn(T, T) -> bool,
+) {
+    rows.for_each(argument, |row, group| {
+        if counts[group] == 0 || better(values[row], kept[group]) {
+            (kept[group], counts[group]) = (values[row], 1);
+        }
+    });
+}
+
+fn sum_ints(
+    (kept, counts): (&mut [i64], &mut [i64]),
+    values: &[i64],
+    (function, argument, rows): (&AggregateFunction, &Argument, Rows<'_>),
+) -> Result<()> {
+    if !function.ansi {
+        rows.for_each(argument, |row, group| {
+            kept[group] = kept[group].wrapping_add(values[row]);
+            counts[group] += 1;
+        });
+        return Ok(());
+    }
+    rows.try_for_each(argument, |row, group| {
+        kept[group] = kept[group].checked_add(values[row]).ok_or_else(sum_overflow)?;
+        counts[group] += 1;
+        Ok(())
+    })
 }
 
 fn add_decimal(

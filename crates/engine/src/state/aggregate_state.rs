@@ -10,7 +10,6 @@
 //! group           = key (with its length where keys differ in it), then each aggregate's count and value
 //! ```
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 

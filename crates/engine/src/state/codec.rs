@@ -80,3 +80,6 @@ impl<'a> Reader<'a> {
 fn cut_off() -> Error {
     Error::data("the state is cut off")
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,7 +29,6 @@ compile_error!("group keys are little endian, and columns are copied into them a
 pub(crate) struct KeyCodec {
     columns: Vec<FieldRef>,
     leaves: Vec<Leaf>,
-    bitmap_bytes: usize,
     /// Bitmap and fixed leaves together.
     fixed_bytes: usize,
     /// Number of STRING and BINARY leaves.
@@ -90,8 +89,7 @@ impl KeyCodec {
         for column in &columns {
             add_leaves(column, &mut leaves)?;
         }
-        let bitmap_bytes = leaves.len().div_ceil(8);
-        let (mut at, mut variable_leaves) = (bitmap_bytes, 0);
+        let (mut at, mut variable_leaves) = (leaves.len().div_ceil(8), 0);
         for leaf in &mut leaves {
             match &mut leaf.kind {
                 LeafKind::Struct => {}
@@ -105,7 +103,7 @@ impl KeyCodec {
                 }
             }
         }
-        Ok(Self { columns, leaves, bitmap_bytes, fixed_bytes: at, variable_leaves })
+        Ok(Self { columns, leaves, fixed_bytes: at, variable_leaves })
     }
 
     /// The length of every key, if all have the same.
@@ -390,3 +388,6 @@ fn variable_value(mut bytes: &[u8], nth: usize) -> Option<&[u8]> {
     }
     split_value(bytes).map(|(value, _)| value)
 }
+
+#[cfg(test)]
+mod tests;

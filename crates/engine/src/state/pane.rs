@@ -7,7 +7,7 @@ use hashbrown::HashTable;
 use millstream_core::Result;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::accumulator::{Accumulator, Argument};
+use super::accumulator::{Accumulator, Argument, Rows};
 use super::groups::{Groups, Layout};
 use super::key_codec::EncodedKeys;
 
@@ -79,7 +79,7 @@ impl Pane {
         }
         let functions = layout.functions.iter().zip(arguments);
         for (accumulator, (function, argument)) in self.groups.accumulators.iter_mut().zip(functions) {
-            accumulator.update(function, argument, (rows, found))?;
+            accumulator.update(function, argument, Rows { rows, groups: found })?;
         }
         Ok(())
     }

@@ -1,0 +1,173 @@
+//! Properties over random rows, cut into random batches: the result is that of one batch computed in plain Rust, also
+//! when batches fail and are repeated, and also when state is rebuilt from its deltas.
+
+use std::collections::BTreeMap;
+
+use datafusion::functions_aggregate::expr_fn::{avg, count, max, min, sum};
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, lit};
+use datafusion::prelude::col;
+use millstream_core::{Error, OutputMode};
+use proptest::collection::vec;
+use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptest};
+
+use crate::plan::fixture::{MemoryRows, Row, Setting, StreamTest, window, with_watermark};
+
+fn rows() -> impl Strategy<Value = Vec<Row>> {
+    let key = prop_oneof![Just(None), Just(Some("a")), Just(Some("b")), Just(Some("")), Just(Some("ccc"))];
+    let value = prop_oneof![Just(None), (-1000_i64..1000).prop_map(Some)];
+    vec(((0_i32..400).prop_map(|tenths| f64::from(tenths) / 10.0), key, value), 0..30)
+}
+
+/// Batches, and which of them fail at first.
+fn batches() -> impl Strategy<Value = Vec<(Vec<Row>, bool)>> {
+    vec((rows(), any::<bool>()), 1..8)
+}
+
+fn plan(source: &MemoryRows, delay_s: i64) -> LogicalPlan {
+    let aggregates = vec![count(lit(1)), count(col("v")), sum(col("v")), min(col("v")), max(col("k")), avg(col("v"))];
+    LogicalPlanBuilder::from(with_watermark(source.relation(), delay_s))
+        .aggregate(vec![window(10, 10), col("k")], aggregates)
+        .unwrap()
+        .build()
+        .unwrap()
+}
+
+/// The same in plain Rust.
+fn expected(rows: &[Row]) -> Vec<String> {
+    let mut groups: BTreeMap<(i64, Option<&str>), Vec<Option<i64>>> = BTreeMap::new();
+    for (time, key, value) in rows {
+        groups.entry(((time / 10.0).floor() as i64 * 10, *key)).or_default().push(*value);
+    }
+    let text = |value: Option<String>| value.unwrap_or_else(|| "NULL".to_owned());
+    let mut result = vec![];
+    for ((start, key), all) in groups {
+        let values: Vec<i64> = all.iter().flatten().copied().collect();
+        let total = values.iter().sum::<i64>();
+        let some = |value: i64| (!values.is_empty()).then(|| value.to_string());
+        let mean = (!values.is_empty()).then(|| {
+            let mean = total as f64 / values.len() as f64;
+            if mean == mean.trunc() { format!("{mean:.1}") } else { mean.to_string() }
+        });
+        let shown_key = text(key.map(str::to_owned));
+        let least = text(values.iter().min().map(ToString::to_string));
+        let (n, all, sum) = (values.len(), all.len(), text(some(total)));
+        let end = start + 10;
+        result.push(format!("[{start},{end})|{shown_key}|{all}|{n}|{sum}|{least}|{shown_key}|{}", text(mean)));
+    }
+    result.sort();
+    result
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap().block_on(future)
+}
+
+/// All groups, as a batch without data gives them in complete mode.
+async fn groups(test: &mut StreamTest) -> Vec<String> {
+    let nothing = test.execution.sources().iter().map(|_| None).collect();
+    test.run_batch(nothing, |_| Ok(())).await.unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn complete_equals_one_batch_whatever_fails(batches in batches()) {
+        block_on(async {
+            let source = MemoryRows::default();
+            let mut test = StreamTest::start(plan(&source, 5), Setting::of(OutputMode::Complete)).await.unwrap();
+            let mut all = vec![];
+            for (rows, fails) in batches {
+                source.add(&rows);
+                let pending = test.pending().await;
+                if fails {
+                    let failed = test.run_batch(pending.clone(), |_| Err(Error::unavailable("the sink is gone"))).await;
+                    assert!(failed.is_err());
+                    assert_eq!(groups(&mut test).await, expected(&all));
+                }
+                all.extend(rows);
+                assert_eq!(test.run_batch(pending, |_| Ok(())).await.unwrap(), expected(&all));
+            }
+        });
+    }
+
+    /// With a delay longer than all of time nothing is late, and a last row far ahead brings everything out.
+    #[test]
+    fn append_gives_every_group_once(batches in batches()) {
+        block_on(async {
+            let source = MemoryRows::default();
+            let mut test = StreamTest::start(plan(&source, 50), Setting::of(OutputMode::Append)).await.unwrap();
+            let (mut all, mut given) = (vec![], vec![]);
+            for (rows, _) in batches {
+                source.add(&rows);
+                given.extend(test.run().await.unwrap().concat());
+                all.extend(rows);
+            }
+            assert_eq!(given, Vec::<String>::new());
+            source.add(&[(1000.0, None, None)]);
+            given.extend(test.run().await.unwrap().concat());
+            given.sort();
+            assert_eq!(given, expected(&all));
+        });
+    }
+
+    /// What late rows there are, state rebuilt from deltas or from a snapshot is the state.
+    #[test]
+    fn deltas_and_snapshots_rebuild_the_state(batches in batches()) {
+        block_on(async {
+            let source = MemoryRows::default();
+            let mode = Setting::of(OutputMode::Update);
+            let mut test = StreamTest::start(plan(&source, 5), mode.clone()).await.unwrap();
+            let replayed = StreamTest::start(plan(&source, 5), mode.clone()).await.unwrap();
+            let restored = StreamTest::start(plan(&source, 5), mode).await.unwrap();
+            for (rows, fails) in batches {
+                source.add(&rows);
+                if fails {
+                    let pending = test.pending().await;
+                    test.run_batch(pending, |_| Err(Error::unavailable("the sink is gone"))).await.unwrap_err();
+                }
+                test.run().await.unwrap();
+                for delta in test.deltas.drain(..) {
+                    replayed.execution.operators()[0].apply(&delta).unwrap();
+                }
+                let mut snapshot = vec![];
+                test.execution.operators()[0].snapshot(&mut snapshot).unwrap();
+                restored.execution.operators()[0].restore(&snapshot).unwrap();
+                let total = test.execution.operators()[0].progress().num_rows_total;
+                for other in [&replayed, &restored] {
+                    let operator = &other.execution.operators()[0];
+                    let mut copy = vec![];
+                    operator.snapshot(&mut copy).unwrap();
+                    assert_eq!(sorted_pieces(&copy), sorted_pieces(&snapshot));
+                    assert_eq!(operator.progress().num_rows_total, total);
+                }
+            }
+        });
+    }
+
+    #[test]
+    fn garbage_is_refused_and_changes_nothing(garbage in vec(any::<u8>(), 0..200), cut in any::<usize>()) {
+        block_on(async {
+            let source = MemoryRows::default();
+            let mut test = StreamTest::start(plan(&source, 5), Setting::of(OutputMode::Complete)).await.unwrap();
+            source.add(&[(1.0, Some("a"), Some(1)), (2.0, None, Some(2))]);
+            test.run().await.unwrap();
+            let before = groups(&mut test).await;
+            let mut snapshot = vec![];
+            test.execution.operators()[0].snapshot(&mut snapshot).unwrap();
+            snapshot.truncate(cut % snapshot.len());
+            for bytes in [garbage, snapshot] {
+                if test.execution.operators()[0].apply(&bytes).is_err() {
+                    assert_eq!(groups(&mut test).await, before);
+                }
+            }
+        });
+    }
+}
+
+/// Groups have no order in a snapshot, but the same bytes in all.
+fn sorted_pieces(snapshot: &[u8]) -> Vec<u8> {
+    let mut bytes = snapshot.to_vec();
+    bytes.sort_unstable();
+    bytes
+}

@@ -9,7 +9,10 @@ use super::error::{Parsed, SyntaxError};
 use super::token::{Kind, Token, tokenize};
 
 /// Nesting of parentheses, subqueries and types beyond this is refused rather than risking the stack.
-const DEPTH_MAX: usize = 96;
+const DEPTH_MAX: usize = 50;
+
+/// Links of one chain beyond this are refused, because whoever walks the tree goes as deep.
+const LINKS_MAX: usize = 250;
 
 /// Reads one text. Each grammar rule is a method in the file named for it.
 pub(crate) struct Parser<'a> {
@@ -177,6 +180,12 @@ impl<'a> Parser<'a> {
         Err(SyntaxError::near(&self.source[token.start..token.end], token.start))
     }
 
+    /// Spark's error where only one token could follow.
+    pub(crate) fn missing<T>(&self, expected: &str) -> Parsed<T> {
+        let token = self.peek();
+        Err(SyntaxError::missing(&self.source[token.start..token.end], expected, token.start))
+    }
+
     /// Valid Spark that is not built here.
     pub(crate) fn unsupported<T>(&self, what: &str) -> Parsed<T> {
         Err(SyntaxError::unsupported(what, self.peek().start))
@@ -280,15 +289,33 @@ impl<'a> Parser<'a> {
         if self.at("(") { self.list_in_parentheses(Self::identifier) } else { Ok(Vec::new()) }
     }
 
+    /// Counts a link of a chain such as `a + b + c`, each of which puts the ones before it a level deeper.
+    pub(crate) fn link(&self, links: &mut usize) -> Parsed<()> {
+        *links += 1;
+        if *links <= LINKS_MAX { Ok(()) } else { Err(self.too_complex()) }
+    }
+
+    fn too_complex(&self) -> SyntaxError {
+        let message = format!(
+            "The statement is too complex to be parsed: more than {DEPTH_MAX} levels of nesting, or more than \
+             {LINKS_MAX} operators in a row."
+        );
+        SyntaxError::refused("FAILED_TO_PARSE_TOO_COMPLEX", "54001", message, self.peek().start)
+    }
+
     /// Runs a rule that may contain itself.
     pub(crate) fn nested<T>(&mut self, rule: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
-        if self.depth == DEPTH_MAX {
-            let message = format!("The text is nested more than {DEPTH_MAX} levels deep.");
-            return Err(SyntaxError::refused("FAILED_TO_PARSE_TOO_COMPLEX", "54001", message, self.peek().start));
+        self.nested_by(1, rule)
+    }
+
+    /// Runs a rule that may contain itself and takes as much stack as that many expressions.
+    pub(crate) fn nested_by<T>(&mut self, levels: usize, rule: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
+        if self.depth + levels > DEPTH_MAX {
+            return Err(self.too_complex());
         }
-        self.depth += 1;
+        self.depth += levels;
         let result = rule(self);
-        self.depth -= 1;
+        self.depth -= levels;
         result
     }
 

@@ -57,6 +57,11 @@ impl SyntaxError {
         Self::near_with_hint(token, at, &format!(": extra input '{token}'"))
     }
 
+    /// Only one token could have stood before this one.
+    pub(crate) fn missing(token: &str, expected: &str, at: usize) -> Self {
+        Self::near_with_hint(token, at, &format!(": missing '{expected}'"))
+    }
+
     fn near_with_hint(token: &str, at: usize, hint: &str) -> Self {
         let shown = if token.is_empty() { "end of input".to_owned() } else { format!("'{token}'") };
         Self::new("PARSE_SYNTAX_ERROR", "42601", format!("Syntax error at or near {shown}{hint}."), Place::At(at))

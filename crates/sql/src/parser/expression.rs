@@ -99,7 +99,7 @@ impl Parser<'_> {
         let mut negations = 0;
         while self.at("!") || (self.at_word("NOT") && self.starts_expression(1)) {
             self.advance();
-            negations += 1;
+            self.link(&mut negations)?;
         }
         let mut expr = self.predicate()?;
         for _ in 0..negations {
@@ -168,7 +168,9 @@ impl Parser<'_> {
 
     fn between(&mut self, operand: Expression) -> Parsed<Expression> {
         let lower = self.value()?;
-        self.expect_word("AND")?;
+        if !self.accept_word("AND") {
+            return if self.at_end() { self.fail() } else { self.missing("AND") };
+        }
         let upper = self.value()?;
         Ok(call("between", vec![operand, lower, upper]))
     }
@@ -219,8 +221,10 @@ impl Parser<'_> {
 
     fn binary(&mut self, above: u8) -> Parsed<Expression> {
         let mut left = self.signed()?;
+        let mut links = 0;
         while let Some((power, function)) = self.operator().filter(|(power, _)| *power > above) {
             self.advance();
+            self.link(&mut links)?;
             let right = self.binary(power)?;
             left = match function {
                 "!=" => call("not", vec![call("==", vec![left, right])]),

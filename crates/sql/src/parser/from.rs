@@ -106,13 +106,16 @@ impl Parser<'_> {
     }
 
     /// FROM and what it lists.
-    pub(crate) fn from_clause(&mut self) -> Parsed<Relation> {
+    pub(crate) fn tables(&mut self) -> Parsed<Relation> {
         self.expect_word("FROM")?;
         let mut plan = self.joined_relation(None)?;
+        let mut links = 0;
         while self.accept(",") {
+            self.link(&mut links)?;
             plan = self.joined_relation(Some(plan))?;
         }
         while self.at_words(&["LATERAL", "VIEW"]) {
+            self.link(&mut links)?;
             plan = self.lateral_view(Some(plan))?;
         }
         Ok(plan)
@@ -126,7 +129,9 @@ impl Parser<'_> {
             Some(left) => joined(left, right, lateral, JoinType::Inner),
             None => right,
         };
+        let mut links = 0;
         loop {
+            self.link(&mut links)?;
             if let Some((kind, natural)) = self.join_type() {
                 plan = self.join(plan, kind, natural)?;
             } else if self.at_word("PIVOT") && self.at_ahead(1, "(") {

@@ -83,7 +83,7 @@ fn timestamp(text: &str) -> Option<Expression> {
 
 /// Spark takes an odd number of digits as if a zero stood before them.
 fn unhex(digits: &str) -> Option<Vec<u8>> {
-    let padded = if digits.len() % 2 == 0 { digits.to_owned() } else { format!("0{digits}") };
+    let padded = if digits.len().is_multiple_of(2) { digits.to_owned() } else { format!("0{digits}") };
     if !padded.is_ascii() {
         return None;
     }

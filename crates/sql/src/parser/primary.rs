@@ -14,10 +14,14 @@ impl Parser<'_> {
     /// An operand with its postfix operators.
     pub(crate) fn primary(&mut self) -> Parsed<Expression> {
         let mut expr = self.operand()?;
+        let mut links = 0;
         loop {
+            self.link(&mut links)?;
             if self.accept("[") {
                 let extraction = self.nested(Self::value)?;
-                self.expect("]")?;
+                if !self.accept("]") {
+                    return if self.at_end() { self.missing("]") } else { self.fail() };
+                }
                 expr = extract(expr, extraction);
             } else if self.at(".") && matches!(self.peek_at(1).kind, Kind::Word | Kind::Quoted) {
                 self.advance();

@@ -13,10 +13,13 @@ use super::error::{Parsed, SyntaxError};
 use super::extension::{InlineRow, InlineTable, Ordinal};
 use super::message::{aliased, attribute, relation, sort_order};
 
+/// What a query in a query adds to the nesting, in expressions.
+const QUERY_LEVELS: usize = 3;
+
 impl Parser<'_> {
     /// A query with everything that belongs to it.
     pub(crate) fn query(&mut self) -> Parsed<Relation> {
-        self.nested(|parser| {
+        self.nested_by(QUERY_LEVELS, |parser| {
             let tables = parser.common_tables()?;
             let body = parser.with_subqueries(|parser| {
                 let body = parser.set_operations(0)?;
@@ -57,8 +60,10 @@ impl Parser<'_> {
     /// Queries joined by UNION, EXCEPT and INTERSECT, the last binding tighter.
     fn set_operations(&mut self, above: u8) -> Parsed<Relation> {
         let mut left = self.query_primary()?;
+        let mut links = 0;
         while let Some((power, kind)) = self.set_operator().filter(|(power, _)| *power > above) {
             self.advance();
+            self.link(&mut links)?;
             let is_all = self.accept_word("ALL");
             if !is_all {
                 self.accept_word("DISTINCT");
@@ -104,7 +109,7 @@ impl Parser<'_> {
             return Ok(super::from::named_table(&name, false));
         }
         if self.at_word("FROM") {
-            let input = self.from_clause()?;
+            let input = self.tables()?;
             return if self.at_word("SELECT") { self.select(Some(input)) } else { Ok(input) };
         }
         self.fail()

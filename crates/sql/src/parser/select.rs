@@ -68,10 +68,11 @@ impl Parser<'_> {
         }
         let items = self.list(Self::named_expression)?;
         let mut input = match input {
-            None if self.at_clause("FROM") => Some(self.from_clause()?),
+            None if self.at_clause("FROM") => Some(self.tables()?),
             other => other,
         };
-        while self.at_words(&["LATERAL", "VIEW"]) {
+        // A LATERAL VIEW behind FROM is read with it.
+        if self.at_words(&["LATERAL", "VIEW"]) {
             input = Some(self.lateral_view(input)?);
         }
         let condition = if self.accept_word("WHERE") { Some(self.expression()?) } else { None };

@@ -12,6 +12,7 @@ use super::message::{qualified, relation, renamed};
 use super::token::Kind;
 
 /// What a text asks for.
+#[allow(clippy::large_enum_variant, reason = "there is one at a time, and most are queries")]
 #[derive(Debug, Clone, PartialEq)]
 pub enum Statement {
     /// Rows.

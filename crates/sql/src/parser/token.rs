@@ -55,12 +55,12 @@ pub(crate) fn tokenize(source: &str) -> Result<Vec<Token>, SyntaxError> {
 }
 
 fn tokenize_part(source: &str, base: usize) -> Result<Vec<Token>, SyntaxError> {
-    let lines = LineIndex::new(source);
+    let mut places = Places::new(source);
     let mut lexemes = Vec::new();
     if Tokenizer::new(&SparkDialect, source).with_unescape(false).tokenize_with_location_into_buf(&mut lexemes).is_err()
     {
         // The text has been cut up to the string, name or comment that does not end.
-        let start = lexemes.last().map_or(0, |last| lines.offset(last.span.end));
+        let start = lexemes.last().map_or(0, |last| places.offset(last.span.end));
         let at = start + source[start..].len() - source[start..].trim_start().len();
         if source[at..].starts_with("/*") {
             return Err(SyntaxError::unclosed_comment());
@@ -70,7 +70,7 @@ fn tokenize_part(source: &str, base: usize) -> Result<Vec<Token>, SyntaxError> {
     }
     let mut tokens: Vec<Token> = Vec::with_capacity(lexemes.len());
     for lexeme in &lexemes {
-        let (start, end) = (lines.offset(lexeme.span.start), lines.offset(lexeme.span.end));
+        let (start, end) = (places.offset(lexeme.span.start), places.offset(lexeme.span.end));
         push(&mut tokens, &lexeme.token, Slice { text: &source[start..end], start: base + start })?;
     }
     Ok(tokens)
@@ -258,22 +258,27 @@ fn push_escape(out: &mut String, rest: &[char]) -> usize {
     1
 }
 
-/// Where each line begins, to turn the tokenizer's line and column into a byte offset.
-struct LineIndex<'a> {
+/// Turns the tokenizer's lines and columns into byte offsets, walking along: they only ever grow.
+struct Places<'a> {
     source: &'a str,
-    starts: Vec<usize>,
+    offset: usize,
+    line: u64,
+    column: u64,
 }
 
-impl<'a> LineIndex<'a> {
+impl<'a> Places<'a> {
     fn new(source: &'a str) -> Self {
-        let starts = std::iter::once(0).chain(source.match_indices('\n').map(|(at, _)| at + 1)).collect();
-        Self { source, starts }
+        Self { source, offset: 0, line: 1, column: 1 }
     }
 
-    fn offset(&self, location: Location) -> usize {
-        let position = |number: u64| usize::try_from(number.saturating_sub(1)).unwrap_or(usize::MAX);
-        let Some(&start) = self.starts.get(position(location.line)) else { return self.source.len() };
-        let line = &self.source[start..];
-        line.char_indices().nth(position(location.column)).map_or(self.source.len(), |(at, _)| start + at)
+    fn offset(&mut self, location: Location) -> usize {
+        for ch in self.source[self.offset..].chars() {
+            if (self.line, self.column) >= (location.line, location.column) {
+                break;
+            }
+            self.offset += ch.len_utf8();
+            (self.line, self.column) = if ch == '\n' { (self.line + 1, 1) } else { (self.line, self.column + 1) };
+        }
+        self.offset
     }
 }

@@ -43,9 +43,7 @@ impl Parser<'_> {
             return self.named_window(name, at);
         }
         let mut window = Window::default();
-        if self.accept_words(&["PARTITION", "BY"]) || self.accept_words(&["DISTRIBUTE", "BY"]) {
-            window.partition_spec = self.list(Self::expression)?;
-        } else if self.accept_words(&["CLUSTER", "BY"]) {
+        if ["PARTITION", "DISTRIBUTE", "CLUSTER"].iter().any(|word| self.accept_words(&[word, "BY"])) {
             window.partition_spec = self.list(Self::expression)?;
         }
         if self.accept_words(&["ORDER", "BY"]) || self.accept_words(&["SORT", "BY"]) {

@@ -1,0 +1,100 @@
+//! Commands: what each statement asks for, from Spark's documentation of its syntax.
+
+use super::render;
+use crate::parser::{
+    Command, ExplainMode, Listing, Parameters, Statement, parse_expression, parse_statement, parse_statement_with,
+};
+
+fn command(text: &str) -> Command {
+    match parse_statement(text).unwrap_or_else(|error| panic!("{text}: {error:?}")) {
+        Statement::Command(command) => command,
+        Statement::Query(plan) => panic!("{text}: {plan:?}"),
+    }
+}
+
+#[track_caller]
+fn check_view(text: &str, expected: (&str, bool, bool, &str)) {
+    let Command::CreateView { name, query, replace, global } = command(text) else { panic!("{text} makes a view") };
+    assert_eq!((name.as_str(), replace, global, render::relation(&query).as_str()), expected, "{text}");
+}
+
+#[test]
+fn views() {
+    check_view("CREATE TEMP VIEW v AS SELECT 1", ("v", false, false, "project[1]()"));
+    check_view(
+        "create or replace global temporary view `a b` (x COMMENT 'c', y) COMMENT 'd' as select 1, 2",
+        ("`a b`", true, true, "rename[x, y](project[1, 2]())"),
+    );
+    check_view(
+        "CREATE TEMPORARY VIEW v (a INT, b STRING) USING kafka OPTIONS (subscribe 'x', `kafka.bootstrap.servers` 'h:1', n 3)",
+        ("v", false, false, "source kafka [kafka.bootstrap.servers=h:1, n=3, subscribe=x] a INT, b STRING"),
+    );
+    let dropped = Command::Drop { name: "v".to_owned(), if_exists: true, view: true };
+    assert_eq!(command("DROP VIEW IF EXISTS v"), dropped);
+}
+
+#[test]
+fn settings() {
+    let set = |key: &str, value: &str| Command::Set { key: key.to_owned(), value: value.to_owned() };
+    for (text, expected) in [
+        ("SET spark.sql.x = a b, c;", set("spark.sql.x", "a b, c")),
+        ("SET a=b=c", set("a", "b=c")),
+        ("SET `a.b` = `c`", set("a.b", "c")),
+        ("SET TIME ZONE 'UTC'", set("spark.sql.session.timeZone", "UTC")),
+        ("SET spark.sql.x", Command::ShowSetting(Some("spark.sql.x".to_owned()))),
+        ("SET", Command::ShowSetting(None)),
+        ("SET -v", Command::ShowSetting(None)),
+        ("RESET", Command::Reset(None)),
+        ("RESET spark.sql.x", Command::Reset(Some("spark.sql.x".to_owned()))),
+    ] {
+        assert_eq!(command(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn questions_about_the_catalog() {
+    let show = |what, namespace: Option<&str>, pattern: Option<&str>| Command::Show {
+        what,
+        namespace: namespace.map(str::to_owned),
+        pattern: pattern.map(str::to_owned),
+    };
+    for (text, expected) in [
+        ("SHOW TABLES", show(Listing::Tables, None, None)),
+        ("SHOW TABLES IN db LIKE 'a*|b'", show(Listing::Tables, Some("db"), Some("a*|b"))),
+        ("SHOW VIEWS 'a*'", show(Listing::Views, None, Some("a*"))),
+        ("DESCRIBE t", Command::Describe { name: "t".to_owned(), extended: false }),
+        ("DESC TABLE EXTENDED db.t", Command::Describe { name: "db.t".to_owned(), extended: true }),
+        ("DESCRIBE FUNCTION abs", Command::DescribeFunction("abs".to_owned())),
+        ("USE db", Command::Use("db".to_owned())),
+        ("CACHE LAZY TABLE t", Command::Cache { name: "t".to_owned(), lazy: true, query: None }),
+        ("UNCACHE TABLE IF EXISTS t", Command::Uncache { name: "t".to_owned(), if_exists: true }),
+        ("CLEAR CACHE", Command::ClearCache),
+        ("REFRESH TABLE t", Command::Refresh("t".to_owned())),
+    ] {
+        assert_eq!(command(text), expected, "{text}");
+    }
+}
+
+#[test]
+fn explain_holds_the_statement() {
+    let Command::Explain { mode, statement } = command("EXPLAIN EXTENDED SELECT a FROM t") else {
+        panic!("EXPLAIN explains")
+    };
+    let Statement::Query(plan) = *statement else { panic!("a query is explained") };
+    assert_eq!((mode, render::relation(&plan).as_str()), (ExplainMode::Extended, "project[a](t)"));
+}
+
+#[test]
+fn parameters_take_their_values() {
+    let one = parse_expression("1").expect("a literal parses");
+    let named = Parameters { named: [("p".to_owned(), one.clone())].into(), ..Parameters::default() };
+    let positional =
+        Parameters { positional: vec![one, parse_expression("2").expect("a literal parses")], ..Parameters::default() };
+    for (text, parameters, expected) in [
+        ("SELECT a FROM t WHERE a = :p", named, "project[a](filter[==(a, 1)](t))"),
+        ("SELECT ?, sum(?) OVER w FROM t WINDOW w AS ()", positional, "project[1, sum(2) over [; ]](t)"),
+    ] {
+        let Ok(Statement::Query(plan)) = parse_statement_with(text, parameters) else { panic!("{text} is a query") };
+        assert_eq!(render::relation(&plan), expected, "{text}");
+    }
+}

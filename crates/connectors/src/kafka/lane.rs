@@ -167,7 +167,12 @@ impl Lane {
     /// Decides what an error of a partition means: the query's end, or, where the options allow to lose rows, a gap.
     fn lose(&mut self, error: Kafka) -> Result<()> {
         let place = error.place().cloned().unwrap_or_default();
-        let (Some(topic), Some(partition)) = (place.topic, place.partition) else { return Err(kafka_error(error)) };
+        let (Some(topic), Some(partition)) = (place.topic, place.partition) else {
+            // The fetcher has stopped; the next range begins with a new one.
+            self.spans.clear();
+            self.fetcher = None;
+            return Err(kafka_error(error));
+        };
         let of = TopicPartition::new(topic, partition);
         let position = place.offset.or(self.spans.get(&of).map(|span| span.fetched)).unwrap_or(0);
         let deleted = [of.clone()];
@@ -183,9 +188,15 @@ impl Lane {
                 let group_id_is_set = self.config.group_id_is_set;
                 (DataLoss::PartitionsDeleted { of: &deleted, group_id_is_set }, None)
             }
-            other => return Err(kafka_error(other)),
+            other => {
+                self.leave(&of);
+                return Err(kafka_error(other));
+            }
         };
-        report(loss, self.config.fail_on_data_loss)?;
+        if let Err(error) = report(loss, self.config.fail_on_data_loss) {
+            self.leave(&of);
+            return Err(error);
+        }
         match (go_on, self.spans.get_mut(&of), &mut self.fetcher) {
             (Some(position), Some(span), Some(fetcher)) => {
                 span.fetched = position;

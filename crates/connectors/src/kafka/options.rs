@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use millstream_core::error::SparkException;
-use millstream_core::interval::parse_duration;
 use millstream_core::{Error, Options, Result};
 use millstream_kafka::{ClientConfig, TopicPartition};
 use regex::Regex;
@@ -96,7 +95,7 @@ impl KafkaOptions {
             fail_on_data_loss: truth(options, "failOnDataLoss", true)?,
             max_offsets_per_trigger,
             min_offsets_per_trigger,
-            max_trigger_delay: trigger_delay(options)?,
+            max_trigger_delay: if mode == Mode::Streaming { trigger_delay(options)? } else { Duration::ZERO },
             include_headers: truth(options, "includeHeaders", false)?,
             group_id_is_set: options.contains("kafka.group.id"),
             client,
@@ -220,9 +219,27 @@ fn check_positions(options: &Options, mode: Mode, starting: &Position, ending: &
                     ));
                 }
             }
-            Ok(())
+            check_order(starting, ending)
         }
     }
+}
+
+/// Where both ends are given by partition, the end may not lie before the start.
+fn check_order(starting: &Position, ending: &Position) -> Result<()> {
+    let (starts, ends, kind) = match (starting, ending) {
+        (Position::Offsets(starts), Position::Offsets(ends)) => (starts, ends, "offset"),
+        (Position::Timestamps(starts), Position::Timestamps(ends)) => (starts, ends, "timestamp"),
+        _ => return Ok(()),
+    };
+    for (of, start) in starts {
+        let Some(end) = ends.get(of).filter(|end| **end >= 0 && **end < *start) else { continue };
+        return Err(Error::illegal_argument(format!(
+            "The specified start {kind} {start} is greater than the end {kind} {end} for topic {} partition {}.",
+            of.topic, of.partition
+        ))
+        .with_class("UNRESOLVED_START_OFFSET_GREATER_THAN_END_OFFSET", SparkException::IllegalArgument));
+    }
+    Ok(())
 }
 
 /// Settings of the consumer, `kafka.` taken off, without those that Spark refuses.
@@ -284,14 +301,27 @@ fn late_timestamps(options: &Options) -> Result<bool> {
     }
 }
 
+/// A number with a unit of time; a bare one is milliseconds (Spark: `JavaUtils.timeStringAsMs`).
 fn trigger_delay(options: &Options) -> Result<Duration> {
-    let text = options.get("maxTriggerDelay").unwrap_or("15m");
-    parse_duration(text).map_err(|error| {
+    let Some(text) = options.get("maxTriggerDelay") else { return Ok(Duration::from_secs(15 * 60)) };
+    let lower = text.trim().to_ascii_lowercase();
+    let digits = lower.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(lower.len());
+    let (number, unit) = lower.split_at(digits);
+    let unit_us = match unit.trim() {
+        "us" => Some(1),
+        "" | "ms" => Some(1_000),
+        "s" => Some(1_000_000),
+        "m" | "min" => Some(60_000_000),
+        "h" => Some(3_600_000_000),
+        "d" => Some(86_400_000_000),
+        _ => None,
+    };
+    let delay_us = number.parse().ok().zip(unit_us).and_then(|(number, unit): (u64, u64)| number.checked_mul(unit));
+    delay_us.map(Duration::from_micros).ok_or_else(|| {
         Error::illegal_argument(format!(
             "Time must be specified as seconds (s), milliseconds (ms), microseconds (us), minutes (m or min), hour (h), or \
              day (d). E.g. 50s, 100ms, or 250us.\nFailed to parse time string: {text}"
         ))
-        .with_source(error)
     })
 }
 

@@ -1,0 +1,3 @@
+//! Connectors against the real things.
+
+mod kafka;

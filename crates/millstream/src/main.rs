@@ -1,1 +1,48 @@
-fn main() {}
+//! `millstream`: the command line. Everything meets here and nowhere else: arguments, connectors, engine, service.
+
+mod args;
+mod exit;
+mod logging;
+mod memory_size;
+mod process;
+mod program;
+mod python;
+mod serve;
+mod shim;
+mod terminal;
+mod time_zone;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use millstream_core::{Error, Result};
+
+use crate::args::{Cli, Command};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    logging::start();
+    match run(cli) {
+        Ok(code) => code,
+        Err(error) => exit::report(&error),
+    }
+}
+
+fn run(cli: Cli) -> Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("millstream")
+        // Plans are analysed recursively; the memory is only touched when a plan is that deep.
+        .thread_stack_size(16 << 20)
+        .build()
+        .map_err(|error| Error::unavailable("cannot start the runtime").with_source(error))?;
+    let result = runtime.block_on(async {
+        match cli.command {
+            Command::Serve(args) => serve::serve(args).await,
+            Command::Run(args) => program::run(args).await,
+        }
+    });
+    // What is still under way belongs to nobody any more.
+    runtime.shutdown_background();
+    result
+}

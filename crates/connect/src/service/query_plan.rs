@@ -4,15 +4,15 @@
 
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
-use arrow::datatypes::SchemaRef;
+use arrow::array::{RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use futures::TryStreamExt;
-use millstream_core::error::SparkException;
-use millstream_core::{BatchStream, Error, Result};
+use millstream_core::show::{ShowOptions, show_string};
+use millstream_core::{BatchStream, Result};
 use millstream_sql::{Analyzed, collect_stream, schema_to_proto};
-use spark_connect_proto::Relation;
 use spark_connect_proto::execute_plan_response::ResponseType;
 use spark_connect_proto::relation::RelType;
+use spark_connect_proto::{Limit, Relation, ShowString};
 
 use super::catalog;
 use crate::session::Session;
@@ -27,6 +27,10 @@ pub(super) fn analyze(session: &Arc<Session>, relation: &Relation) -> Result<Ana
 /// Sends the rows of a relation.
 pub(super) async fn execute(session: &Arc<Session>, relation: Relation, sender: &ResponseSender) -> Result<()> {
     match relation.rel_type {
+        Some(RelType::ShowString(show)) => {
+            let text = shown(session, *show).await?;
+            send_rows(session, sender, text).await
+        }
         Some(RelType::Catalog(question)) => {
             let answer = catalog::answer(session, question)?;
             send_rows(session, sender, answer).await
@@ -39,11 +43,26 @@ pub(super) async fn execute(session: &Arc<Session>, relation: Relation, sender: 
 pub(super) async fn rows(session: &Arc<Session>, relation: &Relation) -> Result<(SchemaRef, BatchStream)> {
     let context = session.analysis_context()?;
     let analyzed = millstream_sql::analyze(relation, &context)?;
-    if analyzed.is_streaming {
-        return Err(streaming_without_start());
-    }
     let schema = Arc::clone(&analyzed.schema);
     Ok((schema, collect_stream(&analyzed, &context).await?))
+}
+
+/// `show()`: the table as text, in one row.
+async fn shown(session: &Arc<Session>, show: ShowString) -> Result<RecordBatch> {
+    // One row more than is shown says whether there are more.
+    let limit = Limit { input: show.input, limit: show.num_rows.saturating_add(1) };
+    let limited = Relation { common: None, rel_type: Some(RelType::Limit(Box::new(limit))) };
+    let (schema, batches) = rows(session, &limited).await?;
+    let batches: Vec<_> = batches.try_collect().await?;
+    let options = ShowOptions {
+        num_rows: usize::try_from(show.num_rows).unwrap_or(0),
+        truncate: usize::try_from(show.truncate).unwrap_or(0),
+        vertical: show.vertical,
+        time_zone: session.conf().lock().query_settings()?.time_zone,
+    };
+    let text = StringArray::from(vec![show_string(&batches, &schema, &options)?]);
+    let field = Field::new("show_string", DataType::Utf8, false);
+    Ok(RecordBatch::try_new(Arc::new(Schema::new(vec![field])), vec![Arc::new(text)])?)
 }
 
 async fn send_relation(session: &Arc<Session>, relation: &Relation, sender: &ResponseSender) -> Result<()> {
@@ -73,10 +92,4 @@ async fn send_rows(session: &Arc<Session>, sender: &ResponseSender, rows: Record
         sender.send(ResponseType::ArrowBatch(part)).await?;
     }
     Ok(())
-}
-
-fn streaming_without_start() -> Error {
-    let text = "Queries with streaming sources must be executed with writeStream.start(), or from a streaming table or \
-                flow definition within a Spark Declarative Pipeline.";
-    Error::invalid(text).with_class("_LEGACY_ERROR_TEMP_3102", SparkException::Analysis).with_parameter("msg", text)
 }

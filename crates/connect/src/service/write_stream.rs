@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use millstream_core::error::SparkException;
 use millstream_core::interval::parse_duration;
@@ -123,7 +124,7 @@ fn output_mode(text: &str) -> Result<OutputMode> {
 fn trigger(message: Option<TriggerMessage>) -> Result<Trigger> {
     match message {
         None => Ok(Trigger::Default),
-        Some(TriggerMessage::ProcessingTimeInterval(text)) => parse_duration(&text).map(Trigger::processing_time),
+        Some(TriggerMessage::ProcessingTimeInterval(text)) => interval(&text).map(Trigger::processing_time),
         Some(TriggerMessage::AvailableNow(_)) => Ok(Trigger::AvailableNow),
         Some(TriggerMessage::Once(_)) => Ok(Trigger::Once),
         Some(TriggerMessage::ContinuousCheckpointInterval(_)) => {
@@ -135,6 +136,25 @@ fn trigger(message: Option<TriggerMessage>) -> Result<Trigger> {
                 .with_hint("the default trigger starts a batch as soon as there is data"))
         }
     }
+}
+
+/// Spark raises other classes here than for the intervals of SQL.
+fn interval(text: &str) -> Result<Duration> {
+    let number = text.split_whitespace().next().unwrap_or_default();
+    if number.starts_with('-') {
+        return Err(Error::illegal_argument("requirement failed: the interval of trigger should not be negative"));
+    }
+    if number.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '.')) || number == "interval" {
+        return parse_duration(text);
+    }
+    Err(Error::illegal_argument(format!(
+        "Error parsing '{text}' to interval. Please ensure that the value provided is in a valid format for defining an \
+         interval. You can reference the documentation for the correct format. Unrecognized number {number}."
+    ))
+    .with_class("INVALID_INTERVAL_FORMAT.UNRECOGNIZED_NUMBER", SparkException::IllegalArgument)
+    .with_sql_state("22006")
+    .with_parameter("input", text)
+    .with_parameter("number", number))
 }
 
 /// The option; else a folder of the query's in the session's; else a temporary one, where the sink allows that.

@@ -1,0 +1,134 @@
+//! The life of a session.
+
+use spark_connect_proto::analyze_plan_request::{Analyze, SparkVersion};
+use spark_connect_proto::analyze_plan_response::Result as Answer;
+use spark_connect_proto::artifact_statuses_response::ArtifactStatus;
+use spark_connect_proto::{
+    AddArtifactsRequest, AnalyzePlanRequest, AnalyzePlanResponse, ArtifactStatusesRequest, CloneSessionRequest,
+    ReleaseSessionRequest, add_artifacts_request,
+};
+use tonic::Status;
+
+use crate::client::Client;
+
+async fn version(client: &Client, observed: Option<&str>) -> Result<AnalyzePlanResponse, Status> {
+    let request = AnalyzePlanRequest {
+        session_id: client.session_id.clone(),
+        user_context: client.user(),
+        client_observed_server_side_session_id: observed.map(str::to_owned),
+        analyze: Some(Analyze::SparkVersion(SparkVersion {})),
+        ..AnalyzePlanRequest::default()
+    };
+    client.rpc.clone().analyze_plan(request).await.map(tonic::Response::into_inner)
+}
+
+#[tokio::test]
+async fn the_servers_id_of_a_session_is_stable_and_checked() {
+    let client = Client::start().await;
+    let first = version(&client, None).await.unwrap();
+    let Some(Answer::SparkVersion(answer)) = first.result else { panic!("no version") };
+    assert_eq!(answer.version, "4.2.0");
+    let id = first.server_side_session_id;
+    assert_eq!(version(&client, Some(&id)).await.unwrap().server_side_session_id, id);
+    let other = version(&client.other_session(), None).await.unwrap();
+    assert_ne!(other.server_side_session_id, id);
+    let changed = version(&client, Some("another")).await.unwrap_err();
+    assert!(changed.message().contains("INVALID_HANDLE.SESSION_CHANGED"), "{changed}");
+    let lost = version(&client.other_session(), Some(&id)).await.unwrap_err();
+    assert!(lost.message().contains("INVALID_HANDLE.SESSION_CHANGED"), "{lost}");
+    let malformed = Client { session_id: "x".to_owned(), ..client.clone() };
+    let refused = version(&malformed, None).await.unwrap_err();
+    assert!(refused.message().contains("INVALID_HANDLE.FORMAT"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_released_session_stays_closed_unless_the_client_wants_to_come_back() {
+    for (allow_reconnect, comes_back) in [(false, false), (true, true)] {
+        let client = Client::start().await;
+        version(&client, None).await.unwrap();
+        let request = ReleaseSessionRequest {
+            session_id: client.session_id.clone(),
+            user_context: client.user(),
+            allow_reconnect,
+            ..ReleaseSessionRequest::default()
+        };
+        client.rpc.clone().release_session(request.clone()).await.unwrap();
+        let again = client.rpc.clone().release_session(request).await;
+        assert!(again.is_ok(), "releasing twice is fine");
+        assert_eq!(version(&client, None).await.is_ok(), comes_back);
+    }
+}
+
+#[tokio::test]
+async fn a_clone_has_a_life_of_its_own() {
+    let client = Client::start().await;
+    client.sql("SET spark.x = 1").await.unwrap_err();
+    let set = spark_connect_proto::config_request::Set {
+        pairs: vec![spark_connect_proto::KeyValue { key: "spark.x".to_owned(), value: Some("1".to_owned()) }],
+        silent: None,
+    };
+    let config = |client: &Client, op_type| spark_connect_proto::ConfigRequest {
+        session_id: client.session_id.clone(),
+        user_context: client.user(),
+        operation: Some(spark_connect_proto::config_request::Operation { op_type: Some(op_type) }),
+        ..spark_connect_proto::ConfigRequest::default()
+    };
+    use spark_connect_proto::config_request::operation::OpType;
+    client.rpc.clone().config(config(&client, OpType::Set(set))).await.unwrap();
+    let request = CloneSessionRequest {
+        session_id: client.session_id.clone(),
+        user_context: client.user(),
+        ..CloneSessionRequest::default()
+    };
+    let cloned = client.rpc.clone().clone_session(request).await.unwrap().into_inner();
+    assert_ne!(cloned.new_server_side_session_id, cloned.server_side_session_id);
+    let copy = Client { session_id: cloned.new_session_id, ..client.clone() };
+    let unset = spark_connect_proto::config_request::Unset { keys: vec!["spark.x".to_owned()] };
+    let get = || spark_connect_proto::config_request::Get { keys: vec!["spark.x".to_owned()] };
+    copy.rpc.clone().config(config(&copy, OpType::Get(get()))).await.unwrap();
+    copy.rpc.clone().config(config(&copy, OpType::Unset(unset))).await.unwrap();
+    client.rpc.clone().config(config(&client, OpType::Get(get()))).await.unwrap();
+}
+
+#[tokio::test]
+async fn local_relations_can_be_uploaded_and_nothing_else() {
+    use add_artifacts_request::{ArtifactChunk, Batch, BeginChunkedArtifact, Payload, SingleChunkArtifact};
+    let client = Client::start().await;
+    let request = |payload| AddArtifactsRequest {
+        session_id: client.session_id.clone(),
+        user_context: client.user(),
+        payload: Some(payload),
+        ..AddArtifactsRequest::default()
+    };
+    // CRC-32 of "123456789" is 0xCBF43926, the check value of the algorithm.
+    let chunk = |data: &'static [u8], crc| ArtifactChunk { data: data.into(), crc };
+    let single = |name: &str, crc| {
+        let artifacts = vec![SingleChunkArtifact { name: name.to_owned(), data: Some(chunk(b"123456789", crc)) }];
+        Payload::Batch(Batch { artifacts })
+    };
+    let begin = Payload::BeginChunk(BeginChunkedArtifact {
+        name: "cache/chunked".to_owned(),
+        total_bytes: 18,
+        num_chunks: 2,
+        initial_chunk: Some(chunk(b"123456789", 0xCBF4_3926)),
+    });
+    let rest = Payload::Chunk(chunk(b"123456789", 0xCBF4_3926));
+    let requests: Vec<_> = [single("cache/good", 0xCBF4_3926), single("cache/bad", 1), begin, rest].map(request).into();
+    let added = client.rpc.clone().add_artifacts(futures::stream::iter(requests)).await.unwrap().into_inner();
+    let intact: Vec<_> = added.artifacts.iter().map(|one| (one.name.as_str(), one.is_crc_successful)).collect();
+    assert_eq!(intact, [("cache/good", true), ("cache/bad", false), ("cache/chunked", true)]);
+    let names = ["cache/good", "cache/bad", "cache/chunked", "cache/none"].map(str::to_owned);
+    let asked = ArtifactStatusesRequest {
+        session_id: client.session_id.clone(),
+        user_context: client.user(),
+        names: names.to_vec(),
+        ..ArtifactStatusesRequest::default()
+    };
+    let statuses = client.rpc.clone().artifact_status(asked).await.unwrap().into_inner().statuses;
+    let exists: Vec<_> =
+        names.iter().map(|name| statuses.get(name) == Some(&ArtifactStatus { exists: true })).collect();
+    assert_eq!(exists, [true, false, true, false]);
+    let file = request(single("pyfiles/a.py", 0xCBF4_3926));
+    let refused = client.rpc.clone().add_artifacts(futures::stream::iter([file])).await.unwrap_err();
+    assert!(refused.message().starts_with("[UNSUPPORTED_FEATURE]"), "{refused}");
+}

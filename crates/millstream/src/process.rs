@@ -1,0 +1,96 @@
+//! The engine and the service of this process: put together, and brought to an end.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::join_all;
+use millstream_connect::{ConnectServer, ServerConfig};
+use millstream_connectors::register_all;
+use millstream_core::{ConnectorRegistry, Error, MemoryLedger, Result, SystemClock};
+use millstream_engine::query::Engine;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::args::EngineArgs;
+use crate::memory_size::MemorySize;
+use crate::time_zone;
+
+/// How long running batches may take to end and commit once the process is to end.
+const QUERIES_END_WITHIN: Duration = Duration::from_millis(4500);
+/// How long calls under way may take after that.
+const CALLS_END_WITHIN: Duration = Duration::from_millis(300);
+
+/// A running server.
+pub(crate) struct Process {
+    pub(crate) address: SocketAddr,
+    engine: Engine,
+    server: ConnectServer,
+    shutdown: CancellationToken,
+    serving: tokio::task::JoinHandle<Result<()>>,
+}
+
+impl Process {
+    /// Opens the port. Everything else starts when it is needed.
+    pub(crate) async fn start(listen: SocketAddr, args: &EngineArgs) -> Result<Self> {
+        let cannot = |error: std::io::Error| {
+            Error::unavailable(format!("cannot listen on {listen}"))
+                .with_source(error)
+                .with_hint("choose another address with --listen; port 0 takes a free one")
+        };
+        let listener = TcpListener::bind(listen).await.map_err(cannot)?;
+        let address = listener.local_addr().map_err(cannot)?;
+        let engine = engine(args);
+        let mut connectors = ConnectorRegistry::default();
+        register_all(&mut connectors);
+        let time_zone = time_zone::of_machine();
+        let config = ServerConfig { engine: engine.clone(), connectors: Arc::new(connectors), time_zone };
+        let server = ConnectServer::new(config);
+        let shutdown = CancellationToken::new();
+        let serving = tokio::spawn(server.clone().serve(listener, shutdown.clone().cancelled_owned()));
+        Ok(Self { address, engine, server, shutdown, serving })
+    }
+
+    /// Resolves when the service ends by itself, which is an error.
+    pub(crate) async fn failed(&mut self) -> Error {
+        match (&mut self.serving).await {
+            Ok(Err(error)) => error,
+            Ok(Ok(())) => Error::internal("the service ended by itself"),
+            Err(panic) => Error::internal("the service broke off").with_source(panic),
+        }
+    }
+
+    /// Ends every query after its running batch. Says whether all ended in time.
+    pub(crate) async fn stop_queries(&self) -> bool {
+        let stopping = join_all(self.engine.running().into_iter().map(|query| async move {
+            if let Err(error) = query.stop().await {
+                tracing::warn!(query = %query.id(), %error, "the query did not stop");
+            }
+        }));
+        let stopped = tokio::time::timeout(QUERIES_END_WITHIN, stopping).await.is_ok();
+        if !stopped {
+            tracing::warn!("a batch did not end in time; it is repeated at the next start");
+        }
+        stopped
+    }
+
+    /// Ends queries, then calls, then the service.
+    pub(crate) async fn stop(self) {
+        self.stop_queries().await;
+        self.shutdown.cancel();
+        let Self { server, serving, .. } = self;
+        // A client that waits for a query sees it end; one that waits for something else is told that it is over.
+        let mut serving = serving;
+        if tokio::time::timeout(CALLS_END_WITHIN, &mut serving).await.is_err() {
+            server.end_operations();
+            let _ = tokio::time::timeout(CALLS_END_WITHIN, &mut serving).await;
+        }
+    }
+}
+
+fn engine(args: &EngineArgs) -> Engine {
+    let memory = args.memory.unwrap_or_else(MemorySize::half_of_machine);
+    let cores = args.cores.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let clock = SystemClock::new(|duration| Box::pin(tokio::time::sleep(duration)));
+    Engine::new(MemoryLedger::new(memory.0), Arc::new(clock), cores)
+}

@@ -1,0 +1,75 @@
+//! `millstream run`: the engine in this process, the user's program in a Python beside it.
+//!
+//! The program is an ordinary client of the service on a free port of this machine. When it ends, so do its queries, as
+//! with `spark-submit`, and its exit status is ours.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{ExitCode, ExitStatus};
+use std::time::Duration;
+
+use millstream_core::{Error, Result};
+use tokio::process::{Child, Command};
+
+use crate::args::RunArgs;
+use crate::process::Process;
+use crate::python;
+use crate::serve::{EndSignal, Signals};
+use crate::shim::Shim;
+
+/// How long a program may take to end after its queries have ended.
+const PROGRAM_ENDS_WITHIN: Duration = Duration::from_millis(500);
+
+/// Runs a program to its end.
+pub(crate) async fn run(args: RunArgs) -> Result<ExitCode> {
+    if !args.program.is_file() {
+        let path = args.program.display();
+        return Err(Error::not_found(format!("there is no program '{path}'")));
+    }
+    let mut signals = Signals::new()?;
+    let mut process = Process::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), &args.engine).await?;
+    let python = python::find().await?;
+    let shim = Shim::write()?;
+    let mut command = Command::new(&python);
+    command.arg(&args.program).args(&args.args).kill_on_drop(true);
+    command.env("SPARK_REMOTE", format!("sc://{}", process.address)).env("PYTHONPATH", shim.python_path());
+    // gRPC's own log lines are of no use to the user of a program.
+    if std::env::var_os("GRPC_VERBOSITY").is_none() {
+        command.env("GRPC_VERBOSITY", "NONE");
+    }
+    let mut child = command
+        .spawn()
+        .map_err(|error| Error::unavailable(format!("cannot start '{}'", python.display())).with_source(error))?;
+    let ended = tokio::select! {
+        status = child.wait() => Some(status),
+        error = process.failed() => return Err(error),
+        signal = signals.next() => {
+            interrupted(&process, &mut child, signal).await;
+            None
+        }
+    };
+    let status = match ended {
+        Some(status) => status,
+        None => child.wait().await,
+    };
+    process.stop().await;
+    let status = status.map_err(|error| Error::internal("cannot wait for the program").with_source(error))?;
+    Ok(exit_code(status))
+}
+
+/// Ends the queries first, so that a program that waits for one goes on and ends by itself; then what is left of it.
+async fn interrupted(process: &Process, child: &mut Child, signal: EndSignal) {
+    tracing::info!(?signal, "ending");
+    process.stop_queries().await;
+    if tokio::time::timeout(PROGRAM_ENDS_WITHIN, child.wait()).await.is_err()
+        && let Err(error) = child.start_kill()
+    {
+        tracing::warn!(%error, "cannot end the program");
+    }
+}
+
+/// The program's own status; one that a signal ended has the status that shells give it.
+fn exit_code(status: ExitStatus) -> ExitCode {
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1);
+    ExitCode::from(u8::try_from(code).unwrap_or(1))
+}

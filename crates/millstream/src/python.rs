@@ -1,0 +1,89 @@
+//! Finds a Python that has PySpark's Connect client, or prepares one.
+//!
+//! What the user names is taken as it is. What is merely there is asked whether it has the client, without importing it.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use millstream_core::{Error, Result};
+use tokio::process::Command;
+
+use crate::terminal;
+
+/// What the prepared environment holds. PySpark 4.2 warns at every start with pandas 3.
+const PACKAGES: [&str; 7] = [
+    "pyspark-client==4.2.0",
+    "pandas<3",
+    "grpcio",
+    "grpcio-status",
+    "pyarrow",
+    "googleapis-common-protos",
+    "zstandard",
+];
+
+/// Succeeds in a Python that has the client. Looking for a module costs a tenth of importing it.
+const PROBE: &str = "import importlib.util as u, sys\n\
+    sys.exit(not all(u.find_spec(m) for m in ('pyspark', 'grpc', 'grpc_status', 'pandas', 'pyarrow')))";
+
+/// The interpreter for the user's program.
+pub(crate) async fn find() -> Result<PathBuf> {
+    if let Some(named) = std::env::var_os("MILLSTREAM_PYTHON") {
+        return Ok(PathBuf::from(named));
+    }
+    if let Some(environment) = std::env::var_os("VIRTUAL_ENV") {
+        let python = Path::new(&environment).join("bin/python");
+        if has_client(&python).await {
+            return Ok(python);
+        }
+    }
+    let on_path = PathBuf::from("python3");
+    if has_client(&on_path).await {
+        return Ok(on_path);
+    }
+    prepared(&on_path).await
+}
+
+async fn has_client(python: &Path) -> bool {
+    let mut probe = Command::new(python);
+    probe.args(["-c", PROBE]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    probe.status().await.is_ok_and(|status| status.success())
+}
+
+/// An environment of our own in the cache folder, made at the first use.
+async fn prepared(base: &Path) -> Result<PathBuf> {
+    let folder = cache_folder()?.join("pyspark-client-4.2.0");
+    let python = folder.join("bin/python");
+    if has_client(&python).await {
+        return Ok(python);
+    }
+    terminal::say(&format!("preparing a Python with PySpark's client in {} (once)", folder.display()));
+    let mut make = Command::new(base);
+    make.args(["-m", "venv"]).arg(&folder);
+    succeed(make, "cannot make a Python environment").await?;
+    let mut install = Command::new(&python);
+    install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(PACKAGES);
+    succeed(install, "cannot install PySpark's client").await?;
+    Ok(python)
+}
+
+async fn succeed(mut command: Command, attempted: &str) -> Result<()> {
+    let hint = "name a Python that has pyspark-client 4.2 in MILLSTREAM_PYTHON";
+    let output = command.stdin(Stdio::null()).output().await;
+    let output = output.map_err(|error| Error::unavailable(attempted).with_source(error).with_hint(hint))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let last = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
+    Err(Error::unavailable(format!("{attempted}: {last}")).with_hint(hint))
+}
+
+fn cache_folder() -> Result<PathBuf> {
+    let set = std::env::var_os("XDG_CACHE_HOME").filter(|folder| !folder.is_empty()).map(PathBuf::from);
+    let of_home = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache"));
+    let root = set.or_else(of_home).ok_or_else(|| {
+        Error::not_found("there is no cache folder, because HOME is not set")
+            .with_hint("name a Python that has pyspark-client 4.2 in MILLSTREAM_PYTHON")
+    })?;
+    Ok(root.join("millstream"))
+}

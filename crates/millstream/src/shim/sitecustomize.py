@@ -1,0 +1,113 @@
+"""Fits PySpark's Connect client to scripts that were written for spark-submit. See src/shim.rs of millstream.
+
+Nothing of PySpark is imported here: a finder waits until the script imports it, so that a program pays for no more than
+it uses.
+"""
+import sys
+from importlib.machinery import PathFinder
+
+_IGNORED = ("spark.master", "spark.submit.")
+
+
+def _ignored(key):
+    return isinstance(key, str) and key.startswith(_IGNORED)
+
+
+def _fit_builder(builder):
+    """Settings that choose a cluster have no effect: the engine is chosen already."""
+    config = builder.config
+
+    def fitted(self, key=None, value=None, **more):
+        if _ignored(key):
+            return self
+        if more.get("map"):
+            more["map"] = {k: v for k, v in more["map"].items() if not _ignored(k)}
+        return config(self, key, value, **more)
+
+    builder.config = fitted
+    builder.master = lambda self, master: self
+
+
+class _SparkContext:
+    """The few things that streaming scripts do with spark.sparkContext."""
+
+    master = "millstream"
+    uiWebUrl = None
+
+    def __init__(self, session):
+        self._session = session
+
+    @property
+    def version(self):
+        return self._session.version
+
+    @property
+    def appName(self):
+        return self._session.conf.get("spark.app.name")
+
+    @property
+    def applicationId(self):
+        return "millstream-" + self._session.session_id
+
+    @property
+    def defaultParallelism(self):
+        import os
+
+        return os.cpu_count() or 1
+
+    defaultMinPartitions = defaultParallelism
+
+    def stop(self):
+        self._session.stop()
+
+    def _nothing(self, *args, **kwargs):
+        return None
+
+    setLogLevel = setJobGroup = setJobDescription = setLocalProperty = setCheckpointDir = _nothing
+
+    def __getattr__(self, name):
+        from pyspark.errors import PySparkAttributeError
+
+        raise PySparkAttributeError(
+            errorClass="JVM_ATTRIBUTE_NOT_SUPPORTED", messageParameters={"attr_name": "sparkContext." + name}
+        )
+
+
+def _fit_session(module):
+    _fit_builder(module.SparkSession.Builder)
+
+
+def _fit_connect_session(module):
+    _fit_builder(module.SparkSession.Builder)
+    module.SparkSession.sparkContext = property(_SparkContext)
+
+
+_FIT = {"pyspark.sql.session": _fit_session, "pyspark.sql.connect.session": _fit_connect_session}
+
+
+class _Finder:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        fit = _FIT.get(name)
+        spec = fit and PathFinder.find_spec(name, path, target)
+        if not spec or spec.loader is None:
+            return None
+        load = spec.loader.exec_module
+
+        def exec_module(module):
+            load(module)
+            fit(module)
+
+        spec.loader.exec_module = exec_module
+        return spec
+
+
+sys.meta_path.insert(0, _Finder)
+
+# A sitecustomize of the user's or the system's is hidden by this one, so it is run as well.
+_here = __file__.rpartition("/")[0]
+_spec = PathFinder.find_spec("sitecustomize", [entry for entry in sys.path if entry != _here])
+if _spec and _spec.loader:
+    from importlib.util import module_from_spec
+
+    _spec.loader.exec_module(module_from_spec(_spec))

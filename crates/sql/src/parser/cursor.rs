@@ -8,8 +8,9 @@ use spark_connect_proto::{Expression, Relation};
 use super::error::{Parsed, SyntaxError};
 use super::token::{Kind, Token, tokenize};
 
-/// Nesting of parentheses, subqueries and types beyond this is refused rather than risking the stack.
-const DEPTH_MAX: usize = 50;
+/// Nesting of parentheses, subqueries and types beyond this is refused. A level takes up to 45 kB of stack in a debug build,
+/// and threads have 2 MB.
+const DEPTH_MAX: usize = 36;
 
 /// Links of one chain beyond this are refused, because whoever walks the tree goes as deep.
 const LINKS_MAX: usize = 250;
@@ -28,7 +29,7 @@ pub(crate) struct Parser<'a> {
     pub(crate) windows: Vec<NamedWindows>,
     /// Values for `:name` and `?`.
     pub(crate) parameters: Parameters,
-    pub(crate) plan_ids_used: i64,
+    plan_ids_used: i64,
     /// `?` read so far.
     pub(crate) markers_used: usize,
 }
@@ -47,6 +48,14 @@ pub struct Parameters {
 pub(crate) struct NamedWindows {
     pub(crate) specs: HashMap<String, Window>,
     pub(crate) missing: Option<(String, usize)>,
+}
+
+/// The state of a parser that reading changes.
+pub(crate) struct Checkpoint {
+    index: usize,
+    plans: usize,
+    plan_ids_used: i64,
+    markers_used: usize,
 }
 
 impl<'a> Parser<'a> {
@@ -90,6 +99,26 @@ impl<'a> Parser<'a> {
 
     pub(crate) fn rewind(&mut self, position: usize) {
         self.index = position;
+    }
+
+    /// What must be put back to read a piece of the text again.
+    pub(crate) fn checkpoint(&self) -> Checkpoint {
+        Checkpoint {
+            index: self.index,
+            plans: self.subqueries.last().map_or(0, Vec::len),
+            plan_ids_used: self.plan_ids_used,
+            markers_used: self.markers_used,
+        }
+    }
+
+    /// Goes back as if nothing had been read since.
+    pub(crate) fn restore(&mut self, checkpoint: &Checkpoint) {
+        self.index = checkpoint.index;
+        self.plan_ids_used = checkpoint.plan_ids_used;
+        self.markers_used = checkpoint.markers_used;
+        if let Some(plans) = self.subqueries.last_mut() {
+            plans.truncate(checkpoint.plans);
+        }
     }
 
     /// Where the last token taken ends.

@@ -250,31 +250,22 @@ impl Parser<'_> {
 
     /// A subquery, or a relation in parentheses.
     fn parenthesized_relation(&mut self) -> Parsed<Relation> {
-        let position = self.position();
-        let used = self.plan_ids_used;
+        let checkpoint = self.checkpoint();
+        let begins_with_two = self.at_ahead(1, "(");
         if self.at_query_in_parentheses() {
             self.expect("(")?;
             let query = self.query().and_then(|query| self.expect(")").map(|()| query));
             match query {
                 Ok(query) => return self.relation_suffix(query),
                 // `((SELECT 1) JOIN t)` begins like a query, too.
-                Err(_) if self.begins_with_two_parentheses(position) => self.plan_ids_used = used,
+                Err(_) if begins_with_two => self.restore(&checkpoint),
                 Err(error) => return Err(error),
             }
-            self.rewind(position);
         }
         self.expect("(")?;
         let inner = self.nested(|parser| parser.joined_relation(None))?;
         self.expect(")")?;
         self.relation_suffix(inner)
-    }
-
-    fn begins_with_two_parentheses(&mut self, position: usize) -> bool {
-        let here = self.position();
-        self.rewind(position);
-        let found = self.at_ahead(1, "(");
-        self.rewind(here);
-        found
     }
 
     /// `TABLESAMPLE`, `WATERMARK` and the alias behind a relation.

@@ -14,20 +14,34 @@ use super::token::Kind;
 const UNITS: [&str; 11] =
     ["YEAR", "QUARTER", "MONTH", "WEEK", "DAY", "DAYOFYEAR", "HOUR", "MINUTE", "SECOND", "MILLISECOND", "MICROSECOND"];
 
+/// What stands in a call's parentheses.
+enum Form {
+    /// Keywords between the arguments: the call is complete.
+    Keywords(Expression),
+    /// Arguments with commas, of which the first may have been read.
+    Plain(Option<Expression>),
+}
+
 impl Parser<'_> {
     /// The call of a function whose name has been read.
     pub(crate) fn call(&mut self, name: Vec<String>) -> Parsed<Expression> {
         self.expect("(")?;
-        if let [function] = name.as_slice()
-            && let Some(expr) = self.keyword_form(&function.to_ascii_lowercase())?
-        {
-            return self.qualify_call(expr);
-        }
-        let distinct = self.at_word("DISTINCT") && self.starts_arguments(1) && self.accept_word("DISTINCT");
-        if !distinct && self.at_word("ALL") && self.starts_arguments(1) {
+        let form = match name.as_slice() {
+            [function] => self.keyword_form(&function.to_ascii_lowercase())?,
+            _ => Form::Plain(None),
+        };
+        let first = match form {
+            Form::Keywords(expr) => return self.qualify_call(expr),
+            Form::Plain(first) => first,
+        };
+        let distinct = first.is_none() && self.at_word("DISTINCT") && self.starts_arguments(1);
+        if distinct || (first.is_none() && self.at_word("ALL") && self.starts_arguments(1)) {
             self.advance();
         }
-        let arguments = if self.at(")") { Vec::new() } else { self.list(Self::argument)? };
+        let mut arguments: Vec<Expression> = first.into_iter().collect();
+        if (arguments.is_empty() && !self.at(")")) || (!arguments.is_empty() && self.accept(",")) {
+            arguments.extend(self.list(Self::argument)?);
+        }
         let ignore_nulls = self.null_treatment();
         self.expect(")")?;
         let mut function = call(&super::message::qualified(&name), arguments);
@@ -70,120 +84,103 @@ impl Parser<'_> {
         Ok(expr)
     }
 
-    /// Functions with a grammar of their own; the opening parenthesis has been read. `None` leaves the cursor where it is.
-    fn keyword_form(&mut self, function: &str) -> Parsed<Option<Expression>> {
-        let start = self.position();
-        let found = match function {
-            "extract" => self.extract_form()?,
-            "substring" | "substr" => self.substring_form(function)?,
-            "position" => self.position_form()?,
-            "trim" => self.trim_form()?,
-            "overlay" => self.overlay_form()?,
-            "dateadd" | "date_add" | "datediff" | "date_diff" | "timestampadd" | "timestampdiff" => {
-                self.unit_form(function)?
+    /// Functions with a grammar of their own; the opening parenthesis has been read. Nothing is read twice, or calls in
+    /// calls would take exponential time.
+    fn keyword_form(&mut self, function: &str) -> Parsed<Form> {
+        match function {
+            "extract" if self.at_word_ahead(1, "FROM") => self.extract_form(),
+            "dateadd" | "date_add" | "datediff" | "date_diff" | "timestampadd" | "timestampdiff"
+                if UNITS.iter().any(|unit| self.at_word(unit)) && self.at_ahead(1, ",") =>
+            {
+                self.unit_form(function)
             }
-            _ => None,
-        };
-        if found.is_none() {
-            self.rewind(start);
+            "trim" if self.at_any_word(&["BOTH", "LEADING", "TRAILING"]) && self.side_follows() => self.trim_side(),
+            "substring" | "substr" | "position" | "overlay" | "trim" if !self.at(")") && !self.at_ahead(1, "=>") => {
+                // IN would make a predicate of `position(x IN (y))`.
+                let first = if function == "position" { self.value()? } else { self.argument()? };
+                match function {
+                    "position" if self.accept_word("IN") => self.position_form(first),
+                    "trim" if self.accept_word("FROM") => self.trim_form("trim", Some(first)),
+                    "overlay" if self.accept_word("PLACING") => self.overlay_form(first),
+                    "substring" | "substr" if self.accept_word("FROM") => self.substring_form(function, first),
+                    _ => Ok(Form::Plain(Some(first))),
+                }
+            }
+            _ => Ok(Form::Plain(None)),
         }
-        Ok(found)
     }
 
     /// `extract(YEAR FROM ts)`
-    fn extract_form(&mut self) -> Parsed<Option<Expression>> {
-        if !self.at_word_ahead(1, "FROM") {
-            return Ok(None);
-        }
+    fn extract_form(&mut self) -> Parsed<Form> {
         let field = self.identifier()?;
         self.expect_word("FROM")?;
         let source = self.value()?;
-        self.expect(")")?;
-        Ok(Some(call("extract", vec![string(field), source])))
+        self.form("extract", vec![string(field), source])
     }
 
     /// `substring(s FROM 2 FOR 3)`
-    fn substring_form(&mut self, function: &str) -> Parsed<Option<Expression>> {
-        let Ok(text) = self.value() else { return Ok(None) };
-        if !self.accept_word("FROM") {
-            return Ok(None);
-        }
+    fn substring_form(&mut self, function: &str, text: Expression) -> Parsed<Form> {
         let mut arguments = vec![text, self.value()?];
         if self.accept_word("FOR") {
             arguments.push(self.value()?);
         }
-        self.expect(")")?;
-        Ok(Some(call(function, arguments)))
+        self.form(function, arguments)
     }
 
     /// `position(x IN s)`
-    fn position_form(&mut self) -> Parsed<Option<Expression>> {
-        let Ok(part) = self.value() else { return Ok(None) };
-        if !self.accept_word("IN") {
-            return Ok(None);
-        }
+    fn position_form(&mut self, part: Expression) -> Parsed<Form> {
         let arguments = vec![part, self.value()?];
-        self.expect(")")?;
-        Ok(Some(call("locate", arguments)))
+        self.form("locate", arguments)
+    }
+
+    /// Whether BOTH, LEADING or TRAILING is said rather than a column named so.
+    fn side_follows(&self) -> bool {
+        self.at_word_ahead(1, "FROM") || self.starts_expression(1)
     }
 
     /// `trim(LEADING 'x' FROM s)`
-    fn trim_form(&mut self) -> Parsed<Option<Expression>> {
-        let side = ["BOTH", "LEADING", "TRAILING"].into_iter().find(|side| self.at_word(side));
-        if side.is_some() && (self.starts_expression(1) || self.at_word_ahead(1, "FROM")) {
-            self.advance();
-        }
-        let characters = if self.at_word("FROM") {
-            None
-        } else {
-            let Ok(characters) = self.value() else { return Ok(None) };
-            Some(characters)
-        };
-        if !self.accept_word("FROM") {
-            return Ok(None);
-        }
-        let text = self.value()?;
-        self.expect(")")?;
-        // Spark's functions take the characters to trim before the text.
-        let arguments = characters.into_iter().chain([text]).collect();
-        let function = match side {
-            Some("LEADING") => "ltrim",
-            Some("TRAILING") => "rtrim",
+    fn trim_side(&mut self) -> Parsed<Form> {
+        let function = match self.advance().text.to_ascii_uppercase().as_str() {
+            "LEADING" => "ltrim",
+            "TRAILING" => "rtrim",
             _ => "trim",
         };
-        Ok(Some(call(function, arguments)))
+        let characters = if self.at_word("FROM") { None } else { Some(self.value()?) };
+        self.expect_word("FROM")?;
+        self.trim_form(function, characters)
+    }
+
+    /// Spark's functions take the characters to trim before the text.
+    fn trim_form(&mut self, function: &str, characters: Option<Expression>) -> Parsed<Form> {
+        let text = self.value()?;
+        self.form(function, characters.into_iter().chain([text]).collect())
     }
 
     /// `overlay(s PLACING r FROM 2 FOR 3)`
-    fn overlay_form(&mut self) -> Parsed<Option<Expression>> {
-        let Ok(text) = self.value() else { return Ok(None) };
-        if !self.accept_word("PLACING") {
-            return Ok(None);
-        }
+    fn overlay_form(&mut self, text: Expression) -> Parsed<Form> {
         let mut arguments = vec![text, self.value()?];
         self.expect_word("FROM")?;
         arguments.push(self.value()?);
         if self.accept_word("FOR") {
             arguments.push(self.value()?);
         }
-        self.expect(")")?;
-        Ok(Some(call("overlay", arguments)))
+        self.form("overlay", arguments)
     }
 
     /// `dateadd(HOUR, 1, ts)`: with a unit, the functions are those of timestamps.
-    fn unit_form(&mut self, function: &str) -> Parsed<Option<Expression>> {
-        let unit = UNITS.iter().any(|unit| self.at_word(unit)) && self.at_ahead(1, ",");
-        if !unit {
-            return Ok(None);
-        }
+    fn unit_form(&mut self, function: &str) -> Parsed<Form> {
         let unit = self.identifier()?;
         self.expect(",")?;
         let first = self.value()?;
         self.expect(",")?;
         let second = self.value()?;
-        self.expect(")")?;
         let name = if function.ends_with("add") { "timestampadd" } else { "timestampdiff" };
-        Ok(Some(call(name, vec![string(unit), first, second])))
+        self.form(name, vec![string(unit), first, second])
+    }
+
+    fn form(&mut self, function: &str, arguments: Vec<Expression>) -> Parsed<Form> {
+        self.expect(")")?;
+        Ok(Form::Keywords(call(function, arguments)))
     }
 
     fn null_treatment(&mut self) -> Option<bool> {

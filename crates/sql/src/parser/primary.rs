@@ -135,15 +135,12 @@ impl Parser<'_> {
             return self.lambda(parameters);
         }
         if self.at_query_in_parentheses() {
-            let (position, plans, used) = (self.position(), self.subqueries.len(), self.plan_ids_used);
+            let checkpoint = self.checkpoint();
+            let begins_with_two = self.at_ahead(1, "(");
             match self.subquery_plan() {
                 Ok(plan_id) => return Ok(subquery(plan_id, SubqueryType::Scalar, Vec::new())),
                 // `((SELECT 1) + 1)` begins like a query, too.
-                Err(_) if self.at_ahead_of(position + 1, "(") => {
-                    self.rewind(position);
-                    self.subqueries.truncate(plans);
-                    self.plan_ids_used = used;
-                }
+                Err(_) if begins_with_two => self.restore(&checkpoint),
                 Err(error) => return Err(error),
             }
         }
@@ -159,14 +156,6 @@ impl Parser<'_> {
         }
         self.expect(")")?;
         Ok(call("struct", fields))
-    }
-
-    fn at_ahead_of(&mut self, position: usize, symbol: &str) -> bool {
-        let here = self.position();
-        self.rewind(position);
-        let found = self.at(symbol);
-        self.rewind(here);
-        found
     }
 
     /// `(x, y)` before `->`.

@@ -14,7 +14,7 @@ use super::extension::{InlineRow, InlineTable, Ordinal};
 use super::message::{aliased, attribute, relation, sort_order};
 
 /// What a query in a query adds to the nesting, in expressions.
-const QUERY_LEVELS: usize = 3;
+const QUERY_LEVELS: usize = 2;
 
 impl Parser<'_> {
     /// A query with everything that belongs to it.

@@ -34,8 +34,7 @@ struct Select {
 impl Parser<'_> {
     /// A SELECT; the input is given where FROM came first.
     pub(crate) fn select(&mut self, input: Option<Relation>) -> Parsed<Relation> {
-        let (position, plan_ids, markers) = (self.position(), self.plan_ids_used, self.markers_used);
-        let plans = self.subqueries.last().map_or(0, Vec::len);
+        let checkpoint = self.checkpoint();
         self.windows.push(NamedWindows::default());
         let first = self.select_with_windows(input.clone());
         let named = self.windows.pop().unwrap_or_default();
@@ -45,11 +44,7 @@ impl Parser<'_> {
             return Err(missing_window(&name, at));
         }
         // The WINDOW clause is known now: read the query again.
-        self.rewind(position);
-        (self.plan_ids_used, self.markers_used) = (plan_ids, markers);
-        if let Some(list) = self.subqueries.last_mut() {
-            list.truncate(plans);
-        }
+        self.restore(&checkpoint);
         self.windows.push(NamedWindows { specs: definitions.into_iter().collect(), missing: None });
         let second = self.select_with_windows(input);
         let named = self.windows.pop().unwrap_or_default();

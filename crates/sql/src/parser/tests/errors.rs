@@ -70,7 +70,9 @@ fn nesting_and_chains_without_end_are_refused() {
         let error = parse_statement(&format!("SELECT 1 FROM t{}", piece.repeat(1000))).expect_err("too long");
         assert_eq!(error.class(), Some("FAILED_TO_PARSE_TOO_COMPLEX"), "{piece}");
     }
-    let deep = format!("{}1{}", "(".repeat(45), ")".repeat(45));
-    parse_expression(&deep).expect("forty-five levels are read");
+    let calls = format!("{}s{}", "substring(".repeat(30), ", 1)".repeat(30));
+    parse_expression(&calls).expect("calls in calls are read once");
+    let deep = format!("{}1{}", "(".repeat(30), ")".repeat(30));
+    parse_expression(&deep).expect("thirty levels are read");
     parse_expression(&"a + ".repeat(200)).expect_err("an operand is missing");
 }

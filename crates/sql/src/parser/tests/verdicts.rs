@@ -16,7 +16,8 @@ const NOT_PARSED_HERE: [(&str, &str); 4] = [
 ];
 
 /// Refused by both, with a token or a wording of Spark's that follows from its generated parser.
-const OTHER_WORDS: [&str; 16] = [
+const OTHER_WORDS: [&str; 17] = [
+    "trim(trailing 'xa')",
     "interval '1' month to year",
     "* except id",
     "CASE WHEN 1 THEN",

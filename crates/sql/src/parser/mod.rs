@@ -97,6 +97,22 @@ pub fn parse_statement_with(text: &str, parameters: Parameters) -> Result<Statem
     parsed.map_err(|error| error.into_error(text))
 }
 
+/// Cuts a script at its semicolons, which may also stand in strings and comments. Pieces of white space and comments alone
+/// are left out.
+///
+/// # Errors
+/// Spark's parse errors for a string, name or comment without end.
+pub fn split_statements(text: &str) -> Result<Vec<&str>> {
+    let tokens = token::tokenize(text).map_err(|error| error.into_error(text))?;
+    let is_semicolon = |token: &token::Token| token.kind == token::Kind::Symbol && token.text == ";";
+    let statements = tokens.split(is_semicolon).filter_map(|piece| {
+        let words = piece.iter().filter(|token| token.kind != token::Kind::End);
+        let (first, last) = (words.clone().next()?, words.last()?);
+        Some(&text[first.start..last.end])
+    });
+    Ok(statements.collect())
+}
+
 /// Parses a schema: DDL (`a INT, b STRUCT<x: BIGINT>`), a bare type (`INT`), or Spark's JSON.
 ///
 /// # Errors

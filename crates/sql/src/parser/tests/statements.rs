@@ -3,6 +3,7 @@
 use super::render;
 use crate::parser::{
     Command, ExplainMode, Listing, Parameters, Statement, parse_expression, parse_statement, parse_statement_with,
+    split_statements,
 };
 
 fn command(text: &str) -> Command {
@@ -82,6 +83,13 @@ fn explain_holds_the_statement() {
     };
     let Statement::Query(plan) = *statement else { panic!("a query is explained") };
     assert_eq!((mode, render::relation(&plan).as_str()), (ExplainMode::Extended, "project[a](t)"));
+}
+
+#[test]
+fn a_script_is_cut_at_its_own_semicolons_only() {
+    let script = "SET a = b;\n-- one; two\nSELECT ';' /* ; */ FROM `;`;;\n-- end\n";
+    assert_eq!(split_statements(script).expect("a script"), ["SET a = b", "SELECT ';' /* ; */ FROM `;`"]);
+    assert_eq!(split_statements("SELECT 'x").expect_err("no end").class(), Some("PARSE_SYNTAX_ERROR"));
 }
 
 #[test]

@@ -47,7 +47,8 @@ pub(crate) struct IncrementalExecution {
     upsert_key: Option<Vec<usize>>,
     /// What `current_timestamp()` reads.
     now_us: Arc<AtomicI64>,
-    /// The watermark by which the newest batch evicted.
+    /// The watermark by which the newest batch evicted; the greatest number before there is one, for then no batch can
+    /// have left anything to do.
     evicted_ms: AtomicI64,
 }
 
@@ -104,7 +105,7 @@ impl IncrementalExecution {
             output_mode: spec.output_mode,
             upsert_key,
             now_us,
-            evicted_ms: AtomicI64::new(0),
+            evicted_ms: AtomicI64::new(i64::MAX),
         })
     }
 

@@ -159,7 +159,7 @@ impl KeyCodec {
                 write_fixed(&mut keys, &values, (at, width));
             }
             if let Some(nulls) = nulls.as_ref().filter(|nulls| nulls.null_count() > 0) {
-                self.write_nulls(&mut keys, nulls, (index, leaf.kind));
+                write_nulls(&mut keys, nulls, (index, leaf.kind));
             }
         }
         Ok(keys)
@@ -201,18 +201,6 @@ impl KeyCodec {
             }
         }
         Ok(EncodedKeys { bytes, starts, stride: 0 })
-    }
-
-    fn write_nulls(&self, keys: &mut EncodedKeys, nulls: &NullBuffer, (index, kind): (usize, LeafKind)) {
-        for row in 0..nulls.len() {
-            if nulls.is_null(row) {
-                let start = if keys.starts.is_empty() { row * keys.stride } else { keys.starts[row] as usize };
-                keys.bytes[start + index / 8] |= 1 << (index % 8);
-                if let LeafKind::Fixed { at, width } = kind {
-                    keys.bytes[start + at..][..width].fill(0);
-                }
-            }
-        }
     }
 
     /// The event time (µs) in a key; NULL is never late.
@@ -340,6 +328,18 @@ fn write_fixed(keys: &mut EncodedKeys, values: &Buffer, (at, width): (usize, usi
         4 => write_width::<4>(keys, values, at),
         8 => write_width::<8>(keys, values, at),
         _ => write_width::<16>(keys, values, at),
+    }
+}
+
+fn write_nulls(keys: &mut EncodedKeys, nulls: &NullBuffer, (index, kind): (usize, LeafKind)) {
+    for row in 0..nulls.len() {
+        if nulls.is_null(row) {
+            let start = if keys.starts.is_empty() { row * keys.stride } else { keys.starts[row] as usize };
+            keys.bytes[start + index / 8] |= 1 << (index % 8);
+            if let LeafKind::Fixed { at, width } = kind {
+                keys.bytes[start + at..][..width].fill(0);
+            }
+        }
     }
 }
 

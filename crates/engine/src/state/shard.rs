@@ -27,6 +27,10 @@ impl Lifetime {
     #[inline]
     fn pane_of(self, key: &[u8]) -> i64 {
         let Some(end_us) = KeyCodec::event_time_us(key, self.end) else { return FOREVER };
+        // The common case, windows, without a division.
+        if self.pane_us == 1 {
+            return end_us;
+        }
         let over = end_us.rem_euclid(self.pane_us);
         if over == 0 { end_us } else { end_us.saturating_add(self.pane_us - over) }
     }
@@ -51,6 +55,8 @@ pub(super) struct Shard {
     expired: Vec<Expired>,
     /// Bytes held by panes, expired ones included.
     held_bytes: usize,
+    /// Groups in panes, without expired ones.
+    group_count: usize,
 }
 
 /// Rows of a batch that belong to one shard, and scratch space.
@@ -76,14 +82,14 @@ impl Shard {
                 Some(_) => rest.iter().position(|&row| pane_of(row) != reaches_us).unwrap_or(rest.len()),
                 None => rest.len(),
             };
-            let (run, after) = rest.split_at(same);
+            let (run, others) = rest.split_at(same);
             let pane = self.pane(layout, reaches_us);
-            let before = pane.bytes();
+            let before = (pane.bytes(), pane.len());
             let updated = pane.update(layout, (batch.keys, batch.hashes), (run, batch.found), batch.arguments);
-            let grown = pane.bytes() - before;
-            self.held_bytes += grown;
+            let after = (pane.bytes(), pane.len());
+            self.add_growth(before, after);
             updated?;
-            rest = after;
+            rest = others;
         }
         Ok(())
     }
@@ -97,9 +103,20 @@ impl Shard {
         pane
     }
 
+    /// Counts what a pane has more now: bytes and groups.
+    fn add_growth(&mut self, before: (usize, usize), after: (usize, usize)) {
+        self.held_bytes += after.0.saturating_sub(before.0);
+        self.group_count += after.1 - before.1;
+    }
+
     /// Counts a group as changed, though it keeps its values.
     pub(super) fn touch(&mut self, layout: &Layout, key: &[u8]) -> Result<()> {
-        self.pane(layout, FOREVER).touch(key)
+        let pane = self.pane(layout, FOREVER);
+        let before = (pane.bytes(), pane.len());
+        let touched = pane.touch(key);
+        let after = (pane.bytes(), pane.len());
+        self.add_growth(before, after);
+        touched
     }
 
     /// Calls `each` with every group that the batch changed.
@@ -145,6 +162,7 @@ impl Shard {
         while let Some(entry) = self.panes.first_entry().filter(|entry| *entry.key() <= watermark_us) {
             let (reaches_us, pane) = entry.remove_entry();
             count += pane.len();
+            self.group_count -= pane.len();
             self.expired.push(Expired { reaches_us, pane, groups: None });
         }
         // At most one pane reaches over the watermark and begins before it.
@@ -158,6 +176,7 @@ impl Shard {
             let kept = pane.retain(layout, |key| !ends(key))?;
             self.held_bytes += kept.bytes();
             count += some.len();
+            self.group_count -= some.len();
             if let Some(pane) = self.panes.insert(reaches_us, kept) {
                 self.expired.push(Expired { reaches_us, pane, groups: Some(some) });
             }
@@ -200,6 +219,7 @@ impl Shard {
             }
         }
         self.held_bytes = self.panes.values().map(Pane::bytes).sum();
+        self.group_count = self.panes.values().map(Pane::len).sum();
     }
 
     /// Puts a group that was read in its place.
@@ -211,16 +231,16 @@ impl Shard {
     ) -> Result<()> {
         let reaches_us = lifetime.map_or(FOREVER, |lifetime| lifetime.pane_of(from.key(group)));
         let pane = self.pane(layout, reaches_us);
-        let before = pane.bytes();
-        pane.put(from, group)?;
-        let grown = pane.bytes() - before;
-        self.held_bytes += grown;
-        Ok(())
+        let before = (pane.bytes(), pane.len());
+        let put = pane.put(from, group);
+        let after = (pane.bytes(), pane.len());
+        self.add_growth(before, after);
+        put
     }
 
     /// Groups.
     pub(super) fn len(&self) -> usize {
-        self.panes.values().map(Pane::len).sum()
+        self.group_count
     }
 
     /// Bytes held.

@@ -106,8 +106,9 @@ pub fn split_statements(text: &str) -> Result<Vec<&str>> {
     let tokens = token::tokenize(text).map_err(|error| error.into_error(text))?;
     let is_semicolon = |token: &token::Token| token.kind == token::Kind::Symbol && token.text == ";";
     let statements = tokens.split(is_semicolon).filter_map(|piece| {
-        let words = piece.iter().filter(|token| token.kind != token::Kind::End);
-        let (first, last) = (words.clone().next()?, words.last()?);
+        let mut words = piece.iter().filter(|token| token.kind != token::Kind::End);
+        let first = words.next()?;
+        let last = words.next_back().unwrap_or(first);
         Some(&text[first.start..last.end])
     });
     Ok(statements.collect())

@@ -52,6 +52,11 @@ pub(crate) fn remove(path: &Path) -> Result<()> {
     }
 }
 
+/// Removes a folder and all in it.
+pub(crate) fn remove_folder(path: &Path) -> Result<()> {
+    fs::remove_dir_all(path).map_err(|error| disk_error("remove", path, error))
+}
+
 /// Puts a whole file in its place: readers see the old one or the new one. `durable` also forces it to the disk.
 pub(crate) fn replace(path: &Path, bytes: &[u8], durable: bool) -> Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_os_string();

@@ -161,6 +161,11 @@ fn put(path: &Path, bytes: &[u8], durable: bool) -> Result<()> {
 }
 
 fn offsets_file(entry: &OffsetsEntry, conf: &BTreeMap<String, String>) -> Vec<u8> {
+    // In Spark's order, so that the file is Spark's to the last byte; what Spark does not pin comes after.
+    let pinned = PINNED.iter().filter_map(|(name, _)| conf.get_key_value(*name));
+    let others = conf.iter().filter(|(name, _)| PINNED.iter().all(|(pinned, _)| pinned != name));
+    let conf: serde_json::Map<_, _> =
+        pinned.chain(others).map(|(name, value)| (name.clone(), value.as_str().into())).collect();
     let line = OffsetsLine { batch_watermark_ms: entry.watermark_ms, batch_timestamp_ms: entry.timestamp_ms, conf };
     let mut text = format!("v1\n{}", serde_json::to_string(&line).expect("numbers and text"));
     for range in &entry.sources {

@@ -21,7 +21,7 @@ pub(crate) struct Checkpoint {
     root: PathBuf,
     is_temporary: bool,
     id: QueryId,
-    history: History,
+    pub(super) history: History,
     /// Spark's files, where they are all there is or newer than the log.
     spark: Option<SparkCheckpoint>,
     lock: CheckpointLock,
@@ -74,6 +74,16 @@ impl Checkpoint {
         Ok(Self { root, is_temporary, id, history, spark, lock })
     }
 
+    /// Writes whose checkpoint it is, so that a second start on it knows.
+    pub(crate) fn claim(&self, sync: SyncPolicy) -> Result<()> {
+        spark_files::write_metadata(&self.root, self.id, sync != SyncPolicy::Never)
+    }
+
+    /// Lets go of a checkpoint that nothing was written to.
+    pub(crate) fn abandon(self) -> Result<()> {
+        if self.is_temporary { files::remove_folder(&self.root) } else { Ok(()) }
+    }
+
     /// The query.
     pub(crate) fn id(&self) -> QueryId {
         self.id
@@ -112,7 +122,6 @@ impl Checkpoint {
     ) -> Result<(CheckpointWriter, History)> {
         let Self { root, is_temporary, id, mut history, spark, lock } = self;
         let is_durable = sync != SyncPolicy::Never;
-        spark_files::write_metadata(&root, id, is_durable)?;
         for (source, bytes) in start.source_files.iter().enumerate() {
             if let Some(bytes) = bytes {
                 spark_files::write_source_file(&root, source, bytes)?;

@@ -1,1 +1,224 @@
+//! The log as a whole: written by one run, spoilt, read by the next.
 
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use millstream_core::{BatchId, Clock, ErrorKind, Offset, OffsetRange};
+use serde_json::json;
+
+use super::*;
+use crate::query::SyncPolicy;
+
+/// A clock that never moves and wakes nobody.
+#[derive(Debug)]
+struct Still;
+
+impl Clock for Still {
+    fn now_us(&self) -> i64 {
+        0
+    }
+
+    fn monotonic(&self) -> std::time::Duration {
+        std::time::Duration::ZERO
+    }
+
+    fn sleep(&self, _duration: std::time::Duration) -> BoxFuture<'static, ()> {
+        std::future::pending().boxed()
+    }
+}
+
+fn start() -> QueryStart {
+    QueryStart {
+        initial: vec![Offset::new(json!(0))],
+        source_files: vec![None],
+        conf: BTreeMap::new(),
+        operators: vec!["stateStoreSave key=k value=v".to_owned()],
+        batches_to_retain: 2,
+    }
+}
+
+fn offsets(batch: u64) -> OffsetsEntry {
+    OffsetsEntry {
+        batch: BatchId(batch),
+        timestamp_ms: batch as i64,
+        watermark_ms: 10 * batch as i64,
+        late_watermark_ms: 0,
+        sources: vec![OffsetRange { start: Offset::new(json!(batch)), end: Offset::new(json!(batch + 1)) }],
+    }
+}
+
+fn commit(batch: u64) -> CommitEntry {
+    CommitEntry { batch: BatchId(batch), next_watermark_ms: 10 * (batch as i64 + 1) }
+}
+
+async fn begin(root: &Path) -> (CheckpointWriter, History) {
+    Checkpoint::open(Some(root)).unwrap().begin(start(), SyncPolicy::Always, Arc::new(Still)).await.unwrap()
+}
+
+/// One run of these batches; the last is committed only if `ends_well`.
+async fn run(root: &Path, batches: std::ops::Range<u64>, ends_well: bool) {
+    let (mut writer, _) = begin(root).await;
+    for batch in batches.clone() {
+        writer.write_offsets(offsets(batch)).await.unwrap();
+        if ends_well || batch + 1 < batches.end {
+            writer.add_commit(vec![vec![batch as u8; 3]], commit(batch));
+        }
+    }
+    writer.close(false).await.unwrap();
+}
+
+fn read(root: &Path) -> millstream_core::Result<History> {
+    Checkpoint::open(Some(root)).map(|checkpoint| checkpoint.history)
+}
+
+fn batches(history: &History) -> (usize, usize, usize) {
+    (history.offsets.len(), history.commits.len(), history.deltas.len())
+}
+
+#[tokio::test]
+async fn what_was_written_is_read() {
+    let root = tempfile::tempdir().unwrap();
+    run(root.path(), 0..3, true).await;
+    run(root.path(), 3..5, false).await;
+    let history = read(root.path()).unwrap();
+    assert_eq!(batches(&history), (5, 4, 4));
+    assert_eq!(history.offsets[&BatchId(4)], offsets(4));
+    assert_eq!(history.commits[&BatchId(3)], commit(3));
+    assert_eq!(history.deltas[1].delta, [1, 1, 1]);
+    assert_eq!(history.start.unwrap().operators, start().operators);
+}
+
+#[tokio::test]
+async fn the_newest_segment_cut_at_any_byte_is_a_shorter_log() {
+    let root = tempfile::tempdir().unwrap();
+    run(root.path(), 0..2, true).await;
+    run(root.path(), 2..4, true).await;
+    let path = root.path().join("millstream/log-0000000001");
+    let whole = fs::read(&path).unwrap();
+    let mut seen = Vec::new();
+    for cut in (0..=whole.len()).rev() {
+        fs::write(&path, &whole[..cut]).unwrap();
+        let history = read(root.path()).unwrap();
+        seen.push(batches(&history));
+        // What was cut off is gone from the disk too: a second look sees the same.
+        assert_eq!(batches(&read(root.path()).unwrap()), batches(&history), "cut at {cut}");
+        assert_eq!(path.exists(), cut > 0 && fs::read(&path).is_ok_and(|left| !left.is_empty()), "cut at {cut}");
+    }
+    seen.dedup();
+    // By whole frames: the last commit; batch 3's offsets with batch 2's commit; batch 2's offsets; the head.
+    assert_eq!(seen, [(4, 4, 4), (4, 3, 3), (3, 2, 2), (2, 2, 2)]);
+}
+
+#[tokio::test]
+async fn a_changed_byte_is_refused_or_an_unfinished_write() {
+    let root = tempfile::tempdir().unwrap();
+    run(root.path(), 0..2, true).await;
+    run(root.path(), 2..3, true).await;
+    for (segment, is_last) in [(0, false), (1, true)] {
+        let path = root.path().join(format!("millstream/log-000000000{segment}"));
+        let whole = fs::read(&path).unwrap();
+        let mut refused = 0;
+        for at in 0..whole.len() {
+            let mut spoilt = whole.clone();
+            spoilt[at] ^= 0x40;
+            fs::write(&path, &spoilt).unwrap();
+            match read(root.path()) {
+                Ok(history) => {
+                    assert!(is_last, "segment {segment}, byte {at} was not noticed");
+                    assert_eq!(batches(&history), (3, 2, 2), "byte {at}");
+                }
+                Err(error) => {
+                    refused += 1;
+                    assert_eq!(error.kind(), ErrorKind::Data);
+                    assert!(error.message().contains(&format!("log-000000000{segment}")), "{error:?}");
+                }
+            }
+        }
+        assert!(refused > 0);
+        fs::write(&path, &whole).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_missing_segment_is_refused() {
+    let root = tempfile::tempdir().unwrap();
+    for batch in 0..3 {
+        run(root.path(), batch..batch + 1, true).await;
+    }
+    fs::remove_file(root.path().join("millstream/log-0000000001")).unwrap();
+    let error = read(root.path()).unwrap_err();
+    assert!(error.message().contains("log-0000000002' is damaged: the segment before it is missing"), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_snapshot_lets_the_log_before_it_go() {
+    let root = tempfile::tempdir().unwrap();
+    let (mut writer, _) = begin(root.path()).await;
+    for batch in 0..9 {
+        writer.write_offsets(offsets(batch)).await.unwrap();
+        writer.add_commit(vec![vec![1]], commit(batch));
+        if batch % 3 == 2 {
+            writer.save_snapshot(BatchId(batch), vec![vec![batch as u8]]).await.unwrap();
+            while !writer.settle_snapshot().await.unwrap() {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+    writer.close(false).await.unwrap();
+    let history = read(root.path()).unwrap();
+    assert_eq!(history.snapshot, Some(Snapshot { batch: BatchId(8), operators: vec![vec![8]] }));
+    assert_eq!(history.newest_commit(), Some(BatchId(8)));
+    // Batches 7 and 8 are retained, so the segment that begins behind batch 5 is the oldest.
+    assert_eq!(history.offsets.keys().next(), Some(&BatchId(6)));
+    assert_eq!(files::numbered(&root.path().join("millstream"), "snapshot-").unwrap(), [8]);
+}
+
+#[tokio::test]
+async fn a_spoilt_snapshot_is_refused_by_name() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("millstream");
+    fs::create_dir_all(&folder).unwrap();
+    let snapshot = Snapshot { batch: BatchId(4), operators: vec![vec![1, 2], vec![]] };
+    snapshot.clone().save(&folder, true).unwrap();
+    assert_eq!(Snapshot::newest(&folder).unwrap(), Some(snapshot));
+    let path = folder.join("snapshot-4");
+    let whole = fs::read(&path).unwrap();
+    for at in 0..whole.len() {
+        let mut spoilt = whole.clone();
+        spoilt[at] ^= 1;
+        fs::write(&path, &spoilt).unwrap();
+        assert!(Snapshot::newest(&folder).unwrap_err().message().contains("snapshot-4"), "byte {at}");
+    }
+}
+
+#[tokio::test]
+async fn a_held_checkpoint_is_refused() {
+    let root = tempfile::tempdir().unwrap();
+    let held = Checkpoint::open(Some(root.path())).unwrap();
+    assert_eq!(Checkpoint::open(Some(root.path())).unwrap_err().kind(), ErrorKind::Conflict);
+    drop(held);
+    Checkpoint::open(Some(root.path())).unwrap();
+}
+
+#[tokio::test]
+async fn a_temporary_checkpoint_goes_with_its_query() {
+    let (writer, _) = Checkpoint::open(None).unwrap().begin(start(), SyncPolicy::Never, Arc::new(Still)).await.unwrap();
+    let root = writer.folder.root.clone();
+    assert!(root.join("metadata").exists());
+    writer.close(false).await.unwrap();
+    assert!(!root.exists());
+}
+
+#[tokio::test]
+async fn a_disk_that_does_not_write_is_named() {
+    let root = tempfile::tempdir().unwrap();
+    // A file where the folder should be.
+    fs::write(root.path().join("millstream"), "").unwrap();
+    let error = Checkpoint::open(Some(root.path())).unwrap_err();
+    assert!(error.message().contains("millstream"), "{error:?}");
+    assert_eq!(error.kind(), ErrorKind::Data);
+}

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::entry::{CommitEntry, Entry, OffsetsEntry, StateEntry};
-use super::files::CheckpointLock;
+use super::files::{self, CheckpointLock};
 use super::history::History;
 use super::log::Log;
 use super::snapshot::Snapshot;
@@ -36,7 +36,7 @@ pub(super) struct CheckpointFolder {
 /// would.
 #[derive(Debug)]
 pub(crate) struct CheckpointWriter {
-    folder: CheckpointFolder,
+    pub(super) folder: CheckpointFolder,
     log: Log,
     newest: NewestBatches,
     spark_files: SparkFilesTask,
@@ -156,8 +156,7 @@ impl CheckpointWriter {
         let CheckpointFolder { root, is_temporary, lock, .. } = self.folder;
         drop(lock);
         if is_temporary && !failed {
-            let removed = std::fs::remove_dir_all(&root);
-            return removed.map_err(|error| super::files::disk_error("remove", &root, error));
+            return files::remove_folder(&root);
         }
         Ok(())
     }

@@ -113,8 +113,10 @@ impl MicroBatchExecution {
     /// The next batch, if there is one: something new in a source, or state that the watermark has made final.
     async fn construct_next_batch(&mut self) -> Result<Option<MicroBatch>> {
         let request = self.control.catch_up.pending();
-        let available = self.look(request.is_some()).await?;
-        if !availability::has_data(&available) && !self.is_no_data_batch_due() {
+        // As in Spark, a query's first batch runs even if there is nothing to read: its sink sees the empty result.
+        let is_first = self.position.next == BatchId(0);
+        let available = self.look(request.is_some() || is_first).await?;
+        if !availability::has_data(&available) && !is_first && !self.is_no_data_batch_due() {
             if let Some(request) = request {
                 self.flush().await?;
                 self.control.catch_up.answer(request);

@@ -45,7 +45,7 @@ fn check_number_of_sources(logged: usize, now: usize) -> Result<()> {
 
 /// Refuses a checkpoint whose state was made by other operators.
 pub(crate) fn check_operators(checkpoint: &Checkpoint, plan: &IncrementalExecution) -> Result<()> {
-    let now: Vec<String> = plan.operators().iter().map(|operator| operator.fingerprint()).collect();
+    let now = fingerprints(plan.operators());
     let logged = match (&checkpoint.history().start, checkpoint.spark()) {
         (_, Some(_)) => &Vec::new(),
         (Some(start), None) => &start.operators,
@@ -71,16 +71,24 @@ pub(crate) fn check_operators(checkpoint: &Checkpoint, plan: &IncrementalExecuti
     Ok(())
 }
 
+/// What the checkpoint keeps of the operators: Spark's name of each, and what its state looks like.
+pub(crate) fn fingerprints(operators: &[Arc<dyn StatefulOperator>]) -> Vec<String> {
+    let text = |operator: &Arc<dyn StatefulOperator>| {
+        format!("{} {}", operator.progress().operator_name, operator.fingerprint())
+    };
+    operators.iter().map(text).collect()
+}
+
 /// The operator's name, the first word of its fingerprint.
 fn name(fingerprint: &str) -> &str {
     fingerprint.split(' ').next().unwrap_or_default()
 }
 
-/// What follows ` key=` or ` value=` in a fingerprint, up to the other.
+/// What an operator says of its `keys (…)` or its `values (…)`, which come in this order.
 fn schema<'a>(fingerprint: &'a str, part: &str) -> &'a str {
-    let Some((_, rest)) = fingerprint.split_once(&format!(" {part}=")) else { return "" };
-    let end = [" key=", " value="].iter().filter_map(|next| rest.find(next)).min().unwrap_or(rest.len());
-    &rest[..end]
+    let Some((_, rest)) = fingerprint.split_once(&format!(" {part}s (")) else { return "" };
+    let end = rest.find(") values (").unwrap_or(rest.len());
+    rest[..end].trim_end_matches(')')
 }
 
 fn operators_differ(logged: &[String], now: &[String]) -> Error {

@@ -63,7 +63,14 @@ impl StartingQuery {
         let checkpoint = Checkpoint::open(spec.checkpoint.as_deref())?;
         spec.conf.extend(checkpoint.conf(&spec.conf));
         let environment = engine.environment((checkpoint.id(), run_id));
-        let plan = Box::pin(IncrementalExecution::try_new(&spec, &environment)).await?;
+        let plan = match Box::pin(IncrementalExecution::try_new(&spec, &environment)).await {
+            Ok(plan) => plan,
+            Err(error) => {
+                checkpoint.abandon()?;
+                return Err(error);
+            }
+        };
+        checkpoint.claim(spec.sync)?;
         let explained = (plan.explain(false), plan.explain(true));
         let control = QueryControl::new((checkpoint.id(), run_id, spec.name.clone()), environment.clock, explained)
             .with_limits(conf.stop_timeout, conf.progress_updates);
@@ -105,7 +112,7 @@ impl StartingQuery {
             source_files: plan.sources().iter().zip(&initial).map(|(source, at)| source.initial_file(at)).collect(),
             initial: initial.clone(),
             conf: checkpoint.conf(&spec.conf),
-            operators: plan.operators().iter().map(|operator| operator.fingerprint()).collect(),
+            operators: restart::fingerprints(plan.operators()),
             batches_to_retain: conf.batches_to_retain,
         };
         let (writer, history) = checkpoint.begin(start, spec.sync, Arc::clone(&clock)).await?;

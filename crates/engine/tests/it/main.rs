@@ -1,0 +1,9 @@
+//! Queries from the outside, through the crate's public face: scripts in the manner of Spark's `StreamTest`.
+
+mod checkpoint;
+mod clock;
+mod failures;
+mod memory;
+mod restart;
+mod script;
+mod triggers;

@@ -1,0 +1,106 @@
+//! Stops, restarts and deaths: the answer is the same as if nothing had happened.
+
+use millstream_core::{ErrorKind, Trigger};
+use millstream_engine::FAIL_POINTS;
+
+use crate::script::{Bench, Step, check, rows, values};
+
+#[tokio::test]
+async fn a_restart_goes_on_where_the_query_stopped() {
+    let bench = Bench::new();
+    check(
+        &bench,
+        vec![
+            Step::Add(rows([1])),
+            Step::Start,
+            Step::Process,
+            Step::Stop,
+            Step::Add(rows([2])),
+            Step::Start,
+            Step::Process,
+            Step::Stop,
+            Step::Start,
+            Step::Add(rows([3])),
+            Step::Process,
+            Step::ExpectBatches(vec![(0, values([1])), (1, values([2])), (2, values([3]))]),
+        ],
+    )
+    .await;
+    assert_eq!(bench.sink.writes(), [0, 1, 2]);
+    assert_eq!(bench.stream.committed().last(), Some(&3));
+}
+
+#[tokio::test]
+async fn the_query_keeps_its_id_and_each_run_has_its_own() {
+    let bench = Bench::new();
+    let first = bench.manager(None).start(bench.spec()).await.unwrap();
+    first.stop().await.unwrap();
+    let second = bench.manager(None).start(bench.spec()).await.unwrap();
+    assert_eq!(first.id(), second.id());
+    assert_ne!(first.run_id(), second.run_id());
+    second.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_second_start_on_a_checkpoint_stops_the_first() {
+    let bench = Bench::new();
+    let manager = bench.manager(None);
+    let first = manager.start(bench.spec()).await.unwrap();
+    let second = manager.start(bench.spec()).await.unwrap();
+    assert!(!first.is_active());
+    assert!(first.exception().is_none());
+    assert!(second.is_active());
+    // Another process, which cannot stop the first, is refused. Two engines stand for two processes.
+    let error = bench.manager(None).start(bench.spec()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Conflict);
+    second.stop().await.unwrap();
+}
+
+/// Dies at every place of the loop, in the first, second and third batch, and is started again.
+#[tokio::test]
+async fn a_death_at_any_step_changes_nothing() {
+    for knows_newest in [false, true] {
+        for place in FAIL_POINTS {
+            for count in 1..=3 {
+                let mut bench = Bench::new();
+                bench.sink.knows_newest = knows_newest;
+                bench.trigger = Trigger::AvailableNow;
+                bench.stream.limit(2);
+                bench.stream.add(rows(0..6));
+                check(&bench, vec![Step::StartAndDie(place, count), Step::Start, Step::ExpectEnd]).await;
+                assert_eq!(bench.sink.rows(), values(0..6), "died at {place} for the {count}. time");
+                if knows_newest {
+                    // A sink that knows what it has is never given a batch twice.
+                    assert_eq!(bench.sink.writes(), [0, 1, 2], "died at {place} for the {count}. time");
+                }
+            }
+        }
+    }
+}
+
+/// The same with state: every death must leave each number counted once.
+#[tokio::test]
+async fn a_death_at_any_step_counts_nothing_twice() {
+    for place in FAIL_POINTS {
+        for count in 1..=3 {
+            let mut bench = Bench::counting();
+            bench.trigger = Trigger::AvailableNow;
+            bench.stream.limit(3);
+            bench.stream.add(rows([1, 2, 3, 4, 5, 6, 7]));
+            check(
+                &bench,
+                vec![
+                    Step::StartAndDie(place, count),
+                    Step::Start,
+                    Step::ExpectEnd,
+                    Step::ExpectBatches(vec![
+                        (0, vec![vec![0, 1], vec![1, 2]]),
+                        (1, vec![vec![0, 3], vec![1, 3]]),
+                        (2, vec![vec![1, 4]]),
+                    ]),
+                ],
+            )
+            .await;
+        }
+    }
+}

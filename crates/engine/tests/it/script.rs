@@ -1,0 +1,170 @@
+//! A query's life as a list of steps.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use datafusion::functions_aggregate::count::count;
+use datafusion::logical_expr::{Extension, LogicalPlan, LogicalPlanBuilder, col, lit};
+use millstream_core::progress::StreamingQueryProgress;
+use millstream_core::{Clock, MemoryLedger, OutputMode, Trigger};
+use millstream_engine::plan::StreamingRelationNode;
+use millstream_engine::{Engine, FailPoint, QuerySpec, StreamingQuery, StreamingQueryManager, SyncPolicy};
+use tempfile::TempDir;
+
+use crate::clock::ManualClock;
+use crate::memory::{MemorySink, MemoryStream, Row};
+
+/// What a test does or expects next.
+pub(crate) enum Step {
+    Add(Vec<Row>),
+    Advance(Duration),
+    Start,
+    /// Starts a run that breaks off at a fail point, the given number of times passed, and waits until it has.
+    StartAndDie(&'static str, u64),
+    /// Waits until everything added so far is in the sink.
+    Process,
+    Stop,
+    /// Everything in the sink.
+    Expect(Vec<Vec<i64>>),
+    /// The rows of each batch that the sink holds.
+    ExpectBatches(Vec<(u64, Vec<Vec<i64>>)>),
+    /// Something about the newest progress.
+    ExpectProgress(fn(&StreamingQueryProgress)),
+    /// Waits until the query has ended with an error that has this text in it.
+    ExpectFailure(&'static str),
+    /// Waits until the query has ended by itself.
+    ExpectEnd,
+}
+
+/// What a script works on.
+pub(crate) struct Bench {
+    pub(crate) stream: MemoryStream,
+    pub(crate) sink: MemorySink,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) checkpoint: TempDir,
+    pub(crate) trigger: Trigger,
+    pub(crate) output_mode: OutputMode,
+    pub(crate) sync: SyncPolicy,
+    pub(crate) conf: BTreeMap<String, String>,
+    pub(crate) plan: LogicalPlan,
+    pub(crate) name: Option<String>,
+}
+
+impl Bench {
+    /// `select value` over the stream, in append mode, under the default trigger.
+    pub(crate) fn new() -> Self {
+        let stream = MemoryStream::default();
+        Self {
+            plan: project_value(&stream),
+            stream,
+            sink: MemorySink::default(),
+            clock: ManualClock::new(),
+            checkpoint: tempfile::tempdir().unwrap(),
+            trigger: Trigger::Default,
+            output_mode: OutputMode::Append,
+            sync: SyncPolicy::Never,
+            conf: BTreeMap::new(),
+            name: None,
+        }
+    }
+
+    /// `select value % 2, count(*) group by value % 2`, in update mode.
+    pub(crate) fn counting() -> Self {
+        let bench = Self::new();
+        let plan = LogicalPlanBuilder::from(relation(&bench.stream))
+            .project(vec![(col("value") % lit(2_i64)).alias("k")])
+            .and_then(|plan| plan.aggregate(vec![col("k")], vec![count(lit(1_i64)).alias("count")]))
+            .and_then(LogicalPlanBuilder::build)
+            .unwrap();
+        Self { plan, output_mode: OutputMode::Update, ..bench }
+    }
+
+    pub(crate) fn spec(&self) -> QuerySpec {
+        QuerySpec {
+            name: self.name.clone(),
+            plan: self.plan.clone(),
+            output_mode: self.output_mode,
+            trigger: self.trigger,
+            sink: Arc::new(self.sink.clone()),
+            checkpoint: Some(self.folder()),
+            sync: self.sync,
+            settings: Default::default(),
+            conf: self.conf.clone(),
+        }
+    }
+
+    pub(crate) fn folder(&self) -> PathBuf {
+        self.checkpoint.path().to_owned()
+    }
+
+    pub(crate) fn manager(&self, fail_point: Option<FailPoint>) -> StreamingQueryManager {
+        let clock: Arc<dyn Clock> = self.clock.clone();
+        StreamingQueryManager::new(Engine::with_fail_point(MemoryLedger::unlimited(), clock, 2, fail_point))
+    }
+}
+
+/// A stream as a plan's leaf.
+pub(crate) fn relation(stream: &MemoryStream) -> LogicalPlan {
+    let node =
+        StreamingRelationNode::try_new("memory-stream", Arc::new(stream.clone()), MemoryStream::config()).unwrap();
+    LogicalPlan::Extension(Extension { node: Arc::new(node) })
+}
+
+/// `select value`
+pub(crate) fn project_value(stream: &MemoryStream) -> LogicalPlan {
+    let plan = LogicalPlanBuilder::from(relation(stream)).project(vec![col("value")]);
+    plan.and_then(LogicalPlanBuilder::build).unwrap()
+}
+
+/// Runs a script. Steps that wait are bounded, so that a query that hangs fails its test.
+pub(crate) async fn check(bench: &Bench, steps: Vec<Step>) {
+    let mut manager = bench.manager(None);
+    let mut query: Option<StreamingQuery> = None;
+    for (number, step) in steps.into_iter().enumerate() {
+        let done = run(bench, step, &mut manager, &mut query);
+        let done = tokio::time::timeout(Duration::from_secs(60), done).await;
+        assert!(done.is_ok(), "step {number} did not end: {query:?}, {:?}", query.as_ref().map(StreamingQuery::status));
+    }
+    if let Some(query) = query.filter(StreamingQuery::is_active) {
+        query.stop().await.unwrap();
+    }
+}
+
+async fn run(bench: &Bench, step: Step, manager: &mut StreamingQueryManager, query: &mut Option<StreamingQuery>) {
+    let running = || query.as_ref().expect("no query was started");
+    match step {
+        Step::Add(rows) => bench.stream.add(rows),
+        Step::Advance(by) => bench.clock.advance(by),
+        Step::Start => {
+            *manager = bench.manager(None);
+            *query = Some(manager.start(bench.spec()).await.unwrap());
+        }
+        Step::StartAndDie(place, count) => {
+            let dying = bench.manager(FailPoint::break_off(place, count)).start(bench.spec()).await.unwrap();
+            let _ = dying.await_termination(None).await;
+            *query = Some(dying);
+        }
+        Step::Process => running().process_all_available().await.unwrap(),
+        Step::Stop => running().stop().await.unwrap(),
+        Step::Expect(rows) => assert_eq!(bench.sink.rows(), rows),
+        Step::ExpectBatches(batches) => assert_eq!(bench.sink.batches(), batches),
+        Step::ExpectProgress(check) => check(&running().last_progress().expect("there is no progress yet")),
+        Step::ExpectFailure(text) => {
+            let error = running().await_termination(None).await.unwrap_err();
+            assert!(error.to_spark_message().contains(text), "{error:?}");
+        }
+        Step::ExpectEnd => assert!(running().await_termination(None).await.unwrap()),
+    }
+}
+
+/// Rows of one column.
+pub(crate) fn values(values: impl IntoIterator<Item = i64>) -> Vec<Vec<i64>> {
+    values.into_iter().map(|value| vec![value]).collect()
+}
+
+/// Rows of the stream, all at one event time.
+pub(crate) fn rows(values: impl IntoIterator<Item = i64>) -> Vec<Row> {
+    values.into_iter().map(|value| (value, 0)).collect()
+}

@@ -7,3 +7,4 @@ mod memory;
 mod restart;
 mod script;
 mod triggers;
+mod watermark;

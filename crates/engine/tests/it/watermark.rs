@@ -1,0 +1,131 @@
+//! Windows and watermarks through the whole engine. Expected rows follow from Spark's rules: a batch drops rows by the
+//! watermark of the batch before, and evicts by its own.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, StructArray, TimestampMicrosecondArray};
+use arrow::datatypes::{DataType, Field, Fields, TimeUnit, TimestampMicrosecondType};
+use datafusion::functions_aggregate::expr_fn::sum;
+use datafusion::logical_expr::{
+    ColumnarValue, Extension, LogicalPlan, LogicalPlanBuilder, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    Volatility, col,
+};
+use millstream_core::{OutputMode, Trigger};
+use millstream_engine::FAIL_POINTS;
+use millstream_engine::plan::EventTimeWatermarkNode;
+
+use crate::script::{Bench, Step, check, relation};
+
+const SECOND_US: i64 = 1_000_000;
+
+/// `window(ts, '10 seconds')`, as the SQL front end makes it.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct TenSeconds {
+    signature: Signature,
+}
+
+fn window_fields() -> Fields {
+    let time = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+    vec![Field::new("start", time.clone(), false), Field::new("end", time, false)].into()
+}
+
+impl ScalarUDFImpl for TenSeconds {
+    fn name(&self) -> &str {
+        "window"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _arguments: &[DataType]) -> datafusion::error::Result<DataType> {
+        Ok(DataType::Struct(window_fields()))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> datafusion::error::Result<ColumnarValue> {
+        let times = args.args[0].to_array(args.number_rows)?;
+        let times = times.as_primitive::<TimestampMicrosecondType>();
+        let starts = times.values().iter().map(|time| time - time.rem_euclid(10 * SECOND_US));
+        let shifted = |by: i64| -> ArrayRef {
+            Arc::new(
+                TimestampMicrosecondArray::from_iter_values(starts.clone().map(|time| time + by)).with_timezone("UTC"),
+            )
+        };
+        let columns = vec![shifted(0), shifted(10 * SECOND_US)];
+        Ok(ColumnarValue::Array(Arc::new(StructArray::new(window_fields(), columns, None))))
+    }
+}
+
+/// `sum(value)` by windows of 10 s with a delay of 10 s, one row a batch.
+fn windowed_sums(mode: OutputMode) -> Bench {
+    let mut bench = Bench::new();
+    let node = EventTimeWatermarkNode::new(relation(&bench.stream), col("ts"), 10 * SECOND_US);
+    let window = ScalarUDF::from(TenSeconds { signature: Signature::any(1, Volatility::Immutable) });
+    bench.plan = LogicalPlanBuilder::from(LogicalPlan::Extension(Extension { node: Arc::new(node) }))
+        .aggregate(vec![window.call(vec![col("ts")])], vec![sum(col("value"))])
+        .and_then(LogicalPlanBuilder::build)
+        .unwrap();
+    bench.output_mode = mode;
+    bench.trigger = Trigger::AvailableNow;
+    bench.stream.limit(1);
+    bench
+}
+
+/// (value, event time)
+const ROWS: [(i64, i64); 8] = [(1, 1), (1, 19), (7, 5), (1, 20), (100, 9), (5, 10), (1, 29), (1, 30)];
+
+fn append_batches() -> Vec<(u64, Vec<Vec<i64>>)> {
+    // The row at 9 comes in the batch that evicts its window, and was in time by the watermark before.
+    let mut batches: Vec<_> = (0..9).map(|id| (id, vec![])).collect();
+    batches[4].1 = vec![vec![0, 10, 108]];
+    batches[8].1 = vec![vec![10, 20, 6]];
+    batches
+}
+
+#[tokio::test]
+async fn append_mode_emits_a_window_once() {
+    let bench = windowed_sums(OutputMode::Append);
+    bench.stream.add(ROWS);
+    check(&bench, vec![Step::Start, Step::ExpectEnd, Step::ExpectBatches(append_batches())]).await;
+}
+
+#[tokio::test]
+async fn update_mode_emits_what_changed_and_drops_what_is_late() {
+    let bench = windowed_sums(OutputMode::Update);
+    bench.stream.add([(1, 1), (1, 20), (1, 31), (100, 2), (3, 32)]);
+    let expected = vec![
+        (0, vec![vec![0, 10, 1]]),
+        (1, vec![vec![20, 30, 1]]),
+        (2, vec![vec![30, 40, 1]]),
+        (3, vec![]),
+        (4, vec![vec![30, 40, 4]]),
+        // The watermark came to 22 with the last row.
+        (5, vec![]),
+    ];
+    check(&bench, vec![Step::Start, Step::ExpectEnd, Step::ExpectBatches(expected)]).await;
+}
+
+#[tokio::test]
+async fn complete_mode_drops_nothing_and_needs_no_batch_without_data() {
+    let bench = windowed_sums(OutputMode::Complete);
+    bench.stream.add([(1, 1), (1, 31), (100, 2)]);
+    let expected = vec![
+        (0, vec![vec![0, 10, 1]]),
+        (1, vec![vec![0, 10, 1], vec![30, 40, 1]]),
+        (2, vec![vec![0, 10, 101], vec![30, 40, 1]]),
+    ];
+    check(&bench, vec![Step::Start, Step::ExpectEnd, Step::ExpectBatches(expected)]).await;
+}
+
+/// State, watermark and late rows are the same after a death at any step of any batch.
+#[tokio::test]
+async fn a_death_at_any_step_loses_no_window() {
+    for place in FAIL_POINTS {
+        for count in [1, 2, 4, 5, 8, 9] {
+            let bench = windowed_sums(OutputMode::Append);
+            bench.stream.add(ROWS);
+            check(&bench, vec![Step::StartAndDie(place, count), Step::Start, Step::ExpectEnd]).await;
+            assert_eq!(bench.sink.batches(), append_batches(), "died at {place} for the {count}. time");
+        }
+    }
+}

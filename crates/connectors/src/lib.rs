@@ -1,9 +1,11 @@
 //! Every source and sink, a folder or file each. They speak Arrow and offsets; none sees a plan, and none another.
 
 pub mod console;
+pub mod file;
 pub mod kafka;
 pub mod memory;
 pub mod noop;
+pub mod rate;
 
 use std::sync::Arc;
 
@@ -15,4 +17,8 @@ pub fn register_all(registry: &mut ConnectorRegistry) {
     registry.register(Arc::new(console::Console::to_stdout()));
     registry.register(Arc::new(memory::Memory));
     registry.register(Arc::new(noop::Noop));
+    registry.register(Arc::new(rate::RatePerSecond));
+    registry.register(Arc::new(rate::RatePerBatch));
+    registry.register(Arc::new(file::TextFiles));
+    registry.register(Arc::new(file::JsonFiles));
 }

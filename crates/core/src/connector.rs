@@ -86,7 +86,10 @@ pub trait Connector: Send + Sync + Debug {
     /// Opens a batch read.
     fn open_batch(&self, config: SourceConfig) -> Result<Arc<dyn BatchReader>> {
         let _ = config;
-        Err(self.refuses("batch reading"))
+        let name = self.names()[0];
+        Err(Error::invalid(format!("{name} is not a valid Spark SQL Data Source."))
+            .with_class("_LEGACY_ERROR_TEMP_1135", SparkException::Analysis)
+            .with_parameter("className", name))
     }
 
     /// Whether a query that writes here must name a checkpoint location (Spark: all but the one-time sinks).
@@ -104,8 +107,9 @@ pub trait Connector: Send + Sync + Debug {
     fn refuses(&self, operation: &str) -> Error {
         let name = self.names()[0];
         Error::new(crate::ErrorKind::Unsupported, format!("Data source {name} does not support {operation}."))
-            .with_class("_LEGACY_ERROR_TEMP_2042", SparkException::UnsupportedOperation)
-            .with_parameter("provider", name)
+            .with_class("_LEGACY_ERROR_TEMP_2049", SparkException::UnsupportedOperation)
+            .with_parameter("className", name)
+            .with_parameter("operator", operation)
     }
 }
 

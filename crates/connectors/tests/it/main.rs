@@ -1,3 +1,4 @@
-//! Connectors against the real things.
+//! What every connector promises, and connectors against the real things.
 
+mod contract;
 mod kafka;

@@ -1,0 +1,75 @@
+//! `text`: the lines of files, or with `wholetext` the files, in one STRING column `value`.
+//!
+//! What is not UTF-8 becomes U+FFFD.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, StringArray};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use async_trait::async_trait;
+use millstream_core::error::SparkException;
+use millstream_core::{BatchReader, BatchStream, Connector, Error, Result, ScanColumn, SourceConfig};
+
+use super::{Files, project};
+
+/// `format("text")`.
+#[derive(Debug, Clone, Copy)]
+pub struct TextFiles;
+
+impl Connector for TextFiles {
+    fn names(&self) -> &'static [&'static str] {
+        &["text"]
+    }
+
+    fn source_schema(&self, config: &SourceConfig) -> Result<SchemaRef> {
+        let Some(schema) = &config.user_schema else {
+            return Ok(Arc::new(Schema::new(vec![Field::new("value", DataType::Utf8, true)])));
+        };
+        if schema.fields().len() != 1 {
+            let columns = schema.fields().len();
+            return Err(Error::invalid(format!(
+                "Text data source supports only a single column, and you have {columns} columns."
+            ))
+            .with_class("_LEGACY_ERROR_TEMP_1290", SparkException::Analysis)
+            .with_parameter("schemaSize", columns.to_string()));
+        }
+        let field = schema.field(0);
+        if *field.data_type() != DataType::Utf8 {
+            return Err(Error::invalid(format!(
+                "The Text datasource doesn't support the column `{}` of the type \"{}\".",
+                field.name(),
+                field.data_type()
+            ))
+            .with_class("UNSUPPORTED_DATA_TYPE_FOR_DATASOURCE", SparkException::Analysis)
+            .with_sql_state("0A000")
+            .with_parameter("columnName", format!("`{}`", field.name()))
+            .with_parameter("format", "Text"));
+        }
+        Ok(Arc::clone(schema))
+    }
+
+    fn open_batch(&self, config: SourceConfig) -> Result<Arc<dyn BatchReader>> {
+        Ok(Arc::new(TextReader { schema: self.source_schema(&config)?, files: Files::open(&config)? }))
+    }
+}
+
+#[derive(Debug)]
+struct TextReader {
+    schema: SchemaRef,
+    files: Files,
+}
+
+#[async_trait]
+impl BatchReader for TextReader {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    async fn scan(&self, columns: Vec<ScanColumn>, batch_rows: usize, max_streams: usize) -> Result<Vec<BatchStream>> {
+        let schema = Arc::clone(&self.schema);
+        Ok(self.files.clone().scan(batch_rows, max_streams, move |lines| {
+            let texts = StringArray::from_iter_values(lines.iter().map(|line| String::from_utf8_lossy(line)));
+            project(&columns, &schema, &[Arc::new(texts) as ArrayRef], lines.len())
+        }))
+    }
+}

@@ -49,12 +49,14 @@ struct State {
     /// By operator; `None` before its first row.
     seen_ms: Vec<Option<i64>>,
     current_ms: i64,
+    /// The watermark by which the newest finished batch of this run evicted.
+    evicted_ms: Option<i64>,
 }
 
 impl WatermarkTracker {
     /// A tracker for operators with these delays, at 0.
     pub(crate) fn new(policy: WatermarkPolicy, delays_ms: Vec<i64>) -> Self {
-        let state = State { seen_ms: vec![None; delays_ms.len()], current_ms: 0 };
+        let state = State { seen_ms: vec![None; delays_ms.len()], current_ms: 0, evicted_ms: None };
         Self { policy, delays_ms, state: Mutex::new(state) }
     }
 
@@ -73,9 +75,16 @@ impl WatermarkTracker {
         self.state.lock().current_ms
     }
 
+    /// The watermark by which the newest finished batch evicted; none before a run's first batch, for then no batch can
+    /// have left anything to do.
+    pub(crate) fn evicted_ms(&self) -> Option<i64> {
+        self.state.lock().evicted_ms
+    }
+
     /// Takes over what a finished batch saw, and says where the watermark is now.
     pub(crate) fn advance(&self, batch: &BatchContext) -> i64 {
         let mut state = self.state.lock();
+        state.evicted_ms = batch.eviction_watermark_ms;
         for ((seen, delay_ms), stats) in state.seen_ms.iter_mut().zip(&self.delays_ms).zip(&batch.event_times) {
             if let Some((_, max_us, _)) = stats.get() {
                 *seen = (*seen).max(Some(max_us.div_euclid(1000).saturating_sub(*delay_ms)));

@@ -47,9 +47,6 @@ pub(crate) struct IncrementalExecution {
     upsert_key: Option<Vec<usize>>,
     /// What `current_timestamp()` reads.
     now_us: Arc<AtomicI64>,
-    /// The watermark by which the newest batch evicted; the greatest number before there is one, for then no batch can
-    /// have left anything to do.
-    evicted_ms: AtomicI64,
 }
 
 /// What the batch loop decides of a batch.
@@ -105,7 +102,6 @@ impl IncrementalExecution {
             output_mode: spec.output_mode,
             upsert_key,
             now_us,
-            evicted_ms: AtomicI64::new(i64::MAX),
         })
     }
 
@@ -169,9 +165,6 @@ impl IncrementalExecution {
     /// The result of a batch. Nothing runs before the streams are polled; all of them must be drained.
     pub(crate) fn execute(&self, batch: &Arc<BatchContext>) -> Result<Vec<BatchStream>> {
         self.now_us.store(batch.timestamp_ms.saturating_mul(1000), Ordering::Relaxed);
-        if let Some(watermark_ms) = batch.eviction_watermark_ms {
-            self.evicted_ms.store(watermark_ms, Ordering::Relaxed);
-        }
         let config = batch.install(self.state.config().clone());
         let task = Arc::new(TaskContext::from(&self.state).with_session_config(config));
         let plan = reset_plan_states(Arc::clone(&self.physical)).map_err(from_datafusion)?;
@@ -188,7 +181,7 @@ impl IncrementalExecution {
     pub(crate) fn needs_no_data_batch(&self, new_watermark_ms: i64) -> bool {
         !self.operators.is_empty()
             && self.output_mode != OutputMode::Complete
-            && new_watermark_ms > self.evicted_ms.load(Ordering::Relaxed)
+            && self.watermark.evicted_ms().is_some_and(|evicted_ms| new_watermark_ms > evicted_ms)
     }
 
     /// The plan as text.

@@ -1,5 +1,5 @@
-//! Windows and watermarks through the whole engine. Expected rows follow from Spark's rules: a batch drops rows by the
-//! watermark of the batch before, and evicts by its own.
+//! Windows and watermarks through the whole engine. The batches are those that Spark 4.2 gave for the same rows, one a
+//! batch: it drops rows by the watermark of the batch before, and evicts by its own.
 
 use std::sync::Arc;
 

@@ -98,13 +98,22 @@ proptest! {
             let source = MemoryRows::default();
             let mut test = StreamTest::start(plan(&source, 50), Setting::of(OutputMode::Append)).await.unwrap();
             let (mut all, mut given) = (vec![], vec![]);
-            for (rows, _) in batches {
+            for (rows, fails) in batches {
                 source.add(&rows);
+                if fails {
+                    let pending = test.pending().await;
+                    test.run_batch(pending, |_| Err(Error::unavailable("the sink is gone"))).await.unwrap_err();
+                }
                 given.extend(test.run().await.unwrap().concat());
                 all.extend(rows);
             }
             assert_eq!(given, Vec::<String>::new());
             source.add(&[(1000.0, None, None)]);
+            let pending = test.pending().await;
+            test.run_batch(pending, |_| Ok(())).await.unwrap();
+            // The batch that expires everything fails, and everything is there again.
+            let nothing = test.pending().await;
+            test.run_batch(nothing, |_| Err(Error::unavailable("the sink is gone"))).await.unwrap_err();
             given.extend(test.run().await.unwrap().concat());
             given.sort();
             assert_eq!(given, expected(&all));

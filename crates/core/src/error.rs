@@ -245,7 +245,8 @@ impl Error {
 
     /// The message as Spark prints it: `[CLASS] text SQLSTATE: xxxxx`, then the hint.
     pub fn to_spark_message(&self) -> String {
-        let mut text = match self.class() {
+        // Spark does not show the classes that it made up for messages of old.
+        let mut text = match self.class().filter(|class| !class.starts_with("_LEGACY")) {
             Some(class) => format!("[{class}] {}", self.message()),
             None => self.message().to_owned(),
         };

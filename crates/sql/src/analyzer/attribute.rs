@@ -33,14 +33,7 @@ impl Attribute {
 
     /// A reference to it.
     pub(crate) fn reference(&self) -> TypedExpr {
-        TypedExpr::column(&self.column, self.data_type.clone(), self.nullable).with_sql(self.qualified_name())
-    }
-
-    /// The name with its qualifier, as Spark prints references.
-    pub(crate) fn qualified_name(&self) -> String {
-        let mut parts: Vec<&str> = self.qualifier.iter().map(String::as_str).collect();
-        parts.push(&self.name);
-        parts.join(".")
+        TypedExpr::column(&self.column, self.data_type.clone(), self.nullable).with_sql(self.name.as_str())
     }
 
     /// The field of the result's schema.

@@ -9,6 +9,11 @@ use arrow::datatypes::DataType;
 /// Where Spark looks for functions and tables.
 const SEARCH_PATH: &str = "[`system`.`builtin`, `system`.`session`, `spark_catalog`.`default`]";
 
+/// An error to which Spark gives no class to be shown.
+pub(crate) fn legacy(class: &str, message: &str) -> Error {
+    Error::invalid(message).with_class(class, SparkException::Analysis)
+}
+
 fn analysis(class: &str, state: &str, message: String) -> Error {
     Error::invalid(message).with_class(class, SparkException::Analysis).with_sql_state(state)
 }
@@ -20,9 +25,14 @@ pub(crate) fn sql_id(parts: &[String]) -> String {
 
 /// A column that does not exist, with the names that do, nearest first.
 pub(crate) fn unresolved_column(parts: &[String], candidates: Vec<Vec<String>>) -> Error {
+    unresolved_among_proposals(parts, &propose(parts, candidates))
+}
+
+/// A column that does not exist, with the names that do, in this order.
+pub(crate) fn unresolved_among_proposals(parts: &[String], proposals: &[String]) -> Error {
     let wanted = sql_id(parts);
     let message = format!("A column, variable, or function parameter with name {wanted} cannot be resolved.");
-    let proposal = propose(parts, candidates).join(", ");
+    let proposal = proposals.join(", ");
     if proposal.is_empty() {
         return analysis("UNRESOLVED_COLUMN.WITHOUT_SUGGESTION", "42703", message).with_parameter("objectName", wanted);
     }
@@ -35,20 +45,21 @@ pub(crate) fn unresolved_column(parts: &[String], candidates: Vec<Vec<String>>) 
     .with_parameter("proposal", proposal)
 }
 
-/// At most five names by edit distance. As in Spark, qualifiers that all candidates share with the wanted name are
-/// left out on both sides.
+/// At most five names by edit distance. Spark leaves out a qualifier that all candidates share if the wanted name has none,
+/// and measures from the name without backticks to the candidates with them.
 fn propose(wanted: &[String], candidates: Vec<Vec<String>>) -> Vec<String> {
-    let strip = wanted.len() == 1;
-    let target = wanted.join(".").to_lowercase();
+    let qualifier = |parts: &Vec<String>| parts[..parts.len() - 1].to_vec();
+    let shared = candidates.windows(2).all(|pair| qualifier(&pair[0]) == qualifier(&pair[1]));
+    let strip = wanted.len() == 1 && shared;
+    let target = wanted.join(".");
     let mut names: Vec<(usize, String)> = candidates
         .into_iter()
         .map(|parts| {
-            let shown = if strip { parts[parts.len() - 1..].to_vec() } else { parts };
-            (edit_distance(&shown.join(".").to_lowercase(), &target), sql_id(&shown))
+            let shown = sql_id(if strip { &parts[parts.len() - 1..] } else { &parts });
+            (edit_distance(&shown, &target), shown)
         })
         .collect();
     names.sort_by_key(|(distance, _)| *distance);
-    names.dedup();
     names.into_iter().take(5).map(|(_, name)| name).collect()
 }
 
@@ -252,18 +263,18 @@ pub(crate) fn arity_mismatch(target: usize, expressions: usize) -> Error {
 }
 
 /// An aggregate in WHERE.
-pub(crate) fn invalid_where(sql: &str) -> Error {
+pub(crate) fn invalid_where(sql: &str, aggregates: &str) -> Error {
     let condition = format!("\"{sql}\"");
     analysis(
         "INVALID_WHERE_CONDITION",
         "42903",
         format!(
-            "The WHERE condition {condition} contains invalid expressions: {sql}.\nRewrite the query to avoid window \
+            "The WHERE condition {condition} contains invalid expressions: {aggregates}.\nRewrite the query to avoid window \
              functions, aggregate functions, and generator functions in the WHERE clause."
         ),
     )
     .with_parameter("condition", condition)
-    .with_parameter("expressionList", sql)
+    .with_parameter("expressionList", aggregates)
 }
 
 /// A USING column that one side lacks.

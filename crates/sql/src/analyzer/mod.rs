@@ -74,6 +74,12 @@ pub(crate) struct Analyzer<'a> {
     views: Vec<Vec<String>>,
     /// Common tables (`WITH`) in scope, innermost last.
     common_tables: Vec<(String, Relation)>,
+    /// Columns of the queries around the subquery under analysis, innermost last.
+    outer: Vec<Vec<Attribute>>,
+    /// Whether a generator was met inside an expression.
+    nested_generator: bool,
+    /// Texts of the aggregate functions met, for an error that lists them.
+    aggregates: Vec<String>,
     /// Event-time windows that the operator under analysis needs below it.
     windows: Vec<time_window::PendingWindow>,
 }
@@ -89,6 +95,9 @@ impl<'a> Analyzer<'a> {
             streams: HashMap::new(),
             views: Vec::new(),
             common_tables: Vec::new(),
+            outer: Vec::new(),
+            nested_generator: false,
+            aggregates: Vec::new(),
             windows: Vec::new(),
         }
     }

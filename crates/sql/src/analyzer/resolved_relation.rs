@@ -40,13 +40,18 @@ impl ResolvedRelation {
 
     /// Drops hidden columns, so that an operator above sees the visible ones only.
     pub(crate) fn visible(self) -> Result<Self> {
+        let mut shown: Vec<&str> = Vec::with_capacity(self.columns.len());
+        for column in &self.columns {
+            if !shown.contains(&column.column.as_str()) {
+                shown.push(&column.column);
+            }
+        }
         let fields = self.plan.schema().fields();
-        let same = fields.len() == self.columns.len()
-            && fields.iter().zip(&self.columns).all(|(field, column)| *field.name() == column.column);
+        let same = fields.len() == shown.len() && fields.iter().zip(&shown).all(|(field, name)| field.name() == name);
         let plan = if same {
             self.plan
         } else {
-            let columns = self.columns.iter().map(|column| Expr::Column(Column::new_unqualified(&column.column)));
+            let columns = shown.into_iter().map(|name| Expr::Column(Column::new_unqualified(name)));
             project(self.plan, columns.collect())?
         };
         Ok(Self { plan, columns: self.columns, hidden: Vec::new(), streaming: self.streaming, aggregate: None })
@@ -54,34 +59,26 @@ impl ResolvedRelation {
 
     /// Renames the plan's columns to the user's names, as far as these are unique, and drops all others.
     pub(crate) fn with_user_names(self) -> Result<Self> {
-        let mut taken = HashSet::new();
-        let names: Vec<String> = self
-            .columns
-            .iter()
-            .map(|column| {
-                let name = if taken.contains(&column.name) { &column.column } else { &column.name };
-                taken.insert(name.clone());
-                name.clone()
-            })
-            .collect();
-        let relation = self.visible()?;
-        if relation.columns.iter().zip(&names).all(|(column, name)| column.column == *name) {
-            return Ok(relation);
+        let mut taken: HashSet<String> = HashSet::new();
+        let mut columns = self.columns;
+        let mut exprs = Vec::with_capacity(columns.len());
+        for column in &mut columns {
+            let mut name = if taken.contains(&column.name) { column.column.clone() } else { column.name.clone() };
+            while !taken.insert(name.clone()) {
+                name.push('\'');
+            }
+            let reference = Expr::Column(Column::new_unqualified(&column.column));
+            exprs.push(if column.column == name { reference } else { reference.alias(&name) });
+            column.column = name;
         }
-        let mut columns = relation.columns;
-        let exprs = columns
-            .iter_mut()
-            .zip(names)
-            .map(|(column, name)| {
-                let reference = Expr::Column(Column::new_unqualified(&column.column));
-                if column.column == name {
-                    return reference;
-                }
-                column.column.clone_from(&name);
-                reference.alias(name)
-            })
-            .collect();
-        Ok(Self::new(project(relation.plan, exprs)?, columns, relation.streaming))
+        let fields = self.plan.schema().fields();
+        let same = fields.len() == columns.len()
+            && fields
+                .iter()
+                .zip(&exprs)
+                .all(|(field, expr)| matches!(expr, Expr::Column(one) if one.name == *field.name()));
+        let plan = if same { self.plan } else { project(self.plan, exprs)? };
+        Ok(Self::new(plan, columns, self.streaming))
     }
 }
 

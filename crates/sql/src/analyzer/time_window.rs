@@ -55,9 +55,8 @@ impl Analyzer<'_> {
         let mut pending = std::mem::take(&mut self.windows);
         let Some(PendingWindow { column, window }) = pending.pop() else { return Ok(input) };
         if !pending.is_empty() {
-            return Err(error::plain(
+            return Err(error::legacy(
                 "_LEGACY_ERROR_TEMP_1039",
-                "",
                 "Multiple time/session window expressions would result in a cartesian product of rows, therefore they are \
                  currently not supported.",
             ));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
+use datafusion::functions_aggregate::first_last::first_value_udaf;
 use datafusion::optimizer::OptimizerRule;
 use datafusion::optimizer::common_subexpr_eliminate::CommonSubexprEliminate;
 use datafusion::optimizer::decorrelate_predicate_subquery::DecorrelatePredicateSubquery;
@@ -70,7 +71,13 @@ fn session_state(context: &AnalysisContext) -> SessionState {
     let partitions = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let mut config = SessionConfig::new().with_target_partitions(partitions);
     config.options_mut().execution.time_zone = Some(context.settings.time_zone.name().to_owned());
-    SessionStateBuilder::new().with_config(config).with_analyzer_rules(Vec::new()).with_optimizer_rules(rules()).build()
+    SessionStateBuilder::new()
+        .with_config(config)
+        .with_analyzer_rules(Vec::new())
+        .with_optimizer_rules(rules())
+        // What a rule makes of `dropDuplicates` calls it by name.
+        .with_aggregate_functions(vec![first_value_udaf()])
+        .build()
 }
 
 /// The batch under Spark's schema. Types differ at most in what Arrow says of nullability inside nested types.

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use arrow::array::{RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::Session;
@@ -89,7 +90,12 @@ impl PartitionStream for ReaderRows {
             Ok::<_, datafusion::error::DataFusionError>(stream::select_all(streams).map_err(to_datafusion))
         })
         .try_flatten()
-        .map(move |batch| Ok(batch?.with_schema(Arc::clone(&schema))?));
+        .map(move |batch| {
+            let batch = batch?;
+            let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+            let columns = batch.columns().to_vec();
+            Ok(RecordBatch::try_new_with_options(Arc::clone(&schema), columns, &options)?)
+        });
         Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&self.schema), rows))
     }
 }

@@ -17,7 +17,7 @@ use crate::parser::extension::QualifiedCall;
 /// A call as the messages spell it.
 #[derive(Debug)]
 pub(crate) struct Call<'m> {
-    name: &'m str,
+    pub(super) name: &'m str,
     pub(super) arguments: &'m [Expression],
     distinct: bool,
     qualified: Option<&'m QualifiedCall>,
@@ -52,6 +52,9 @@ impl Analyzer<'_> {
         if lower == "struct" {
             return self.struct_call(call, scope);
         }
+        if matches!(lower.as_str(), "grouping" | "grouping_id") {
+            return self.grouping(call, scope);
+        }
         let entry = lookup(call.name).ok_or_else(|| error::unresolved_routine(call.name))?;
         let arguments = self.arguments(&lower, call, scope)?;
         let functions = self.function_context(scope.streaming);
@@ -74,10 +77,17 @@ impl Analyzer<'_> {
             function.order_by = self.sort_orders(&qualified.within_group, scope)?;
         }
         let sql = || call_sql(call.name, &function.arguments, call.distinct);
-        match entry.resolve(&function)? {
+        let resolved = entry.resolve(&function)?;
+        let aggregate = matches!(resolved, Resolved::Aggregate(_));
+        match resolved {
             Resolved::Scalar(expr) | Resolved::Aggregate(expr) | Resolved::Window(expr) => {
                 let text = if expr.sql.is_empty() { sql() } else { expr.sql.clone() };
-                Ok(Value::One(expr.with_sql(format!("{text}{suffix}"))))
+                let expr = if matches!(lower.as_str(), "not" | "!") { super::subquery::negated(expr) } else { expr };
+                let text = format!("{text}{suffix}");
+                if aggregate {
+                    self.aggregates.push(text.clone());
+                }
+                Ok(Value::One(expr.with_sql(text)))
             }
             Resolved::Generator(generator) => Ok(Value::Rows(generator, sql())),
             Resolved::TimeWindow(window) => Ok(Value::One(self.time_window(window))),

@@ -5,7 +5,7 @@ use datafusion::common::ScalarValue;
 use datafusion::functions::core::expr_fn::get_field;
 use datafusion::logical_expr::Expr;
 use millstream_core::Result;
-use spark_connect_proto::expression::{UnresolvedExtractValue, UpdateFields};
+use spark_connect_proto::expression::{ExprType, UnresolvedExtractValue, UpdateFields};
 
 use super::super::scope::Scope;
 use super::super::typed_expr::TypedExpr;
@@ -165,10 +165,14 @@ impl Analyzer<'_> {
     pub(crate) fn struct_call(&mut self, call: &Call<'_>, scope: Scope<'_>) -> Result<Value> {
         let mut parts = Vec::new();
         let mut texts = Vec::new();
-        for (index, item) in self.items(call.arguments, scope)?.into_iter().enumerate() {
-            let name = if item.named { item.name } else { format!("col{}", index + 1) };
-            texts.push(item.expr.sql.clone());
-            parts.push((name, item.expr));
+        for argument in call.arguments {
+            let aliased = matches!(argument.expr_type, Some(ExprType::Alias(_)));
+            for item in self.items(std::slice::from_ref(argument), scope)? {
+                let (text, name) = (&item.expr.sql, &item.name);
+                texts.push(if aliased { format!("{text} AS {name}") } else { text.clone() });
+                let name = if item.named { item.name } else { format!("col{}", parts.len() + 1) };
+                parts.push((name, item.expr));
+            }
         }
         let sql = format!("struct({})", texts.join(", "));
         Ok(Value::One(named_struct(parts, self.context)?.with_sql(sql)))

@@ -99,6 +99,7 @@ impl Analyzer<'_> {
             Value::Rows(generator, _) => return Ok(vec![SelectItem::Rows(generator, Vec::new())]),
             Value::One(expr) => expr,
         };
+        self.without_generator(&expr.sql)?;
         let given = default_name(kind)?;
         let passes = match kind {
             ExprType::UnresolvedAttribute(_) => referenced(&expr, scope),
@@ -120,6 +121,7 @@ impl Analyzer<'_> {
             }
             Value::One(expr) => match alias.name.as_slice() {
                 [name] => {
+                    self.without_generator(&expr.sql)?;
                     let metadata = alias.metadata.clone();
                     Ok(vec![SelectItem::One(Item { metadata, ..Item::new(name, expr) })])
                 }

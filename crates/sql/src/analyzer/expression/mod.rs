@@ -2,15 +2,20 @@
 
 mod call;
 mod extract;
+mod grouping;
 mod item;
 mod literal;
 mod over;
+mod subquery;
 
 pub(crate) use call::{Call, sort_expr};
-pub(crate) use extract::field;
+pub(crate) use extract::{call_internal, field, named_struct};
+pub(crate) use grouping::grouping_argument;
 pub(crate) use item::{Item, SelectItem};
 pub(crate) use literal::literal;
 
+use arrow::datatypes::DataType;
+use datafusion::common::ScalarValue;
 use datafusion::logical_expr::Expr;
 use millstream_core::{Error, Result};
 use spark_connect_proto::expression::cast::{CastToType, EvalMode};
@@ -40,8 +45,19 @@ impl Analyzer<'_> {
     pub(crate) fn expression(&mut self, expression: &Expression, scope: Scope<'_>) -> Result<TypedExpr> {
         match self.value(expression, scope)? {
             Value::One(expr) => Ok(expr),
-            Value::Rows(_, sql) => Err(nested_generator(&sql)),
+            Value::Rows(generator, sql) => {
+                // What is around it is resolved first, because Spark's error shows that.
+                self.nested_generator = true;
+                let data_type = generator.columns.first().map_or(DataType::Null, |(_, data_type, _)| data_type.clone());
+                let value = ScalarValue::try_from(&data_type).unwrap_or(ScalarValue::Null);
+                Ok(TypedExpr::new(Expr::Literal(value, None), data_type, true).with_sql(sql))
+            }
         }
+    }
+
+    /// Refuses the expression if a generator was found inside it.
+    pub(crate) fn without_generator(&mut self, sql: &str) -> Result<()> {
+        if std::mem::take(&mut self.nested_generator) { Err(nested_generator(sql)) } else { Ok(()) }
     }
 
     /// Resolves an expression.
@@ -63,6 +79,7 @@ impl Analyzer<'_> {
             ExprType::SortOrder(one) => self.expression(required(one.child.as_deref())?, scope)?,
             ExprType::UnresolvedNamedLambdaVariable(one) => lambda_variable(&one.name_parts, scope)?,
             ExprType::NamedArgumentExpression(one) => self.expression(required(one.value.as_deref())?, scope)?,
+            ExprType::SubqueryExpression(one) => self.subquery(one, scope)?,
             ExprType::Extension(any) => return self.extension(&ExpressionExtension::decode(any)?, scope),
             ExprType::UnresolvedStar(_) => {
                 return Err(error::plain(
@@ -87,12 +104,15 @@ impl Analyzer<'_> {
         match one.plan_id {
             Some(plan_id) => {
                 let (attribute, rest) = self.column_of_plan(plan_id, &parts, scope)?;
-                self.fields_of(attribute.reference(), rest)
+                self.fields_of(as_written(&attribute, &parts, rest), rest)
             }
-            None => {
-                let (attribute, rest) = scope.resolve(&parts, self.context)?;
-                self.fields_of(attribute.reference(), rest)
-            }
+            None => match scope.resolve(&parts, self.context) {
+                Ok((attribute, rest)) => self.fields_of(as_written(attribute, &parts, rest), rest),
+                Err(error) => match self.outer_reference(&parts) {
+                    Some((outer, rest)) => self.fields_of(outer, rest),
+                    None => Err(error),
+                },
+            },
         }
     }
 
@@ -168,13 +188,19 @@ impl Analyzer<'_> {
             }
             ExpressionExtension::Ordinal(one) => {
                 let sql = one.position.to_string();
-                Ok(Value::One(TypedExpr::literal(datafusion::common::ScalarValue::Int32(Some(one.position)), sql)))
+                Ok(Value::One(TypedExpr::literal(ScalarValue::Int32(Some(one.position)), sql)))
             }
             ExpressionExtension::StarExcept(_) => {
                 Err(error::plain("INVALID_USAGE_OF_STAR_OR_REGEX", "42000", "Invalid usage of '*' in expression."))
             }
         }
     }
+}
+
+/// A reference under the name as the user wrote it: in another letter case perhaps, and without qualifier.
+fn as_written(attribute: &Attribute, parts: &[String], rest: &[String]) -> TypedExpr {
+    let written = parts[parts.len() - rest.len() - 1].as_str();
+    attribute.reference().with_sql(written)
 }
 
 fn lambda_variable(parts: &[String], scope: Scope<'_>) -> Result<TypedExpr> {
@@ -209,7 +235,6 @@ pub(crate) fn has_aggregate(expr: &Expr) -> bool {
 fn unsupported(kind: &ExprType) -> Error {
     let what = match kind {
         ExprType::CommonInlineUserDefinedFunction(_) => "A user-defined function",
-        ExprType::SubqueryExpression(_) => "A subquery in an expression",
         ExprType::LambdaFunction(_) => "A lambda function outside a higher-order function",
         ExprType::UnresolvedRegex(_) => "A column regex inside an expression",
         ExprType::MergeAction(_) => "MERGE",

@@ -5,9 +5,10 @@
 
 use std::sync::Arc;
 
-use datafusion::common::Column;
+use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::logical_expr::{Aggregate as AggregateNode, Expr, LogicalPlan};
+use datafusion::common::{Column, ScalarValue};
+use datafusion::logical_expr::{Aggregate as AggregateNode, BinaryExpr, Expr, LogicalPlan, Operator, lit, when};
 use millstream_core::{Error, Result};
 use millstream_engine::error::from_datafusion;
 use spark_connect_proto::aggregate::GroupType;
@@ -15,9 +16,10 @@ use spark_connect_proto::expression::ExprType;
 use spark_connect_proto::{Aggregate, Expression};
 
 use super::super::attribute::Attribute;
-use super::super::expression::{Item, has_aggregate};
+use super::super::expression::{Item, grouping_argument, has_aggregate};
 use super::super::resolved_relation::{ResolvedRelation, project};
 use super::super::scope::Scope;
+use super::super::time_window::unnest;
 use super::super::{Analyzer, error};
 use crate::parser::extension::ExpressionExtension;
 
@@ -27,29 +29,43 @@ pub(crate) struct PendingAggregate {
     /// What is grouped.
     pub(crate) input: ResolvedRelation,
     groups: Vec<Item>,
+    /// For each grouping set the bits of the groups that it leaves out; empty without grouping sets.
+    sets: Vec<i64>,
     items: Vec<Item>,
     /// The columns of the first build, by item: they keep their identity when it is built again.
     outputs: Vec<Attribute>,
 }
 
+impl PendingAggregate {
+    /// One grouping set: that of all groups.
+    pub(super) fn new(input: ResolvedRelation, groups: Vec<Item>, items: Vec<Item>) -> Self {
+        Self { input, groups, sets: Vec::new(), items, outputs: Vec::new() }
+    }
+}
+
 impl Analyzer<'_> {
     pub(super) fn aggregate(&mut self, one: &Aggregate, is_select_list: bool) -> Result<ResolvedRelation> {
-        match one.group_type() {
-            GroupType::Groupby => {}
-            other => return Err(Error::unsupported(format!("The grouping {} is not supported.", other.as_str_name()))),
-        }
         let input = self.input(one.input.as_deref())?;
+        if let Some(pivot) = one.pivot.as_ref() {
+            return self.pivot(input, one, pivot);
+        }
         let scope = Scope::new(&input.columns, input.streaming);
         let items = self.items(&one.aggregate_expressions, scope)?;
         let groups = self.groups(&one.grouping_expressions, &items, scope)?;
         let input = self.with_time_windows(input)?;
+        let sets = match one.group_type() {
+            GroupType::Rollup => rollup(groups.len()),
+            GroupType::Cube => cube(groups.len()),
+            GroupType::GroupingSets => return Err(Error::unsupported("GROUPING SETS is not supported.")),
+            _ => Vec::new(),
+        };
         let items = if is_select_list { items } else { groups.iter().cloned().chain(items).collect() };
-        self.build_aggregate(PendingAggregate { input, groups, items, outputs: Vec::new() })
+        self.build_aggregate(PendingAggregate { sets, ..PendingAggregate::new(input, groups, items) })
     }
 
     /// `SELECT sum(x), 1`: one group of all rows.
     pub(super) fn global_aggregate(&mut self, input: ResolvedRelation, items: Vec<Item>) -> Result<ResolvedRelation> {
-        self.build_aggregate(PendingAggregate { input, groups: Vec::new(), items, outputs: Vec::new() })
+        self.build_aggregate(PendingAggregate::new(input, Vec::new(), items))
     }
 
     /// Grouping expressions: ordinals and aliases of the select list are looked up there.
@@ -105,6 +121,7 @@ impl Analyzer<'_> {
     pub(crate) fn build_aggregate(&mut self, mut pending: PendingAggregate) -> Result<ResolvedRelation> {
         let streaming = pending.input.streaming;
         let (below, keys) = self.group_columns(&pending)?;
+        let (below, keys) = self.grouping_sets(below, keys, &pending.sets)?;
         let mut functions = AggregateFunctions { keys: &keys, found: Vec::new() };
         let mut above = Vec::with_capacity(pending.items.len());
         for item in &pending.items {
@@ -178,6 +195,40 @@ impl Analyzer<'_> {
         Ok((below, keys))
     }
 
+    /// For ROLLUP and CUBE every row once a grouping set, with the keys that the set leaves out NULL, and the set's number
+    /// as one more key.
+    fn grouping_sets(
+        &mut self,
+        below: LogicalPlan,
+        mut keys: Vec<Key>,
+        sets: &[i64],
+    ) -> Result<(LogicalPlan, Vec<Key>)> {
+        if sets.is_empty() {
+            return Ok((below, keys));
+        }
+        let set = self.fresh("spark_grouping_id");
+        let numbers: Vec<ScalarValue> = sets.iter().map(|bits| ScalarValue::from(*bits)).collect();
+        let list = ScalarValue::List(ScalarValue::new_list(&numbers, &DataType::Int64, false));
+        let mut exprs: Vec<Expr> = below.schema().columns().into_iter().map(Expr::Column).collect();
+        let kept = exprs.clone();
+        exprs.push(Expr::Literal(list, None).alias(&set));
+        let copies = unnest(project(below, exprs)?, &set)?;
+        let reference = Expr::Column(Column::new_unqualified(&set));
+        let mut exprs = kept;
+        exprs.push(reference.clone());
+        let count = keys.len();
+        for (index, key) in keys.iter_mut().enumerate() {
+            let shift = i64::try_from(count - 1 - index).map_err(|_| Error::invalid("too many grouping columns"))?;
+            let present = bit(&reference, shift).eq(lit(0_i64));
+            let column = self.fresh(&key.column);
+            let whole = Expr::Column(Column::new_unqualified(&key.column));
+            exprs.push(when(present, whole).end().map_err(from_datafusion)?.alias(&column));
+            key.column = column;
+        }
+        keys.push(Key { expr: reference, column: set });
+        Ok((project(copies, exprs)?, keys))
+    }
+
     /// A value computed over an aggregation's groups by something that stands above it: HAVING, ORDER BY. Adds it to the
     /// aggregation as a hidden column and answers that column.
     pub(crate) fn add_to_aggregate(
@@ -243,6 +294,9 @@ impl AggregateFunctions<'_> {
                 if let Some(column) = self.group_column(&inner) {
                     return Ok(Transformed::new(column, true, TreeNodeRecursion::Jump));
                 }
+                if let Some(grouping) = self.grouping(&inner) {
+                    return Ok(Transformed::new(grouping, true, TreeNodeRecursion::Jump));
+                }
                 if let Expr::AggregateFunction(function) = &inner {
                     nested |= function.params.args.iter().any(has_aggregate);
                     let name = if direct { item.name.as_str() } else { "aggregate" };
@@ -280,6 +334,17 @@ impl AggregateFunctions<'_> {
         Some(Expr::Column(Column::new_unqualified(&key.column)))
     }
 
+    /// What `grouping(key)` and `grouping_id()` are under grouping sets.
+    fn grouping(&self, expr: &Expr) -> Option<Expr> {
+        let argument = grouping_argument(expr)?;
+        let set = self.keys.last().filter(|key| key.column.starts_with("spark_grouping_id"))?;
+        let set = Expr::Column(Column::new_unqualified(&set.column));
+        let Some(argument) = argument else { return Some(set) };
+        let index = self.keys.iter().position(|key| key.expr == *argument)?;
+        let shift = i64::try_from(self.keys.len() - 2 - index).ok()?;
+        Some(datafusion::logical_expr::cast(bit(&set, shift), DataType::Int8))
+    }
+
     fn function_column(&mut self, analyzer: &mut Analyzer<'_>, function: Expr, name: &str) -> Expr {
         let known = self.found.iter().find(|(expr, _)| *expr == function).map(|(_, column)| column.clone());
         let column = known.unwrap_or_else(|| {
@@ -289,4 +354,20 @@ impl AggregateFunctions<'_> {
         });
         Expr::Column(Column::new_unqualified(column))
     }
+}
+
+/// The bits of the groups left out: each set one key shorter than the one before.
+fn rollup(keys: usize) -> Vec<i64> {
+    (0..=keys).map(|left_out| (1_i64 << left_out) - 1).collect()
+}
+
+/// All subsets.
+fn cube(keys: usize) -> Vec<i64> {
+    (0..1_i64 << keys).collect()
+}
+
+fn bit(set: &Expr, shift: i64) -> Expr {
+    let shifted =
+        Expr::BinaryExpr(BinaryExpr::new(Box::new(set.clone()), Operator::BitwiseShiftRight, Box::new(lit(shift))));
+    Expr::BinaryExpr(BinaryExpr::new(Box::new(shifted), Operator::BitwiseAnd, Box::new(lit(1_i64))))
 }

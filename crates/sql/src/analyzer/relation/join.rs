@@ -3,9 +3,8 @@
 use std::sync::Arc;
 
 use datafusion::common::{Column, JoinType as PlanJoinType, NullEquality};
-use datafusion::functions::core::expr_fn::coalesce;
 use datafusion::logical_expr::{
-    BinaryExpr, Expr, Join as JoinNode, JoinConstraint, LogicalPlan, Operator, utils::split_conjunction_owned,
+    BinaryExpr, Expr, Join as JoinNode, JoinConstraint, LogicalPlan, Operator, utils::split_conjunction_owned, when,
 };
 use millstream_core::{Error, Result};
 use millstream_engine::error::from_datafusion;
@@ -101,7 +100,7 @@ impl Analyzer<'_> {
                 let mut columns = Vec::with_capacity(keys.len());
                 for (left, right) in keys {
                     let column = self.fresh(&left.name);
-                    exprs.push(coalesce(vec![left.reference().expr, right.reference().expr]).alias(&column));
+                    exprs.push(first_present(left.reference().expr, right.reference().expr)?.alias(&column));
                     columns.push(Attribute::new(&left.name, column, left.data_type.clone(), true));
                 }
                 Ok((project(plan, exprs)?, columns))
@@ -171,7 +170,7 @@ impl Analyzer<'_> {
             if let Some(name) = view.names.get(index) {
                 item.name.clone_from(name);
             }
-            let (expr, attribute) = self.output(item, &columns);
+            let (expr, attribute) = self.output(item);
             exprs.push(expr);
             columns.push(Attribute { qualifier: view.qualifier.clone(), ..attribute });
         }
@@ -201,6 +200,11 @@ fn lateral_view(relation: &Relation) -> Result<LateralView<'_>> {
         }
         _ => Err(Error::unsupported("A lateral join with anything but a generator is not supported.")),
     }
+}
+
+/// `coalesce(one, other)`, spelled as DataFusion's optimizer would spell it.
+pub(super) fn first_present(one: Expr, other: Expr) -> Result<Expr> {
+    when(one.clone().is_not_null(), one).otherwise(other).map_err(from_datafusion)
 }
 
 fn plan_type(join_type: JoinType) -> PlanJoinType {

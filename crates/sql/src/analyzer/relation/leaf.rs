@@ -66,8 +66,7 @@ impl Analyzer<'_> {
     pub(crate) fn rows(&mut self, schema: &SchemaRef, rows: Vec<RecordBatch>) -> Result<ResolvedRelation> {
         let columns = self.attributes(schema);
         let renamed = renamed_schema(schema, &columns);
-        let rows =
-            rows.into_iter().map(|batch| Ok(batch.with_schema(Arc::clone(&renamed))?)).collect::<Result<Vec<_>>>()?;
+        let rows = rows.iter().map(|batch| with_schema(batch, &renamed)).collect::<Result<Vec<_>>>()?;
         let table = MemTable::try_new(renamed, vec![rows]).map_err(from_datafusion)?;
         self.table(Arc::new(table), columns)
     }

@@ -1,7 +1,6 @@
 //! `fillna`, `dropna` and `replace`.
 
 use arrow::datatypes::DataType;
-use datafusion::functions::core::expr_fn::{coalesce, nullif};
 use datafusion::logical_expr::{Expr, Filter, LogicalPlan, lit, when};
 use millstream_core::{Error, Result};
 use millstream_engine::error::from_datafusion;
@@ -14,7 +13,7 @@ use super::super::expression::{Item, literal, required};
 use super::super::resolved_relation::ResolvedRelation;
 use super::super::scope::Scope;
 use super::super::typed_expr::TypedExpr;
-use super::super::{Analyzer, coercion};
+use super::super::{Analyzer, coercion, error};
 use crate::data_type::is_numeric;
 
 impl Analyzer<'_> {
@@ -33,7 +32,7 @@ impl Analyzer<'_> {
                 None => None,
             };
             items.push(match value {
-                Some(value) => Item::new(&column.name, filled(column, value)),
+                Some(value) => Item::new(&column.name, filled(column, value)?),
                 None => Item::pass(column),
             });
         }
@@ -46,7 +45,17 @@ impl Analyzer<'_> {
             return Ok(input.columns.iter().map(|column| column.column.clone()).collect());
         }
         let scope = Scope::new(&input.columns, false);
-        names.iter().map(|name| Ok(scope.resolve(std::slice::from_ref(name), self.context)?.0.column.clone())).collect()
+        names
+            .iter()
+            .map(|name| {
+                let parts = std::slice::from_ref(name);
+                if !input.columns.iter().any(|column| self.context.same_name(&column.name, name)) {
+                    let known = input.columns.iter().map(|column| error::sql_id(std::slice::from_ref(&column.name)));
+                    return Err(error::unresolved_among_proposals(parts, &known.collect::<Vec<_>>()));
+                }
+                Ok(scope.resolve(parts, self.context)?.0.column.clone())
+            })
+            .collect()
     }
 
     /// The value as one of the column's type; none where the kinds do not match, because then the column is left alone.
@@ -129,13 +138,9 @@ fn is_present(column: &Attribute) -> Expr {
     }
 }
 
-fn filled(column: &Attribute, value: TypedExpr) -> TypedExpr {
-    let reference = column.reference().expr;
-    let present = match nan(&column.data_type) {
-        Some(nan) => nullif(reference, nan),
-        None => reference,
-    };
-    TypedExpr::new(coalesce(vec![present, value.expr]), column.data_type.clone(), value.nullable && column.nullable)
+fn filled(column: &Attribute, value: TypedExpr) -> Result<TypedExpr> {
+    let expr = when(is_present(column), column.reference().expr).otherwise(value.expr).map_err(from_datafusion)?;
+    Ok(TypedExpr::new(expr, column.data_type.clone(), value.nullable && column.nullable))
 }
 
 fn nan(data_type: &DataType) -> Option<Expr> {

@@ -8,6 +8,7 @@ mod join;
 mod leaf;
 mod limit;
 mod missing_values;
+mod pivot;
 mod project;
 mod set_operation;
 mod sort_filter;
@@ -29,6 +30,7 @@ impl Analyzer<'_> {
     /// Analyses a relation and remembers its output under its plan id.
     pub(crate) fn relation(&mut self, relation: &Relation) -> Result<ResolvedRelation> {
         let resolved = self.relation_of_kind(relation)?;
+        self.without_generator("generator")?;
         if let Some(plan_id) = relation.common.as_ref().and_then(|common| common.plan_id) {
             self.by_plan_id.entry(plan_id).or_default().push(resolved.columns.clone());
         }
@@ -67,6 +69,8 @@ impl Analyzer<'_> {
             RelType::LateralJoin(one) => self.lateral_join(one),
             RelType::SetOp(one) => self.set_operation(one),
             RelType::Deduplicate(one) => self.deduplicate(one),
+            RelType::Unpivot(one) => self.unpivot(one),
+            RelType::UnresolvedTableValuedFunction(one) => self.table_function(one),
             RelType::Repartition(one) => self.input(one.input.as_deref()),
             RelType::RepartitionByExpression(one) => self.input(one.input.as_deref()),
             RelType::Hint(one) => self.input(one.input.as_deref()),
@@ -85,7 +89,6 @@ fn unsupported(kind: &RelType) -> Error {
         RelType::ShowString(_) | RelType::HtmlString(_) => "A table as text inside a plan",
         RelType::Tail(_) => "tail()",
         RelType::Sample(_) => "sample()",
-        RelType::Unpivot(_) => "unpivot()",
         RelType::Summary(_) | RelType::Describe(_) => "summary() and describe()",
         RelType::MapPartitions(_) => "mapInPandas and its kin",
         RelType::GroupMap(_) | RelType::CoGroupMap(_) => "applyInPandas and its kin",
@@ -95,7 +98,6 @@ fn unsupported(kind: &RelType) -> Error {
         RelType::Transpose(_) => "transpose()",
         RelType::Catalog(_) => "The catalog",
         RelType::MlRelation(_) => "Machine learning over Connect",
-        RelType::UnresolvedTableValuedFunction(_) => "A table-valued function",
         RelType::CommonInlineUserDefinedTableFunction(_) => "A user-defined table function",
         RelType::CommonInlineUserDefinedDataSource(_) => "A Python data source",
         RelType::RelationChanges(_) => "Reading a table's changes",

@@ -47,8 +47,10 @@ impl Analyzer<'_> {
         let mut exprs = Vec::with_capacity(items.len());
         let mut columns: Vec<Attribute> = Vec::with_capacity(items.len());
         for item in items {
-            let (expr, column) = self.output(item, &columns);
-            exprs.push(expr);
+            let (expr, column) = self.output(item);
+            if !columns.iter().any(|before| before.column == column.column) {
+                exprs.push(expr);
+            }
             columns.push(column);
         }
         let mut hidden = Vec::new();
@@ -62,11 +64,9 @@ impl Analyzer<'_> {
         Ok(ResolvedRelation { hidden, ..ResolvedRelation::new(plan, columns, input.streaming) })
     }
 
-    /// The expression and attribute of an output column. A column passed on keeps its identity, once.
-    pub(crate) fn output(&mut self, item: Item, before: &[Attribute]) -> (Expr, Attribute) {
-        if let Some(passed) = item.passes
-            && !before.iter().any(|column| column.column == passed.column)
-        {
+    /// The expression and attribute of an output column. A column passed on keeps its identity.
+    pub(crate) fn output(&mut self, item: Item) -> (Expr, Attribute) {
+        if let Some(passed) = item.passes {
             let expr = passed.reference().expr;
             return (expr, Attribute { name: item.name, ..passed });
         }

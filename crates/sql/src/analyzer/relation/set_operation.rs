@@ -56,13 +56,7 @@ impl Analyzer<'_> {
         }
         let streaming = inputs.iter().any(|input| input.streaming);
         let columns = self.merged_columns(&inputs);
-        // DataFusion's union takes names from its first input; ours are unique per input, so each is renamed to the result's.
-        let mut plans = Vec::with_capacity(inputs.len());
-        for input in inputs {
-            let exprs =
-                input.columns.iter().zip(&columns).map(|(from, to)| from.reference().expr.alias(&to.column)).collect();
-            plans.push(Arc::new(super::super::resolved_relation::project(input.plan, exprs)?));
-        }
+        let plans = renamed(inputs, &columns)?.into_iter().map(Arc::new).collect();
         let union = Union::try_new_with_loose_types(plans).map_err(from_datafusion)?;
         Ok(ResolvedRelation::new(LogicalPlan::Union(union), columns, streaming))
     }
@@ -86,12 +80,13 @@ impl Analyzer<'_> {
         combine: impl FnOnce(LogicalPlan, LogicalPlan) -> datafusion::error::Result<LogicalPlan>,
     ) -> Result<ResolvedRelation> {
         let streaming = inputs.iter().any(|input| input.streaming);
-        let mut inputs = inputs.into_iter();
-        let (Some(left), Some(right)) = (inputs.next(), inputs.next()) else {
+        let columns = self.merged_columns(&inputs);
+        let mut plans = renamed(inputs, &columns)?.into_iter();
+        let (Some(left), Some(right)) = (plans.next(), plans.next()) else {
             return Err(Error::invalid("a set operation has two inputs"));
         };
-        let plan = combine(left.plan, right.plan).map_err(from_datafusion)?;
-        Ok(ResolvedRelation::new(plan, left.columns, streaming))
+        let plan = combine(left, right).map_err(from_datafusion)?;
+        Ok(ResolvedRelation::new(plan, columns, streaming))
     }
 
     /// Brings the inputs' columns to common types, position by position.
@@ -162,6 +157,18 @@ impl Analyzer<'_> {
         }
         Ok((self.select_values(left, left_items)?, self.select_values(right, right_items)?))
     }
+}
+
+/// The inputs' plans with the result's columns: DataFusion takes names from the first input, and ours differ.
+fn renamed(inputs: Vec<ResolvedRelation>, columns: &[Attribute]) -> Result<Vec<LogicalPlan>> {
+    inputs
+        .into_iter()
+        .map(|input| {
+            let pairs = input.columns.iter().zip(columns);
+            let exprs = pairs.map(|(from, to)| from.reference().expr.alias(&to.column)).collect();
+            super::super::resolved_relation::project(input.plan, exprs)
+        })
+        .collect()
 }
 
 fn null_item(name: &str, data_type: &DataType) -> Result<Item> {

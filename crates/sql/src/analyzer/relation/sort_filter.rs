@@ -22,9 +22,11 @@ impl Analyzer<'_> {
     pub(super) fn filter(&mut self, one: &Filter) -> Result<ResolvedRelation> {
         let input = self.input(one.input.as_deref())?;
         let condition = required(one.condition.as_ref())?;
+        self.aggregates.clear();
         let (input, condition) = self.above(input, condition, "having")?;
+        self.without_generator(&condition.sql)?;
         if has_aggregate(&condition.expr) {
-            return Err(error::invalid_where(&condition.sql));
+            return Err(error::invalid_where(&condition.sql, &self.aggregates.join(", ")));
         }
         let input = self.with_time_windows(input)?;
         let condition = match condition.data_type {

@@ -1,0 +1,6 @@
+//! The analyzer against Apache Spark's recorded answers, and the plans of the example programs.
+
+mod fixture;
+mod programs;
+mod rows;
+mod spark_answers;

@@ -1,0 +1,182 @@
+"""The plans whose answers are recorded; run by record.py, which says what `case`, `sql`, `spark`, `F` and `Window` are."""
+
+people = spark.createDataFrame(
+    [(1, "ann", 2.5, True), (2, "bob", None, False), (3, None, 4.0, None), (4, "bob", 1.0, True)],
+    "id int, name string, score double, ok boolean",
+)
+orders = spark.createDataFrame([(1, 10), (1, 20), (2, 30), (9, 40)], "id int, amount bigint")
+nested = people.where("name is not null").select(
+    "id", F.struct("name", "score").alias("st"), F.array("id", F.lit(7)).alias("arr"), F.create_map("name", "id").alias("m"))
+times = sql("select col1 as id, cast(col2 as timestamp) as ts from values (1, '2026-01-01 00:00:01'), "
+            "(1, '2026-01-01 00:04:59.999'), (2, '2026-01-01 00:05:00'), (3, null) as t")
+
+# --- projections ------------------------------------------------------------------------------------------------------
+for name, build in {
+    "columns in the user's letter case": lambda: people.select("ID", "Name"),
+    "star": lambda: people.select("*"),
+    "star of alias": lambda: people.alias("p").select("p.*"),
+    "star of struct": lambda: nested.select("st.*"),
+    "nested field": lambda: nested.select("st.name", F.col("st")["score"], F.col("st.score") + 1),
+    "element and map value": lambda: nested.select(F.col("arr")[1], F.col("m")["bob"]),
+    "duplicate names": lambda: people.select("id", "id"),
+    "pick one of duplicate names": lambda: people.select("id", "id").select("id"),
+    "with column replaced in place": lambda: people.withColumn("NAME", F.upper("name")),
+    "with column added": lambda: people.withColumn("x", F.col("id") * 2),
+    "with columns renamed": lambda: people.withColumnsRenamed({"id": "key", "zz": "yy"}),
+    "drop": lambda: people.drop("ok", "zz"),
+    "drop by column": lambda: people.drop(people.ok),
+    "to df": lambda: people.toDF("a", "b", "c", "d"),
+    "regex": lambda: people.select(people.colRegex("`.*d`")),
+    "range": lambda: spark.range(2, 9, 3),
+    "range downwards": lambda: spark.range(5, 0, -2),
+    "literals": lambda: spark.range(1).select(F.lit(1), F.lit("x"), F.lit(1.5), F.lit(None), F.lit(True)),
+    "alias with dots": lambda: people.select(F.col("id").alias("a.b")).select("`a.b`"),
+    "select expr": lambda: people.selectExpr("id + 1", "CAST(id AS STRING)", "id AS x", "name is null"),
+    "case when": lambda: people.select(F.when(F.col("id") == 1, "one").when(F.col("id") == 2, "two").otherwise("many")),
+    "column of another dataframe": lambda: people.select(orders.amount),
+    "unknown column": lambda: people.select("idd"),
+    "unknown qualified column": lambda: people.alias("t").select("t.idd"),
+    "unknown field": lambda: nested.select("st.zz"),
+    "field of a number": lambda: people.select("id.x"),
+    "qualifiers are not shown": lambda: people.alias("p").select(F.col("P.ID") + 1, F.abs("p.Id")),
+    "unknown column of a join": lambda: people.alias("x").join(orders.alias("y"), F.col("x.id") == F.col("y.id")).select("zz"),
+    "unknown qualified column of a join": lambda: people.alias("x").join(
+        orders.alias("y"), F.col("x.id") == F.col("y.id")).select("x.zz"),
+    "unknown function": lambda: people.select(F.expr("nofun(id)")),
+    "wrong number of names": lambda: people.toDF("a"),
+    "local relation without rows": lambda: spark.createDataFrame([], "a int, b string"),
+}.items():
+    case("project", name, build)
+
+# --- filters, sorts, limits -------------------------------------------------------------------------------------------
+for name, build in {
+    "where text": lambda: people.where("id > 1 and name = 'bob'"),
+    "where null is not true": lambda: people.where(F.col("name") != "ann"),
+    "filter on a column that was left out": lambda: people.select("id").filter("name = 'bob'"),
+    "filter that is no boolean": lambda: people.filter("id + 1"),
+    "filter with aggregate": lambda: people.filter(F.sum("id") > 1),
+    "ordered: sort ascending nulls first": lambda: people.sort("name", F.col("id").desc()),
+    "ordered: sort descending nulls last": lambda: people.sort(F.desc("name"), "id"),
+    "ordered: sort by a column that was left out": lambda: people.select("id").orderBy(F.desc("score")),
+    "ordered: sort by df column": lambda: people.select("id").orderBy(people.score.desc()),
+    "ordered: limit after sort": lambda: people.orderBy("id").limit(2),
+    "ordered: offset": lambda: people.orderBy("id").offset(2),
+    "negative limit": lambda: people.limit(-1),
+}.items():
+    case("filter_sort", name, build)
+
+# --- aggregates -------------------------------------------------------------------------------------------------------
+for name, build in {
+    "count per key": lambda: people.groupBy("name").count(),
+    "several functions": lambda: people.groupBy("name").agg(F.sum("id"), F.avg("score").alias("mean"), F.max("id") + 1),
+    "dict": lambda: people.groupBy("name").agg({"id": "sum", "*": "count"}),
+    "all numbers": lambda: people.groupBy("ok").sum(),
+    "expression as key": lambda: people.groupBy((F.col("id") % 2).alias("odd")).count(),
+    "key inside expression": lambda: people.groupBy("id").agg((F.col("id") + F.sum("score")).alias("x")),
+    "no key": lambda: people.agg(F.count("*"), F.sum("id")),
+    "no rows": lambda: people.where("id > 99").agg(F.count("*"), F.sum("id")),
+    "select with aggregate": lambda: people.select(F.sum("id"), F.lit(1)),
+    "count distinct": lambda: people.select(F.countDistinct("name")),
+    "ordered: sort by aggregate that is not shown": lambda: people.groupBy("name").count().orderBy(F.sum("id")),
+    "column that is not grouped": lambda: people.groupBy("id").agg(F.col("name")),
+    "column without group by": lambda: people.select("id", F.sum("id")),
+    "aggregate as key": lambda: people.groupBy(F.sum("id")).count(),
+    "aggregate in aggregate": lambda: people.select(F.sum(F.sum("id"))),
+    "window": lambda: times.groupBy(F.window("ts", "5 minutes"), "id").count(),
+    "window fields": lambda: times.groupBy(F.window("ts", "5 minutes")).count().select("window.start", "window.end", "count"),
+    "sliding window": lambda: times.groupBy(F.window("ts", "10 minutes", "5 minutes")).count(),
+    "window with start": lambda: times.groupBy(F.window("ts", "5 minutes", "5 minutes", "1 minute").alias("w")).count(),
+    "window in select": lambda: times.select("id", F.window("ts", "5 minutes")),
+    "two windows": lambda: times.groupBy(F.window("ts", "5 minutes"), F.window("ts", "1 minute")).count(),
+    "sql having": lambda: sql("select id, count(*) c from values (1), (1), (2) t(id) group by id having count(*) > 1"),
+    "sql having by alias": lambda: sql("select id, count(*) c from values (1), (1), (2) t(id) group by id having c > 1"),
+    "sql group by position": lambda: sql("select id % 2, sum(id) from values (1), (2), (3) t(id) group by 1"),
+    "sql group by alias": lambda: sql("select id % 2 as k, sum(id) from values (1), (2), (3) t(id) group by k"),
+    "ordered: sql order by aggregate": lambda: sql(
+        "select k from values ('a', 1), ('b', 5), ('a', 1) t(k, v) group by k order by sum(v) desc"),
+    "ordered: sql order by position": lambda: sql("select k, v from values ('a', 1), ('b', 5) t(k, v) order by 2 desc"),
+    "rollup": lambda: people.rollup("name", "ok").agg(F.count("*"), F.grouping("ok"), F.grouping_id()),
+    "cube": lambda: people.cube("name", "ok").agg(F.sum("id"), F.grouping_id()),
+    "pivot": lambda: people.groupBy("ok").pivot("name", ["ann", "bob"]).sum("id"),
+    "pivot with several aggregates": lambda: people.groupBy("ok").pivot("name", ["ann", "bob"]).agg(
+        F.count("id").alias("n"), F.max("score")),
+    "unpivot": lambda: people.unpivot("id", ["score", "id"], "k", "v"),
+    "distinct": lambda: people.select("name").distinct(),
+    "drop duplicates of one column": lambda: people.dropDuplicates(["name"]).select("name"),
+    "drop duplicates of nothing": lambda: people.dropDuplicates(["zz"]),
+}.items():
+    case("aggregate", name, build)
+
+# --- joins and set operations -----------------------------------------------------------------------------------------
+for name, build in {
+    "inner on expression": lambda: people.join(orders, people.id == orders.id),
+    "left": lambda: people.join(orders, people.id == orders.id, "left").select(people.id, "amount"),
+    "right": lambda: people.join(orders, people.id == orders.id, "right").select("name", orders.id, "amount"),
+    "full": lambda: people.join(orders, people.id == orders.id, "full").select(people.id, orders.id, "amount"),
+    "semi": lambda: people.join(orders, people.id == orders.id, "left_semi"),
+    "anti": lambda: people.join(orders, people.id == orders.id, "left_anti"),
+    "cross": lambda: people.select("id").crossJoin(orders.select("amount")),
+    "using": lambda: people.join(orders, "id"),
+    "using left": lambda: people.join(orders, ["id"], "left"),
+    "using right": lambda: people.join(orders, ["id"], "right"),
+    "using full": lambda: people.join(orders, ["id"], "full"),
+    "using keeps both sides within reach": lambda: people.join(orders, "id", "left").select("id", orders.amount),
+    "not only equality": lambda: people.join(orders, (people.id == orders.id) & (orders.amount > 15)),
+    "self join by alias": lambda: people.alias("a").join(people.alias("b"), F.col("a.id") == F.col("b.id")).select("a.id", "b.name"),
+    "self join by dataframe": lambda: people.join(people, people.id == people.id),
+    "ambiguous column": lambda: people.join(orders, people.id == orders.id).select("id"),
+    "using unknown column": lambda: people.join(orders, "zz"),
+    "union": lambda: people.select("id", "name").union(people.select("id", "name")),
+    "union widens": lambda: people.select("id").union(orders.select("amount")),
+    "union of different widths": lambda: people.union(orders),
+    "union of incompatible types": lambda: people.select("id").union(people.select(F.array("name"))),
+    "union by name": lambda: people.select("id", "name").unionByName(people.select("name", "id")),
+    "union by name with missing columns": lambda: people.select("id", "name").unionByName(orders, allowMissingColumns=True),
+    "union by name without": lambda: people.select("id", "name").unionByName(orders),
+    "intersect": lambda: people.select("id").intersect(orders.select("id")),
+    "except": lambda: people.select("id").exceptAll(orders.select("id")),
+    "subtract": lambda: people.select("id").subtract(orders.select("id")),
+}.items():
+    case("join_set", name, build)
+
+# --- generators, missing values, SQL ----------------------------------------------------------------------------------
+for name, build in {
+    "explode": lambda: nested.select("id", F.explode("arr")),
+    "explode with alias": lambda: nested.select(F.explode("arr").alias("one")),
+    "explode map": lambda: nested.select(F.explode("m")),
+    "posexplode": lambda: nested.select("id", F.posexplode("arr")),
+    "explode outer": lambda: sql("select id, explode_outer(a) from values (1, array(1, 2)), (2, array()), (3, null) t(id, a)"),
+    "explode drops empty": lambda: sql("select id, explode(a) from values (1, array(1, 2)), (2, array()), (3, null) t(id, a)"),
+    "inline": lambda: nested.select(F.inline(F.array("st"))),
+    "nested generator": lambda: nested.select(F.explode("arr") + 1),
+    "lateral view": lambda: sql("select id, x from values (1, array(5, 6)) t(id, a) lateral view explode(a) v as x"),
+    "fill numbers": lambda: people.fillna(0),
+    "fill text": lambda: people.fillna("?"),
+    "fill by column": lambda: people.fillna({"name": "?", "score": 9.0}),
+    "fill unknown column": lambda: people.fillna(0, ["zz"]),
+    "drop any": lambda: people.dropna(),
+    "drop all": lambda: people.dropna("all"),
+    "drop by threshold": lambda: people.dropna(thresh=3),
+    "drop by subset": lambda: people.dropna(subset=["name"]),
+    "replace": lambda: people.replace({"bob": "rob"}),
+    "replace number": lambda: people.replace(1, 100, ["id"]),
+    "with": lambda: sql("with t as (select 1 as a), u as (select a + 1 as b from t) select * from t, u"),
+    "values": lambda: sql("select * from values (1, 'a'), (2L, 'b')"),
+    "subquery alias": lambda: sql("select q.a from (select 1 as a) q"),
+    "select without from": lambda: sql("select 1 + 1 as two, 'x' as s"),
+    "unknown table": lambda: sql("select * from nope"),
+    "star except": lambda: sql("select * except (b) from values (1, 2) t(a, b)"),
+    "scalar subquery": lambda: sql("select a, (select max(b) from values (5), (6) u(b)) from values (1), (2) t(a)"),
+    "exists": lambda: sql("select a from values (1), (2) t(a) where exists (select 1 from values (2) u(b) where b = a)"),
+    "in": lambda: sql("select a from values (1), (2) t(a) where a in (select b from values (2), (3) u(b))"),
+    "not in": lambda: sql("select a from values (1), (2) t(a) where a not in (select b from values (2), (3) u(b))"),
+    "table function": lambda: sql("select * from explode(array(1, 2))"),
+    "natural join": lambda: sql("select * from values (1, 2) t(a, b) natural join values (1, 3) u(a, c)"),
+    "struct": lambda: people.select(F.struct("id", F.col("name").alias("n"), F.col("id") + 1)),
+    "with field": lambda: nested.select(F.col("st").withField("z", F.lit(1))),
+    "drop field": lambda: nested.select(F.col("st").dropFields("name")),
+    "ordered: row number": lambda: people.select("id", F.row_number().over(Window.partitionBy("name").orderBy("id")).alias("n")).orderBy("id"),
+    "ordered: running sum": lambda: people.select("id", F.sum("id").over(Window.orderBy("id")).alias("s")).orderBy("id"),
+    "window without order": lambda: people.select(F.row_number().over(Window.partitionBy("name"))),
+}.items():
+    case("other", name, build)

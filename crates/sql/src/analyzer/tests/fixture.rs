@@ -1,0 +1,87 @@
+//! A session for tests: a clock that stands, no views, and a stream with Kafka's columns that is never opened.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use futures::future::BoxFuture;
+use millstream_core::{Clock, Connector, ConnectorRegistry, Error, MemoryLedger, QuerySettings, Result, SourceConfig};
+
+use crate::data_type::timestamp;
+use crate::session::{AnalysisContext, Catalog, NamedRelation};
+
+#[derive(Debug)]
+struct StandingClock;
+
+impl Clock for StandingClock {
+    fn now_us(&self) -> i64 {
+        1_767_225_600_000_000
+    }
+
+    fn monotonic(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn sleep(&self, _duration: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(std::future::pending())
+    }
+}
+
+#[derive(Debug)]
+struct NoNames;
+
+impl Catalog for NoNames {
+    fn relation(&self, _name: &[String]) -> Option<NamedRelation> {
+        None
+    }
+
+    fn relation_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    fn cached_remote_relation(&self, _relation_id: &str) -> Option<NamedRelation> {
+        None
+    }
+
+    fn cached_local_relation(&self, hash: &str) -> Result<Vec<u8>> {
+        Err(Error::not_found(format!("nothing was uploaded as {hash}")))
+    }
+}
+
+/// Kafka's columns.
+#[derive(Debug)]
+struct Stream;
+
+impl Connector for Stream {
+    fn names(&self) -> &'static [&'static str] {
+        &["kafka"]
+    }
+
+    fn source_schema(&self, _config: &SourceConfig) -> Result<SchemaRef> {
+        Ok(Arc::new(Schema::new(vec![
+            Field::new("key", DataType::Binary, true),
+            Field::new("value", DataType::Binary, true),
+            Field::new("topic", DataType::Utf8, true),
+            Field::new("partition", DataType::Int32, true),
+            Field::new("offset", DataType::Int64, true),
+            Field::new("timestamp", timestamp(), true),
+            Field::new("timestampType", DataType::Int32, true),
+        ])))
+    }
+}
+
+/// A session in UTC.
+pub(super) fn context() -> AnalysisContext {
+    let mut connectors = ConnectorRegistry::default();
+    connectors.register(Arc::new(Stream));
+    AnalysisContext {
+        settings: QuerySettings::default(),
+        user: "tester".to_owned(),
+        conf: BTreeMap::new(),
+        connectors: Arc::new(connectors),
+        catalog: Arc::new(NoNames),
+        memory: MemoryLedger::unlimited(),
+        clock: Arc::new(StandingClock),
+    }
+}

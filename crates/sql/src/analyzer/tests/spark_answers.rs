@@ -1,0 +1,112 @@
+//! Plans recorded with Spark's answers to them (`record.py`): schema, rows or error must be the same.
+
+use arrow::datatypes::DataType;
+use base64::Engine;
+use futures::TryStreamExt;
+use millstream_core::Result;
+use prost::Message;
+use spark_connect_proto::Relation;
+
+use super::fixture::context;
+use super::rows::rows;
+use crate::analyzer::{analyze, collect_stream};
+use crate::data_type::simple_string;
+
+#[derive(Default)]
+struct Case {
+    name: String,
+    plan: String,
+    schema: String,
+    rows: Vec<String>,
+    error: Option<String>,
+}
+
+fn cases(text: &str) -> Vec<Case> {
+    text.split("\n\n")
+        .map(|block| {
+            let mut case = Case::default();
+            for line in block.lines() {
+                match line.split_once(": ").unwrap_or((line.trim_end_matches(':'), "")) {
+                    ("case", rest) => case.name = rest.to_owned(),
+                    ("plan", rest) => case.plan = rest.to_owned(),
+                    ("schema", rest) => case.schema = rest.to_owned(),
+                    ("row", rest) => case.rows.push(rest.to_owned()),
+                    ("error", rest) => case.error = Some(rest.replace("\\n", "\n")),
+                    other => panic!("a line that record.py does not write: {other:?}"),
+                }
+            }
+            case
+        })
+        .collect()
+}
+
+async fn answer(relation: &Relation) -> Result<(String, Vec<String>)> {
+    let context = context();
+    let analyzed = analyze(relation, &context)?;
+    let schema = simple_string(&DataType::Struct(analyzed.schema.fields().clone()));
+    let batches: Vec<_> = collect_stream(&analyzed, &context).await?.try_collect().await?;
+    Ok((schema, batches.iter().flat_map(rows).collect()))
+}
+
+/// What differs from Spark's answer, if anything.
+async fn difference(case: &Case) -> Option<String> {
+    let bytes = base64::engine::general_purpose::STANDARD.decode(&case.plan).expect("base64");
+    let relation = Relation::decode(bytes.as_slice()).expect("a relation");
+    match (answer(&relation).await, &case.error) {
+        (Ok((schema, _)), None) if schema != case.schema => {
+            Some(format!("schema {schema}, Spark's is {}", case.schema))
+        }
+        (Ok((_, mut rows)), None) => {
+            let mut expected = case.rows.clone();
+            if !case.name.starts_with("ordered: ") {
+                rows.sort();
+                expected.sort();
+            }
+            (rows != expected).then(|| format!("rows {rows:#?}, Spark's are {expected:#?}"))
+        }
+        (Ok(_), Some(error)) => Some(format!("an answer, Spark says {error}")),
+        (Err(error), Some(expected)) => {
+            let message = error.to_spark_message();
+            (message != *expected).then(|| format!("error {message}\n   Spark's is {expected}"))
+        }
+        (Err(error), None) => Some(format!("error {error:?}")),
+    }
+}
+
+fn check(family: &str, text: &str) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let all = cases(text);
+    assert!(!all.is_empty(), "{family} has no cases");
+    let mut failures = Vec::new();
+    for case in &all {
+        if let Some(difference) = runtime.block_on(difference(case)) {
+            failures.push(format!("{}: {difference}", case.name));
+        }
+    }
+    assert!(failures.is_empty(), "{family}: {} of {} differ\n{}", failures.len(), all.len(), failures.join("\n"));
+}
+
+#[test]
+fn projections() {
+    check("project", include_str!("spark/project.txt"));
+}
+
+#[test]
+fn filters_and_sorts() {
+    check("filter_sort", include_str!("spark/filter_sort.txt"));
+}
+
+#[test]
+fn aggregates() {
+    check("aggregate", include_str!("spark/aggregate.txt"));
+}
+
+#[test]
+fn joins_and_set_operations() {
+    check("join_set", include_str!("spark/join_set.txt"));
+}
+
+#[test]
+fn generators_missing_values_and_sql() {
+    check("other", include_str!("spark/other.txt"));
+}

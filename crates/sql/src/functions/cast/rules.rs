@@ -1,0 +1,99 @@
+//! Which casts there are (Spark: `Cast.canCast`, `Cast.canAnsiCast`), and which can make NULL of a value.
+
+use arrow::datatypes::DataType;
+use millstream_core::Error;
+use millstream_core::error::SparkException;
+
+use super::CastMode;
+use crate::data_type::{is_numeric, is_timestamp, map_entry, sql_name};
+
+/// Whether there is such a cast.
+pub(crate) fn can_cast(from: &DataType, to: &DataType, mode: CastMode) -> bool {
+    use DataType::{Binary, Boolean, Date32, Duration, Interval, List, Map, Null, Struct, Time64, Utf8};
+    let legacy = mode == CastMode::Legacy;
+    match (from, to) {
+        _ if from == to => true,
+        (Null, _) | (_, Utf8) => true,
+        (Utf8, Binary | Boolean | Date32 | Interval(_) | Duration(_) | Time64(_)) => true,
+        (Utf8, _) => is_numeric(to) || is_timestamp(to),
+        (List(from), List(to)) => can_cast(from.data_type(), to.data_type(), mode),
+        (Map(from, _), Map(to, _)) => match (map_entry(from), map_entry(to)) {
+            (Some((from_key, from_value)), Some((to_key, to_value))) => {
+                can_cast(from_key.data_type(), to_key.data_type(), mode)
+                    && can_cast(from_value.data_type(), to_value.data_type(), mode)
+            }
+            _ => false,
+        },
+        (Struct(from), Struct(to)) => {
+            from.len() == to.len()
+                && from.iter().zip(to).all(|(from, to)| can_cast(from.data_type(), to.data_type(), mode))
+        }
+        (Date32, _) if is_timestamp(to) => true,
+        (Date32, Boolean) => legacy,
+        (Date32, _) => legacy && is_numeric(to),
+        (_, Date32) => is_timestamp(from),
+        _ if is_timestamp(from) && is_timestamp(to) => true,
+        (DataType::Timestamp(_, Some(_)), Boolean) | (Boolean, DataType::Timestamp(_, Some(_))) => legacy,
+        (DataType::Timestamp(_, Some(_)), _) => is_numeric(to),
+        (_, DataType::Timestamp(_, Some(_))) => is_numeric(from),
+        (Boolean, _) => is_numeric(to),
+        (_, Boolean) => is_numeric(from),
+        (_, Binary) => legacy && matches!(from, DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64),
+        _ => is_numeric(from) && is_numeric(to),
+    }
+}
+
+/// The error for a cast that there is not.
+pub(super) fn cannot_cast(sql: &str, from: &DataType, to: &DataType, mode: CastMode) -> Error {
+    let (from_name, to_name) = (sql_name(from), sql_name(to));
+    let word = if mode == CastMode::Try { "TRY_CAST" } else { "CAST" };
+    let whole = format!("{word}({sql} AS {to_name})");
+    let cannot = format!("cannot cast \"{from_name}\" to \"{to_name}\"");
+    let (sub_class, reason) = if mode == CastMode::Ansi && can_cast(from, to, CastMode::Legacy) {
+        let reason = format!(
+            "{cannot} with ANSI mode on.\nIf you have to cast \"{from_name}\" to \"{to_name}\", you can set \
+             \"spark.sql.ansi.enabled\" as \"false\"."
+        );
+        ("CAST_WITH_CONF_SUGGESTION", reason)
+    } else {
+        ("CAST_WITHOUT_SUGGESTION", format!("{cannot}."))
+    };
+    Error::invalid(format!("Cannot resolve \"{whole}\" due to data type mismatch: {reason}"))
+        .with_class(format!("DATATYPE_MISMATCH.{sub_class}"), SparkException::Analysis)
+        .with_sql_state("42K09")
+        .with_parameter("sqlExpr", format!("\"{whole}\""))
+        .with_parameter("srcType", format!("\"{from_name}\""))
+        .with_parameter("targetType", format!("\"{to_name}\""))
+}
+
+/// Whether a value that is not NULL can become NULL (Spark: `Cast.forceNullable`).
+pub(super) fn forces_null(from: &DataType, to: &DataType) -> bool {
+    use DataType::{Binary, Date32, Decimal128, Float32, Float64, Int8, Int16, Int32, Int64, Null, Timestamp, Utf8};
+    match (from, to) {
+        (Null, _) | (Utf8, Binary) | (_, Utf8) => false,
+        (Utf8, _) => true,
+        (Timestamp(_, _), Int8 | Int16 | Int32) => true,
+        (Float32 | Float64, Timestamp(_, _)) => true,
+        (Timestamp(_, _), Date32) | (Date32, Timestamp(_, _)) => false,
+        (_, Date32) | (Date32, _) => true,
+        (_, Decimal128(precision, scale)) => !fits_decimal(from, *precision, *scale),
+        (Float32 | Float64, Int8 | Int16 | Int32 | Int64) => true,
+        (Decimal128(_, _), Int8 | Int16 | Int32 | Int64) => true,
+        _ => false,
+    }
+}
+
+fn fits_decimal(from: &DataType, precision: u8, scale: i8) -> bool {
+    let (from_precision, from_scale) = match from {
+        DataType::Boolean => (1, 0),
+        DataType::Int8 => (3, 0),
+        DataType::Int16 => (5, 0),
+        DataType::Int32 => (10, 0),
+        DataType::Int64 => (20, 0),
+        DataType::Float32 => (14, 7),
+        DataType::Float64 => (30, 15),
+        DataType::Decimal128(precision, scale) => (*precision, *scale),
+        _ => return false,
+    };
+    i16::from(precision) - i16::from(scale) >= i16::from(from_precision) - i16::from(from_scale) && scale >= from_scale
+}

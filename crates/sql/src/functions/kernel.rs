@@ -1,0 +1,212 @@
+//! The one DataFusion function behind all of our kernels: a plain function from columns to a column.
+//!
+//! The types were settled when the call was resolved, so a kernel takes its columns as they come. What else its meaning
+//! depends on (zone, ANSI mode, types) stands in [`Evaluation`]; constants such as a pattern are arguments, and a kernel
+//! that wants to compile one asks [`Evaluation::constant`].
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, GenericBinaryArray, PrimitiveArray, StringArray,
+};
+use arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
+use millstream_core::{QuerySettings, Result};
+use millstream_engine::error::to_datafusion;
+
+use crate::analyzer::typed_expr::TypedExpr;
+
+use super::call::FunctionCall;
+
+/// What a kernel computes from.
+#[derive(Debug)]
+pub(super) struct Evaluation<'a> {
+    /// The arguments, all of the same length. A constant argument has been repeated, unless all are constant.
+    pub(super) columns: Vec<ArrayRef>,
+    /// Which arguments are constant.
+    constant: Vec<bool>,
+    /// How many values are wanted: the length of the columns, or the number of rows for a kernel without columns.
+    pub(super) rows: usize,
+    /// Zone and ANSI mode of the session.
+    pub(super) settings: &'a QuerySettings,
+    /// The type of the result.
+    pub(super) data_type: &'a DataType,
+}
+
+/// A function from columns to a column.
+pub(super) type Kernel = fn(&Evaluation<'_>) -> Result<ArrayRef>;
+
+impl Evaluation<'_> {
+    /// The strings of an argument.
+    pub(super) fn strings(&self, index: usize) -> &StringArray {
+        self.columns[index].as_string()
+    }
+
+    /// The binary values of an argument.
+    pub(super) fn binary(&self, index: usize) -> &GenericBinaryArray<i32> {
+        self.columns[index].as_binary()
+    }
+
+    /// The booleans of an argument.
+    pub(super) fn booleans(&self, index: usize) -> &BooleanArray {
+        self.columns[index].as_boolean()
+    }
+
+    /// The numbers of an argument.
+    pub(super) fn numbers<T: ArrowPrimitiveType>(&self, index: usize) -> &PrimitiveArray<T> {
+        self.columns[index].as_primitive()
+    }
+
+    /// Whether an argument is the same in all rows, so that it pays to prepare something from its first value.
+    pub(super) fn constant(&self, index: usize) -> bool {
+        self.constant[index]
+    }
+
+    /// Whether there are rows at all, and every argument has a value in this one.
+    pub(super) fn all_valid(&self, row: usize) -> bool {
+        self.columns.iter().all(|column| column.is_valid(row))
+    }
+}
+
+/// How a kernel shows in plans, and what its meaning depends on.
+#[derive(Clone)]
+struct KernelFunction {
+    name: &'static str,
+    kernel: Kernel,
+    data_type: DataType,
+    nullable: bool,
+    settings: QuerySettings,
+    signature: Signature,
+}
+
+impl fmt::Debug for KernelFunction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KernelFunction").field("name", &self.name).field("data_type", &self.data_type).finish()
+    }
+}
+
+impl PartialEq for KernelFunction {
+    fn eq(&self, other: &Self) -> bool {
+        (self.name, &self.data_type, self.nullable, self.settings, self.signature.volatility)
+            == (other.name, &other.data_type, other.nullable, other.settings, other.signature.volatility)
+    }
+}
+
+impl Eq for KernelFunction {}
+
+impl Hash for KernelFunction {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.name, &self.data_type, self.nullable, self.settings).hash(state);
+    }
+}
+
+impl ScalarUDFImpl for KernelFunction {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _arguments: &[DataType]) -> datafusion::error::Result<DataType> {
+        Ok(self.data_type.clone())
+    }
+
+    fn return_field_from_args(&self, _arguments: ReturnFieldArgs<'_>) -> datafusion::error::Result<FieldRef> {
+        Ok(Arc::new(Field::new(self.name, self.data_type.clone(), self.nullable)))
+    }
+
+    fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> datafusion::error::Result<ColumnarValue> {
+        let constant: Vec<_> = arguments.args.iter().map(|one| matches!(one, ColumnarValue::Scalar(_))).collect();
+        // Constants over constants are one value, unless each row has to have its own.
+        let folds = !constant.is_empty()
+            && constant.iter().all(|&one| one)
+            && self.signature.volatility == Volatility::Immutable;
+        let rows = if folds { arguments.number_rows.min(1) } else { arguments.number_rows };
+        let columns = arguments.args.iter().map(|one| one.to_array(rows)).collect::<Result<Vec<_>, _>>()?;
+        let evaluation = Evaluation { columns, constant, rows, settings: &self.settings, data_type: &self.data_type };
+        let column = (self.kernel)(&evaluation).map_err(to_datafusion)?;
+        if folds && rows == 1 {
+            return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&column, 0)?));
+        }
+        Ok(ColumnarValue::Array(column))
+    }
+}
+
+/// A kernel and the name it has in plans; two kernels of one name must be one kernel.
+#[derive(Clone, Copy)]
+pub(super) struct Function {
+    name: &'static str,
+    kernel: Kernel,
+    volatility: Volatility,
+}
+
+impl Function {
+    /// A kernel that gives the same answer for the same arguments.
+    pub(super) const fn new(name: &'static str, kernel: Kernel) -> Self {
+        Self { name, kernel, volatility: Volatility::Immutable }
+    }
+
+    /// A kernel that has to be asked for every row.
+    pub(super) const fn volatile(name: &'static str, kernel: Kernel) -> Self {
+        Self { name, kernel, volatility: Volatility::Volatile }
+    }
+
+    /// The kernel over these arguments: NULL possible if it is for one of them.
+    pub(super) fn call(
+        self,
+        arguments: impl IntoIterator<Item = TypedExpr>,
+        data_type: DataType,
+        call: &FunctionCall<'_>,
+    ) -> TypedExpr {
+        let arguments: Vec<_> = arguments.into_iter().collect();
+        let nullable = arguments.iter().any(|argument| argument.nullable);
+        self.over(arguments, (data_type, nullable), &call.context.settings)
+    }
+
+    /// The kernel over these arguments, NULL possible in any case.
+    pub(super) fn call_nullable(
+        self,
+        arguments: impl IntoIterator<Item = TypedExpr>,
+        data_type: DataType,
+        call: &FunctionCall<'_>,
+    ) -> TypedExpr {
+        self.over(arguments, (data_type, true), &call.context.settings)
+    }
+
+    /// The kernel over these arguments with this type and nullability.
+    pub(super) fn over(
+        self,
+        arguments: impl IntoIterator<Item = TypedExpr>,
+        result: (DataType, bool),
+        settings: &QuerySettings,
+    ) -> TypedExpr {
+        let (data_type, nullable) = result;
+        let function = KernelFunction {
+            name: self.name,
+            kernel: self.kernel,
+            data_type: data_type.clone(),
+            nullable,
+            settings: *settings,
+            signature: Signature::variadic_any(self.volatility),
+        };
+        let arguments = arguments.into_iter().map(|argument| argument.expr).collect();
+        TypedExpr::new(ScalarUDF::new_from_impl(function).call(arguments), data_type, nullable)
+    }
+}
+
+/// A DataFusion expression that needs no kernel.
+pub(super) fn native(expr: Expr, data_type: DataType, nullable: bool) -> TypedExpr {
+    TypedExpr::new(expr, data_type, nullable)
+}
+
+/// Whether an expression is one of our kernels.
+pub(super) fn is_kernel(expr: &Expr) -> bool {
+    matches!(expr, Expr::ScalarFunction(call) if call.func.inner().is::<KernelFunction>())
+}

@@ -1,0 +1,130 @@
+//! Functions of doubles. What Java's `Math` has not to the last bit is the platform's, which may differ in it.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Float64Array};
+use arrow::compute::kernels::arity::binary;
+use arrow::datatypes::{DataType, Float64Type};
+use datafusion::common::ScalarValue;
+use millstream_core::Result;
+
+use crate::analyzer::typed_expr::TypedExpr;
+use crate::functions::argument::scalar;
+use crate::functions::call::{FunctionCall, Resolved};
+use crate::functions::kernel::{Evaluation, Function};
+
+fn map(one: &Evaluation<'_>, function: fn(f64) -> f64) -> Result<ArrayRef> {
+    Ok(Arc::new(one.numbers::<Float64Type>(0).unary::<_, Float64Type>(function)))
+}
+
+/// A logarithm: NULL where the number is not above the least that has one.
+fn logarithm(one: &Evaluation<'_>, above: f64, function: fn(f64) -> f64) -> Result<ArrayRef> {
+    let values = one.numbers::<Float64Type>(0);
+    Ok(Arc::new(values.unary_opt::<_, Float64Type>(|value| (value > above || value.is_nan()).then(|| function(value)))))
+}
+
+fn map_two(one: &Evaluation<'_>, function: fn(f64, f64) -> f64) -> Result<ArrayRef> {
+    let (left, right) = (one.numbers::<Float64Type>(0), one.numbers::<Float64Type>(1));
+    Ok(Arc::new(binary::<_, _, _, Float64Type>(left, right, function)?))
+}
+
+fn resolve(call: &FunctionCall<'_>, function: Function) -> Result<Resolved> {
+    let arguments = (0..call.count()).map(|index| call.double(index)).collect::<Result<Vec<_>>>()?;
+    scalar(function.call(arguments, DataType::Float64, call))
+}
+
+fn resolve_nullable(call: &FunctionCall<'_>, function: Function) -> Result<Resolved> {
+    let arguments = (0..call.count()).map(|index| call.double(index)).collect::<Result<Vec<_>>>()?;
+    scalar(function.call_nullable(arguments, DataType::Float64, call))
+}
+
+/// One function a line: its name in plans, what it computes.
+macro_rules! functions_of_double {
+    ($($name:ident = $function:expr;)*) => {
+        $(pub(super) fn $name(call: &FunctionCall<'_>) -> Result<Resolved> {
+            resolve(call, Function::new(stringify!($name), |one| map(one, $function)))
+        })*
+    };
+}
+
+functions_of_double! {
+    sqrt = f64::sqrt;
+    cbrt = f64::cbrt;
+    exp = f64::exp;
+    expm1 = f64::exp_m1;
+    sin = f64::sin;
+    cos = f64::cos;
+    tan = f64::tan;
+    cot = |value| 1.0 / value.tan();
+    asin = f64::asin;
+    acos = f64::acos;
+    atan = f64::atan;
+    sinh = f64::sinh;
+    cosh = f64::cosh;
+    tanh = f64::tanh;
+    degrees = |value| value * (180.0 / std::f64::consts::PI);
+    radians = |value| value * (std::f64::consts::PI / 180.0);
+    rint = f64::round_ties_even;
+    sign = |value| if value == 0.0 || value.is_nan() { value } else { value.signum() };
+}
+
+const LN: Function = Function::new("ln", |one| logarithm(one, 0.0, f64::ln));
+const LOG10: Function = Function::new("log10", |one| logarithm(one, 0.0, f64::log10));
+const LOG2: Function = Function::new("log2", |one| logarithm(one, 0.0, f64::log2));
+const LOG1P: Function = Function::new("log1p", |one| logarithm(one, -1.0, f64::ln_1p));
+const POW: Function = Function::new("pow", |one| map_two(one, f64::powf));
+const ATAN2: Function = Function::new("atan2", |one| map_two(one, |y, x| (y + 0.0).atan2(x + 0.0)));
+const HYPOT: Function = Function::new("hypot", |one| map_two(one, f64::hypot));
+
+const LOG: Function = Function::new("log", |one| {
+    let (bases, values) = (one.numbers::<Float64Type>(0), one.numbers::<Float64Type>(1));
+    let log = |(base, value): (Option<f64>, Option<f64>)| match (base?, value?) {
+        (base, value) if base <= 0.0 || value <= 0.0 => None,
+        (base, value) => Some(value.ln() / base.ln()),
+    };
+    Ok(Arc::new(bases.iter().zip(values.iter()).map(log).collect::<Float64Array>()))
+});
+
+pub(super) fn ln(call: &FunctionCall<'_>) -> Result<Resolved> {
+    resolve_nullable(call, LN)
+}
+
+pub(super) fn log10(call: &FunctionCall<'_>) -> Result<Resolved> {
+    resolve_nullable(call, LOG10)
+}
+
+pub(super) fn log2(call: &FunctionCall<'_>) -> Result<Resolved> {
+    resolve_nullable(call, LOG2)
+}
+
+pub(super) fn log1p(call: &FunctionCall<'_>) -> Result<Resolved> {
+    resolve_nullable(call, LOG1P)
+}
+
+pub(super) fn log(call: &FunctionCall<'_>) -> Result<Resolved> {
+    resolve_nullable(call, if call.count() == 1 { LN } else { LOG })
+}
+
+pub(super) fn pow(call: &FunctionCall<'_>) -> Result<Resolved> {
+    resolve(call, POW)
+}
+
+pub(super) fn atan2(call: &FunctionCall<'_>) -> Result<Resolved> {
+    resolve(call, ATAN2)
+}
+
+pub(super) fn hypot(call: &FunctionCall<'_>) -> Result<Resolved> {
+    resolve(call, HYPOT)
+}
+
+fn constant(value: f64) -> Result<Resolved> {
+    scalar(TypedExpr { sql: String::new(), ..TypedExpr::literal(ScalarValue::Float64(Some(value)), "") })
+}
+
+pub(super) fn pi(_call: &FunctionCall<'_>) -> Result<Resolved> {
+    constant(std::f64::consts::PI)
+}
+
+pub(super) fn e(_call: &FunctionCall<'_>) -> Result<Resolved> {
+    constant(std::f64::consts::E)
+}

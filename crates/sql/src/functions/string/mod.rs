@@ -1,0 +1,103 @@
+//! Strings, which count in characters (code points), from 1.
+
+mod casing;
+mod encoding;
+mod format;
+mod pattern;
+mod search;
+mod slicing;
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, StringArray};
+use arrow::datatypes::DataType;
+use millstream_core::Result;
+
+use super::argument::scalar;
+use super::call::{FunctionCall, Resolved};
+use super::entry::Arity::{AtLeast, Between, Exactly};
+use super::entry::FunctionEntry;
+use super::kernel::{Evaluation, Function};
+
+pub(super) use format::joined;
+pub(super) use pattern::{Patterns, java_regex};
+
+/// The string functions.
+pub(super) static FUNCTIONS: &[FunctionEntry] = &[
+    FunctionEntry::scalar("upper", Exactly(1), casing::upper, "in upper case").or(&["ucase"]),
+    FunctionEntry::scalar("lower", Exactly(1), casing::lower, "in lower case").or(&["lcase"]),
+    FunctionEntry::scalar("initcap", Exactly(1), casing::initcap, "words with a capital first letter"),
+    FunctionEntry::scalar("trim", Between(1, 2), slicing::trim, "without blanks around").or(&["btrim"]),
+    FunctionEntry::scalar("ltrim", Between(1, 2), slicing::ltrim, "without blanks before"),
+    FunctionEntry::scalar("rtrim", Between(1, 2), slicing::rtrim, "without blanks behind"),
+    FunctionEntry::scalar("length", Exactly(1), slicing::length, "the number of characters, or bytes").or(&[
+        "len",
+        "char_length",
+        "character_length",
+    ]),
+    FunctionEntry::scalar("octet_length", Exactly(1), slicing::octet_length, "the number of bytes"),
+    FunctionEntry::scalar("bit_length", Exactly(1), slicing::bit_length, "the number of bits"),
+    FunctionEntry::scalar("substring", Between(2, 3), slicing::substring, "a part of it").or(&["substr"]),
+    FunctionEntry::scalar("left", Exactly(2), slicing::left, "the first characters"),
+    FunctionEntry::scalar("right", Exactly(2), slicing::right, "the last characters"),
+    FunctionEntry::scalar(
+        "substring_index",
+        Exactly(3),
+        slicing::substring_index,
+        "what lies before the n-th delimiter",
+    ),
+    FunctionEntry::scalar("overlay", Between(3, 4), slicing::overlay, "with a part replaced"),
+    FunctionEntry::scalar("lpad", Between(2, 3), slicing::lpad, "filled up on the left"),
+    FunctionEntry::scalar("rpad", Between(2, 3), slicing::rpad, "filled up on the right"),
+    FunctionEntry::scalar("repeat", Exactly(2), slicing::repeat, "so many times in a row"),
+    FunctionEntry::scalar("space", Exactly(1), slicing::space, "so many blanks"),
+    FunctionEntry::scalar("concat_ws", AtLeast(1), format::concat_ws, "joined with a separator; NULL is left out"),
+    FunctionEntry::scalar("format_string", AtLeast(1), format::format_string, "by a format with %d and %s")
+        .or(&["printf"]),
+    FunctionEntry::scalar("format_number", Exactly(2), format::format_number, "with thousands and so many places"),
+    FunctionEntry::scalar("translate", Exactly(3), search::translate, "with letters exchanged"),
+    FunctionEntry::scalar("replace", Between(2, 3), search::replace, "with a text exchanged"),
+    FunctionEntry::scalar("instr", Exactly(2), search::instr, "the place of a text, or 0"),
+    FunctionEntry::scalar("locate", Between(2, 3), search::locate, "the place of a text, or 0")
+        .or(&["position", "charindex"]),
+    FunctionEntry::scalar("startswith", Exactly(2), search::startswith, "whether it begins with a text"),
+    FunctionEntry::scalar("endswith", Exactly(2), search::endswith, "whether it ends with a text"),
+    FunctionEntry::scalar("contains", Exactly(2), search::contains, "whether a text is in it"),
+    FunctionEntry::scalar("levenshtein", Between(2, 3), search::levenshtein, "the number of edits between two texts"),
+    FunctionEntry::scalar("split", Between(2, 3), pattern::split, "the parts between matches of a regular expression"),
+    FunctionEntry::scalar("split_part", Exactly(3), search::split_part, "the n-th part between delimiters"),
+    FunctionEntry::scalar("regexp_replace", Between(3, 4), pattern::regexp_replace, "with all matches exchanged"),
+    FunctionEntry::scalar("regexp_extract", Between(2, 3), pattern::regexp_extract, "a group of the first match"),
+    FunctionEntry::scalar("regexp_extract_all", Between(2, 3), pattern::regexp_extract_all, "a group of every match"),
+    FunctionEntry::scalar("regexp_substr", Exactly(2), pattern::regexp_substr, "the first match"),
+    FunctionEntry::scalar("regexp_count", Exactly(2), pattern::regexp_count, "the number of matches"),
+    FunctionEntry::scalar("regexp_instr", Between(2, 3), pattern::regexp_instr, "the place of the first match, or 0"),
+    FunctionEntry::scalar("ascii", Exactly(1), encoding::ascii, "the code point of the first character"),
+    FunctionEntry::scalar("chr", Exactly(1), encoding::chr, "the character of a code").or(&["char"]),
+    FunctionEntry::scalar("base64", Exactly(1), encoding::base64, "in base 64"),
+    FunctionEntry::scalar("unbase64", Exactly(1), encoding::unbase64, "out of base 64"),
+    FunctionEntry::scalar("hex", Exactly(1), encoding::hex, "in base 16"),
+    FunctionEntry::scalar("unhex", Exactly(1), encoding::unhex, "out of base 16"),
+    FunctionEntry::scalar("encode", Exactly(2), encoding::encode, "as bytes of a character set"),
+    FunctionEntry::scalar("decode", AtLeast(2), encoding::decode, "bytes of a character set as text"),
+    FunctionEntry::scalar("soundex", Exactly(1), encoding::soundex, "how it sounds, for names"),
+];
+
+/// A text of a text.
+fn map_text(one: &Evaluation<'_>, map: impl Fn(&str) -> String) -> ArrayRef {
+    Arc::new(one.strings(0).iter().map(|text| text.map(&map)).collect::<StringArray>())
+}
+
+/// A value of each row in which all arguments are there.
+fn rows<C: FromIterator<Option<T>> + Array + 'static, T>(
+    one: &Evaluation<'_>,
+    value: impl FnMut(usize) -> T,
+) -> ArrayRef {
+    let mut value = value;
+    Arc::new((0..one.rows).map(|row| one.all_valid(row).then(|| value(row))).collect::<C>())
+}
+
+/// A function of strings to a value of this type.
+fn of_strings(call: &FunctionCall<'_>, function: Function, data_type: DataType) -> Result<Resolved> {
+    scalar(function.call(call.all_strings()?, data_type, call))
+}

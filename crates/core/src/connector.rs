@@ -138,7 +138,7 @@ impl ConnectorRegistry {
                 "Failed to find the data source: {name}. Make sure the provider name is correct and the package is \
                  properly registered and compatible with your Spark version."
             ))
-            .with_class("DATA_SOURCE_NOT_FOUND", SparkException::Spark)
+            .with_class("DATA_SOURCE_NOT_FOUND", SparkException::ClassNotFound)
             .with_sql_state("42K02")
             .with_parameter("provider", name)
             .with_hint(format!("known formats are {}", known.join(", ")))

@@ -45,6 +45,8 @@ pub enum SparkException {
     Arithmetic,
     /// `org.apache.spark.SparkArrayIndexOutOfBoundsException`
     ArrayIndexOutOfBounds,
+    /// `org.apache.spark.SparkClassNotFoundException`
+    ClassNotFound,
     /// `org.apache.spark.SparkDateTimeException`
     DateTime,
     /// `org.apache.spark.SparkIllegalArgumentException`
@@ -305,6 +307,13 @@ impl SparkException {
                 "org.apache.spark.SparkArrayIndexOutOfBoundsException",
                 "java.lang.ArrayIndexOutOfBoundsException",
                 "java.lang.RuntimeException",
+                "java.lang.Exception",
+                "java.lang.Throwable",
+            ],
+            Self::ClassNotFound => &[
+                "org.apache.spark.SparkClassNotFoundException",
+                "java.lang.ClassNotFoundException",
+                "java.lang.ReflectiveOperationException",
                 "java.lang.Exception",
                 "java.lang.Throwable",
             ],

@@ -39,7 +39,7 @@ impl FromStr for OutputMode {
             _ => Err(Error::invalid(format!(
                 "Invalid streaming output mode: {text}. Accepted output modes are 'Append', 'Complete', 'Update'."
             ))
-            .with_class("STREAMING_OUTPUT_MODE.INVALID", SparkException::Analysis)
+            .with_class("STREAMING_OUTPUT_MODE.INVALID", SparkException::IllegalArgument)
             .with_sql_state("42KDE")
             .with_parameter("outputMode", text)),
         }

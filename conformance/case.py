@@ -128,6 +128,11 @@ def digest(progress):
         "numInputRows": sum(source["numInputRows"] for source in progress["sources"]),
         "watermark": progress.get("eventTime", {}).get("watermark"),
         "state": state,
-        "startOffset": progress["sources"][0]["startOffset"],
-        "endOffset": progress["sources"][0]["endOffset"],
+        "startOffset": offset(progress["sources"][0]["startOffset"]),
+        "endOffset": offset(progress["sources"][0]["endOffset"]),
     }
+
+
+def offset(value):
+    """An offset as JSON; PySpark gives it as text, with or without blanks."""
+    return json.loads(value) if isinstance(value, str) else value

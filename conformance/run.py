@@ -40,7 +40,9 @@ def start_spark():
 
 def start_millstream():
     binary = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug" / "millstream"
-    process = subprocess.Popen([binary, "serve", "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [binary, "serve", "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )
     for line in process.stdout:
         if "sc://" in line:
             return "sc://" + line.split("sc://", 1)[1].split()[0], process.pid
@@ -70,7 +72,7 @@ def compare(python, cases):
     try:
         for case in cases:
             golden = json.loads((HERE / "golden" / f"{case.stem}.json").read_text())
-            answers = run_case(python, remote, case, "300 milliseconds")["answers"]
+            answers = run_case(python, remote, case, "1 second")["answers"]
             lines, bad = [], 0
             for label, theirs in golden["answers"].items():
                 found = differences(label, answers.get(label), theirs)

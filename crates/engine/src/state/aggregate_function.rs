@@ -60,8 +60,9 @@ impl AggregateKind {
             "count" => Some(Self::Count),
             "sum" => Some(Self::Sum),
             "avg" | "mean" => Some(Self::Avg),
-            "min" => Some(Self::Min),
-            "max" => Some(Self::Max),
+            // FALSE is less than TRUE, so "all" is the least of them and "any" the greatest.
+            "min" | "bool_and" => Some(Self::Min),
+            "max" | "bool_or" => Some(Self::Max),
             _ => None,
         }
     }

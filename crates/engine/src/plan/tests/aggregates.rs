@@ -7,7 +7,7 @@ use arrow::array::{
     StringArray,
 };
 use arrow::datatypes::{DataType, Field, Schema};
-use datafusion::functions_aggregate::expr_fn::{avg, count, max, min, sum};
+use datafusion::functions_aggregate::expr_fn::{avg, bool_and, bool_or, count, max, min, sum};
 use datafusion::logical_expr::{Expr, ExprFunctionExt, LogicalPlanBuilder, lit};
 use datafusion::prelude::col;
 use millstream_core::{ErrorKind, MemoryLedger, OutputMode, Result};
@@ -78,7 +78,7 @@ async fn texts_dates_and_booleans_have_an_order() {
     let dates: ArrayRef = Arc::new(Date32Array::from(vec![1, 0, 365]));
     check(vec![dates], vec![min(c()), max(c())], "1970-01-01|1971-01-01").await;
     let flags: ArrayRef = Arc::new(BooleanArray::from(vec![Some(true), Some(false), None]));
-    check(vec![flags], vec![min(c()), max(c())], "false|true").await;
+    check(vec![flags], vec![min(c()), max(c()), bool_and(c()), bool_or(c())], "false|true|false|true").await;
 }
 
 #[tokio::test]

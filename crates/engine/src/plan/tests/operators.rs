@@ -8,7 +8,8 @@ use datafusion::datasource::{MemTable, provider_as_source};
 use datafusion::functions::core::expr_fn::get_field;
 use datafusion::functions_aggregate::expr_fn::{count, count_distinct, sum};
 use datafusion::logical_expr::{
-    JoinType, LogicalPlan, LogicalPlanBuilder, LogicalPlanBuilder as Builder, ScalarUDF, lit,
+    JoinType, LogicalPlan, LogicalPlanBuilder, LogicalPlanBuilder as Builder, ScalarUDF, in_subquery, lit,
+    not_in_subquery,
 };
 use datafusion::prelude::col;
 use millstream_core::decode::{ValueDecoder, ValueDecoding};
@@ -172,6 +173,18 @@ async fn a_static_side_is_joined_to_every_batch() {
     check(join(JoinType::Inner), &source, OutputMode::Append, &[(&[A, unknown], &["a|Ann"]), (&[B], &["b|Bob"])]).await;
     let source_seen: &[(&[Row], &[&str])] = &[(&[A, unknown], &["a|Ann", "a|Ann", "b|Bob", "x|NULL", "x|NULL"])];
     check(join(JoinType::Left), &source, OutputMode::Append, source_seen).await;
+}
+
+#[tokio::test]
+async fn rows_are_kept_by_a_static_subquery() {
+    let ids = || Arc::new(build(Builder::from(static_table()).project(vec![col("id")])));
+    let source = MemoryRows::default();
+    let unknown: Row = (3.0, Some("x"), None);
+    let inside = build(Builder::from(source.relation()).filter(in_subquery(col("k"), ids())));
+    check(inside, &source, OutputMode::Append, &[(&[A, unknown], &["1|a|1"]), (&[B, unknown], &["2|b|5"])]).await;
+    let source = MemoryRows::default();
+    let outside = build(Builder::from(source.relation()).filter(not_in_subquery(col("k"), ids())));
+    check(outside, &source, OutputMode::Append, &[(&[A, unknown], &["3|x|NULL"]), (&[B], &[])]).await;
 }
 
 #[tokio::test]

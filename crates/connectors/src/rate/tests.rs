@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use arrow::array::{Array, AsArray};
+use arrow::array::AsArray;
 use arrow::datatypes::{Int64Type, Schema, TimestampMicrosecondType};
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, TryStreamExt};

@@ -3,6 +3,8 @@
 //! A source: the same range gives the same rows, also from another instance; offsets outlive their text; a pinned end stays.
 //! A sink: it drains every stream, and a batch written twice is there once, or the sink keeps nothing at all.
 
+#![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;

@@ -69,7 +69,7 @@ impl Ddl<'_> {
                 assert!(self.skip(','));
                 let scale = self.number();
                 assert!(self.skip(')'));
-                return DataType::Decimal128(precision, scale.try_into().unwrap());
+                DataType::Decimal128(precision, scale.try_into().unwrap())
             }
             "array" => {
                 assert!(self.skip('<'));

@@ -12,133 +12,24 @@ mod convert;
 pub(crate) mod ddl;
 mod failure;
 mod fast;
+mod options;
 mod raw;
 mod scalars;
 mod tokens;
 
 use std::borrow::Cow;
-use std::fmt::{self, Debug};
-use std::str::FromStr;
 use std::sync::Arc;
 
 use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Fields};
-use chrono_tz::Tz;
 
 use self::columns::{Column, Values, nullable};
 use self::convert::{Read, append_fields, append_single, append_value};
 use self::fast::Templates;
-pub use self::tokens::JsonSyntax;
+pub use self::options::{JsonOptions, JsonSyntax, ParseMode, TextParser};
 use self::tokens::{Bad, Buffers, Token, Tokens};
 use super::{ValueDecoder, ValueDecoding};
 use crate::error::{Error, Result, SparkException};
-use crate::options::Options;
-
-/// Reads one date (in days) or timestamp (in microseconds) out of a text by a pattern; `None` where it does not fit.
-pub type TextParser = Arc<dyn Fn(&str) -> Option<i64> + Send + Sync>;
-
-/// What becomes of a malformed record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum ParseMode {
-    /// NULL in what could not be read; the text goes to the column for corrupt records if there is one.
-    #[default]
-    Permissive,
-    /// An error.
-    FailFast,
-    /// It is left out, which only a reader of whole rows can do.
-    DropMalformed,
-}
-
-impl ParseMode {
-    /// Any letter case; an unknown word means permissive, as in Spark.
-    pub fn from_name(name: &str) -> Self {
-        match name.to_ascii_uppercase().as_str() {
-            "FAILFAST" => Self::FailFast,
-            "DROPMALFORMED" => Self::DropMalformed,
-            _ => Self::Permissive,
-        }
-    }
-}
-
-/// The options of `from_json`.
-#[derive(Clone)]
-pub struct JsonOptions {
-    /// `mode`
-    pub mode: ParseMode,
-    /// `columnNameOfCorruptRecord`: a STRING field of this name takes the text of malformed records.
-    pub corrupt_record_column: String,
-    /// `timeZone`, else the session's: for timestamps that name none.
-    pub time_zone: Tz,
-    /// The `allow…` options.
-    pub syntax: JsonSyntax,
-    /// `timestampFormat`
-    pub timestamp_parser: Option<TextParser>,
-    /// `timestampNTZFormat`
-    pub timestamp_ntz_parser: Option<TextParser>,
-    /// `dateFormat`
-    pub date_parser: Option<TextParser>,
-}
-
-impl Default for JsonOptions {
-    fn default() -> Self {
-        Self {
-            mode: ParseMode::Permissive,
-            corrupt_record_column: "_corrupt_record".to_string(),
-            time_zone: Tz::UTC,
-            syntax: JsonSyntax::default(),
-            timestamp_parser: None,
-            timestamp_ntz_parser: None,
-            date_parser: None,
-        }
-    }
-}
-
-impl Debug for JsonOptions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("JsonOptions")
-            .field("mode", &self.mode)
-            .field("corrupt_record_column", &self.corrupt_record_column)
-            .field("time_zone", &self.time_zone)
-            .field("syntax", &self.syntax)
-            .finish_non_exhaustive()
-    }
-}
-
-impl JsonOptions {
-    /// The options as the user wrote them. Who can read patterns takes the three `…Format` options out first and sets
-    /// the parsers afterwards; here they are refused rather than passed over.
-    pub fn from_options(options: &Options, session_zone: Tz) -> Result<Self> {
-        for name in ["timestampFormat", "timestampNTZFormat", "dateFormat"] {
-            if options.contains(name) {
-                return Err(Error::unsupported(format!("the option '{name}' of JSON")));
-            }
-        }
-        let mut read = Self { time_zone: session_zone, ..Self::default() };
-        if let Some(zone) = options.get("timeZone") {
-            read.time_zone = Tz::from_str(zone)
-                .map_err(|_| Error::illegal_argument(format!("option 'timeZone' is '{zone}', which is no region")))?;
-        }
-        if let Some(mode) = options.get("mode") {
-            read.mode = ParseMode::from_name(mode);
-        }
-        if let Some(column) = options.get("columnNameOfCorruptRecord") {
-            read.corrupt_record_column = column.to_string();
-        }
-        let syntax = &mut read.syntax;
-        for (name, switch) in [
-            ("allowComments", &mut syntax.allow_comments),
-            ("allowUnquotedFieldNames", &mut syntax.allow_unquoted_field_names),
-            ("allowSingleQuotes", &mut syntax.allow_single_quotes),
-            ("allowNumericLeadingZeros", &mut syntax.allow_numeric_leading_zeros),
-            ("allowNonNumericNumbers", &mut syntax.allow_non_numeric_numbers),
-            ("allowUnquotedControlChars", &mut syntax.allow_unquoted_control_chars),
-            ("allowBackslashEscapingAnyCharacter", &mut syntax.allow_backslash_escaping_any_character),
-        ] {
-            *switch = options.get_bool(name)?.unwrap_or(*switch);
-        }
-        Ok(read)
-    }
-}
 
 /// Decodes JSON texts into values of one type.
 #[derive(Debug, Clone)]

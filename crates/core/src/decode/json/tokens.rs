@@ -6,6 +6,8 @@
 
 use std::ops::Range;
 
+use super::options::JsonSyntax;
+
 /// A token. What belongs to it (name, text, number) is asked of [`Tokens`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Token {
@@ -29,40 +31,6 @@ pub(super) enum Token {
 /// The text cannot be read on, or a value does not fit its type: for Spark both are the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Bad;
-
-/// Which deviations from JSON are let pass; the names are Spark's options.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "these are seven independent switches of Spark")]
-pub struct JsonSyntax {
-    /// `/* … */` and `// …` between tokens.
-    pub allow_comments: bool,
-    /// `{a: 1}`
-    pub allow_unquoted_field_names: bool,
-    /// `{'a': 'b'}`
-    pub allow_single_quotes: bool,
-    /// `007`
-    pub allow_numeric_leading_zeros: bool,
-    /// `NaN`, `Infinity`, `+INF`, `-INF` …, bare and as strings in a number's place.
-    pub allow_non_numeric_numbers: bool,
-    /// Control characters within strings.
-    pub allow_unquoted_control_chars: bool,
-    /// `\q`
-    pub allow_backslash_escaping_any_character: bool,
-}
-
-impl Default for JsonSyntax {
-    fn default() -> Self {
-        Self {
-            allow_comments: false,
-            allow_unquoted_field_names: false,
-            allow_single_quotes: true,
-            allow_numeric_leading_zeros: false,
-            allow_non_numeric_numbers: true,
-            allow_unquoted_control_chars: false,
-            allow_backslash_escaping_any_character: false,
-        }
-    }
-}
 
 /// Deepest nesting; deeper is malformed.
 const DEPTH_MAX: usize = 1000;

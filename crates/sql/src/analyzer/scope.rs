@@ -49,7 +49,12 @@ impl<'s> Scope<'s> {
         }
         match candidates(self.hidden, parts, context).first() {
             Some((attribute, used)) => Ok((attribute, &parts[*used..])),
-            None => Err(error::unresolved_column(parts, self.columns.iter().map(full_name).collect())),
+            None => {
+                // Spark proposes names in the order of its attribute sets: by name, then by age.
+                let mut known: Vec<&Attribute> = self.columns.iter().collect();
+                known.sort_by(|one, other| one.name.cmp(&other.name));
+                Err(error::unresolved_column(parts, known.into_iter().map(full_name).collect()))
+            }
         }
     }
 }

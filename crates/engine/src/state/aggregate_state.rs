@@ -397,3 +397,6 @@ fn spread(hashes: &[u64], by_shard: &mut Vec<u32>) -> [usize; SHARDS + 1] {
     }
     starts
 }
+
+#[cfg(test)]
+mod tests;

@@ -58,6 +58,7 @@ impl Zone {
     pub fn to_utc_s(self, local_s: i64) -> i64 {
         let zone = match self {
             Self::Fixed(offset) => return local_s - i64::from(offset),
+            Self::Region(Tz::UTC) => return local_s,
             Self::Region(zone) => zone,
         };
         let (near, shift) = within_rules(local_s);

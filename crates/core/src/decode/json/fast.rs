@@ -404,6 +404,13 @@ fn scan_date(date: &[u8; 10]) -> Option<i64> {
 /// The length of a string without escapes up to its closing quote, and whether it is ASCII.
 #[inline]
 fn scan_string(text: &[u8]) -> Option<(usize, bool)> {
+    let (length, ascii) = find_special(text)?;
+    (text[length] == b'"').then_some((length, ascii))
+}
+
+/// Where the first quote, backslash or control character is, and whether all before it is ASCII.
+#[inline]
+pub(super) fn find_special(text: &[u8]) -> Option<(usize, bool)> {
     const ONES: u64 = u64::from_le_bytes([1; 8]);
     const HIGHS: u64 = ONES << 7;
     // Flags zero bytes; flags above the first one may be wrong, the first is right.
@@ -419,12 +426,10 @@ fn scan_string(text: &[u8]) -> Option<(usize, bool)> {
         if found != 0 {
             let at = (found.trailing_zeros() / 8) as usize;
             let before = word & ((1u64 << (8 * at)) - 1);
-            return (chunk[at] == b'"').then_some((index * 8 + at, (beyond | before) & HIGHS == 0));
+            return Some((index * 8 + at, (beyond | before) & HIGHS == 0));
         }
         beyond |= word;
     }
-    let done = words.len() * 8;
     let at = tail.iter().position(|&byte| byte == b'"' || byte == b'\\' || byte < 0x20)?;
-    let ascii = beyond & HIGHS == 0 && tail[..at].is_ascii();
-    (tail[at] == b'"').then_some((done + at, ascii))
+    Some((words.len() * 8 + at, beyond & HIGHS == 0 && tail[..at].is_ascii()))
 }

@@ -6,6 +6,7 @@
 
 use std::ops::Range;
 
+use super::fast::find_special;
 use super::options::JsonSyntax;
 
 /// A token. What belongs to it (name, text, number) is asked of [`Tokens`].
@@ -397,6 +398,10 @@ impl<'a> Tokens<'a> {
     /// The string that begins here. On an error the position is just behind what is wrong.
     fn read_string(&mut self, quote: u8) -> Result<(), Bad> {
         let start = self.at;
+        if quote == b'"' {
+            // Nothing before the first special character needs a look.
+            self.at += find_special(&self.text[start..]).map_or(0, |(length, _)| length);
+        }
         while let Some(byte) = self.take() {
             match byte {
                 b'\\' => {

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use millstream_core::{Error, Result};
+use uuid::Uuid;
 
 /// A disk error. It is not tried again: what the system still holds of the file is not known after it.
 pub(crate) fn disk_error(attempted: &str, path: &Path, error: io::Error) -> Error {
@@ -59,9 +60,8 @@ pub(crate) fn remove_folder(path: &Path) -> Result<()> {
 
 /// Puts a whole file in its place: readers see the old one or the new one. `durable` also forces it to the disk.
 pub(crate) fn replace(path: &Path, bytes: &[u8], durable: bool) -> Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(TEMPORARY_SUFFIX);
-    let temporary = path.with_file_name(name);
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let temporary = path.with_file_name(format!(".{name}.{}{TEMPORARY_SUFFIX}", Uuid::new_v4()));
     let written = File::create(&temporary).and_then(|mut file| {
         file.write_all(bytes)?;
         if durable { file.sync_all() } else { Ok(()) }

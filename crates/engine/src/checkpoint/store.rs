@@ -63,6 +63,9 @@ impl Checkpoint {
         if spark.is_some() {
             refuse_spark_state(&root)?;
         }
+        // State is in our log alone. Where a power cut left Spark's files newer than the log, the log still decides.
+        let has_state = history.start.as_ref().is_some_and(|start| !start.operators.is_empty());
+        let spark = spark.filter(|_| !has_state);
         let id = id.unwrap_or_else(|| QueryId(Uuid::new_v4()));
         if let Some(start) = history.start.as_ref().filter(|start| start.query != id) {
             return Err(Error::data(format!(

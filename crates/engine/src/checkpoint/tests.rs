@@ -10,6 +10,7 @@ use futures::future::BoxFuture;
 use millstream_core::{BatchId, Clock, ErrorKind, Offset, OffsetRange};
 use serde_json::json;
 
+use super::snapshot::Snapshot;
 use super::*;
 use crate::query::SyncPolicy;
 
@@ -56,7 +57,9 @@ fn commit(batch: u64) -> CommitEntry {
 }
 
 async fn begin(root: &Path) -> (CheckpointWriter, History) {
-    Checkpoint::open(Some(root)).unwrap().begin(start(), SyncPolicy::Always, Arc::new(Still)).await.unwrap()
+    let checkpoint = Checkpoint::open(Some(root)).unwrap();
+    checkpoint.claim(SyncPolicy::Always).unwrap();
+    checkpoint.begin(start(), SyncPolicy::Always, Arc::new(Still)).await.unwrap()
 }
 
 /// One run of these batches; the last is committed only if `ends_well`.
@@ -206,7 +209,9 @@ async fn a_held_checkpoint_is_refused() {
 
 #[tokio::test]
 async fn a_temporary_checkpoint_goes_with_its_query() {
-    let (writer, _) = Checkpoint::open(None).unwrap().begin(start(), SyncPolicy::Never, Arc::new(Still)).await.unwrap();
+    let checkpoint = Checkpoint::open(None).unwrap();
+    checkpoint.claim(SyncPolicy::Never).unwrap();
+    let (writer, _) = checkpoint.begin(start(), SyncPolicy::Never, Arc::new(Still)).await.unwrap();
     let root = writer.folder.root.clone();
     assert!(root.join("metadata").exists());
     writer.close(false).await.unwrap();

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use millstream_core::{BatchId, Clock, Error, Result};
+use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -195,6 +196,8 @@ struct SparkFiles {
     root: PathBuf,
     conf: BTreeMap<String, String>,
     batches_to_retain: u64,
+    /// Held while files are written: an aborted task leaves its write to end by itself, and the last write must wait.
+    writing: Mutex<()>,
 }
 
 impl SparkFilesTask {
@@ -205,7 +208,7 @@ impl SparkFilesTask {
         clock: Arc<dyn Clock>,
     ) -> Self {
         let (shown, mut changes) = watch::channel(newest);
-        let files = Arc::new(SparkFiles { root, conf, batches_to_retain });
+        let files = Arc::new(SparkFiles { root, conf, batches_to_retain, writing: Mutex::default() });
         let writes = Arc::clone(&files);
         let task = tokio::spawn(async move {
             while changes.changed().await.is_ok() {
@@ -243,6 +246,7 @@ impl SparkFiles {
     }
 
     fn write_now(&self, root: &Path, newest: &NewestBatches) -> Result<()> {
+        let _writing = self.writing.lock();
         let Some(last) = newest.offsets.last() else { return Ok(()) };
         newest.write(root, &self.conf, oldest_retained(last.batch, self.batches_to_retain))
     }

@@ -147,7 +147,7 @@ impl WindowOf {
         let mut starts = Vec::with_capacity(times.len());
         let mut offsets = Vec::with_capacity(times.len() + 1);
         offsets.push(0_i32);
-        for time in times.iter() {
+        for time in times {
             if let Some(time) = time {
                 let mut start = self.last_start(time);
                 while start.wrapping_add(self.window_us) > time {

@@ -58,11 +58,6 @@ pub(crate) fn is_integral(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64)
 }
 
-/// STRING or BINARY.
-pub(crate) fn is_string_like(data_type: &DataType) -> bool {
-    matches!(data_type, DataType::Utf8 | DataType::Binary)
-}
-
 /// TIMESTAMP or TIMESTAMP_NTZ.
 pub(crate) fn is_timestamp(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Timestamp(_, _))

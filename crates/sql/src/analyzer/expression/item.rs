@@ -139,7 +139,7 @@ impl Analyzer<'_> {
     }
 
     /// `*`, `alias.*` and `structure.*`.
-    pub(crate) fn star(&mut self, star: &UnresolvedStar, scope: Scope<'_>) -> Result<Vec<Item>> {
+    pub(crate) fn star(&self, star: &UnresolvedStar, scope: Scope<'_>) -> Result<Vec<Item>> {
         let Some(target) = star.unparsed_target.as_deref() else {
             let of_plan = star.plan_id.and_then(|plan_id| self.by_plan_id.get(&plan_id));
             let shown: Vec<Item> = match of_plan {
@@ -166,7 +166,7 @@ impl Analyzer<'_> {
         self.struct_star(&parts, scope)
     }
 
-    fn struct_star(&mut self, parts: &[String], scope: Scope<'_>) -> Result<Vec<Item>> {
+    fn struct_star(&self, parts: &[String], scope: Scope<'_>) -> Result<Vec<Item>> {
         let Ok((attribute, rest)) = scope.resolve(parts, self.context) else {
             let known: Vec<String> =
                 scope.columns.iter().map(|column| error::sql_id(std::slice::from_ref(&column.name))).collect();
@@ -187,9 +187,8 @@ impl Analyzer<'_> {
     }
 
     fn star_except(&mut self, one: &StarExcept, scope: Scope<'_>) -> Result<Vec<Item>> {
-        let star = match required(one.star.as_deref())?.expr_type.as_ref() {
-            Some(ExprType::UnresolvedStar(star)) => star,
-            _ => return Err(Error::invalid("EXCEPT follows a star")),
+        let Some(ExprType::UnresolvedStar(star)) = required(one.star.as_deref())?.expr_type.as_ref() else {
+            return Err(Error::invalid("EXCEPT follows a star"));
         };
         let mut except = Vec::new();
         for column in &one.except {

@@ -94,7 +94,7 @@ impl Analyzer<'_> {
     }
 
     /// A reference to a column, or to a field inside one.
-    pub(crate) fn attribute(&mut self, one: &UnresolvedAttribute, scope: Scope<'_>) -> Result<TypedExpr> {
+    pub(crate) fn attribute(&self, one: &UnresolvedAttribute, scope: Scope<'_>) -> Result<TypedExpr> {
         let parts = parse_name(&one.unparsed_identifier)?;
         if let [only] = parts.as_slice()
             && let Some(variable) = scope.lambda.iter().rev().find(|one| self.context.same_name(&one.name, only))

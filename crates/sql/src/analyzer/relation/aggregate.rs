@@ -86,7 +86,7 @@ impl Analyzer<'_> {
     }
 
     fn select_list_reference(
-        &mut self,
+        &self,
         expression: &Expression,
         items: &[Item],
         scope: Scope<'_>,

@@ -150,7 +150,7 @@ impl Analyzer<'_> {
     pub(super) fn lateral_join(&mut self, one: &LateralJoin) -> Result<ResolvedRelation> {
         let left = match one.left.as_deref() {
             Some(left) => self.relation(left)?.visible()?,
-            None => self.one_row(),
+            None => super::leaf::one_row(),
         };
         let view = lateral_view(required(one.right.as_deref())?)?;
         let scope = Scope::new(&left.columns, left.streaming);

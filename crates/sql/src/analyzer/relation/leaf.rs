@@ -28,13 +28,6 @@ use crate::parser::extension::InlineTable;
 use crate::session::NamedRelation;
 
 impl Analyzer<'_> {
-    /// SELECT without FROM: one row without columns.
-    pub(super) fn one_row(&self) -> ResolvedRelation {
-        let schema = Arc::new(datafusion::common::DFSchema::empty());
-        let plan = LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: true, schema });
-        ResolvedRelation::new(plan, Vec::new(), false)
-    }
-
     pub(super) fn range(&mut self, one: &Range) -> Result<ResolvedRelation> {
         if one.step == 0 {
             return Err(Error::illegal_argument("requirement failed: step (0) cannot be 0"));
@@ -68,7 +61,7 @@ impl Analyzer<'_> {
         let renamed = renamed_schema(schema, &columns);
         let rows = rows.iter().map(|batch| with_schema(batch, &renamed)).collect::<Result<Vec<_>>>()?;
         let table = MemTable::try_new(renamed, vec![rows]).map_err(from_datafusion)?;
-        self.table(Arc::new(table), columns)
+        scan(Arc::new(table), columns)
     }
 
     /// A table that is read once.
@@ -76,7 +69,7 @@ impl Analyzer<'_> {
         let schema = reader.schema();
         let columns = self.attributes(&schema);
         let renamed = renamed_schema(&schema, &columns);
-        self.table(Arc::new(ReaderTable::new(reader, renamed)), columns)
+        scan(Arc::new(ReaderTable::new(reader, renamed)), columns)
     }
 
     fn attributes(&mut self, schema: &Schema) -> Vec<Attribute> {
@@ -88,18 +81,6 @@ impl Analyzer<'_> {
                 Attribute::new(field.name(), column, field.data_type().clone(), field.is_nullable())
             })
             .collect()
-    }
-
-    fn table(&mut self, provider: Arc<dyn TableProvider>, columns: Vec<Attribute>) -> Result<ResolvedRelation> {
-        let name = TableReference::bare("relation");
-        let scan = LogicalPlanBuilder::scan(name.clone(), provider_as_source(provider), None)
-            .and_then(LogicalPlanBuilder::build)
-            .map_err(from_datafusion)?;
-        let exprs = columns
-            .iter()
-            .map(|column| Expr::Column(Column::new(Some(name.clone()), &column.column)).alias(&column.column))
-            .collect();
-        Ok(ResolvedRelation::new(project(scan, exprs)?, columns, false))
     }
 
     pub(super) fn cached_local_relation(&mut self, one: &CachedLocalRelation) -> Result<ResolvedRelation> {
@@ -170,11 +151,31 @@ impl Analyzer<'_> {
                     Ok(Item::new(name, TypedExpr { nullable: *nullable, ..typed }))
                 })
                 .collect::<Result<Vec<_>>>()?;
-            let one_row = self.one_row();
+            let one_row = one_row();
             plans.push(self.select_values(one_row, items)?);
         }
         self.union_all(plans)
     }
+}
+
+/// SELECT without FROM: one row without columns.
+pub(super) fn one_row() -> ResolvedRelation {
+    let schema = Arc::new(datafusion::common::DFSchema::empty());
+    let plan = LogicalPlan::EmptyRelation(EmptyRelation { produce_one_row: true, schema });
+    ResolvedRelation::new(plan, Vec::new(), false)
+}
+
+/// A scan of the table under the columns' internal names.
+fn scan(provider: Arc<dyn TableProvider>, columns: Vec<Attribute>) -> Result<ResolvedRelation> {
+    let name = TableReference::bare("relation");
+    let rows = LogicalPlanBuilder::scan(name.clone(), provider_as_source(provider), None)
+        .and_then(LogicalPlanBuilder::build)
+        .map_err(from_datafusion)?;
+    let exprs = columns
+        .iter()
+        .map(|column| Expr::Column(Column::new(Some(name.clone()), &column.column)).alias(&column.column))
+        .collect();
+    Ok(ResolvedRelation::new(project(rows, exprs)?, columns, false))
 }
 
 /// The rows of an Arrow IPC stream.

@@ -92,7 +92,7 @@ impl Analyzer<'_> {
 
     /// `FROM explode(array(1, 2))`: a generator over no columns.
     pub(super) fn table_function(&mut self, one: &UnresolvedTableValuedFunction) -> Result<ResolvedRelation> {
-        let row = self.one_row();
+        let row = super::leaf::one_row();
         let call = Call::new(&one.function_name, &one.arguments);
         match self.call(&call, Scope::empty())? {
             Value::Rows(generator, _) => {

@@ -21,7 +21,7 @@ impl Analyzer<'_> {
     pub(super) fn project(&mut self, one: &Project) -> Result<ResolvedRelation> {
         let input = match one.input.as_deref() {
             Some(input) => self.relation(input)?,
-            None => self.one_row(),
+            None => super::leaf::one_row(),
         };
         let scope = Scope::new(&input.columns, input.streaming);
         let mut items = Vec::with_capacity(one.expressions.len());
@@ -151,7 +151,7 @@ impl Analyzer<'_> {
         Ok(input)
     }
 
-    pub(super) fn to_df(&mut self, one: &ToDf) -> Result<ResolvedRelation> {
+    pub(super) fn renamed_all(&mut self, one: &ToDf) -> Result<ResolvedRelation> {
         let mut input = self.input(one.input.as_deref())?;
         if input.columns.len() != one.column_names.len() {
             return Err(error::arity_mismatch(input.columns.len(), one.column_names.len()));
@@ -165,7 +165,7 @@ impl Analyzer<'_> {
     }
 
     /// `df.to(schema)`: columns by name, in the schema's order and types.
-    pub(super) fn to_schema(&mut self, one: &ToSchema) -> Result<ResolvedRelation> {
+    pub(super) fn reshaped(&mut self, one: &ToSchema) -> Result<ResolvedRelation> {
         let input = self.input(one.input.as_deref())?;
         let schema = schema_from_proto(required(one.schema.as_ref())?)?;
         let scope = Scope::new(&input.columns, input.streaming);
@@ -196,7 +196,7 @@ impl Analyzer<'_> {
     }
 
     /// The column that a drop names; naming none is no mistake.
-    fn dropped_attribute(&mut self, one: &UnresolvedAttribute, scope: Scope<'_>) -> Option<String> {
+    fn dropped_attribute(&self, one: &UnresolvedAttribute, scope: Scope<'_>) -> Option<String> {
         let expr = match self.attribute(one, scope) {
             Ok(expr) => expr.expr,
             Err(_) => {

@@ -181,3 +181,24 @@ async fn another_plan_over_the_same_checkpoint_is_refused() {
     )
     .await;
 }
+
+#[tokio::test]
+async fn a_grouping_key_of_another_type_is_refused() {
+    use datafusion::functions_aggregate::count::count;
+    use datafusion::logical_expr::{LogicalPlanBuilder, cast, col, lit};
+
+    let counting = Bench::counting();
+    check(&counting, vec![Step::Add(rows([1])), Step::Start, Step::Process, Step::Stop]).await;
+    let text_key = cast(col("value") % lit(2_i64), arrow::datatypes::DataType::Utf8).alias("k");
+    let plan = LogicalPlanBuilder::from(crate::script::relation(&counting.stream))
+        .project(vec![text_key])
+        .and_then(|plan| plan.aggregate(vec![col("k")], vec![count(lit(1_i64)).alias("count")]))
+        .and_then(LogicalPlanBuilder::build)
+        .unwrap();
+    let other = Bench { plan, ..counting };
+    let refused = Step::ExpectFailure(
+        "[STATE_STORE_KEY_SCHEMA_NOT_COMPATIBLE] Provided key schema does not match existing state key schema.\n\
+         Please check number and type of fields.\n",
+    );
+    check(&other, vec![Step::Start, refused]).await;
+}

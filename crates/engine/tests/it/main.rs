@@ -6,5 +6,6 @@ mod failures;
 mod memory;
 mod restart;
 mod script;
+mod stop;
 mod triggers;
 mod watermark;

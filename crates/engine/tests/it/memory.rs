@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, TimestampMicrosecondArray};
@@ -37,6 +38,8 @@ struct Shared {
     committed: Mutex<Vec<usize>>,
     /// Scans that fail before one succeeds, and how.
     failures: Mutex<(u32, Option<ErrorKind>)>,
+    /// Whether rows never come.
+    hangs: AtomicBool,
 }
 
 impl MemoryStream {
@@ -51,6 +54,11 @@ impl MemoryStream {
     /// The next `count` scans fail like this.
     pub(crate) fn fail(&self, count: u32, kind: ErrorKind) {
         *self.shared.failures.lock() = (count, Some(kind));
+    }
+
+    /// From now on the rows of a batch never come, or do again.
+    pub(crate) fn hang(&self, hangs: bool) {
+        self.shared.hangs.store(hangs, Ordering::SeqCst);
     }
 
     /// What the queries said is committed, in turn.
@@ -141,6 +149,9 @@ impl Source for MemoryStream {
         if let (left @ 1.., Some(kind)) = *failures {
             failures.0 = left - 1;
             return Err(Error::new(kind, "the memory stream was told to fail"));
+        }
+        if self.shared.hangs.load(Ordering::SeqCst) {
+            return Ok(vec![stream::pending().boxed()]);
         }
         let rows = self.shared.rows.borrow()[position(&request.range.start)..position(&request.range.end)].to_vec();
         let values: ArrayRef = Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.0)));

@@ -19,15 +19,12 @@ use crate::memory::{MemorySink, MemoryStream, Row};
 /// What a test does or expects next.
 pub(crate) enum Step {
     Add(Vec<Row>),
-    Advance(Duration),
     Start,
     /// Starts a run that breaks off at a fail point, the given number of times passed, and waits until it has.
     StartAndDie(&'static str, u64),
     /// Waits until everything added so far is in the sink.
     Process,
     Stop,
-    /// Everything in the sink.
-    Expect(Vec<Vec<i64>>),
     /// The rows of each batch that the sink holds.
     ExpectBatches(Vec<(u64, Vec<Vec<i64>>)>),
     /// Something about the newest progress.
@@ -136,7 +133,6 @@ async fn run(bench: &Bench, step: Step, manager: &mut StreamingQueryManager, que
     let running = || query.as_ref().expect("no query was started");
     match step {
         Step::Add(rows) => bench.stream.add(rows),
-        Step::Advance(by) => bench.clock.advance(by),
         Step::Start => {
             *manager = bench.manager(None);
             *query = Some(manager.start(bench.spec()).await.unwrap());
@@ -148,7 +144,6 @@ async fn run(bench: &Bench, step: Step, manager: &mut StreamingQueryManager, que
         }
         Step::Process => running().process_all_available().await.unwrap(),
         Step::Stop => running().stop().await.unwrap(),
-        Step::Expect(rows) => assert_eq!(bench.sink.rows(), rows),
         Step::ExpectBatches(batches) => assert_eq!(bench.sink.batches(), batches),
         Step::ExpectProgress(check) => check(&running().last_progress().expect("there is no progress yet")),
         Step::ExpectFailure(text) => {

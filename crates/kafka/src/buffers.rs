@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::Notify;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 /// Responses smaller than this are not worth keeping a buffer for.
 const POOLED_BYTES_MIN: usize = 64 << 10;
@@ -18,6 +18,9 @@ const POOLED_BYTES_MIN: usize = 64 << 10;
 const KEPT_MAX: usize = 3;
 /// How often a budget that refused is asked again; others give back without telling us.
 const BUDGET_POLL: Duration = Duration::from_millis(5);
+/// Refused for this long, a fetcher goes on uncounted, within its own limit: who holds the budget may be waiting for what
+/// this one reads.
+const BUDGET_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Where a caller counts the bytes that readers hold.
 pub trait MemoryBudget: Send + Sync + std::fmt::Debug {
@@ -64,22 +67,27 @@ impl BufferPool {
     /// An empty buffer with room for `len` bytes, as soon as limit and budget have it. One buffer is always allowed by
     /// the limit, however large, so that a huge record comes through.
     pub(crate) async fn take(self: &Arc<Self>, len: usize) -> Buffer {
+        let mut refused_since = None;
         loop {
             let returned = self.returned.notified();
-            if let Some(bytes) = self.try_take(len) {
-                return Buffer { bytes, pool: Arc::clone(self) };
+            let patient = refused_since.is_none_or(|since: Instant| since.elapsed() < BUDGET_PATIENCE);
+            match self.try_take(len, patient) {
+                Ok((bytes, counted)) => return Buffer { bytes, counted, pool: Arc::clone(self) },
+                Err(Refused::ByLimit) => refused_since = None,
+                Err(Refused::ByBudget) => drop(refused_since.get_or_insert_with(Instant::now)),
             }
             let _again = timeout(BUDGET_POLL, returned).await;
         }
     }
 
-    fn try_take(&self, len: usize) -> Option<Vec<u8>> {
+    /// A buffer, and whether the budget knows of it.
+    fn try_take(&self, len: usize, patient: bool) -> Result<(Vec<u8>, bool), Refused> {
         let mut state = self.state.lock();
         if len >= POOLED_BYTES_MIN
             && let Some(index) = state.kept.iter().position(|buffer| buffer.capacity() >= len)
         {
             state.out += 1;
-            return Some(state.kept.swap_remove(index));
+            return Ok((state.kept.swap_remove(index), true));
         }
         while state.bytes + len > self.bytes_max
             && let Some(buffer) = state.kept.pop()
@@ -87,24 +95,30 @@ impl BufferPool {
             state.bytes -= buffer.capacity();
             self.budget.release(buffer.capacity());
         }
-        if (state.bytes + len > self.bytes_max && state.out > 0) || !self.budget.try_reserve(len) {
-            return None;
+        if state.bytes + len > self.bytes_max && state.out > 0 {
+            return Err(Refused::ByLimit);
+        }
+        let counted = self.budget.try_reserve(len);
+        if !counted && patient {
+            return Err(Refused::ByBudget);
         }
         state.bytes += len;
         state.out += 1;
-        Some(Vec::with_capacity(len))
+        Ok((Vec::with_capacity(len), counted))
     }
 
-    fn give_back(&self, mut buffer: Vec<u8>) {
+    fn give_back(&self, mut buffer: Vec<u8>, counted: bool) {
         let mut state = self.state.lock();
         state.out -= 1;
         let capacity = buffer.capacity();
-        if capacity >= POOLED_BYTES_MIN && state.kept.len() < KEPT_MAX {
+        if counted && capacity >= POOLED_BYTES_MIN && state.kept.len() < KEPT_MAX {
             buffer.clear();
             state.kept.push(buffer);
         } else {
             state.bytes -= capacity;
-            self.budget.release(capacity);
+            if counted {
+                self.budget.release(capacity);
+            }
         }
         drop(state);
         self.returned.notify_waiters();
@@ -123,10 +137,23 @@ impl Drop for BufferPool {
 #[derive(Debug)]
 pub(crate) struct Buffer {
     bytes: Vec<u8>,
+    counted: bool,
     pool: Arc<BufferPool>,
 }
 
+/// Who does not give a buffer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Refused {
+    ByLimit,
+    ByBudget,
+}
+
 impl Buffer {
+    /// The memory it holds.
+    pub(crate) fn capacity(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// For filling it up to the length it was taken for; growing beyond would escape the count.
     pub(crate) fn bytes_mut(&mut self) -> &mut Vec<u8> {
         &mut self.bytes
@@ -143,7 +170,7 @@ impl Deref for Buffer {
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        self.pool.give_back(std::mem::take(&mut self.bytes));
+        self.pool.give_back(std::mem::take(&mut self.bytes), self.counted);
     }
 }
 

@@ -50,9 +50,9 @@ impl Fetched {
         self.partitions.iter().map(|entry| FetchedPartition { fetched: self, entry })
     }
 
-    /// Bytes held by the response.
-    pub fn bytes(&self) -> usize {
-        self.buffer.len()
+    /// Memory that the response holds until it is dropped.
+    pub fn memory_bytes(&self) -> usize {
+        self.buffer.capacity()
     }
 }
 

@@ -77,7 +77,11 @@ impl Lane {
         let (mut added, mut passed) = (Vec::new(), false);
         for (of, start) in starts {
             match self.spans.get(of) {
-                None => added.push((of.clone(), *start)),
+                None => {
+                    // What is held of a partition that left the lane may be of another topic of the same name.
+                    passed |= self.holds(of);
+                    added.push((of.clone(), *start));
+                }
                 Some(span) => passed |= !(span.floor..=span.fetched).contains(start),
             }
         }
@@ -107,6 +111,13 @@ impl Lane {
                 self.fetcher = Some(self.config.client.fetcher(all, self.options.clone()));
             }
         }
+    }
+
+    fn holds(&self, of: &TopicPartition) -> bool {
+        let is_of = |fetched: &Fetched| {
+            fetched.partitions().any(|part| *part.topic() == of.topic && part.partition() == of.partition)
+        };
+        self.held.iter().any(is_of)
     }
 
     /// Holds what has come already, without waiting.
@@ -207,19 +218,37 @@ impl Lane {
         Ok(())
     }
 
+    /// Whether so much is held that the fetcher may be waiting for room.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.held.iter().map(Fetched::memory_bytes).sum::<usize>() >= BUFFER_BYTES_MAX / 4
+    }
+
+    /// Drops all that is held, and reads on only in partitions that are wanted from where they are; the others come
+    /// again with the batch that wants more of them. For a batch whose partitions advance unevenly: what is held for
+    /// later would otherwise take the room of what is wanted now.
+    pub(super) fn shed(&mut self, is_wanted: impl Fn(&TopicPartition, i64) -> bool) {
+        self.held.clear();
+        self.spans.retain(|of, span| is_wanted(of, span.fetched));
+        for span in self.spans.values_mut() {
+            span.floor = span.fetched;
+        }
+        self.read_anew();
+    }
+
     /// Takes a partition that has nothing more to give out of the lane. What is held of it stays.
     pub(crate) fn leave(&mut self, of: &TopicPartition) {
         if self.spans.remove(of).is_some() {
             // Its fetcher may still be reading it; a new one reads the others.
-            self.fetcher = None;
-            if !self.spans.is_empty() {
-                let all = self.spans.iter().map(|(of, span)| Assignment {
-                    of: of.clone(),
-                    position: span.fetched,
-                    end: None,
-                });
-                self.fetcher = Some(self.config.client.fetcher(all, self.options.clone()));
-            }
+            self.read_anew();
+        }
+    }
+
+    fn read_anew(&mut self) {
+        self.fetcher = None;
+        if !self.spans.is_empty() {
+            let at =
+                |(of, span): (&TopicPartition, &Span)| Assignment { of: of.clone(), position: span.fetched, end: None };
+            self.fetcher = Some(self.config.client.fetcher(self.spans.iter().map(at), self.options.clone()));
         }
     }
 

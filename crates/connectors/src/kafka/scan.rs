@@ -100,7 +100,12 @@ impl Scan {
             match lane.fill(&mut self.columns, self.batch_rows, &mut self.room)? {
                 Filled::Full => self.flush()?,
                 Filled::Exhausted if lane.is_done() => self.current = None,
-                Filled::Exhausted => lane.wait().await?,
+                Filled::Exhausted => {
+                    if lane.lane.is_crowded() {
+                        lane.shed();
+                    }
+                    lane.wait().await?;
+                }
             }
         }
     }
@@ -189,7 +194,18 @@ impl LaneScan {
         }
     }
 
+    /// Gives room for what this range still wants. Everything held that it wants has been read by now.
+    fn shed(&mut self) {
+        let ranges = &self.ranges;
+        self.lane.shed(|of, fetched| ranges.get(of).is_some_and(|range| fetched < range.end));
+        self.response = 0;
+    }
+
     async fn look_for_the_end(&mut self) -> Result<()> {
+        if !self.lane.held.is_empty() {
+            self.shed();
+            return Ok(());
+        }
         let waiting: Vec<_> = self
             .ranges
             .iter()

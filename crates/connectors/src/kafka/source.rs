@@ -108,6 +108,19 @@ impl KafkaSource {
         Ok(all)
     }
 
+    /// `start` without partitions that are gone, or that the options no longer ask for.
+    async fn without_deleted(&self, start: &PartitionMap, known: &BTreeSet<TopicPartition>) -> Result<PartitionMap> {
+        if start.keys().all(|of| known.contains(of)) {
+            return Ok(start.clone());
+        }
+        // What is known may be older than the start.
+        let known = self.offsets.partitions().await?;
+        let (kept, deleted): (PartitionMap, PartitionMap) =
+            start.clone().into_iter().partition(|(of, _)| known.contains(of));
+        self.check_range(&deleted, &PartitionMap::new())?;
+        Ok(kept)
+    }
+
     /// The partitions there were a moment ago; later ones come by themselves.
     async fn discovered(&self) -> Result<watch::Receiver<BTreeSet<TopicPartition>>> {
         let mut discovery = self.discovery.lock().await;
@@ -227,6 +240,7 @@ impl Source for KafkaSource {
         let mut discovered = self.discovered().await?;
         loop {
             let partitions = discovered.borrow_and_update().clone();
+            let from = self.without_deleted(&from, &partitions).await?;
             let all = self.with_new_partitions(&from, &partitions).await?;
             tokio::select! {
                 at_hand = self.reader.at_hand(&all) => match at_hand? {

@@ -393,6 +393,40 @@ async fn a_query_goes_on_after_its_topic_was_created_again() {
     assert_eq!(read, expected(20..30));
 }
 
+/// One partition goes far beyond the batch's end while the other has still much to give: what is held of the first must
+/// not take the room that the second needs.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn partitions_that_advance_unevenly() {
+    require_or_skip!(Kafka::available());
+    let kafka = Kafka::shared();
+    let topic = topic_name("uneven");
+    // As many partitions as lanes, twice: each lane has a small and a large one.
+    let lanes = std::thread::available_parallelism().map_or(1, usize::from).min(16);
+    kafka.tool(&format!("create {topic} {} 1 max.message.bytes=67108864", 2 * lanes));
+    let (mut start, mut end, mut later) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+    for partition in 0..2 * lanes {
+        let rows = if partition < lanes { 600 } else { 60 };
+        kafka.tool(&format!("produce {topic} {partition} 0 {rows} batch=1 bytes=100000"));
+        start.insert(partition.to_string(), 0);
+        end.insert(partition.to_string(), if partition < lanes { 2 } else { 60 });
+        later.insert(partition.to_string(), rows);
+    }
+    let offset_of = |partitions: &BTreeMap<String, i32>| {
+        let partitions: Vec<_> =
+            partitions.iter().map(|(partition, offset)| format!("\"{partition}\":{offset}")).collect();
+        offset(&format!("{{\"{topic}\":{{{}}}}}", partitions.join(",")))
+    };
+    let source = open(kafka, &[("subscribe", &topic), ("kafka.max.partition.fetch.bytes", "4000000")]);
+    let (start, end, later) = (offset_of(&start), offset_of(&end), offset_of(&later));
+    let rows = async |from: &Offset, to: &Offset| {
+        let batches = soon(scan(&source, from, to, &[OFFSET])).await.expect("readable");
+        batches.iter().map(RecordBatch::num_rows).sum::<usize>()
+    };
+    assert_eq!(rows(&start, &end).await, lanes * 62);
+    assert_eq!(rows(&end, &later).await, lanes * 598);
+    assert_eq!(rows(&start, &end).await, lanes * 62);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn committed_rows_only_and_ends_on_markers() {
     require_or_skip!(Kafka::available());
@@ -462,4 +496,30 @@ async fn all_brokers_go_and_come_back() {
     kafka.tool(&format!("produce {topic} 0 10 10"));
     let second = soon(waiting).await.expect("no panic").expect("goes on");
     assert_eq!(values(&source, &first.end, &second.end).await, expected(10..20));
+}
+
+/// What a scan costs, for a person to read: run with `--nocapture` in a release build. It asserts only the count.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[expect(clippy::disallowed_methods, reason = "a measurement")]
+async fn small_rows() {
+    require_or_skip!(Kafka::available());
+    const ROWS: i64 = if cfg!(debug_assertions) { 40_000 } else { 2_000_000 };
+    let kafka = Kafka::shared();
+    let topic = topic_name("speed");
+    kafka.tool(&format!("create {topic} 4 1 max.message.bytes=67108864"));
+    for partition in 0..4 {
+        kafka.tool(&format!("produce {topic} {partition} 0 {} batch=2400 bytes=94", ROWS / 4));
+    }
+    for columns in [vec![], vec![VALUE], vec![OFFSET], vec![VALUE], (0..7).collect()] {
+        let source = open(kafka, &[("subscribe", &topic), ("startingOffsets", "earliest")]);
+        source.prepare_available_now().await.expect("an answer");
+        let start = source.initial_offset().await.expect("an answer");
+        let begin = std::time::Instant::now();
+        let end = source.latest_offset(&start, ReadLimit::Options).await.expect("an answer").end;
+        let rows: usize =
+            scan(&source, &start, &end, &columns).await.expect("readable").iter().map(RecordBatch::num_rows).sum();
+        let seconds = begin.elapsed().as_secs_f64();
+        assert_eq!(rows as i64, ROWS);
+        println!("columns {columns:?}: {:.1} M rows/s", rows as f64 / seconds / 1e6);
+    }
 }

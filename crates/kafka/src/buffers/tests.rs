@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::{BufferPool, MemoryBudget, Unlimited};
+use super::{BufferPool, MemoryBudget, Refused, Unlimited};
 
 #[derive(Debug)]
 struct Counted {
@@ -23,22 +23,22 @@ impl MemoryBudget for Counted {
 #[test]
 fn large_buffers_are_used_again_and_the_limit_holds() {
     let pool = BufferPool::new(Arc::new(Unlimited), 300_000);
-    let first = pool.try_take(200_000).expect("fits");
+    let (first, counted) = pool.try_take(200_000, true).expect("fits");
     let address = first.as_ptr();
-    assert!(pool.try_take(200_000).is_none(), "the limit is 300,000");
-    assert!(pool.try_take(1_000).is_some(), "this much is left");
-    pool.give_back(first);
-    let again = pool.try_take(100_000).expect("the old one");
+    assert_eq!(pool.try_take(200_000, true), Err(Refused::ByLimit), "the limit is 300,000");
+    assert!(pool.try_take(1_000, true).is_ok(), "this much is left");
+    pool.give_back(first, counted);
+    let (again, _) = pool.try_take(100_000, true).expect("the old one");
     assert_eq!(again.as_ptr(), address);
 }
 
 #[test]
 fn one_buffer_may_exceed_the_limit() {
     let pool = BufferPool::new(Arc::new(Unlimited), 1_000);
-    let huge = pool.try_take(1_000_000).expect("alone");
-    assert!(pool.try_take(1).is_none());
-    pool.give_back(huge);
-    assert!(pool.try_take(1).is_some());
+    let (huge, counted) = pool.try_take(1_000_000, true).expect("alone");
+    assert_eq!(pool.try_take(1, true), Err(Refused::ByLimit));
+    pool.give_back(huge, counted);
+    assert!(pool.try_take(1, true).is_ok());
 }
 
 #[tokio::test(start_paused = true)]
@@ -52,5 +52,16 @@ async fn a_budget_that_refuses_is_waited_for_and_gets_all_back() {
     assert_eq!(budget.used.load(Ordering::Relaxed), 80_000);
     drop((buffer, taking));
     drop(pool);
+    assert_eq!(budget.used.load(Ordering::Relaxed), 0);
+}
+
+/// Others may hold the whole budget and wait for what this fetcher reads: it must come through, if slowly.
+#[tokio::test(start_paused = true)]
+async fn a_budget_that_always_refuses_does_not_stop_reading() {
+    let budget = Arc::new(Counted { limit: 0, used: AtomicUsize::new(0) });
+    let pool = BufferPool::new(Arc::<Counted>::clone(&budget), 100_000);
+    let buffer = pool.take(80_000).await;
+    assert_eq!(buffer.capacity(), 80_000);
+    drop(buffer);
     assert_eq!(budget.used.load(Ordering::Relaxed), 0);
 }

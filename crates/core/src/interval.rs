@@ -80,11 +80,12 @@ pub fn parse_interval(text: &str) -> Result<CalendarInterval> {
     try_parse(text).ok_or_else(|| {
         Error::invalid(format!(
             "Unable to parse '{text}'. Please ensure that the value provided is in a valid format for defining an \
-             interval. You can reference the documentation for the correct format."
+             interval. You can reference the documentation for the correct format. If the issue persists, please double \
+             check that the input value is not null or empty and try again."
         ))
         .with_class("CANNOT_PARSE_INTERVAL", SparkException::Analysis)
         .with_sql_state("22006")
-        .with_parameter("intervalString", text)
+        .with_parameter("intervalString", format!("'{text}'"))
     })
 }
 

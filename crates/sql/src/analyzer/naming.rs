@@ -29,7 +29,7 @@ pub(crate) fn call_sql(name: &str, arguments: &[TypedExpr], distinct: bool) -> S
         ("||", _) => format!("concat({})", texts.join(", ")),
         _ => {
             let shown = match lower.as_str() {
-                "ceil" | "floor" => name.to_ascii_uppercase(),
+                "ceil" | "floor" | "rank" | "dense_rank" | "percent_rank" => name.to_ascii_uppercase(),
                 _ => name.to_owned(),
             };
             format!("{shown}({}{})", if distinct { "DISTINCT " } else { "" }, texts.join(", "))

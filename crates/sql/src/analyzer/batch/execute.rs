@@ -18,6 +18,7 @@ use datafusion::optimizer::push_down_filter::PushDownFilter;
 use datafusion::optimizer::push_down_limit::PushDownLimit;
 use datafusion::optimizer::replace_distinct_aggregate::ReplaceDistinctWithAggregate;
 use datafusion::optimizer::scalar_subquery_to_join::ScalarSubqueryToJoin;
+use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
 use datafusion::physical_plan::execute_stream;
 use datafusion::prelude::SessionConfig;
 use futures::StreamExt;
@@ -49,10 +50,11 @@ pub async fn collect_stream(analyzed: &Analyzed, context: &AnalysisContext) -> R
     Ok(rows.map(move |batch| as_shown(&batch.map_err(from_datafusion)?, &schema)).boxed())
 }
 
-/// The rules that are right for plans in which every type is settled and Spark decides what an expression means. Left
-/// out: those that fold or rewrite expressions by DataFusion's own semantics.
+/// The rules that are right for plans in which every type is settled and Spark decides what an expression means; streams
+/// have a list of their own in the engine. A rule that a new DataFusion brings is used once someone has read it.
 fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     vec![
+        Arc::new(SimplifyExpressions::new()),
         Arc::new(ReplaceDistinctWithAggregate::new()),
         Arc::new(DecorrelatePredicateSubquery::new()),
         Arc::new(ScalarSubqueryToJoin::new()),

@@ -43,7 +43,7 @@ impl Analyzer<'_> {
             text.push_str(&format!("ORDER BY {} ", order_texts.join(", ")));
         }
         let frame = self.frame(one, &function, &order, scope)?;
-        text.push_str(&frame_sql(&frame));
+        text.push_str(&offset_frame_sql(&function.expr).unwrap_or_else(|| frame_sql(&frame)));
         let sql = format!("{} OVER ({text})", function.sql);
         let expr = with_window(function.expr.clone(), Windowing { partition, order, frame })
             .ok_or_else(|| not_a_window_function(&function.sql))?;
@@ -161,6 +161,24 @@ fn with_window(expr: Expr, windowing: Windowing) -> Option<Expr> {
         Ok(Transformed::new(filled, true, TreeNodeRecursion::Jump))
     });
     filled.ok().filter(|_| found).map(|transformed| transformed.data)
+}
+
+/// `lag` and `lead` look at one row whatever frame they are given; Spark shows that row.
+fn offset_frame_sql(expr: &Expr) -> Option<String> {
+    let Expr::WindowFunction(function) = expr else { return None };
+    let sign = match function.fun.name() {
+        "lag" => -1,
+        "lead" => 1,
+        _ => return None,
+    };
+    let offset = match function.params.args.get(1) {
+        Some(Expr::Literal(ScalarValue::Int64(Some(rows)), _)) => *rows,
+        Some(Expr::Literal(ScalarValue::Int32(Some(rows)), _)) => i64::from(*rows),
+        Some(_) => return None,
+        None => 1,
+    };
+    let row = offset * sign;
+    Some(format!("ROWS BETWEEN {row} FOLLOWING AND {row} FOLLOWING"))
 }
 
 fn frame_sql(frame: &WindowFrame) -> String {

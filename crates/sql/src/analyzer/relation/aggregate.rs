@@ -85,12 +85,7 @@ impl Analyzer<'_> {
         Ok(groups)
     }
 
-    fn select_list_reference(
-        &self,
-        expression: &Expression,
-        items: &[Item],
-        scope: Scope<'_>,
-    ) -> Result<Option<Item>> {
+    fn select_list_reference(&self, expression: &Expression, items: &[Item], scope: Scope<'_>) -> Result<Option<Item>> {
         match expression.expr_type.as_ref() {
             Some(ExprType::Extension(any)) => match ExpressionExtension::decode(any)? {
                 ExpressionExtension::Ordinal(one) => {

@@ -4,7 +4,6 @@ use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::logical_expr::{BinaryExpr, Expr, Operator, lit, when};
-use millstream_core::error::SparkException;
 use millstream_core::{Error, Result};
 use millstream_engine::error::from_datafusion;
 use spark_connect_proto::aggregate::Pivot;
@@ -14,7 +13,7 @@ use super::super::expression::{Call, Item, Value, call_internal, literal, named_
 use super::super::resolved_relation::ResolvedRelation;
 use super::super::scope::Scope;
 use super::super::typed_expr::TypedExpr;
-use super::super::{Analyzer, coercion};
+use super::super::{Analyzer, coercion, error};
 use super::PendingAggregate;
 use crate::functions::Generator;
 
@@ -27,9 +26,8 @@ impl Analyzer<'_> {
         pivot: &Pivot,
     ) -> Result<ResolvedRelation> {
         if pivot.values.is_empty() {
-            let message = "Queries with streaming sources must be executed with writeStream.start()";
             return Err(if input.streaming {
-                Error::invalid(message).with_class("_LEGACY_ERROR_TEMP_3063", SparkException::Analysis)
+                pivot_over_stream()
             } else {
                 Error::unsupported("pivot() without values is not supported.")
                     .with_hint("name the values: pivot(column, values)")
@@ -104,6 +102,10 @@ impl Analyzer<'_> {
             }
         }
     }
+}
+
+fn pivot_over_stream() -> Error {
+    error::legacy("_LEGACY_ERROR_TEMP_3063", "pivot is not supported on a streaming DataFrames/Datasets")
 }
 
 /// The aggregate over the rows that fulfil the condition.

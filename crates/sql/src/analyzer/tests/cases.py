@@ -145,8 +145,8 @@ for name, build in {
     "explode with alias": lambda: nested.select(F.explode("arr").alias("one")),
     "explode map": lambda: nested.select(F.explode("m")),
     "posexplode": lambda: nested.select("id", F.posexplode("arr")),
-    "explode outer": lambda: sql("select id, explode_outer(a) from values (1, array(1, 2)), (2, array()), (3, null) t(id, a)"),
-    "explode drops empty": lambda: sql("select id, explode(a) from values (1, array(1, 2)), (2, array()), (3, null) t(id, a)"),
+    "explode outer": lambda: sql("select id, explode_outer(a) from values (1, array(1, 2)), (2, slice(array(1), 1, 0)), (3, null) t(id, a)"),
+    "explode drops empty": lambda: sql("select id, explode(a) from values (1, array(1, 2)), (2, slice(array(1), 1, 0)), (3, null) t(id, a)"),
     "inline": lambda: nested.select(F.inline(F.array("st"))),
     "nested generator": lambda: nested.select(F.explode("arr") + 1),
     "lateral view": lambda: sql("select id, x from values (1, array(5, 6)) t(id, a) lateral view explode(a) v as x"),
@@ -180,3 +180,50 @@ for name, build in {
     "window without order": lambda: people.select(F.row_number().over(Window.partitionBy("name"))),
 }.items():
     case("other", name, build)
+
+# --- names that columns get, and their types --------------------------------------------------------------------------
+values = spark.createDataFrame([(1, "x", 2.5, True)], "a int, b string, c double, d boolean").select(
+    "*", F.struct("a", "b").alias("st"), F.array("a").alias("arr"), F.create_map("b", "a").alias("m"),
+    F.expr("timestamp'2026-01-02 03:04:05'").alias("ts"), F.expr("date'2026-01-02'").alias("dt"),
+    F.expr("cast('1.50' as decimal(10,2))").alias("dec"), F.array(F.struct("a", "b")).alias("sa"),
+    F.expr("cast('x' as binary)").alias("bin"))
+for text_of in """
+a+1; a-1L; a*2.5; a/2; a%2; ~a; a=1; a<>1; a<=>1; not d; d and true; d or false; a is null; a is not null; a in (1,2);
+a not in (1,2); b like 'x%'; b not like 'x'; b rlike 'x'; b ilike 'X'; a between 1 and 2; case when a=1 then 'x' else 'y' end;
+case a when 1 then 2 end; cast(a as string); a::string; cast(a + 1 as string); try_cast(b as int); st.a; st['a']; arr[0]; m['x'];
+sa.a; sa[0].a; b||'y'; a&1; a|1; a^1; a div 2; date'2020-01-01'; X'1F'; null; true; 1.5; 1e0; 1.5D;
+1S; 'it\\'s'; concat(b,'z'); coalesce(a,1); nvl(a,1); ifnull(a,1); nullif(a,1); if(a=1,2,3); count(*); count(1); count(distinct a);
+sum(a); mean(a); avg(a); stddev(a); first(a); last(a); max_by(a,b); approx_count_distinct(a); collect_list(a); sum(distinct a);
+sum(a) filter (where a>0); substring(b,1,2); trim(b); upper(b); date_add(dt,1); year(dt); date_trunc('hour',ts); 
+unix_timestamp(ts); window(ts,'5 minutes'); struct(a,b); named_struct('x',a); array(a,1); map('k',a); size(arr); explode(arr);
+posexplode(arr); explode(m); inline(sa); from_json('{"a":1}','a int'); to_json(st); round(c,1); ceil(c); floor(c); pow(a,2); a*dec;
+dec+dec; dec/dec; split(b,' '); length(b); hex(a); md5(b); greatest(a,1); isnull(a); a > '0'; a = 1.5; ts > '2020-01-01';
+element_at(arr,1); array_contains(arr,1); date_format(ts,'yyyy'); count_if(d); -1; - 1.5; arr[0]+1; 1 > a; coalesce(a, 1L, 2.5);
+array(1, 2L, null); case when d then 1 else 2.5 end; b + 1; a + b; st + 1; d + 1; a and d; st > 1; cast(st as int); concat(b, a);
+coalesce(b, 1); nvl(null, b); dt = '2026-01-02'; a = '1'; c = '2.5'; d = 'true'; 1/0; cast('x' as int); a.x;
+row_number() over (partition by b order by a); sum(a) over (partition by b order by a rows between 1 preceding and current row);
+lag(a) over (order by a desc); rank() over (order by a); sum(a) over (); first(a) over (order by a); 1 + 1.0; 1 + 1e0; 1L + 1S;
+cast(1 as tinyint) + cast(1 as tinyint); 1.0 / 3; 10 % 3.0; 1 = 1.0; '5' > 10; abs(a); negative(a); lead(a, 2) over (order by a); dense_rank() over (order by a)
+""".replace("\n", " ").split(";"):
+    expression = text_of.strip()
+    case("names", expression, lambda: values.select(F.expr(expression)))
+
+# --- streams: what they are, without running them ---------------------------------------------------------------------
+rate = spark.readStream.format("rate").load()
+for name, build in {
+    "columns": lambda: rate,
+    "collect a stream": lambda: rate,
+    "window with watermark": lambda: rate.withWatermark("timestamp", "10 seconds").groupBy(F.window("timestamp", "5 minutes")).count(),
+    "watermark on an unknown column": lambda: rate.withWatermark("zz", "10 seconds"),
+    "watermark on a number": lambda: rate.withWatermark("value", "10 seconds"),
+    "watermark with bad delay": lambda: rate.withWatermark("timestamp", "10 foo"),
+    "watermark with negative delay": lambda: rate.withWatermark("timestamp", "-10 seconds"),
+    "union with itself": lambda: rate.union(rate),
+    "join with a table": lambda: rate.join(people, rate.value == people.id, "left"),
+    "subquery over a stream": lambda: rate.select((rate.agg(F.max("value"))).scalar()),
+    "pivot without values": lambda: rate.groupBy("timestamp").pivot("value").count(),
+    "current timestamp": lambda: rate.select(F.current_timestamp().alias("now"), "value"),
+    "explode": lambda: rate.select(F.explode(F.array("value", "value"))),
+    "distinct": lambda: rate.distinct(),
+}.items():
+    case("stream", name, build)

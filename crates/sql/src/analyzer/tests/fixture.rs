@@ -71,10 +71,26 @@ impl Connector for Stream {
     }
 }
 
+/// The columns of the rate source.
+#[derive(Debug)]
+struct Rate;
+
+impl Connector for Rate {
+    fn names(&self) -> &'static [&'static str] {
+        &["rate"]
+    }
+
+    fn source_schema(&self, _config: &SourceConfig) -> Result<SchemaRef> {
+        let fields = vec![Field::new("timestamp", timestamp(), true), Field::new("value", DataType::Int64, true)];
+        Ok(Arc::new(Schema::new(fields)))
+    }
+}
+
 /// A session in UTC.
 pub(super) fn context() -> AnalysisContext {
     let mut connectors = ConnectorRegistry::default();
     connectors.register(Arc::new(Stream));
+    connectors.register(Arc::new(Rate));
     AnalysisContext {
         settings: QuerySettings::default(),
         user: "tester".to_owned(),

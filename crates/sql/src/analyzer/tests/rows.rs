@@ -2,8 +2,8 @@
 
 use arrow::array::{Array, AsArray, RecordBatch, StructArray};
 use arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
-    TimestampMicrosecondType,
+    DataType, Date32Type, Decimal128Type, DurationMicrosecondType, Float32Type, Float64Type, Int8Type, Int16Type,
+    Int32Type, Int64Type, TimestampMicrosecondType,
 };
 use chrono::{DateTime, TimeDelta};
 
@@ -45,6 +45,16 @@ fn cell(column: &dyn Array, row: usize) -> String {
             let stamp = DateTime::from_timestamp_micros(us).expect("a time within chrono's range").naive_utc();
             let plain = stamp.format("%Y-%m-%d %H:%M:%S").to_string();
             if us % 1_000_000 == 0 { plain } else { format!("{plain}.{:06}", us.rem_euclid(1_000_000)) }
+        }
+        DataType::Duration(_) => {
+            let us = column.as_primitive::<DurationMicrosecondType>().value(row);
+            let (days, seconds) = (us.div_euclid(86_400_000_000), us.rem_euclid(86_400_000_000) / 1_000_000);
+            let days = match days {
+                0 => String::new(),
+                1 | -1 => format!("{days} day, "),
+                _ => format!("{days} days, "),
+            };
+            format!("{days}{}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60)
         }
         DataType::Struct(_) => {
             let one = column.as_struct();

@@ -1,6 +1,7 @@
 //! Apache Kafka, one broker or several, and its stock client as a tool that writes what tests read.
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::{Mutex, OnceLock};
 
@@ -14,6 +15,8 @@ pub struct Kafka {
     bootstrap: String,
     running: Mutex<Vec<Broker>>,
     tool: Mutex<Option<KafkaTool>>,
+    /// Removes the data when the process is gone, however it went: a static is never dropped.
+    _sweeper: Child,
 }
 
 struct Broker {
@@ -50,6 +53,7 @@ impl Kafka {
     pub fn start(brokers: usize, settings: &str) -> Self {
         let data = tempfile::Builder::new().prefix("millstream-kafka-").tempdir().expect("temporary folder");
         let mut kafka = Self {
+            _sweeper: sweeper(data.path()),
             data,
             brokers,
             settings: settings.to_owned(),
@@ -136,6 +140,14 @@ impl Drop for Kafka {
             kill(broker.pid);
         }
     }
+}
+
+/// A process that waits until its standard input ends, lets the brokers end, and removes the folder.
+fn sweeper(folder: &Path) -> Child {
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' INT TERM HUP; cat >/dev/null; sleep 2; rm -rf \"$0\""]).arg(folder);
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.spawn().expect("sh can be run")
 }
 
 fn kill(pid: u32) {

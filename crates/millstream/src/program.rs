@@ -28,7 +28,10 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode> {
     }
     let mut signals = Signals::new()?;
     let mut process = Process::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), &args.engine).await?;
-    let python = python::find().await?;
+    let python = tokio::select! {
+        python = python::find() => python?,
+        _ = signals.next() => return Err(Error::cancelled("interrupted before the program started")),
+    };
     let shim = Shim::write()?;
     let mut command = Command::new(&python);
     command.arg(&args.program).args(&args.args).kill_on_drop(true);

@@ -68,7 +68,7 @@ async fn prepared(base: &Path) -> Result<PathBuf> {
 
 async fn succeed(mut command: Command, attempted: &str) -> Result<()> {
     let hint = "name a Python that has pyspark-client 4.2 in MILLSTREAM_PYTHON";
-    let output = command.stdin(Stdio::null()).output().await;
+    let output = command.stdin(Stdio::null()).kill_on_drop(true).output().await;
     let output = output.map_err(|error| Error::unavailable(attempted).with_source(error).with_hint(hint))?;
     if output.status.success() {
         return Ok(());

@@ -2,9 +2,11 @@
 //!
 //! `show()` and the catalog's questions are relations too in Spark Connect; they are answered here, above the plan.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use arrow::array::{RecordBatch, StringArray};
+use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use futures::TryStreamExt;
 use millstream_core::show::{ShowOptions, show_string};
@@ -12,9 +14,10 @@ use millstream_core::{BatchStream, Result};
 use millstream_sql::{Analyzed, collect_stream, schema_to_proto};
 use spark_connect_proto::execute_plan_response::ResponseType;
 use spark_connect_proto::relation::RelType;
-use spark_connect_proto::{Limit, Relation, ShowString};
+use spark_connect_proto::{Limit, Relation, ShowString, Tail};
 
 use super::catalog;
+use crate::error::handle::invalid_plan;
 use crate::session::Session;
 use crate::session::operation::ResponseSender;
 use crate::to_proto::arrow_batches::ArrowBatchEncoder;
@@ -30,6 +33,10 @@ pub(super) async fn execute(session: &Arc<Session>, relation: Relation, sender: 
         Some(RelType::ShowString(show)) => {
             let text = shown(session, *show).await?;
             send_rows(session, sender, text).await
+        }
+        Some(RelType::Tail(tail)) => {
+            let rows = last_rows(session, *tail).await?;
+            send_rows(session, sender, rows).await
         }
         Some(RelType::Catalog(question)) => {
             let answer = catalog::answer(session, question)?;
@@ -63,6 +70,25 @@ async fn shown(session: &Arc<Session>, show: ShowString) -> Result<RecordBatch> 
     let text = StringArray::from(vec![show_string(&batches, &schema, &options)?]);
     let field = Field::new("show_string", DataType::Utf8, false);
     Ok(RecordBatch::try_new(Arc::new(Schema::new(vec![field])), vec![Arc::new(text)])?)
+}
+
+/// `tail(n)`: everything is read, and only what may still be among the last rows is kept.
+async fn last_rows(session: &Arc<Session>, tail: Tail) -> Result<RecordBatch> {
+    let input = tail.input.ok_or_else(|| invalid_plan("FIELD_NOT_SET", "A relation has no input."))?;
+    let wanted = usize::try_from(tail.limit).unwrap_or(0);
+    let (schema, mut batches) = rows(session, &input).await?;
+    let mut kept = VecDeque::new();
+    let mut count = 0;
+    while let Some(batch) = batches.try_next().await? {
+        count += batch.num_rows();
+        kept.push_back(batch);
+        while kept.front().is_some_and(|first| count - first.num_rows() >= wanted) {
+            count -= kept.pop_front().map_or(0, |first| first.num_rows());
+        }
+    }
+    let all = concat_batches(&schema, &kept)?;
+    let skipped = all.num_rows().saturating_sub(wanted);
+    Ok(all.slice(skipped, all.num_rows() - skipped))
 }
 
 async fn send_relation(session: &Arc<Session>, relation: &Relation, sender: &ResponseSender) -> Result<()> {

@@ -12,8 +12,9 @@ use arrow::ipc::writer::StreamWriter;
 use millstream_core::Result;
 use spark_connect_proto::execute_plan_response::ArrowBatch;
 
-/// Bytes of one response at the most, by estimate (Spark: `spark.connect.grpc.arrow.maxBatchSize`).
-const BATCH_BYTES_MAX: usize = 4 << 20;
+/// Bytes of one response at the most, by estimate. Clients take 128 MB; small ones come sooner, and more of them fit into
+/// the buffer of an operation.
+const BATCH_BYTES_MAX: usize = 1 << 20;
 
 /// Encodes the rows of one result, in order.
 #[derive(Debug)]

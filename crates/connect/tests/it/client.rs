@@ -50,15 +50,11 @@ impl Client {
         Self { rpc: self.rpc.clone(), session_id: Uuid::new_v4().to_string() }
     }
 
-    pub(crate) fn user(&self) -> Option<UserContext> {
-        Some(UserContext { user_id: "tester".to_owned(), ..UserContext::default() })
-    }
-
     pub(crate) fn request(&self, op_type: OpType) -> ExecutePlanRequest {
         let reattach = request_option::RequestOption::ReattachOptions(ReattachOptions { reattachable: true });
         ExecutePlanRequest {
             session_id: self.session_id.clone(),
-            user_context: self.user(),
+            user_context: user(),
             operation_id: Some(Uuid::new_v4().to_string()),
             plan: Some(Plan { op_type: Some(op_type) }),
             request_options: vec![RequestOption { request_option: Some(reattach) }],
@@ -77,7 +73,7 @@ impl Client {
     ) -> Result<Streaming<ExecutePlanResponse>, Status> {
         let request = ReattachExecuteRequest {
             session_id: self.session_id.clone(),
-            user_context: self.user(),
+            user_context: user(),
             operation_id: operation_id.to_owned(),
             last_response_id,
             ..ReattachExecuteRequest::default()
@@ -102,6 +98,11 @@ impl Client {
     pub(crate) async fn sql(&self, query: &str) -> Result<Vec<RecordBatch>, Status> {
         self.run(RelType::Sql(Sql { query: query.to_owned(), ..Sql::default() })).await.map(|all| batches(&all))
     }
+}
+
+/// Whose sessions they are.
+pub(crate) fn user() -> Option<UserContext> {
+    Some(UserContext { user_id: "tester".to_owned(), ..UserContext::default() })
 }
 
 pub(crate) fn relation(rel_type: RelType) -> Relation {

@@ -7,12 +7,12 @@ use spark_connect_proto::config_request::{
 use spark_connect_proto::{ConfigRequest, KeyValue};
 use tonic::Status;
 
-use crate::client::Client;
+use crate::client::{Client, user};
 
 async fn config(client: &Client, operation: OpType) -> Result<Vec<(String, Option<String>)>, Status> {
     let request = ConfigRequest {
         session_id: client.session_id.clone(),
-        user_context: client.user(),
+        user_context: user(),
         operation: Some(Operation { op_type: Some(operation) }),
         ..ConfigRequest::default()
     };

@@ -4,12 +4,12 @@ use spark_connect_proto::{ExecutePlanRequest, FetchErrorDetailsRequest, FetchErr
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
-use crate::client::Client;
+use crate::client::{Client, user};
 
 async fn details(client: &Client, error_id: &str) -> FetchErrorDetailsResponse {
     let request = FetchErrorDetailsRequest {
         session_id: client.session_id.clone(),
-        user_context: client.user(),
+        user_context: user(),
         error_id: error_id.to_owned(),
         ..FetchErrorDetailsRequest::default()
     };
@@ -64,7 +64,7 @@ async fn a_request_without_a_plan_is_answered() {
     let client = Client::start().await;
     let request = ExecutePlanRequest {
         session_id: client.session_id.clone(),
-        user_context: client.user(),
+        user_context: user(),
         ..ExecutePlanRequest::default()
     };
     let status = client.execute(request).await.unwrap_err();

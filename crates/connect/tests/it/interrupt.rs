@@ -9,7 +9,7 @@ use spark_connect_proto::{
     Command, ExecutePlanRequest, GetStatusRequest, InterruptRequest, StreamingQueryManagerCommand, command,
 };
 
-use crate::client::Client;
+use crate::client::{Client, user};
 
 /// Waits for a query's end in a session without queries, which is for ever.
 fn endless(client: &Client, tag: &str) -> ExecutePlanRequest {
@@ -24,7 +24,7 @@ fn endless(client: &Client, tag: &str) -> ExecutePlanRequest {
 async fn interrupt(client: &Client, kind: InterruptType, interrupt: Option<Interrupt>) -> Vec<String> {
     let request = InterruptRequest {
         session_id: client.session_id.clone(),
-        user_context: client.user(),
+        user_context: user(),
         interrupt_type: kind.into(),
         interrupt,
         ..InterruptRequest::default()
@@ -35,7 +35,7 @@ async fn interrupt(client: &Client, kind: InterruptType, interrupt: Option<Inter
 async fn state(client: &Client, operation_id: &str) -> OperationState {
     let request = GetStatusRequest {
         session_id: client.session_id.clone(),
-        user_context: client.user(),
+        user_context: user(),
         operation_status: Some(OperationStatusRequest {
             operation_ids: vec![operation_id.to_owned()],
             extensions: vec![],

@@ -1,5 +1,7 @@
 //! The service as a client sees it, over a real connection, with the generated client of Spark Connect.
 
+#![allow(clippy::unwrap_used, clippy::large_futures, reason = "a step that fails is a test that fails")]
+
 mod client;
 mod config;
 mod errors;

@@ -46,7 +46,7 @@ async fn show_prints_sparks_table() {
     };
     for (num_rows, expected) in [
         (20, "+---+\n| id|\n+---+\n|  0|\n|  1|\n|  2|\n+---+\n"),
-        (1, "+---+\n| id|\n+---+\n|  0|\n+---+\nonly showing top 1 row\n"),
+        (1, "+---+\n| id|\n+---+\n|  0|\n+---+\nonly showing top 1 row"),
     ] {
         let rows = batches(&client.run(show(num_rows)).await.unwrap());
         assert_eq!(rows[0].schema().field(0).name(), "show_string");

@@ -6,7 +6,7 @@ use spark_connect_proto::plan::OpType;
 use spark_connect_proto::release_execute_request::{Release, ReleaseAll, ReleaseUntil};
 use spark_connect_proto::{ReleaseExecuteRequest, ReleaseExecuteResponse};
 
-use crate::client::{Client, batches, collect, is_complete, range, relation};
+use crate::client::{Client, batches, collect, is_complete, range, relation, user};
 
 /// More than the buffer of an operation holds (8 bytes a row), so that the work has to wait for the reader.
 const ROWS: i64 = 4_000_000;
@@ -14,7 +14,7 @@ const ROWS: i64 = 4_000_000;
 async fn release(client: &Client, operation_id: &str, release: Release) -> ReleaseExecuteResponse {
     let request = ReleaseExecuteRequest {
         session_id: client.session_id.clone(),
-        user_context: client.user(),
+        user_context: user(),
         operation_id: operation_id.to_owned(),
         release: Some(release),
         ..ReleaseExecuteRequest::default()

@@ -9,12 +9,12 @@ use spark_connect_proto::{
 };
 use tonic::Status;
 
-use crate::client::Client;
+use crate::client::{Client, user};
 
 async fn version(client: &Client, observed: Option<&str>) -> Result<AnalyzePlanResponse, Status> {
     let request = AnalyzePlanRequest {
         session_id: client.session_id.clone(),
-        user_context: client.user(),
+        user_context: user(),
         client_observed_server_side_session_id: observed.map(str::to_owned),
         analyze: Some(Analyze::SparkVersion(SparkVersion {})),
         ..AnalyzePlanRequest::default()
@@ -48,7 +48,7 @@ async fn a_released_session_stays_closed_unless_the_client_wants_to_come_back() 
         version(&client, None).await.unwrap();
         let request = ReleaseSessionRequest {
             session_id: client.session_id.clone(),
-            user_context: client.user(),
+            user_context: user(),
             allow_reconnect,
             ..ReleaseSessionRequest::default()
         };
@@ -62,14 +62,14 @@ async fn a_released_session_stays_closed_unless_the_client_wants_to_come_back() 
 #[tokio::test]
 async fn a_clone_has_a_life_of_its_own() {
     let client = Client::start().await;
-    client.sql("SET spark.x = 1").await.unwrap_err();
+    version(&client, None).await.unwrap();
     let set = spark_connect_proto::config_request::Set {
         pairs: vec![spark_connect_proto::KeyValue { key: "spark.x".to_owned(), value: Some("1".to_owned()) }],
         silent: None,
     };
     let config = |client: &Client, op_type| spark_connect_proto::ConfigRequest {
         session_id: client.session_id.clone(),
-        user_context: client.user(),
+        user_context: user(),
         operation: Some(spark_connect_proto::config_request::Operation { op_type: Some(op_type) }),
         ..spark_connect_proto::ConfigRequest::default()
     };
@@ -77,7 +77,7 @@ async fn a_clone_has_a_life_of_its_own() {
     client.rpc.clone().config(config(&client, OpType::Set(set))).await.unwrap();
     let request = CloneSessionRequest {
         session_id: client.session_id.clone(),
-        user_context: client.user(),
+        user_context: user(),
         ..CloneSessionRequest::default()
     };
     let cloned = client.rpc.clone().clone_session(request).await.unwrap().into_inner();
@@ -96,7 +96,7 @@ async fn local_relations_can_be_uploaded_and_nothing_else() {
     let client = Client::start().await;
     let request = |payload| AddArtifactsRequest {
         session_id: client.session_id.clone(),
-        user_context: client.user(),
+        user_context: user(),
         payload: Some(payload),
         ..AddArtifactsRequest::default()
     };
@@ -120,7 +120,7 @@ async fn local_relations_can_be_uploaded_and_nothing_else() {
     let names = ["cache/good", "cache/bad", "cache/chunked", "cache/none"].map(str::to_owned);
     let asked = ArtifactStatusesRequest {
         session_id: client.session_id.clone(),
-        user_context: client.user(),
+        user_context: user(),
         names: names.to_vec(),
         ..ArtifactStatusesRequest::default()
     };

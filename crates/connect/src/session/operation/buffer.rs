@@ -1,7 +1,8 @@
 //! The responses of one operation: what was not sent yet, and what was sent but may be asked for again.
 //!
-//! Both together stay below a cap. What is not sent is never dropped: the work waits instead. What was sent is dropped
-//! from the oldest on when it is in the way, for clients that do not say what they have received.
+//! Both together stay at about 10 MB (Spark: `observerRetryBufferSize`). What is not sent is never dropped: the work
+//! waits instead. What was sent is dropped from the oldest on when it is too much, for clients that do not say what they
+//! have received; so much is kept that whatever may be lost on the wire is among it.
 
 use std::collections::VecDeque;
 
@@ -9,8 +10,13 @@ use prost::Message;
 use spark_connect_proto::ExecutePlanResponse;
 use uuid::Uuid;
 
-/// Bytes of responses that an operation may hold (Spark: `observerRetryBufferSize`).
-const BYTES_MAX: usize = 10 << 20;
+/// Bytes that the work may be ahead of its reader.
+const UNSENT_BYTES_MAX: usize = 4 << 20;
+/// Bytes that are kept of what was sent.
+const SENT_BYTES_KEPT: usize = 6 << 20;
+/// Responses that are kept of what was sent, however large they are: one that the reader's side takes apart, one in the
+/// windows of the connection, one that waits for a window.
+const SENT_RESPONSES_KEPT: u64 = 3;
 
 /// See the module's head. Responses are counted from 0.
 #[derive(Debug)]
@@ -41,9 +47,9 @@ impl ResponseBuffer {
         self.bytes
     }
 
-    /// Whether the work may add a response now. A single response may be greater than the cap.
+    /// Whether the work may add a response now. A single response may be greater than all caps.
     pub(super) fn has_room(&self) -> bool {
-        self.unsent_bytes < BYTES_MAX
+        self.unsent_bytes < UNSENT_BYTES_MAX
     }
 
     pub(super) fn push(&mut self, mut response: ExecutePlanResponse) {
@@ -52,7 +58,6 @@ impl ResponseBuffer {
         self.kept.push_back((response, bytes));
         self.bytes += bytes;
         self.unsent_bytes += bytes;
-        self.drop_sent_beyond_cap();
     }
 
     /// The index of a response by its id, whether it is still kept or not.
@@ -86,7 +91,13 @@ impl ResponseBuffer {
     }
 
     fn drop_sent_beyond_cap(&mut self) {
-        while self.bytes > BYTES_MAX && self.first < self.sent_until {
+        let mut sent_bytes = self.bytes - self.unsent_bytes;
+        while self.sent_until - self.first > SENT_RESPONSES_KEPT {
+            let first_bytes = self.kept.front().map_or(0, |(_, bytes)| *bytes);
+            if sent_bytes - first_bytes < SENT_BYTES_KEPT {
+                break;
+            }
+            sent_bytes -= first_bytes;
             self.drop_first();
         }
     }

@@ -24,7 +24,7 @@ fn ids_lead_back_to_their_index() {
 #[test]
 fn unsent_responses_stop_the_work_and_are_never_dropped() {
     let mut buffer = ResponseBuffer::new();
-    buffer.push(response(BYTES_MAX));
+    buffer.push(response(UNSENT_BYTES_MAX));
     assert!(!buffer.has_room());
     buffer.release_until(0);
     assert_eq!(buffer.first_index(), 0);
@@ -33,20 +33,31 @@ fn unsent_responses_stop_the_work_and_are_never_dropped() {
 }
 
 #[test]
-fn sent_responses_stay_until_released_or_in_the_way() {
+fn sent_responses_stay_until_released_or_too_much() {
     let mut buffer = ResponseBuffer::new();
-    for index in 0..3 {
-        buffer.push(response(BYTES_MAX / 4));
+    for index in 0..6 {
+        buffer.push(response(1 << 20));
         assert!(buffer.take(index).is_some());
     }
     assert!(buffer.take(0).is_some(), "a reader that comes back gets it again");
     buffer.release_until(0);
     assert!(buffer.take(0).is_none());
     assert!(buffer.take(1).is_some());
-    for _ in 0..2 {
-        buffer.push(response(BYTES_MAX / 4));
+    for index in 6..9 {
+        buffer.push(response(1 << 20));
+        assert!(buffer.take(index).is_some());
     }
     assert!(buffer.take(1).is_none(), "the oldest made room");
-    assert!(buffer.take(2).is_some());
-    assert!(buffer.bytes() <= BYTES_MAX);
+    assert!(buffer.take(8).is_some());
+    assert!(buffer.bytes() < 8 << 20);
+}
+
+#[test]
+fn a_few_responses_stay_however_large_they_are() {
+    let mut buffer = ResponseBuffer::new();
+    for index in 0..5 {
+        buffer.push(response(8 << 20));
+        assert!(buffer.take(index).is_some());
+    }
+    assert_eq!(buffer.first_index(), 2);
 }

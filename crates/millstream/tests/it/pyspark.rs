@@ -1,0 +1,238 @@
+//! PySpark's own client on the binary, without Kafka: what a person types into a notebook, and what a script does.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use millstream_test_servers::require_or_skip;
+
+/// Makes the interpreter ready once, as `millstream run` would at its first use; asks it for nothing but its status.
+fn client_available() -> Result<(), String> {
+    static READY: OnceLock<Result<(), String>> = OnceLock::new();
+    let ready = READY.get_or_init(|| {
+        let output = run("pass");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        if output.status.success() { Ok(()) } else { Err(said) }
+    });
+    ready.clone()
+}
+
+fn command(folder: &Path, program: &str) -> Command {
+    let path = folder.join("program.py");
+    std::fs::write(&path, program).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_millstream"));
+    command.arg("run").arg(path).stdin(Stdio::null()).env("TZ", "UTC").env("PYTHONUNBUFFERED", "1");
+    command
+}
+
+fn run(program: &str) -> Output {
+    let folder = tempfile::tempdir().unwrap();
+    command(folder.path(), program).args(["one", "--two"]).output().unwrap()
+}
+
+/// Runs statements after the usual first lines, and expects this output.
+fn check(statements: &str, expected: &str) {
+    let program = format!(
+        "import sys\nfrom pyspark.sql import SparkSession, Row, functions as F\n\
+         spark = SparkSession.builder.getOrCreate()\n{statements}"
+    );
+    let output = run(&program);
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{}\n{out}\n{err}", output.status);
+    assert_eq!(out, expected, "{err}");
+}
+
+#[test]
+fn interactive_use() {
+    require_or_skip!(client_available());
+    check(
+        "print(spark.version)\n\
+         print(spark.range(5).collect())\n\
+         spark.range(2).show()\n\
+         print(spark.range(2).toPandas()['id'].tolist(), spark.range(7).count(), spark.range(9).tail(2))\n\
+         df = spark.createDataFrame([(1, 'a', [1.5]), (2, None, None)], 'x INT, y STRING, z ARRAY<DOUBLE>')\n\
+         df.printSchema()\n\
+         print(df.collect())\n\
+         df.createOrReplaceTempView('v')\n\
+         spark.sql('SELECT sum(x) AS s FROM v').show()\n\
+         print(spark.sql('SELECT x FROM v WHERE y = :y', args={'y': 'a'}).collect(), df.isStreaming)\n\
+         print(spark.catalog.dropTempView('v'), spark.catalog.dropTempView('v'), spark.catalog.currentDatabase())\n",
+        "4.2.0\n\
+         [Row(id=0), Row(id=1), Row(id=2), Row(id=3), Row(id=4)]\n\
+         +---+\n| id|\n+---+\n|  0|\n|  1|\n+---+\n\n\
+         [0, 1] 7 [Row(id=7), Row(id=8)]\n\
+         root\n |-- x: integer (nullable = true)\n |-- y: string (nullable = true)\n \
+         |-- z: array (nullable = true)\n |    |-- element: double (containsNull = true)\n\n\
+         [Row(x=1, y='a', z=[1.5]), Row(x=2, y=None, z=None)]\n\
+         +---+\n|  s|\n+---+\n|  3|\n+---+\n\n\
+         [Row(x=1)] False\n\
+         True False default\n",
+    );
+}
+
+#[test]
+fn a_large_local_relation_is_uploaded_and_a_large_result_comes_back() {
+    require_or_skip!(client_available());
+    check(
+        "df = spark.createDataFrame([(i, 'x' * 100) for i in range(30000)], 'i INT, t STRING')\n\
+         rows = df.collect()\n\
+         print(len(rows), all(row.i == i and len(row.t) == 100 for i, row in enumerate(rows)))\n",
+        "30000 True\n",
+    );
+}
+
+#[test]
+fn explain_prints_a_plan() {
+    require_or_skip!(client_available());
+    let output = run("from pyspark.sql import SparkSession\n\
+                      SparkSession.builder.getOrCreate().range(3).filter('id > 1').explain()\n");
+    let out = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(out.starts_with("== Physical Plan ==\n"), "{out}");
+}
+
+#[test]
+fn timestamps_are_in_the_sessions_zone() {
+    require_or_skip!(client_available());
+    check(
+        "spark.conf.set('spark.sql.session.timeZone', 'Asia/Tokyo')\n\
+         df = spark.sql(\"SELECT TIMESTAMP '2026-01-01 00:00:00Z' AS t\")\n\
+         df.show()\n\
+         print(df.toPandas()['t'][0])\n",
+        "+-------------------+\n|                  t|\n+-------------------+\n|2026-01-01 09:00:00|\n\
+         +-------------------+\n\n2026-01-01 09:00:00\n",
+    );
+}
+
+#[test]
+fn errors_are_sparks_exceptions() {
+    require_or_skip!(client_available());
+    check(
+        "def show(action):\n    \
+             try:\n        action()\n    \
+             except Exception as e:\n        \
+                 print(type(e).__name__, e.getCondition(), e.getSqlState())\n\
+         show(lambda: spark.range(1).select('nono').collect())\n\
+         show(lambda: spark.sql('SELEC 1'))\n\
+         show(lambda: spark.sql('SELECT 1 / 0').collect())\n\
+         show(lambda: spark.conf.get('spark.nono'))\n\
+         show(lambda: spark.table('nono').collect())\n\
+         show(lambda: spark.readStream.format('rate').load().collect())\n\
+         show(lambda: spark.range(1).writeStream.format('console').start())\n\
+         show(lambda: spark.range(1).select(F.udf(lambda x: x)('id')).collect())\n",
+        "AnalysisException UNRESOLVED_COLUMN.WITH_SUGGESTION 42703\n\
+         ParseException PARSE_SYNTAX_ERROR 42601\n\
+         ArithmeticException DIVIDE_BY_ZERO 22012\n\
+         SparkNoSuchElementException SQL_CONF_NOT_FOUND 42K0I\n\
+         AnalysisException TABLE_OR_VIEW_NOT_FOUND 42P01\n\
+         AnalysisException _LEGACY_ERROR_TEMP_3102 None\n\
+         AnalysisException WRITE_STREAM_NOT_ALLOWED 42601\n\
+         UnsupportedOperationException UNSUPPORTED_FEATURE 0A000\n",
+    );
+}
+
+#[test]
+fn a_query_is_watched_stopped_and_read() {
+    require_or_skip!(client_available());
+    check(
+        "rows = spark.readStream.format('rate').option('rowsPerSecond', 1000).load().selectExpr('value AS v')\n\
+         q = rows.writeStream.format('memory').queryName('m').start()\n\
+         print(q.name, q.isActive, [one.name for one in spark.streams.active], spark.streams.get(q.id).runId == q.runId)\n\
+         while not (q.lastProgress and q.lastProgress['batchId'] > 0):\n    q.awaitTermination(1)\n\
+         q.processAllAvailable()\n\
+         print(sorted(q.status), q.lastProgress.numInputRows >= 0, len(q.recentProgress) > 1, q.exception())\n\
+         q.stop()\n\
+         n = spark.table('m').count()\n\
+         print(q.isActive, q.awaitTermination(1), spark.streams.active, n >= 1000)\n\
+         print([row.v for row in spark.sql('SELECT v FROM m ORDER BY v').collect()] == list(range(n)))\n",
+        "m True ['m'] True\n\
+         ['isDataAvailable', 'isTriggerActive', 'message'] True True None\n\
+         False True [] True\n\
+         True\n",
+    );
+}
+
+#[test]
+fn a_failed_query_raises_where_it_is_awaited() {
+    require_or_skip!(client_available());
+    check(
+        "rows = spark.readStream.format('rate').option('rowsPerSecond', 10).load().selectExpr(\"raise_error('no')\")\n\
+         q = rows.writeStream.format('noop').start()\n\
+         try:\n    q.awaitTermination()\n\
+         except Exception as e:\n    print(type(e).__name__, e.getCondition())\n\
+         print(type(q.exception()).__name__, q.isActive)\n",
+        "StreamingQueryException STREAM_FAILED\nStreamingQueryException False\n",
+    );
+}
+
+#[test]
+fn listeners_hear_of_start_progress_and_end() {
+    require_or_skip!(client_available());
+    check(
+        "from threading import Event\n\
+         from pyspark.sql.streaming import StreamingQueryListener\n\
+         class Listener(StreamingQueryListener):\n    \
+             progressed, ended = Event(), Event()\n    \
+             def onQueryStarted(self, event): print('started', event.name)\n    \
+             def onQueryProgress(self, event): self.progressed.set()\n    \
+             def onQueryIdle(self, event): pass\n    \
+             def onQueryTerminated(self, event):\n        print('ended', event.exception)\n        self.ended.set()\n\
+         listener = Listener()\n\
+         spark.streams.addListener(listener)\n\
+         rows = spark.readStream.format('rate').option('rowsPerSecond', 10).load()\n\
+         q = rows.writeStream.format('noop').queryName('heard').start()\n\
+         print(listener.progressed.wait(60))\n\
+         q.stop()\n\
+         print(listener.ended.wait(60))\n\
+         spark.streams.removeListener(listener)\n",
+        "started heard\nTrue\nended None\nTrue\n",
+    );
+}
+
+#[test]
+fn a_script_for_spark_submit_runs_as_it_is() {
+    require_or_skip!(client_available());
+    let output = run("import sys\nfrom pyspark.sql import SparkSession\n\
+         spark = (SparkSession.builder.master('local[*]').appName('app').config('spark.submit.deployMode', 'client')\n\
+             .config('spark.jars.packages', 'org.apache.spark:spark-sql-kafka').getOrCreate())\n\
+         sc = spark.sparkContext\n\
+         sc.setLogLevel('WARN')\n\
+         print(sc.appName, sc.version, sc.defaultParallelism > 0, sys.argv[1:])\n\
+         try:\n    sc.parallelize([1])\n\
+         except AttributeError as e:\n    print(e.getCondition())\n\
+         spark.stop()\n\
+         sys.exit(7)\n");
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(out, "app 4.2.0 True ['one', '--two']\nJVM_ATTRIBUTE_NOT_SUPPORTED\n", "{err}");
+    assert_eq!(output.status.code(), Some(7), "the program's own status");
+}
+
+/// A program that waits for its query for ever, once it has said that it does.
+fn waiting(folder: &Path) -> Child {
+    let program = "from pyspark.sql import SparkSession\n\
+         spark = SparkSession.builder.getOrCreate()\n\
+         q = spark.readStream.format('rate').load().writeStream.format('noop').start()\n\
+         print('waiting')\n\
+         q.awaitTermination()\n\
+         print('over')\n";
+    let mut child = command(folder, program).stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::with_capacity(1, child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    assert_eq!(line, "waiting\n");
+    child
+}
+
+#[test]
+fn sigterm_ends_the_query_and_lets_the_program_finish() {
+    require_or_skip!(client_available());
+    let folder = tempfile::tempdir().unwrap();
+    let mut child = waiting(folder.path());
+    let asked = Instant::now();
+    assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+    let status = child.wait().unwrap();
+    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+    let mut rest = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut rest).unwrap();
+    assert_eq!((rest.as_str(), status.code()), ("over\n", Some(0)));
+}

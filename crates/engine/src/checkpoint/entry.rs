@@ -5,6 +5,7 @@
 //! its place, never a default.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use millstream_core::{BatchId, Error, Offset, OffsetRange, QueryId, Result};
 use serde::{Deserialize, Serialize};
@@ -24,7 +25,7 @@ pub(crate) enum Entry {
     /// The head of a segment.
     Start(StartEntry),
     /// A batch is about to run.
-    Offsets(OffsetsEntry),
+    Offsets(Arc<OffsetsEntry>),
     /// What a batch did to one operator's state.
     State(StateEntry),
     /// A batch is done.
@@ -77,12 +78,12 @@ pub(crate) struct CommitEntry {
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct OffsetsJson {
+struct OffsetsJson<V> {
     batch: BatchId,
     timestamp_ms: i64,
     watermark_ms: i64,
     late_watermark_ms: i64,
-    sources: Vec<(Value, Value)>,
+    sources: Vec<(V, V)>,
 }
 
 impl Entry {
@@ -90,7 +91,7 @@ impl Entry {
     pub(crate) fn encode(&self, out: &mut Vec<u8>) {
         match self {
             Self::Start(start) => put(out, KIND_START, |out| put_json(out, start)),
-            Self::Offsets(offsets) => put(out, KIND_OFFSETS, |out| put_json(out, &OffsetsJson::from(offsets))),
+            Self::Offsets(offsets) => put(out, KIND_OFFSETS, |out| put_json(out, &OffsetsJson::from(&**offsets))),
             Self::State(state) => put(out, KIND_STATE, |out| {
                 out.extend_from_slice(&state.batch.0.to_le_bytes());
                 out.extend_from_slice(&(state.operator as u64).to_le_bytes());
@@ -112,7 +113,7 @@ impl Entry {
         *bytes = rest;
         match kind {
             KIND_START => json(body).map(Self::Start),
-            KIND_OFFSETS => json::<OffsetsJson>(body).map(|offsets| Self::Offsets(offsets.into())),
+            KIND_OFFSETS => json::<OffsetsJson<Value>>(body).map(|offsets| Self::Offsets(Arc::new(offsets.into()))),
             KIND_STATE => {
                 let batch = BatchId(u64::from_le_bytes(take(&mut body)?));
                 let operator = usize::try_from(u64::from_le_bytes(take(&mut body)?))
@@ -129,9 +130,9 @@ impl Entry {
     }
 }
 
-impl From<&OffsetsEntry> for OffsetsJson {
-    fn from(entry: &OffsetsEntry) -> Self {
-        let pair = |range: &OffsetRange| (range.start.json().clone(), range.end.json().clone());
+impl<'a> From<&'a OffsetsEntry> for OffsetsJson<&'a Value> {
+    fn from(entry: &'a OffsetsEntry) -> Self {
+        let pair = |range: &'a OffsetRange| (range.start.json(), range.end.json());
         Self {
             batch: entry.batch,
             timestamp_ms: entry.timestamp_ms,
@@ -142,8 +143,8 @@ impl From<&OffsetsEntry> for OffsetsJson {
     }
 }
 
-impl From<OffsetsJson> for OffsetsEntry {
-    fn from(json: OffsetsJson) -> Self {
+impl From<OffsetsJson<Value>> for OffsetsEntry {
+    fn from(json: OffsetsJson<Value>) -> Self {
         let range = |(start, end)| OffsetRange { start: Offset::new(start), end: Offset::new(end) };
         Self {
             batch: json.batch,

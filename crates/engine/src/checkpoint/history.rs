@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
+use std::sync::Arc;
 
 use millstream_core::{BatchId, Error, Result};
 
@@ -20,7 +21,7 @@ use super::snapshot::Snapshot;
 pub(crate) struct History {
     /// The head of the newest segment; absent before the first run.
     pub(crate) start: Option<StartEntry>,
-    pub(crate) offsets: BTreeMap<BatchId, OffsetsEntry>,
+    pub(crate) offsets: BTreeMap<BatchId, Arc<OffsetsEntry>>,
     pub(crate) commits: BTreeMap<BatchId, CommitEntry>,
     /// In the order in which they were written.
     pub(crate) deltas: Vec<StateEntry>,

@@ -26,7 +26,7 @@ pub use fail_point::{FAIL_POINTS, FailPoint};
 pub(crate) use fail_point::{is_broken_off, pass};
 pub(crate) use history::History;
 pub(crate) use store::{Checkpoint, QueryStart};
-pub(crate) use writer::CheckpointWriter;
+pub(crate) use writer::{CheckpointWriter, Retention};
 
 #[cfg(test)]
 mod tests;

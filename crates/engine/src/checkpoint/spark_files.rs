@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use millstream_core::error::SparkException;
 use millstream_core::{BatchId, Error, Offset, OffsetRange, QueryId, Result};
@@ -107,13 +108,13 @@ pub(crate) fn read_source_file(root: &Path, source: usize) -> Result<Option<Vec<
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct NewestBatches {
     /// The last two, oldest first.
-    pub(crate) offsets: Vec<OffsetsEntry>,
+    pub(crate) offsets: Vec<Arc<OffsetsEntry>>,
     /// The last two, oldest first.
     pub(crate) commits: Vec<CommitEntry>,
 }
 
 impl NewestBatches {
-    pub(crate) fn add_offsets(&mut self, entry: OffsetsEntry) {
+    pub(crate) fn add_offsets(&mut self, entry: Arc<OffsetsEntry>) {
         keep_two(&mut self.offsets, entry);
     }
 

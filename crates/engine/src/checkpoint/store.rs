@@ -12,7 +12,7 @@ use super::files::{self, CheckpointLock};
 use super::history::History;
 use super::log::Log;
 use super::spark_files::{self, SparkCheckpoint};
-use super::writer::{CheckpointFolder, CheckpointWriter};
+use super::writer::{CheckpointFolder, CheckpointWriter, Retention};
 use crate::query::SyncPolicy;
 
 /// A checkpoint that is held and read, but not yet written to.
@@ -38,8 +38,8 @@ pub(crate) struct QueryStart {
     pub(crate) conf: BTreeMap<String, String>,
     /// Fingerprints of its stateful operators.
     pub(crate) operators: Vec<String>,
-    /// `spark.sql.streaming.minBatchesToRetain`
-    pub(crate) batches_to_retain: u64,
+    /// How its log is kept short.
+    pub(crate) retention: Retention,
 }
 
 impl Checkpoint {
@@ -146,7 +146,7 @@ impl Checkpoint {
         let segments = std::mem::take(&mut history.segments);
         let log = Log::begin(&log_folder(&root), (sync, Arc::clone(&clock)), segments, (head, first)).await?;
         let folder = CheckpointFolder { root, is_temporary, is_durable, lock };
-        let writer = CheckpointWriter::new(folder, log, &history, (start.conf, start.batches_to_retain), clock);
+        let writer = CheckpointWriter::new(folder, log, &history, (start.conf, start.retention), clock);
         Ok((writer, history))
     }
 }
@@ -167,8 +167,8 @@ fn take_over(
     *history = History { segments, ..History::default() };
     let mut entries = Vec::new();
     for entry in offsets {
-        let batch = entry.batch;
-        history.offsets.insert(batch, entry.clone());
+        let (batch, entry) = (entry.batch, Arc::new(entry));
+        history.offsets.insert(batch, Arc::clone(&entry));
         entries.push(Entry::Offsets(entry));
         if let Some(commit) = commit.filter(|commit| commit.batch == batch) {
             history.commits.insert(batch, commit);

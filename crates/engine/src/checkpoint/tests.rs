@@ -38,7 +38,7 @@ fn start() -> QueryStart {
         source_files: vec![None],
         conf: BTreeMap::new(),
         operators: vec!["stateStoreSave key=k value=v".to_owned()],
-        batches_to_retain: 2,
+        retention: Retention { batches: 2, snapshot_bytes: 1 },
     }
 }
 
@@ -66,7 +66,7 @@ async fn begin(root: &Path) -> (CheckpointWriter, History) {
 async fn run(root: &Path, batches: std::ops::Range<u64>, ends_well: bool) {
     let (mut writer, _) = begin(root).await;
     for batch in batches.clone() {
-        writer.write_offsets(offsets(batch)).await.unwrap();
+        writer.write_offsets(Arc::new(offsets(batch))).await.unwrap();
         if ends_well || batch + 1 < batches.end {
             writer.add_commit(vec![vec![batch as u8; 3]], commit(batch));
         }
@@ -89,7 +89,7 @@ async fn what_was_written_is_read() {
     run(root.path(), 3..5, false).await;
     let history = read(root.path()).unwrap();
     assert_eq!(batches(&history), (5, 4, 4));
-    assert_eq!(history.offsets[&BatchId(4)], offsets(4));
+    assert_eq!(*history.offsets[&BatchId(4)], offsets(4));
     assert_eq!(history.commits[&BatchId(3)], commit(3));
     assert_eq!(history.deltas[1].delta, [1, 1, 1]);
     assert_eq!(history.start.unwrap().operators, start().operators);
@@ -162,7 +162,7 @@ async fn a_snapshot_lets_the_log_before_it_go() {
     let root = tempfile::tempdir().unwrap();
     let (mut writer, _) = begin(root.path()).await;
     for batch in 0..9 {
-        writer.write_offsets(offsets(batch)).await.unwrap();
+        writer.write_offsets(Arc::new(offsets(batch))).await.unwrap();
         writer.add_commit(vec![vec![1]], commit(batch));
         if batch % 3 == 2 {
             writer.save_snapshot(BatchId(batch), vec![vec![batch as u8]]).await.unwrap();

@@ -21,8 +21,14 @@ use super::store::log_folder;
 /// How often Spark's files are written while batches run.
 const SPARK_FILES_EVERY: Duration = Duration::from_secs(1);
 
-/// State deltas that gather before a snapshot is worth it; a larger state waits until they are as large as itself.
-const SNAPSHOT_BYTES: u64 = 4 << 20;
+/// How a log is kept short.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Retention {
+    /// Batches that a person may return to by hand: `spark.sql.streaming.minBatchesToRetain`.
+    pub(crate) batches: u64,
+    /// State deltas that gather before a snapshot is worth it; a larger state waits until they are as large as itself.
+    pub(crate) snapshot_bytes: u64,
+}
 
 /// A checkpoint's folder, held by this process.
 #[derive(Debug)]
@@ -41,7 +47,7 @@ pub(crate) struct CheckpointWriter {
     log: Log,
     newest: NewestBatches,
     spark_files: SparkFilesTask,
-    batches_to_retain: u64,
+    retention: Retention,
     /// The batch of the newest snapshot, and its size.
     snapshot: Option<(BatchId, u64)>,
     /// Bytes of state deltas since the newest snapshot.
@@ -54,19 +60,19 @@ impl CheckpointWriter {
         folder: CheckpointFolder,
         log: Log,
         history: &History,
-        (conf, batches_to_retain): (BTreeMap<String, String>, u64),
+        (conf, retention): (BTreeMap<String, String>, Retention),
         clock: Arc<dyn Clock>,
     ) -> Self {
         let mut newest = NewestBatches::default();
-        history.offsets.values().for_each(|entry| newest.add_offsets(entry.clone()));
+        history.offsets.values().for_each(|entry| newest.add_offsets(Arc::clone(entry)));
         history.commits.values().for_each(|entry| newest.add_commit(*entry));
-        let spark_files = SparkFilesTask::start(folder.root.clone(), (conf, batches_to_retain), newest.clone(), clock);
+        let spark_files = SparkFilesTask::start(folder.root.clone(), (conf, retention.batches), newest.clone(), clock);
         Self {
             folder,
             log,
             newest,
             spark_files,
-            batches_to_retain,
+            retention,
             snapshot: history.snapshot.as_ref().map(|snapshot| (snapshot.batch, snapshot.bytes())),
             delta_bytes: history.deltas.iter().map(|state| state.delta.len() as u64).sum(),
             snapshotting: None,
@@ -74,13 +80,10 @@ impl CheckpointWriter {
     }
 
     /// Writes that a batch begins, with everything that waited. Durable as the policy says when this returns.
-    pub(crate) async fn write_offsets(&mut self, entry: OffsetsEntry) -> Result<()> {
-        let entry = Entry::Offsets(entry);
-        self.log.append(&entry);
+    pub(crate) async fn write_offsets(&mut self, entry: Arc<OffsetsEntry>) -> Result<()> {
+        self.log.append(&Entry::Offsets(Arc::clone(&entry)));
         self.log.write().await?;
-        if let Entry::Offsets(entry) = entry {
-            self.newest.add_offsets(entry);
-        }
+        self.newest.add_offsets(entry);
         self.spark_files.show(&self.newest);
         Ok(())
     }
@@ -110,7 +113,7 @@ impl CheckpointWriter {
     /// Whether the state of the batch that was just committed should be saved as a whole.
     pub(crate) fn is_snapshot_due(&self) -> bool {
         let size = self.snapshot.map_or(0, |(_, size)| size);
-        let is_worth_it = self.delta_bytes > SNAPSHOT_BYTES.max(size) || self.log.is_segment_full();
+        let is_worth_it = self.delta_bytes > self.retention.snapshot_bytes.max(size) || self.log.is_segment_full();
         self.snapshotting.is_none() && self.delta_bytes > 0 && is_worth_it
     }
 
@@ -170,7 +173,7 @@ impl CheckpointWriter {
             None if self.delta_bytes == 0 => newest,
             None => return Ok(()),
         };
-        self.log.forget_before(state.min(oldest_retained(newest, self.batches_to_retain)))
+        self.log.forget_before(state.min(oldest_retained(newest, self.retention.batches)))
     }
 }
 

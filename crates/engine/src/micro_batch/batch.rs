@@ -1,5 +1,7 @@
 //! One batch of a query: what it reads, fixed before it runs.
 
+use std::sync::Arc;
+
 use millstream_core::{BatchId, Offset, OffsetRange};
 
 use crate::checkpoint::OffsetsEntry;
@@ -9,7 +11,7 @@ use crate::plan::BatchInputs;
 #[derive(Debug, Clone)]
 pub(crate) struct MicroBatch {
     /// What the log says of it.
-    pub(crate) entry: OffsetsEntry,
+    pub(crate) entry: Arc<OffsetsEntry>,
     /// The newest position known of each source, for the progress.
     pub(crate) latest: Vec<Offset>,
     /// Whether the log has it already: it is run again.
@@ -22,7 +24,7 @@ pub(crate) struct MicroBatch {
 
 impl MicroBatch {
     /// A batch of an earlier run, to be run again.
-    pub(crate) fn again(entry: OffsetsEntry, is_committed: bool, is_muted: bool) -> Self {
+    pub(crate) fn again(entry: Arc<OffsetsEntry>, is_committed: bool, is_muted: bool) -> Self {
         let latest = entry.sources.iter().map(|range| range.end.clone()).collect();
         Self { entry, latest, is_logged: true, is_committed, is_muted }
     }

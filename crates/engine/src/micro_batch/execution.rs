@@ -141,7 +141,7 @@ impl MicroBatchExecution {
             late_watermark_ms: position.watermark_ms,
             sources,
         };
-        Ok(Some(MicroBatch { entry, latest, is_logged: false, is_committed: false, is_muted: false }))
+        Ok(Some(MicroBatch { entry: Arc::new(entry), latest, is_logged: false, is_committed: false, is_muted: false }))
     }
 
     /// Whether the watermark has moved since the newest batch, so that some operator has something to give or to forget.
@@ -223,7 +223,7 @@ impl MicroBatchExecution {
             return Ok(());
         }
         let since = self.progress.now();
-        self.writer.write_offsets(batch.entry.clone()).await?;
+        self.writer.write_offsets(Arc::clone(&batch.entry)).await?;
         self.tell_sources().await;
         self.progress.add(Phase::WalCommit, since);
         Ok(())

@@ -16,12 +16,15 @@ use super::execution::{MicroBatchExecution, Position};
 use super::progress::ProgressReporter;
 use super::restart;
 use super::trigger::TriggerExecutor;
-use crate::checkpoint::{Checkpoint, FailPoint, History, QueryStart};
+use crate::checkpoint::{Checkpoint, FailPoint, History, QueryStart, Retention};
 use crate::plan::IncrementalExecution;
 use crate::query::{Engine, QueryControl, QuerySpec};
 
 /// How long a query that is told to stop may take for its running batch before the batch is given up.
 const STOP_GRACE: Duration = Duration::from_secs(4);
+
+/// The setting of ours that says after how many bytes of state deltas all state is saved.
+const SNAPSHOT_BYTES: &str = "millstream.checkpoint.snapshotBytes";
 
 /// A query whose plan is accepted and whose checkpoint is held.
 #[derive(Debug)]
@@ -38,7 +41,7 @@ pub(crate) struct StartingQuery {
 #[derive(Debug, Clone, Copy)]
 struct StreamingConf {
     no_data_batches: bool,
-    batches_to_retain: u64,
+    retention: Retention,
     progress_updates: usize,
     stop_timeout: Duration,
 }
@@ -49,7 +52,10 @@ impl StreamingConf {
         let progress_updates = conf.get_u64("spark.sql.streaming.numRecentProgressUpdates")?.unwrap_or(100);
         Ok(Self {
             no_data_batches: conf.get_bool("spark.sql.streaming.noDataMicroBatches.enabled")?.unwrap_or(true),
-            batches_to_retain: conf.get_positive("spark.sql.streaming.minBatchesToRetain")?.unwrap_or(100),
+            retention: Retention {
+                batches: conf.get_positive("spark.sql.streaming.minBatchesToRetain")?.unwrap_or(100),
+                snapshot_bytes: conf.get_positive(SNAPSHOT_BYTES)?.unwrap_or(4 << 20),
+            },
             progress_updates: usize::try_from(progress_updates).unwrap_or(usize::MAX),
             stop_timeout: conf.get_duration("spark.sql.streaming.stopTimeout")?.unwrap_or(Duration::ZERO),
         })
@@ -113,7 +119,7 @@ impl StartingQuery {
             initial: initial.clone(),
             conf: checkpoint.conf(&spec.conf),
             operators: restart::fingerprints(plan.operators()),
-            batches_to_retain: conf.batches_to_retain,
+            retention: conf.retention,
         };
         let (writer, history) = checkpoint.begin(start, spec.sync, Arc::clone(&clock)).await?;
         let newest_in_sink = spec.sink.open().await?;
@@ -169,7 +175,7 @@ fn recover(
         plan.watermark().restore(entry.watermark_ms);
     }
     let batches = again.muted.clone().chain(again.real.clone()).map(BatchId).map(|batch| {
-        let entry = history.offsets[&batch].clone();
+        let entry = Arc::clone(&history.offsets[&batch]);
         MicroBatch::again(entry, history.commits.contains_key(&batch), again.muted.contains(&batch.0))
     });
     Ok((position, batches.collect()))

@@ -1,5 +1,7 @@
 //! Queries from the outside, through the crate's public face: scripts in the manner of Spark's `StreamTest`.
 
+#![expect(clippy::unwrap_used, reason = "what goes wrong in a test fails it")]
+
 mod checkpoint;
 mod clock;
 mod failures;

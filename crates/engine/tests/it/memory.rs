@@ -244,7 +244,7 @@ fn append_value(column: &dyn Array, row: usize, values: &mut Vec<i64>) {
     match column.data_type() {
         DataType::Int64 => values.push(column.as_primitive::<Int64Type>().value(row)),
         DataType::Timestamp(..) => {
-            values.push(column.as_primitive::<TimestampMicrosecondType>().value(row) / 1_000_000)
+            values.push(column.as_primitive::<TimestampMicrosecondType>().value(row) / 1_000_000);
         }
         DataType::Struct(_) => {
             for field in as_struct_array(column).unwrap().columns() {

@@ -78,6 +78,36 @@ async fn a_death_at_any_step_changes_nothing() {
     }
 }
 
+/// The same with a snapshot after every batch, so that the log is taken up again from the middle.
+#[tokio::test]
+async fn a_death_around_a_snapshot_counts_nothing_twice() {
+    for place in FAIL_POINTS {
+        for count in 1..=3 {
+            let mut bench = Bench::counting();
+            bench.trigger = Trigger::AvailableNow;
+            bench.conf.insert("millstream.checkpoint.snapshotBytes".into(), "1".into());
+            bench.conf.insert("spark.sql.streaming.minBatchesToRetain".into(), "1".into());
+            bench.stream.limit(1);
+            bench.stream.add(rows(1..=6));
+            check(
+                &bench,
+                vec![
+                    Step::StartAndDie(place, count),
+                    Step::Start,
+                    Step::ExpectEnd,
+                    Step::Add(rows([7, 8])),
+                    Step::Start,
+                    Step::ExpectEnd,
+                ],
+            )
+            .await;
+            let newest: Vec<_> = bench.sink.rows().into_iter().rev().take(2).collect();
+            assert_eq!(newest, [[0, 4], [1, 4]], "died at {place} for the {count}. time");
+            assert!(bench.folder().join("millstream").read_dir().unwrap().count() < 12, "old segments stay");
+        }
+    }
+}
+
 /// The same with state: every death must leave each number counted once.
 #[tokio::test]
 async fn a_death_at_any_step_counts_nothing_twice() {

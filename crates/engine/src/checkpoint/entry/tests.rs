@@ -13,7 +13,7 @@ fn examples() -> Vec<Entry> {
             conf: BTreeMap::from([("spark.sql.shuffle.partitions".into(), "200".into())]),
             operators: vec!["stateStoreSave".into()],
         }),
-        Entry::Offsets(OffsetsEntry {
+        Entry::Offsets(Arc::new(OffsetsEntry {
             batch: BatchId(5),
             timestamp_ms: 1_795_258_649_192,
             watermark_ms: 9_999,
@@ -22,7 +22,7 @@ fn examples() -> Vec<Entry> {
                 start: Offset::new(json!({"t": {"0": 12}})),
                 end: Offset::new(json!({"t": {"0": 13}})),
             }],
-        }),
+        })),
         Entry::State(StateEntry { batch: BatchId(5), operator: 1, delta: vec![0, 255, 3] }),
         Entry::Commit(CommitEntry { batch: BatchId(5), next_watermark_ms: i64::MIN }),
     ]

@@ -15,7 +15,8 @@ fn sparks_files_are_read_and_written_byte_for_byte() {
     assert_eq!(commit, Some(CommitEntry { batch: BatchId(263), next_watermark_ms: 0 }));
 
     let written = tempfile::tempdir().unwrap();
-    let batches = NewestBatches { offsets, commits: commit.into_iter().collect() };
+    let batches =
+        NewestBatches { offsets: offsets.into_iter().map(Arc::new).collect(), commits: commit.into_iter().collect() };
     batches.write(written.path(), spark.conf(), BatchId(0)).unwrap();
     write_metadata(written.path(), read_metadata(&spark_root()).unwrap().unwrap(), false).unwrap();
     for file in ["metadata", "offsets/262", "offsets/263", "commits/263"] {
@@ -57,7 +58,7 @@ fn old_files_go() {
     };
     let mut batches = NewestBatches::default();
     for batch in 0..6 {
-        batches.add_offsets(entry(batch));
+        batches.add_offsets(Arc::new(entry(batch)));
         batches.write(root.path(), &BTreeMap::new(), BatchId(batch.saturating_sub(2))).unwrap();
     }
     assert_eq!(files::numbered(&root.path().join("offsets"), "").unwrap(), [3, 4, 5]);

@@ -109,8 +109,8 @@ fn wider_number(left: &DataType, right: &DataType, settings: &QuerySettings) -> 
         _ => 5,
     };
     let (narrow, wide) = if rank(left) < rank(right) { (left, right) } else { (right, left) };
-    // A float cannot hold an int; ANSI minds.
-    if settings.ansi && *wide == DataType::Float32 && matches!(narrow, DataType::Int32 | DataType::Int64) {
+    // A float cannot hold every whole number; ANSI minds.
+    if settings.ansi && *wide == DataType::Float32 && is_integral(narrow) {
         return DataType::Float64;
     }
     wide.clone()
@@ -145,11 +145,8 @@ fn bounded_decimal(precision: i32, scale: i32) -> DataType {
 /// What a string becomes beside a value of another type.
 fn promote_string(other: &DataType, settings: &QuerySettings) -> Option<DataType> {
     match other {
-        DataType::List(_)
-        | DataType::Map(_, _)
-        | DataType::Struct(_)
-        | DataType::Interval(_)
-        | DataType::Duration(_) => None,
+        DataType::List(_) | DataType::Map(_, _) | DataType::Struct(_) => None,
+        DataType::Interval(_) | DataType::Duration(_) if settings.ansi => None,
         DataType::Binary | DataType::Boolean if !settings.ansi => None,
         _ if !settings.ansi => Some(DataType::Utf8),
         integral if is_integral(integral) => Some(DataType::Int64),

@@ -1,5 +1,6 @@
 //! The analyzer against Apache Spark's recorded answers, and the plans of the example programs.
 
+mod common_types;
 mod fixture;
 mod programs;
 mod rows;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{DataType, SchemaRef};
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::functions_aggregate::first_last::first_value_udaf;
 use datafusion::optimizer::OptimizerRule;
@@ -27,6 +28,7 @@ use millstream_core::{BatchStream, Error, Result};
 use millstream_engine::error::from_datafusion;
 
 use super::super::Analyzed;
+use super::memory_pool::LedgerPool;
 use crate::session::AnalysisContext;
 
 /// Executes a batch plan. The batches have the schema that the analysis says, with Spark's names.
@@ -41,7 +43,7 @@ pub async fn collect_stream(analyzed: &Analyzed, context: &AnalysisContext) -> R
         )
         .with_class("_LEGACY_ERROR_TEMP_3102", SparkException::Analysis));
     }
-    let state = session_state(context);
+    let state = session_state(context)?;
     let plan = state.optimize(&analyzed.plan).map_err(from_datafusion)?;
     let planner = Arc::clone(state.query_planner());
     let plan = planner.create_physical_plan(&plan, &state).await.map_err(from_datafusion)?;
@@ -69,17 +71,23 @@ fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     ]
 }
 
-fn session_state(context: &AnalysisContext) -> SessionState {
+fn session_state(context: &AnalysisContext) -> Result<SessionState> {
     let partitions = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let mut config = SessionConfig::new().with_target_partitions(partitions);
     config.options_mut().execution.time_zone = Some(context.settings.time_zone.name().to_owned());
-    SessionStateBuilder::new()
+    let runtime = RuntimeEnvBuilder::new()
+        .with_memory_pool(Arc::new(LedgerPool::new(&context.memory)))
+        .build_arc()
+        .map_err(from_datafusion)?;
+    let state = SessionStateBuilder::new()
         .with_config(config)
+        .with_runtime_env(runtime)
         .with_analyzer_rules(Vec::new())
         .with_optimizer_rules(rules())
         // What a rule makes of `dropDuplicates` calls it by name.
         .with_aggregate_functions(vec![first_value_udaf()])
-        .build()
+        .build();
+    Ok(state)
 }
 
 /// The batch under Spark's schema. Types differ at most in what Arrow says of nullability inside nested types.

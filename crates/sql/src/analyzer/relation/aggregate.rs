@@ -51,15 +51,16 @@ impl Analyzer<'_> {
         }
         let scope = Scope::new(&input.columns, input.streaming);
         let items = self.items(&one.aggregate_expressions, scope)?;
-        let groups = self.groups(&one.grouping_expressions, &items, scope)?;
+        let mut groups = self.groups(&one.grouping_expressions, &items, scope)?;
+        let sets = self.sets(one, &items, &mut groups, scope)?;
         let input = self.with_time_windows(input)?;
-        let sets = match one.group_type() {
-            GroupType::Rollup => rollup(groups.len()),
-            GroupType::Cube => cube(groups.len()),
-            GroupType::GroupingSets => return Err(Error::unsupported("GROUPING SETS is not supported.")),
-            _ => Vec::new(),
-        };
-        let items = if is_select_list { items } else { groups.iter().cloned().chain(items).collect() };
+        let mut items: Vec<Item> = if is_select_list { items } else { groups.iter().cloned().chain(items).collect() };
+        if !sets.is_empty() {
+            // A key is NULL in the sets that leave it out.
+            let of_keys =
+                |item: &&mut Item| !has_aggregate(&item.expr.expr) && grouping_argument(&item.expr.expr).is_none();
+            items.iter_mut().filter(of_keys).for_each(|item| item.expr.nullable = true);
+        }
         self.build_aggregate(PendingAggregate { sets, ..PendingAggregate::new(input, groups, items) })
     }
 
@@ -68,10 +69,40 @@ impl Analyzer<'_> {
         self.build_aggregate(PendingAggregate::new(input, Vec::new(), items))
     }
 
+    /// The grouping sets of ROLLUP, CUBE and GROUPING SETS as bits; groups that only a set names are added.
+    fn sets(&mut self, one: &Aggregate, items: &[Item], groups: &mut Vec<Item>, scope: Scope<'_>) -> Result<Vec<i64>> {
+        match one.group_type() {
+            GroupType::Rollup => return Ok(rollup(groups.len())),
+            GroupType::Cube => return Ok(cube(groups.len())),
+            GroupType::GroupingSets => {}
+            _ => return Ok(Vec::new()),
+        }
+        let mut members: Vec<Vec<usize>> = Vec::with_capacity(one.grouping_sets.len());
+        for set in &one.grouping_sets {
+            let mut indexes = Vec::new();
+            for item in self.groups(&set.grouping_set, items, scope)? {
+                let known = groups.iter().position(|group| group.expr.expr == item.expr.expr);
+                indexes.push(known.unwrap_or(groups.len()));
+                if known.is_none() {
+                    groups.push(item);
+                }
+            }
+            members.push(indexes);
+        }
+        let bits = |set: &Vec<usize>| {
+            (0..groups.len()).fold(0_i64, |bits, index| bits << 1 | i64::from(!set.contains(&index)))
+        };
+        Ok(members.iter().map(bits).collect())
+    }
+
     /// Grouping expressions: ordinals and aliases of the select list are looked up there.
     fn groups(&mut self, expressions: &[Expression], items: &[Item], scope: Scope<'_>) -> Result<Vec<Item>> {
         let mut groups = Vec::new();
         for expression in expressions {
+            if self.is_all(expression, scope) {
+                groups.extend(items.iter().filter(|item| !has_aggregate(&item.expr.expr)).cloned());
+                continue;
+            }
             match self.select_list_reference(expression, items, scope)? {
                 Some(item) => groups.push(item),
                 None => groups.extend(self.items(std::slice::from_ref(expression), scope)?),
@@ -83,6 +114,12 @@ impl Analyzer<'_> {
             }
         }
         Ok(groups)
+    }
+
+    /// `GROUP BY ALL`: by everything in the select list that is no aggregate.
+    fn is_all(&self, expression: &Expression, scope: Scope<'_>) -> bool {
+        matches!(&expression.expr_type, Some(ExprType::UnresolvedAttribute(one))
+            if one.unparsed_identifier == "ALL" && self.attribute(one, scope).is_err())
     }
 
     fn select_list_reference(&self, expression: &Expression, items: &[Item], scope: Scope<'_>) -> Result<Option<Item>> {

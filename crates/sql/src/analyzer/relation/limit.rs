@@ -1,13 +1,16 @@
-//! LIMIT and OFFSET.
+//! LIMIT, OFFSET and samples.
 
 use std::sync::Arc;
 
-use datafusion::logical_expr::{Limit as LimitNode, LogicalPlan};
-use datafusion::prelude::lit;
-use millstream_core::Result;
-use spark_connect_proto::{Limit, Offset};
+use datafusion::common::{Column, ScalarValue};
+use datafusion::logical_expr::{Expr, Filter, Limit as LimitNode, LogicalPlan, lit};
+use millstream_core::{Error, Result};
+use millstream_engine::error::from_datafusion;
+use spark_connect_proto::{Limit, Offset, Sample};
 
-use super::super::resolved_relation::ResolvedRelation;
+use super::super::expression::call_internal;
+use super::super::resolved_relation::{ResolvedRelation, project};
+use super::super::typed_expr::TypedExpr;
 use super::super::{Analyzer, error};
 
 impl Analyzer<'_> {
@@ -23,6 +26,34 @@ impl Analyzer<'_> {
         let rows = not_negative("offset", one.offset)?;
         let plan = LimitNode { skip: Some(Box::new(lit(rows))), fetch: None, input: Arc::new(input.plan.clone()) };
         Ok(input.with_plan(LogicalPlan::Limit(plan)))
+    }
+}
+
+impl Analyzer<'_> {
+    /// Each row by a throw of the dice. Which rows is not what Spark would take, only how many on average.
+    pub(super) fn sample(&mut self, one: &Sample) -> Result<ResolvedRelation> {
+        let input = self.input(one.input.as_deref())?;
+        if input.streaming {
+            return Err(error::legacy(
+                "_LEGACY_ERROR_TEMP_3102",
+                "Sampling is not supported on streaming DataFrames/Datasets",
+            ));
+        }
+        if one.with_replacement() {
+            return Err(Error::unsupported(
+                "The feature is not supported: sampling with replacement is not supported.",
+            ));
+        }
+        let seed = one.seed.map(|seed| TypedExpr::literal(ScalarValue::from(seed), seed.to_string()));
+        let dice = call_internal("rand", seed.into_iter().collect(), self.context)?.expr;
+        let column = self.fresh("dice");
+        let mut exprs: Vec<Expr> = input.plan.schema().columns().into_iter().map(Expr::Column).collect();
+        exprs.push(dice.alias(&column));
+        let thrown = project(input.plan.clone(), exprs)?;
+        let dice = Expr::Column(Column::new_unqualified(column));
+        let chosen = dice.clone().gt_eq(lit(one.lower_bound)).and(dice.lt(lit(one.upper_bound)));
+        let plan = Filter::try_new(chosen, Arc::new(thrown)).map_err(from_datafusion)?;
+        input.with_plan(LogicalPlan::Filter(plan)).visible()
     }
 }
 

@@ -71,6 +71,7 @@ impl Analyzer<'_> {
             RelType::Deduplicate(one) => self.deduplicate(one),
             RelType::Unpivot(one) => self.unpivot(one),
             RelType::UnresolvedTableValuedFunction(one) => self.table_function(one),
+            RelType::Sample(one) => self.sample(one),
             RelType::Repartition(one) => self.input(one.input.as_deref()),
             RelType::RepartitionByExpression(one) => self.input(one.input.as_deref()),
             RelType::Hint(one) => self.input(one.input.as_deref()),
@@ -88,7 +89,6 @@ fn unsupported(kind: &RelType) -> Error {
     let what = match kind {
         RelType::ShowString(_) | RelType::HtmlString(_) => "A table as text inside a plan",
         RelType::Tail(_) => "tail()",
-        RelType::Sample(_) => "sample()",
         RelType::Summary(_) | RelType::Describe(_) => "summary() and describe()",
         RelType::MapPartitions(_) => "mapInPandas and its kin",
         RelType::GroupMap(_) | RelType::CoGroupMap(_) => "applyInPandas and its kin",

@@ -95,6 +95,9 @@ for name, build in {
     "ordered: sql order by aggregate": lambda: sql(
         "select k from values ('a', 1), ('b', 5), ('a', 1) t(k, v) group by k order by sum(v) desc"),
     "ordered: sql order by position": lambda: sql("select k, v from values ('a', 1), ('b', 5) t(k, v) order by 2 desc"),
+    "grouping sets": lambda: sql(
+        "select k, v, count(*), grouping_id() from values ('a', 1), ('b', 1) t(k, v) group by grouping sets ((k, v), (k), ())"),
+    "group by all": lambda: sql("select k, k || 'x' as kx, sum(v) from values ('a', 1), ('a', 2), ('b', 5) t(k, v) group by all"),
     "rollup": lambda: people.rollup("name", "ok").agg(F.count("*"), F.grouping("ok"), F.grouping_id()),
     "cube": lambda: people.cube("name", "ok").agg(F.sum("id"), F.grouping_id()),
     "pivot": lambda: people.groupBy("ok").pivot("name", ["ann", "bob"]).sum("id"),

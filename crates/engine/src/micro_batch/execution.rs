@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use futures::TryStreamExt;
 use millstream_core::{
-    BatchId, BatchStream, Clock, Error, Offset, OffsetRange, OutputMode, ReadLimit, Result, Sink, SinkBatch,
+    BatchId, BatchStream, Clock, Error, ErrorKind, Offset, OffsetRange, OutputMode, ReadLimit, Result, Sink, SinkBatch,
     SinkProgress, Trigger,
 };
 use tokio::task::JoinSet;
@@ -157,7 +157,11 @@ impl MicroBatchExecution {
     async fn look(&mut self, must_ask: bool) -> Result<Available> {
         let since = self.progress.now();
         if self.trigger.trigger() == Trigger::Default && !must_ask {
-            let available = availability::at_hand(self.plan.sources(), &self.position.ends)?;
+            let available = match availability::at_hand(self.plan.sources(), &self.position.ends) {
+                // Waiting for data asks again, with patience.
+                Err(error) if error.kind() == ErrorKind::Unavailable => vec![None; self.plan.sources().len()],
+                available => available?,
+            };
             if !availability::has_data(&available) && !self.is_no_data_batch_due() {
                 return self.wait_for_data().await;
             }

@@ -11,7 +11,7 @@ fail() {
 }
 
 # fetch_jars NAME GROUP:ARTIFACT:VERSION…
-# The artifacts and everything they need at run time, as jar files in $tools/NAME.
+# The artifacts and everything they need at run time, as jar files in $tools/NAME; with ARTIFACTS_ALONE=1 without what they need.
 fetch_jars() {
   local target="$tools/$1" artifact attempt
   shift
@@ -26,7 +26,11 @@ fetch_jars() {
     echo '  <dependencies>'
     for artifact in "$@"; do
       IFS=: read -r group name version <<<"$artifact"
-      echo "    <dependency><groupId>$group</groupId><artifactId>$name</artifactId><version>$version</version></dependency>"
+      echo "    <dependency><groupId>$group</groupId><artifactId>$name</artifactId><version>$version</version>"
+      if [ -n "${ARTIFACTS_ALONE:-}" ]; then
+        echo "      <exclusions><exclusion><groupId>*</groupId><artifactId>*</artifactId></exclusion></exclusions>"
+      fi
+      echo "    </dependency>"
     done
     echo '  </dependencies>'
     echo '</project>'

@@ -55,6 +55,9 @@ impl Analyzer<'_> {
         if matches!(lower.as_str(), "grouping" | "grouping_id") {
             return self.grouping(call, scope);
         }
+        if let Some(value) = self.higher_order(call, scope)? {
+            return Ok(value);
+        }
         let entry = lookup(call.name).ok_or_else(|| error::unresolved_routine(call.name))?;
         let arguments = self.arguments(&lower, call, scope)?;
         let functions = self.function_context(scope.streaming);

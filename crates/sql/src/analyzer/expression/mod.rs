@@ -4,6 +4,7 @@ mod call;
 mod extract;
 mod grouping;
 mod item;
+mod lambda;
 mod literal;
 mod over;
 mod subquery;
@@ -99,7 +100,7 @@ impl Analyzer<'_> {
         if let [only] = parts.as_slice()
             && let Some(variable) = scope.lambda.iter().rev().find(|one| self.context.same_name(&one.name, only))
         {
-            return Ok(variable.reference());
+            return Ok(lambda::parameter_reference(variable));
         }
         match one.plan_id {
             Some(plan_id) => {
@@ -206,7 +207,7 @@ fn as_written(attribute: &Attribute, parts: &[String], rest: &[String]) -> Typed
 fn lambda_variable(parts: &[String], scope: Scope<'_>) -> Result<TypedExpr> {
     let name = parts.last().map(String::as_str).unwrap_or_default();
     match scope.lambda.iter().rev().find(|one| one.name == name) {
-        Some(variable) => Ok(variable.reference().with_sql("namedlambdavariable()")),
+        Some(variable) => Ok(lambda::parameter_reference(variable)),
         None => Err(error::unresolved_column(parts, Vec::new())),
     }
 }

@@ -89,7 +89,7 @@ fn unsupported(kind: &RelType) -> Error {
     let what = match kind {
         RelType::ShowString(_) | RelType::HtmlString(_) => "A table as text inside a plan",
         RelType::Tail(_) => "tail()",
-        RelType::Summary(_) | RelType::Describe(_) => "summary() and describe()",
+        RelType::Summary(_) | RelType::Describe(_) => "summary() or describe()",
         RelType::MapPartitions(_) => "mapInPandas and its kin",
         RelType::GroupMap(_) | RelType::CoGroupMap(_) => "applyInPandas and its kin",
         RelType::ApplyInPandasWithState(_) => "applyInPandasWithState",

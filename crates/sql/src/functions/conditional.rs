@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
-use arrow::compute;
 use arrow::datatypes::{DataType, Float32Type, Float64Type};
 use datafusion::common::ScalarValue;
 use datafusion::functions::core::expr_fn::coalesce as native_coalesce;
@@ -16,7 +15,7 @@ use super::argument::scalar;
 use super::call::{FunctionCall, Resolved};
 use super::entry::Arity::{AtLeast, Exactly};
 use super::entry::FunctionEntry;
-use super::failure::unexpected_input_type;
+use super::failure::{differing_types, unexpected_input_type};
 use super::kernel::{Evaluation, Function, native};
 use super::operators::{choose, common_type_of, equal, less};
 
@@ -42,8 +41,10 @@ fn at(indexes: &[usize], call: &FunctionCall<'_>) -> Result<(DataType, Vec<Typed
     Ok((meeting, cast))
 }
 
-fn condition(call: &FunctionCall<'_>, index: usize) -> Result<Expr> {
+/// A condition; CASE refuses an untyped NULL as one, IF takes it.
+fn condition(call: &FunctionCall<'_>, index: usize, takes_null: bool) -> Result<Expr> {
     match call.data_type(index) {
+        DataType::Null if !takes_null => unexpected_input_type(call, index, "\"BOOLEAN\""),
         DataType::Boolean | DataType::Null => Ok(call.implicit(index, &DataType::Boolean)?.expr),
         _ => unexpected_input_type(call, index, "\"BOOLEAN\""),
     }
@@ -62,7 +63,7 @@ fn case_when(call: &FunctionCall<'_>) -> Result<Resolved> {
     let branches = values
         .into_iter()
         .enumerate()
-        .map(|(pair, value)| Ok((Box::new(condition(call, pair * 2)?), Box::new(value.expr))))
+        .map(|(pair, value)| Ok((Box::new(condition(call, pair * 2, false)?), Box::new(value.expr))))
         .collect::<Result<Vec<_>>>()?;
     scalar(native(Expr::Case(Case::new(None, branches, otherwise)), meeting, nullable))
 }
@@ -77,7 +78,7 @@ fn choice(condition: Expr, yes: TypedExpr, no: TypedExpr) -> TypedExpr {
 fn if_else(call: &FunctionCall<'_>) -> Result<Resolved> {
     let (_, mut values) = at(&[1, 2], call)?;
     let (no, yes) = (values.remove(1), values.remove(0));
-    scalar(choice(condition(call, 0)?, yes, no))
+    scalar(choice(condition(call, 0, true)?, yes, no))
 }
 
 fn coalesce(call: &FunctionCall<'_>) -> Result<Resolved> {
@@ -120,7 +121,7 @@ fn nullifzero(call: &FunctionCall<'_>) -> Result<Resolved> {
 }
 
 fn zeroifnull(call: &FunctionCall<'_>) -> Result<Resolved> {
-    let value = call.numeric(0)?;
+    let value = if *call.data_type(0) == DataType::Null { call.int(0)? } else { call.numeric(0)? };
     let zero = zero(call, &value.data_type)?;
     let data_type = value.data_type.clone();
     scalar(native(native_coalesce(vec![value.expr, zero.expr]), data_type, false))
@@ -143,6 +144,12 @@ fn extreme(one: &Evaluation<'_>, greatest: bool) -> Result<ArrayRef> {
 
 fn resolve_extreme(call: &FunctionCall<'_>, function: Function) -> Result<Resolved> {
     let all: Vec<usize> = (0..call.count()).collect();
+    let is_string = |index: &usize| *call.data_type(*index) == DataType::Utf8;
+    let is_other = |index: &usize| !matches!(call.data_type(*index), DataType::Utf8 | DataType::Null);
+    // Strings and other types have no order among each other.
+    if all.iter().any(is_string) && all.iter().any(is_other) {
+        return Err(differing_types(call));
+    }
     let (meeting, values) = at(&all, call)?;
     let nullable = values.iter().all(|value| value.nullable);
     scalar(function.over(values, (meeting, nullable), &call.context.settings))
@@ -179,7 +186,6 @@ fn is_nan(call: &FunctionCall<'_>) -> Result<Resolved> {
 
 const NANVL: Function = Function::new("nanvl", |one| {
     let flags = nan_flags(&one.columns[0]);
-    let flags = compute::prep_null_mask_filter(&flags);
     choose(&flags, &one.columns[1], &one.columns[0])
 });
 

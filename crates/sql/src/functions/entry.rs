@@ -123,7 +123,8 @@ static TABLE: LazyLock<HashMap<&'static str, &'static FunctionEntry>> = LazyLock
 
 /// All entries, family by family.
 pub(super) fn entries() -> impl Iterator<Item = &'static FunctionEntry> {
-    let families: [&'static [FunctionEntry]; 12] = [
+    let families: [&'static [FunctionEntry]; 13] = [
+        super::conversion::FUNCTIONS,
         super::operators::FUNCTIONS,
         super::conditional::FUNCTIONS,
         super::string::FUNCTIONS,

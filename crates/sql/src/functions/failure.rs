@@ -39,9 +39,15 @@ pub(super) fn remainder_by_zero() -> Error {
 
 /// A text that is not a value of the type.
 pub(super) fn cast_invalid_input(value: &str, to: &DataType) -> Error {
+    cast_invalid_value(&format!("'{value}'"), &DataType::Utf8, to)
+}
+
+/// A value, as SQL text, that the type has nothing for.
+pub(super) fn cast_invalid_value(value: &str, from: &DataType, to: &DataType) -> Error {
     let message = format!(
-        "The value '{value}' of the type \"STRING\" cannot be cast to \"{}\" because it is malformed. Correct the value as \
+        "The value {value} of the type \"{}\" cannot be cast to \"{}\" because it is malformed. Correct the value as \
          per the syntax, or change its target type. Use `try_cast` to tolerate malformed input and return NULL instead.",
+        sql_name(from),
         sql_name(to)
     );
     let exception = match to {

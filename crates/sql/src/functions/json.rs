@@ -17,7 +17,7 @@ use millstream_core::{Error, Options, QuerySettings, Result};
 use millstream_engine::functions::Decode;
 
 use crate::analyzer::typed_expr::TypedExpr;
-use crate::data_type::{from_proto, simple_string};
+use crate::data_type::from_proto;
 use crate::parser::parse_schema;
 
 use super::argument::{constant_of, scalar};
@@ -121,13 +121,15 @@ const TO_JSON: Function = Function::new("to_json", |one| {
 });
 
 fn to_json(call: &FunctionCall<'_>) -> Result<Resolved> {
+    if *call.data_type(0) == DataType::Null {
+        return scalar(call.string(0)?.with_sql(""));
+    }
     if !matches!(call.data_type(0), DataType::Struct(_) | DataType::List(_) | DataType::Map(_, _)) {
         let reason = format!(
-            "Unable to convert column `{}` of type \"{}\" to JSON.",
-            call.arguments[0].sql,
-            simple_string(call.data_type(0)).to_uppercase()
+            "Input schema \"{}\" must be a struct, an array, a map or a variant.",
+            crate::data_type::sql_name(call.data_type(0))
         );
-        return Err(datatype_mismatch(call, "CANNOT_CONVERT_TO_JSON", &reason));
+        return Err(datatype_mismatch(call, "INVALID_JSON_SCHEMA", &reason));
     }
     let options = JsonTextOptions::from_options(&options_argument(call, 1)?, call.context.settings.time_zone)?;
     if options.ascii {

@@ -14,7 +14,8 @@ use arrow::array::{
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature,
+    Volatility,
 };
 use millstream_core::{QuerySettings, Result};
 use millstream_engine::error::to_datafusion;
@@ -194,7 +195,7 @@ impl Function {
             data_type: data_type.clone(),
             nullable,
             settings: *settings,
-            signature: Signature::variadic_any(self.volatility),
+            signature: Signature::one_of(vec![TypeSignature::VariadicAny, TypeSignature::Nullary], self.volatility),
         };
         let arguments = arguments.into_iter().map(|argument| argument.expr).collect();
         TypedExpr::new(ScalarUDF::new_from_impl(function).call(arguments), data_type, nullable)

@@ -14,6 +14,7 @@ mod call;
 mod cast;
 mod collection;
 mod conditional;
+mod conversion;
 mod date_time;
 mod entry;
 mod failure;

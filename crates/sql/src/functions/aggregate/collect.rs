@@ -97,6 +97,10 @@ impl Collected {
     }
 
     fn push(&mut self, values: &ArrayRef) -> DataFusionResult<()> {
+        // A column of nothing but NULL does not count its NULLs.
+        if *values.data_type() == DataType::Null {
+            return Ok(());
+        }
         let values = if values.null_count() > 0 { filter(values, &is_not_null(values)?)? } else { Arc::clone(values) };
         if !values.is_empty() {
             self.parts.push(values);

@@ -3,6 +3,7 @@
 //! The streaming engine recognises `count`, `sum`, `avg`, `min` and `max` by the name of the function in the plan, and
 //! keeps state of its own for them.
 
+mod average;
 mod collect;
 mod moments;
 mod percentile;
@@ -18,7 +19,7 @@ use datafusion::logical_expr::{AggregateUDF, Expr, SortExpr};
 use millstream_core::Result;
 
 use crate::analyzer::typed_expr::TypedExpr;
-use crate::data_type::{array, decimal};
+use crate::data_type::array;
 
 use super::call::{FunctionCall, Resolved};
 use super::entry::Arity::{AtLeast, Between, Exactly};
@@ -121,14 +122,12 @@ fn count_if(call: &FunctionCall<'_>) -> Result<Resolved> {
 
 fn avg(call: &FunctionCall<'_>) -> Result<Resolved> {
     let value = call.numeric(0)?;
-    let (value, result) = match value.data_type {
-        DataType::Decimal128(precision, scale) => {
-            let wide = decimal(precision.saturating_add(4), (scale + 4).min(38));
-            (value, wide)
-        }
-        _ => (call.cast(value, &DataType::Float64)?, DataType::Float64),
-    };
-    resolved(aggregate(call, native::average::avg_udaf(), vec![value.expr], (result, true)))
+    if let DataType::Decimal128(precision, scale) = value.data_type {
+        let (function, data_type) = average::decimal_average(precision, scale, call.context.settings.ansi);
+        return resolved(aggregate(call, function, vec![value.expr], (data_type, true)));
+    }
+    let value = call.cast(value, &DataType::Float64)?;
+    resolved(aggregate(call, native::average::avg_udaf(), vec![value.expr], (DataType::Float64, true)))
 }
 
 fn orderable(call: &FunctionCall<'_>, index: usize) -> Result<TypedExpr> {
@@ -142,7 +141,6 @@ fn orderable(call: &FunctionCall<'_>, index: usize) -> Result<TypedExpr> {
             );
             Err(datatype_mismatch(call, "INVALID_ORDERING_TYPE", &reason))
         }
-        DataType::Null => Ok(argument),
         _ => Ok(argument),
     }
 }

@@ -1,5 +1,6 @@
 //! `sum`: DataFusion's for floating-point numbers; ours for integers and decimals, where an overflow must be noticed.
 
+use std::collections::BTreeSet;
 use std::hash::Hash;
 use std::sync::Arc;
 
@@ -20,7 +21,7 @@ use crate::functions::failure::{arithmetic_overflow, unexpected_input_type};
 
 /// What an overflowing sum is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum OnOverflow {
+pub(super) enum OnOverflow {
     Error,
     Wrap,
     Null,
@@ -88,11 +89,7 @@ impl AggregateUDFImpl for ExactSum {
 
     fn accumulator(&self, arguments: AccumulatorArgs<'_>) -> DataFusionResult<Box<dyn Accumulator>> {
         let state = SumState::new(self.data_type.clone(), self.on_overflow);
-        Ok(if arguments.is_distinct {
-            Box::new(DistinctSum { state, seen: Default::default() })
-        } else {
-            Box::new(state)
-        })
+        Ok(if arguments.is_distinct { Box::new(DistinctSum::new(state)) } else { Box::new(state) })
     }
 
     fn create_sliding_accumulator(&self, _arguments: AccumulatorArgs<'_>) -> DataFusionResult<Box<dyn Accumulator>> {
@@ -113,7 +110,7 @@ impl AggregateUDFImpl for ExactSum {
 
 /// The sum in 128 bits, which no column of integers overflows, and the number of values in it.
 #[derive(Debug)]
-struct SumState {
+pub(super) struct SumState {
     sum: i128,
     count: i64,
     /// Beyond 128 bits.
@@ -123,8 +120,13 @@ struct SumState {
 }
 
 impl SumState {
-    fn new(data_type: DataType, on_overflow: OnOverflow) -> Self {
+    pub(super) fn new(data_type: DataType, on_overflow: OnOverflow) -> Self {
         Self { sum: 0, count: 0, lost: false, data_type, on_overflow }
+    }
+
+    /// How many values have been added.
+    pub(super) fn count(&self) -> i64 {
+        self.count
     }
 
     fn add(&mut self, values: impl Iterator<Item = i128>) {
@@ -222,9 +224,20 @@ impl Accumulator for SumState {
 
 /// Sums each value once.
 #[derive(Debug)]
-struct DistinctSum {
+pub(super) struct DistinctSum {
     state: SumState,
-    seen: std::collections::BTreeSet<i128>,
+    seen: BTreeSet<i128>,
+}
+
+impl DistinctSum {
+    pub(super) fn new(state: SumState) -> Self {
+        Self { state, seen: BTreeSet::new() }
+    }
+
+    /// How many different values have been added.
+    pub(super) fn count(&self) -> i64 {
+        self.seen.len() as i64
+    }
 }
 
 impl Accumulator for DistinctSum {

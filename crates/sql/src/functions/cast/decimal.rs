@@ -207,6 +207,10 @@ fn decimals<V>(
     let cast = |value: Option<V>| {
         let Some(value) = value else { return Ok(None) };
         let (decimal, text) = convert(value);
+        if matches!(text.as_str(), "NaN" | "Infinity" | "-Infinity") {
+            // NULL even under ANSI.
+            return Ok(None);
+        }
         casting.checked(decimal, || decimal_out_of_range(&text, precision, scale))
     };
     let column: Decimal128Array = values.map(cast).collect::<Result<_>>()?;

@@ -77,8 +77,9 @@ fn parse_integer(text: &str, fraction_allowed: bool) -> Option<i64> {
     let number = match text.split_once('.') {
         Some((whole, fraction)) if fraction_allowed && fraction.bytes().all(|byte| byte.is_ascii_digit()) => {
             match whole {
-                "" | "+" | "-" if fraction.is_empty() => return None,
-                "" | "+" | "-" => return Some(0),
+                // A lone point is a zero, in Spark too.
+                "" => return Some(0),
+                "+" | "-" => return if fraction.is_empty() { None } else { Some(0) },
                 _ => whole,
             }
         }

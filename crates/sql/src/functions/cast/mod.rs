@@ -25,7 +25,7 @@ use crate::data_type::{is_numeric, sql_name};
 
 use super::kernel::{Evaluation, Function};
 
-pub(super) use decimal::{decimal_text, power_of_ten, round_decimal_text};
+pub(super) use decimal::{decimal_text, power_of_ten, rescale, round_decimal_text};
 pub(crate) use rules::can_cast;
 
 /// What happens to a value that the target type cannot hold.
@@ -92,7 +92,7 @@ pub(crate) fn cast(expr: TypedExpr, to: &DataType, mode: CastMode, zone: Tz) -> 
     if !can_cast(&from, to, mode) {
         return Err(rules::cannot_cast(&expr.sql, &from, to, mode));
     }
-    if from == DataType::Null {
+    if from == DataType::Null && expr.as_literal().is_some() {
         let null = ScalarValue::try_from(to).map_err(|_| Error::unsupported(format!("NULL as {}", sql_name(to))))?;
         return Ok(TypedExpr::literal(null, expr.sql));
     }

@@ -49,7 +49,18 @@ pub(super) fn cannot_cast(sql: &str, from: &DataType, to: &DataType, mode: CastM
     let word = if mode == CastMode::Try { "TRY_CAST" } else { "CAST" };
     let whole = format!("{word}({sql} AS {to_name})");
     let cannot = format!("cannot cast \"{from_name}\" to \"{to_name}\"");
-    let (sub_class, reason) = if mode == CastMode::Ansi && can_cast(from, to, CastMode::Legacy) {
+    let instead = match (from, to) {
+        (DataType::Date32, to) if is_numeric(to) => Some("UNIX_DATE"),
+        (from, DataType::Date32) if is_numeric(from) => Some("DATE_FROM_UNIX_DATE"),
+        _ => None,
+    };
+    let (sub_class, reason) = if let Some(function) = instead.filter(|_| mode != CastMode::Legacy) {
+        let reason = format!(
+            "{cannot}.\nTo convert values from \"{from_name}\" to \"{to_name}\", you can use the functions `{function}` \
+             instead."
+        );
+        ("CAST_WITH_FUNC_SUGGESTION", reason)
+    } else if mode == CastMode::Ansi && can_cast(from, to, CastMode::Legacy) {
         let reason = format!(
             "{cannot} with ANSI mode on.\nIf you have to cast \"{from_name}\" to \"{to_name}\", you can set \
              \"spark.sql.ansi.enabled\" as \"false\"."

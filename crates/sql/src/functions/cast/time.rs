@@ -16,7 +16,7 @@ use super::number::{cast_number, integer_literal};
 use super::to_text::double_text;
 use super::{CastMode, Casting};
 use crate::data_type::sql_name;
-use crate::functions::failure::cast_overflow;
+use crate::functions::failure::{cast_invalid_value, cast_overflow};
 
 /// The clock's time in a zone at an instant, both in microseconds.
 pub(in crate::functions) fn to_local_us(us: i64, zone: Tz) -> i64 {
@@ -126,7 +126,12 @@ fn to_timestamp(column: &ArrayRef, to: &DataType, casting: Casting) -> Result<Ar
                 if casting.mode != CastMode::Legacy && !(us.floor() <= i64::MAX as f64 && us.ceil() >= i64::MIN as f64)
                 {
                     return casting.checked(None, || {
-                        cast_overflow(&format!("{}D", double_text(seconds)), column.data_type(), to)
+                        let value = format!("{}D", double_text(seconds));
+                        if seconds.is_finite() {
+                            cast_overflow(&value, column.data_type(), to)
+                        } else {
+                            cast_invalid_value(&value, column.data_type(), to)
+                        }
                     });
                 }
                 Ok((!us.is_nan() && !us.is_infinite()).then_some(us as i64))

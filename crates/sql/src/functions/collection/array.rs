@@ -53,7 +53,12 @@ fn map_lists(one: &Evaluation<'_>, map: impl Fn(usize, ArrayRef) -> Result<Array
 /// Array and element in types that can be compared.
 fn with_element(call: &FunctionCall<'_>) -> Result<[TypedExpr; 2]> {
     let of = element(call, 0)?;
-    let Some(meeting) = wider_type(of.data_type(), call.data_type(1), &call.context.settings) else {
+    // A string does not follow the other side here.
+    let promotes = (*of.data_type() == DataType::Utf8) != (*call.data_type(1) == DataType::Utf8)
+        && *of.data_type() != DataType::Null
+        && *call.data_type(1) != DataType::Null;
+    let meeting = wider_type(of.data_type(), call.data_type(1), &call.context.settings).filter(|_| !promotes);
+    let Some(meeting) = meeting else {
         let reason = format!(
             "Input to `{}` should have been \"ARRAY\" followed by a value with same element type, but it's [\"{}\", \"{}\"].",
             call.name,

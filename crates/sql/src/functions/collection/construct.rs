@@ -125,7 +125,7 @@ fn map_of(
     for row in (0..one.rows).filter(|&row| present(row)) {
         let mut seen = HashSet::new();
         for at in offsets[row] as usize..offsets[row + 1] as usize {
-            if keys.is_null(at) {
+            if *keys.data_type() == DataType::Null || keys.is_null(at) {
                 return Err(Error::new(ErrorKind::Data, "Cannot use null as map key.")
                     .with_class("NULL_MAP_KEY", SparkException::Runtime)
                     .with_sql_state("2200E"));
@@ -183,7 +183,7 @@ const MAP_FROM_ARRAYS: Function = Function::new("map_from_arrays", |one| {
         let (some_keys, some_values) = (keys.value(row), values.value(row));
         if some_keys.len() != some_values.len() {
             return Err(Error::data("The key array and value array of MapData must have the same length.")
-                .with_class("_LEGACY_ERROR_TEMP_2188", SparkException::Runtime));
+                .with_class("_LEGACY_ERROR_TEMP_2128", SparkException::Runtime));
         }
         lengths.push(some_keys.len());
         key_parts.push(some_keys);

@@ -106,9 +106,7 @@ fn fill(values: &mut Vec<i64>, bounds: (i64, i64), step: Step, zone: Tz, element
     let sign = step.sign();
     if (sign == 0 && start != stop) || (sign > 0 && start > stop) || (sign < 0 && start < stop) {
         let message = format!("Illegal sequence boundaries: {start} to {stop} by {}", step.units + step.months);
-        return Err(
-            Error::new(ErrorKind::Data, message).with_class("_LEGACY_ERROR_TEMP_3209", SparkException::IllegalArgument)
-        );
+        return Err(Error::new(ErrorKind::Data, message).with_exception(SparkException::IllegalArgument));
     }
     let zone = if matches!(element, DataType::Timestamp(_, Some(_))) { zone } else { Tz::UTC };
     for index in 0..LENGTH_MAX {

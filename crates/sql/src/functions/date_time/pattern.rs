@@ -101,6 +101,7 @@ fn compile(letters: &[char], at: &mut usize, pattern: &str) -> Result<Vec<Item>>
                 *at += 1;
             }
             ']' => return Ok(items),
+            'Y' | 'W' | 'w' | 'e' | 'c' => return Err(week_based(pattern)),
             letter if letter.is_ascii_alphabetic() => {
                 let count = letters[*at..].iter().take_while(|one| **one == letter).count();
                 let longest = match letter {
@@ -133,6 +134,17 @@ fn invalid(pattern: &str) -> Error {
     Error::new(ErrorKind::Data, format!("Unrecognized datetime pattern: '{pattern}'. Retry with a valid pattern."))
         .with_class("INVALID_DATETIME_PATTERN.WITH_SUGGESTION", SparkException::IllegalArgument)
         .with_sql_state("22007")
+}
+
+/// Fields of week-based years, which Spark knew before version 3 and has refused since.
+fn week_based(pattern: &str) -> Error {
+    let message = format!(
+        "You may get a different result due to the upgrading to Spark >= 3.0: Fail to recognize '{pattern}' pattern in the \
+         DateTimeFormatter."
+    );
+    Error::new(ErrorKind::Data, message)
+        .with_class("INCONSISTENT_BEHAVIOR_CROSS_VERSION.DATETIME_PATTERN_RECOGNITION", SparkException::Spark)
+        .with_sql_state("42K0B")
 }
 
 /// A moment while it is printed.

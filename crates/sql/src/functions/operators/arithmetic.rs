@@ -197,6 +197,9 @@ fn resolve(call: &FunctionCall<'_>, operation: Operation, function: Function) ->
             .ok_or_else(|| different_types(call, &left.data_type, &right.data_type))?,
     };
     if operation == Operation::IntegralDivide && (floating(&left) || floating(&right)) {
+        if left.data_type != right.data_type {
+            return Err(different_types(call, &left.data_type, &right.data_type));
+        }
         return Err(wrong_operand_type(
             call,
             "(\"BIGINT\" or \"DECIMAL\" or \"INTERVAL YEAR TO MONTH\" or \"INTERVAL DAY TO SECOND\")",
@@ -217,6 +220,7 @@ fn promoted(call: &FunctionCall<'_>, index: usize, other: usize) -> Result<Typed
     let argument = call.argument(index);
     let ansi = call.context.settings.ansi;
     let target = match (&argument.data_type, call.data_type(other)) {
+        (DataType::Utf8, DataType::Utf8) if ansi => return Ok(argument),
         (DataType::Utf8, one) if ansi && one.is_signed_integer() => DataType::Int64,
         (DataType::Utf8, _) => DataType::Float64,
         (DataType::Null, DataType::Utf8 | DataType::Null) => DataType::Float64,

@@ -21,6 +21,9 @@ fn resolve(call: &FunctionCall<'_>, operator: Operator) -> Result<Resolved> {
     let (left, right) = (call.data_type(0), call.data_type(1));
     let meeting = common_type_of(call, &[0, 1]).map_err(|_| different_types(call, left, right))?;
     if !meeting.is_signed_integer() {
+        if left != right {
+            return Err(different_types(call, left, right));
+        }
         return Err(wrong_operand_type(call, "\"INTEGRAL\"", &meeting));
     }
     let (left, right) = (call.cast(call.argument(0), &meeting)?, call.cast(call.argument(1), &meeting)?);

@@ -12,9 +12,10 @@ use millstream_core::Result;
 
 use crate::analyzer::coercion::{common_type, comparison_type};
 use crate::analyzer::typed_expr::TypedExpr;
+use crate::data_type::sql_name;
 use crate::functions::argument::scalar;
 use crate::functions::call::{FunctionCall, Resolved};
-use crate::functions::failure::{different_types, differing_types, wrong_operand_type};
+use crate::functions::failure::{datatype_mismatch, different_types, differing_types};
 use crate::functions::kernel::{Evaluation, Function, native};
 
 const BOOLEAN: DataType = DataType::Boolean;
@@ -25,13 +26,14 @@ pub(in crate::functions) fn common_type_of(call: &FunctionCall<'_>, indexes: &[u
     common_type(types, &call.context.settings).ok_or_else(|| differing_types(call))
 }
 
-fn operands(call: &FunctionCall<'_>, orders: bool) -> Result<(TypedExpr, TypedExpr)> {
+fn operands(call: &FunctionCall<'_>) -> Result<(TypedExpr, TypedExpr)> {
     let (left, right) = (call.data_type(0), call.data_type(1));
     let Some(meeting) = comparison_type(left, right, &call.context.settings) else {
         return Err(different_types(call, left, right));
     };
-    if orders && matches!(meeting, DataType::Map(_, _)) || matches!(meeting, DataType::Map(_, _)) {
-        return Err(wrong_operand_type(call, "\"ORDERABLE\"", &meeting));
+    if matches!(meeting, DataType::Map(_, _)) {
+        let reason = format!("The `{}` does not support ordering on type \"{}\".", call.name, sql_name(&meeting));
+        return Err(datatype_mismatch(call, "INVALID_ORDERING_TYPE", &reason));
     }
     Ok((call.cast(call.argument(0), &meeting)?, call.cast(call.argument(1), &meeting)?))
 }
@@ -107,8 +109,7 @@ pub(in crate::functions) fn less(left: &ArrayRef, right: &ArrayRef) -> Result<Bo
 }
 
 fn resolve(call: &FunctionCall<'_>, operator: Operator) -> Result<Resolved> {
-    let orders = !matches!(operator, Operator::Eq | Operator::NotEq | Operator::IsNotDistinctFrom);
-    let (left, right) = operands(call, orders)?;
+    let (left, right) = operands(call)?;
     scalar(compare(operator, left, right, call))
 }
 

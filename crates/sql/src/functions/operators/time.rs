@@ -28,7 +28,7 @@ use crate::analyzer::typed_expr::TypedExpr;
 use crate::data_type::{is_numeric, is_timestamp, sql_name, timestamp};
 use crate::functions::call::FunctionCall;
 use crate::functions::cast::time::{dates, from_local_us, to_local_us};
-use crate::functions::failure::{arithmetic_overflow, divide_by_zero};
+use crate::functions::failure::{arithmetic_overflow, divide_by_zero, unexpected_input_type};
 use crate::functions::kernel::{Evaluation, Function};
 
 const DAY_TIME: DataType = DataType::Duration(TimeUnit::Microsecond);
@@ -72,6 +72,9 @@ pub(super) fn resolve(call: &FunctionCall<'_>, operation: Operation, function: F
         (DataType::Int8 | DataType::Int16 | DataType::Int32, DataType::Date32) if plus => {
             let days = call.cast(left, &DataType::Int32)?;
             build(right, days, DataType::Date32)
+        }
+        (DataType::Date32, other) if (plus || minus) && is_numeric(other) => {
+            unexpected_input_type(call, 1, "(\"INT\" or \"SMALLINT\" or \"TINYINT\")")
         }
         _ if minus && is_time(&a) && (is_time(&b) || b == DataType::Utf8) => difference(call, left, right, build),
         _ if minus && a == DataType::Utf8 && is_time(&b) => difference(call, left, right, build),

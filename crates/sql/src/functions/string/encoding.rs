@@ -128,17 +128,26 @@ fn charset(name: &str, function: &str) -> Result<&'static str> {
     })
 }
 
+fn malformed(charset: &str) -> Error {
+    Error::new(ErrorKind::Data, format!("Invalid value found when performing `encode` with {charset}."))
+        .with_class("MALFORMED_CHARACTER_CODING", SparkException::Runtime)
+        .with_sql_state("22000")
+}
+
 const ENCODE: Function = Function::new("encode", |one| {
     let encode = |row: usize| {
         if !one.all_valid(row) {
             return Ok(None);
         }
         let (text, charset) = (one.strings(0).value(row), charset(one.strings(1).value(row), "encode")?);
-        let narrow = |last: char| text.chars().map(|one| if one <= last { one as u8 } else { b'?' }).collect();
+        let narrow = |last: char| {
+            let bytes = text.chars().map(|one| (one <= last).then_some(one as u8)).collect::<Option<Vec<u8>>>();
+            bytes.ok_or_else(|| malformed(charset))
+        };
         let wide = |bytes: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(bytes).collect::<Vec<u8>>();
         Ok(Some(match charset {
-            "US-ASCII" => narrow('\u{7f}'),
-            "ISO-8859-1" => narrow('\u{ff}'),
+            "US-ASCII" => narrow('\u{7f}')?,
+            "ISO-8859-1" => narrow('\u{ff}')?,
             "UTF-16BE" => wide(u16::to_be_bytes),
             "UTF-16LE" => wide(u16::to_le_bytes),
             "UTF-16" => [vec![0xfe, 0xff], wide(u16::to_be_bytes)].concat(),

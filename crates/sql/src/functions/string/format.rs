@@ -132,7 +132,7 @@ impl Formatter<'_> {
 
     fn value(&self, index: usize, conversion: char, specifier: &Specifier) -> Option<String> {
         let column = &self.one.columns[index];
-        if column.is_null(self.row) {
+        if *column.data_type() == DataType::Null || column.is_null(self.row) {
             return Some(if conversion == 'b' { "false".to_owned() } else { "null".to_owned() });
         }
         let text = self.texts[index].as_string::<i32>().value(self.row);
@@ -245,7 +245,7 @@ const FORMAT_NUMBER: Function = Function::new("format_number", |one| {
 });
 
 pub(super) fn format_number(call: &FunctionCall<'_>) -> Result<Resolved> {
-    if !call.data_type(0).is_numeric() {
+    if !call.data_type(0).is_numeric() && *call.data_type(0) != DataType::Null {
         return unexpected_input_type(call, 0, &format!("\"{}\"", sql_name(&DataType::Float64)));
     }
     let value = call.cast(call.argument(0), &DataType::Float64)?;

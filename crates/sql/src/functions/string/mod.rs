@@ -27,7 +27,8 @@ pub(super) static FUNCTIONS: &[FunctionEntry] = &[
     FunctionEntry::scalar("upper", Exactly(1), casing::upper, "in upper case").or(&["ucase"]),
     FunctionEntry::scalar("lower", Exactly(1), casing::lower, "in lower case").or(&["lcase"]),
     FunctionEntry::scalar("initcap", Exactly(1), casing::initcap, "words with a capital first letter"),
-    FunctionEntry::scalar("trim", Between(1, 2), slicing::trim, "without blanks around").or(&["btrim"]),
+    FunctionEntry::scalar("trim", Between(1, 2), slicing::trim, "without blanks around"),
+    FunctionEntry::scalar("btrim", Between(1, 2), slicing::btrim, "without blanks around"),
     FunctionEntry::scalar("ltrim", Between(1, 2), slicing::ltrim, "without blanks before"),
     FunctionEntry::scalar("rtrim", Between(1, 2), slicing::rtrim, "without blanks behind"),
     FunctionEntry::scalar("length", Exactly(1), slicing::length, "the number of characters, or bytes").or(&[

@@ -74,7 +74,10 @@ const LOCATE: Function = Function::new("locate", |one| {
             return None;
         }
         let (search, text) = (one.strings(0).value(row), one.strings(1).value(row));
-        let Ok(skipped @ 0..) = usize::try_from(starts.value(row) - 1) else { return Some(0) };
+        let Ok(skipped) = usize::try_from(starts.value(row) - 1) else { return Some(0) };
+        if search.is_empty() {
+            return Some(1);
+        }
         let begin = text.char_indices().map(|(at, _)| at).chain([text.len()]).nth(skipped);
         Some(begin.and_then(|begin| Some(place(text, begin + text[begin..].find(search)?))).unwrap_or(0))
     };

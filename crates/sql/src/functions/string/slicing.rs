@@ -37,24 +37,28 @@ const TRIM: Function = Function::new("trim", |one| Ok(trimmed(one, (true, true))
 const LTRIM: Function = Function::new("ltrim", |one| Ok(trimmed(one, (true, false))));
 const RTRIM: Function = Function::new("rtrim", |one| Ok(trimmed(one, (false, true))));
 
-/// The letters come second in `btrim`, and first in `trim(BOTH x FROM y)`, which Spark hands over in this order too.
-pub(super) fn trim(call: &FunctionCall<'_>) -> Result<Resolved> {
+/// `btrim(text, letters)`
+pub(super) fn btrim(call: &FunctionCall<'_>) -> Result<Resolved> {
     of_strings(call, TRIM, DataType::Utf8)
 }
 
-fn one_sided(call: &FunctionCall<'_>, function: Function) -> Result<Resolved> {
+/// The letters come first in `trim(letters, text)`, which is also `trim(BOTH letters FROM text)`.
+fn letters_first(call: &FunctionCall<'_>, function: Function) -> Result<Resolved> {
     let mut arguments = call.all_strings()?;
-    // `ltrim(letters, text)`
     arguments.reverse();
     scalar(function.call(arguments, DataType::Utf8, call))
 }
 
+pub(super) fn trim(call: &FunctionCall<'_>) -> Result<Resolved> {
+    letters_first(call, TRIM)
+}
+
 pub(super) fn ltrim(call: &FunctionCall<'_>) -> Result<Resolved> {
-    one_sided(call, LTRIM)
+    letters_first(call, LTRIM)
 }
 
 pub(super) fn rtrim(call: &FunctionCall<'_>) -> Result<Resolved> {
-    one_sided(call, RTRIM)
+    letters_first(call, RTRIM)
 }
 
 /// Text as it is, and bytes as they are.

@@ -162,6 +162,10 @@ pub(crate) fn comparison_type(left: &DataType, right: &DataType, settings: &Quer
             (DataType::Utf8, DataType::Decimal128(_, _)) | (DataType::Decimal128(_, _), DataType::Utf8) => {
                 return Some(DataType::Float64);
             }
+            // Without ANSI TRUE equals 1.
+            (DataType::Boolean, number) | (number, DataType::Boolean) if is_numeric(number) => {
+                return Some(number.clone());
+            }
             (DataType::Utf8, other) | (other, DataType::Utf8)
                 if is_numeric(other)
                     || matches!(other, DataType::Boolean | DataType::Date32 | DataType::Timestamp(_, _)) =>

@@ -212,6 +212,17 @@ cast(1 as tinyint) + cast(1 as tinyint); 1.0 / 3; 10 % 3.0; 1 = 1.0; '5' > 10; a
     expression = text_of.strip()
     case("names", expression, lambda: values.select(F.expr(expression)))
 
+# --- settings of the session ------------------------------------------------------------------------------------------
+for expression in ["a + '1'", "b + 1", "a / 0", "cast('x' as int)", "a = 'x'", "coalesce(a, 'x')", "concat(a, b)", "a > '0'",
+                   "cast(3000000000 as int)", "2147483647 + a", "arr[5]", "m['y']", "element_at(arr, 1)", "b = 1", "d = a",
+                   "case when a = 1 then 'x' else 2 end", "array(1, 'x')", "if(b, 1, 2)", "dt = '2026-01-02'"]:
+    case("settings", "ansi off: " + expression, lambda: values.select(F.expr(expression)), ansi="false")
+    case("settings", "ansi on: " + expression, lambda: values.select(F.expr(expression)))
+for expression in ["cast(ts as string)", "cast('2026-07-01 12:00:00' as timestamp)", "hour(ts)",
+                   "cast(dt as timestamp)", "cast(ts as date)", "window(ts, '1 day')", "date_trunc('day', ts)", "ts = '2026-01-02'",
+                   "date_format(ts, 'yyyy-MM-dd HH:mm')", "to_json(struct(ts))", "cast(ts as long)"]:
+    case("settings", "New York: " + expression, lambda: values.select(F.expr(expression)), zone="America/New_York")
+
 # --- streams: what they are, without running them ---------------------------------------------------------------------
 rate = spark.readStream.format("rate").load()
 for name, build in {

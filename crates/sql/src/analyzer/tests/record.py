@@ -72,8 +72,12 @@ def sql(query: str) -> DataFrame:
 FILES: dict[str, list] = {}
 
 
-def case(family: str, name: str, build) -> None:
-    lines = [f"case: {name}"]
+def case(family: str, name: str, build, **settings: str) -> None:
+    """`settings` are those of the session for this case: `zone` and `ansi`."""
+    lines = [f"case: {name}"] + [f"setting: {key}={value}" for key, value in settings.items()]
+    spark.conf.set("spark.sql.session.timeZone", settings.get("zone", "UTC"))
+    spark.conf.set("spark.sql.ansi.enabled", settings.get("ansi", "true"))
+    given = len(lines)
     try:
         df = build()
         plan = df._plan.to_proto(spark.client).root
@@ -85,7 +89,7 @@ def case(family: str, name: str, build) -> None:
     except Exception as error:  # noqa: BLE001 what Spark refuses is an answer too
         message = getattr(error, "_message", None) or str(error)
         message = message.split("\n\nJVM stacktrace")[0].split("; line ")[0].split(";\n")[0].split("\n== SQL")[0].strip()
-        if len(lines) == 1:
+        if len(lines) == given:
             print("cannot record", family, name, message[:200])
             return
         lines.append("error: " + message.replace("\n", "\\n"))

@@ -3,7 +3,7 @@
 use arrow::datatypes::DataType;
 use base64::Engine;
 use futures::TryStreamExt;
-use millstream_core::Result;
+use millstream_core::{QuerySettings, Result};
 use prost::Message;
 use spark_connect_proto::Relation;
 
@@ -11,6 +11,7 @@ use super::fixture::context;
 use super::rows::rows;
 use crate::analyzer::{analyze, collect_stream};
 use crate::data_type::simple_string;
+use crate::session::AnalysisContext;
 
 #[derive(Default)]
 struct Case {
@@ -19,6 +20,7 @@ struct Case {
     schema: String,
     rows: Vec<String>,
     error: Option<String>,
+    settings: QuerySettings,
 }
 
 fn cases(text: &str) -> Vec<Case> {
@@ -29,6 +31,7 @@ fn cases(text: &str) -> Vec<Case> {
                 match line.split_once(": ").unwrap_or((line.trim_end_matches(':'), "")) {
                     ("case", rest) => case.name = rest.to_owned(),
                     ("plan", rest) => case.plan = rest.to_owned(),
+                    ("setting", rest) => set(&mut case.settings, rest),
                     ("schema", rest) => case.schema = rest.to_owned(),
                     ("row", rest) => case.rows.push(rest.to_owned()),
                     ("error", rest) => case.error = Some(rest.replace("\\n", "\n")),
@@ -40,8 +43,17 @@ fn cases(text: &str) -> Vec<Case> {
         .collect()
 }
 
-async fn answer(relation: &Relation, executed: bool) -> Result<(String, Vec<String>)> {
-    let context = context();
+fn set(settings: &mut QuerySettings, text: &str) {
+    match text.split_once('=').expect("a setting and its value") {
+        ("zone", zone) => settings.time_zone = zone.parse().expect("a time zone"),
+        ("ansi", flag) => settings.ansi = flag == "true",
+        other => panic!("a setting that record.py does not write: {other:?}"),
+    }
+}
+
+async fn answer(relation: &Relation, case: &Case) -> Result<(String, Vec<String>)> {
+    let executed = case.name.starts_with("collect");
+    let context = AnalysisContext { settings: case.settings, ..context() };
     let analyzed = analyze(relation, &context)?;
     let schema = simple_string(&DataType::Struct(analyzed.schema.fields().clone()));
     if analyzed.is_streaming && !executed {
@@ -55,7 +67,7 @@ async fn answer(relation: &Relation, executed: bool) -> Result<(String, Vec<Stri
 async fn difference(case: &Case) -> Option<String> {
     let bytes = base64::engine::general_purpose::STANDARD.decode(&case.plan).expect("base64");
     let relation = Relation::decode(bytes.as_slice()).expect("a relation");
-    match (answer(&relation, case.name.starts_with("collect")).await, &case.error) {
+    match (answer(&relation, case).await, &case.error) {
         (Ok((schema, _)), None) if schema != case.schema => {
             Some(format!("schema {schema}, Spark's is {}", case.schema))
         }
@@ -117,6 +129,11 @@ fn generators_missing_values_and_sql() {
 #[test]
 fn names_and_types() {
     check("names", include_str!("spark/names.txt"));
+}
+
+#[test]
+fn settings_of_the_session() {
+    check("settings", include_str!("spark/settings.txt"));
 }
 
 #[test]

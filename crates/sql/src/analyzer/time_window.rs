@@ -17,6 +17,7 @@ use datafusion::logical_expr::{
 use millstream_core::Result;
 use millstream_engine::error::from_datafusion;
 
+use super::attribute::Attribute;
 use super::resolved_relation::{ResolvedRelation, project};
 use super::typed_expr::TypedExpr;
 use super::{Analyzer, error};
@@ -63,6 +64,7 @@ impl Analyzer<'_> {
         }
         let mut exprs: Vec<Expr> = input.plan.schema().columns().into_iter().map(Expr::Column).collect();
         let time_type = window.time.data_type.clone();
+        let data_type = window_type(&time_type);
         let with_time = Filter::try_new(window.time.expr.clone().is_not_null(), Arc::new(input.plan.clone()))
             .map(LogicalPlan::Filter)
             .map_err(from_datafusion)?;
@@ -77,7 +79,17 @@ impl Analyzer<'_> {
         exprs.push(ScalarUDF::new_from_impl(function).call(vec![window.time.expr]).alias(&column));
         let projected = project(with_time, exprs)?;
         let plan = if sliding { unnest(projected, &column)? } else { projected };
-        Ok(input.with_plan(plan))
+        let mut input = input.with_plan(plan);
+        input.hidden.push(Attribute::new("window", column, data_type, false));
+        Ok(input)
+    }
+
+    /// The columns under which windows asked for so far can be named: `window.start` beside `GROUP BY window(…)`.
+    pub(crate) fn named_windows(&self) -> Vec<Attribute> {
+        let attribute = |pending: &PendingWindow| {
+            Attribute::new("window", &pending.column, window_type(&pending.window.time.data_type), false)
+        };
+        self.windows.iter().map(attribute).collect()
     }
 }
 

@@ -50,6 +50,12 @@ impl Analyzer<'_> {
             return self.pivot(input, one, pivot);
         }
         let scope = Scope::new(&input.columns, input.streaming);
+        // The select list may name the window that it is grouped by.
+        for group in one.grouping_expressions.iter().filter(|group| is_window_call(group)) {
+            self.expression(group, scope)?;
+        }
+        let windows = self.named_windows();
+        let scope = Scope { hidden: &windows, ..scope };
         let items = self.items(&one.aggregate_expressions, scope)?;
         let mut groups = self.groups(&one.grouping_expressions, &items, scope)?;
         let sets = self.sets(one, &items, &mut groups, scope)?;
@@ -273,8 +279,8 @@ impl Analyzer<'_> {
         let Some(mut pending) = relation.aggregate.clone() else {
             return Err(Error::internal("a relation that is no aggregation was asked for one"));
         };
-        let mut scope = Scope::new(&pending.input.columns, relation.streaming);
-        scope.hidden = &relation.columns;
+        let hidden: Vec<Attribute> = relation.columns.iter().chain(&pending.input.hidden).cloned().collect();
+        let scope = Scope { hidden: &hidden, ..Scope::new(&pending.input.columns, relation.streaming) };
         let mut value = resolve(self, scope)?;
         let outputs = pending.outputs.clone();
         let items = pending.items.clone();
@@ -301,6 +307,10 @@ impl Analyzer<'_> {
         let hidden = columns.split_off(shown.min(columns.len()));
         Ok((ResolvedRelation { columns, hidden: hidden.into_iter().chain([added.clone()]).collect(), ..built }, added))
     }
+}
+
+fn is_window_call(expression: &Expression) -> bool {
+    matches!(&expression.expr_type, Some(ExprType::UnresolvedFunction(one)) if one.function_name.eq_ignore_ascii_case("window"))
 }
 
 /// A grouping expression and the column that holds it below the aggregation.

@@ -87,6 +87,14 @@ for name, build in {
     "sliding window": lambda: times.groupBy(F.window("ts", "10 minutes", "5 minutes")).count(),
     "window with start": lambda: times.groupBy(F.window("ts", "5 minutes", "5 minutes", "1 minute").alias("w")).count(),
     "window in select": lambda: times.select("id", F.window("ts", "5 minutes")),
+    "sql window": lambda: sql(
+        "select window.start, window.end, k, count(*) as n from (select k, cast(t as timestamp) as ts from values "
+        "('a', '2026-01-01 00:01:00'), ('a', '2026-01-01 00:04:00'), ('b', '2026-01-01 00:06:00') v(k, t)) "
+        "group by window(ts, '5 minutes'), k"),
+    "ordered: sql window with having and order": lambda: sql(
+        "select window, count(*) as n from (select k, cast(t as timestamp) as ts from values "
+        "('a', '2026-01-01 00:01:00'), ('a', '2026-01-01 00:04:00'), ('b', '2026-01-01 00:06:00') v(k, t)) "
+        "group by window(ts, '5 minutes') having count(*) > 0 order by window.start desc"),
     "two windows": lambda: times.groupBy(F.window("ts", "5 minutes"), F.window("ts", "1 minute")).count(),
     "sql having": lambda: sql("select id, count(*) c from values (1), (1), (2) t(id) group by id having count(*) > 1"),
     "sql having by alias": lambda: sql("select id, count(*) c from values (1), (1), (2) t(id) group by id having c > 1"),

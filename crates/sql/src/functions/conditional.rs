@@ -21,18 +21,18 @@ use super::operators::{choose, common_type_of, equal, less};
 
 /// The conditional functions.
 pub(super) static FUNCTIONS: &[FunctionEntry] = &[
-    FunctionEntry::scalar("when", AtLeast(2), case_when, "the first branch whose condition is true"),
-    FunctionEntry::scalar("if", Exactly(3), if_else, "one value or the other").or(&["iff"]),
-    FunctionEntry::scalar("coalesce", AtLeast(1), coalesce, "the first value that is not NULL"),
-    FunctionEntry::scalar("nvl", Exactly(2), coalesce, "the second value where the first is NULL").or(&["ifnull"]),
-    FunctionEntry::scalar("nvl2", Exactly(3), nvl2, "the second value where the first is not NULL, else the third"),
-    FunctionEntry::scalar("nullif", Exactly(2), nullif, "NULL where both are equal, else the first"),
-    FunctionEntry::scalar("nullifzero", Exactly(1), nullifzero, "NULL for zero"),
-    FunctionEntry::scalar("zeroifnull", Exactly(1), zeroifnull, "zero for NULL"),
-    FunctionEntry::scalar("greatest", AtLeast(2), greatest, "the greatest value; NULL is skipped"),
-    FunctionEntry::scalar("least", AtLeast(2), least, "the least value; NULL is skipped"),
-    FunctionEntry::scalar("isnan", Exactly(1), is_nan, "whether a number is NaN"),
-    FunctionEntry::scalar("nanvl", Exactly(2), nanvl, "the second value where the first is NaN"),
+    FunctionEntry::new("when", AtLeast(2), case_when, "the first branch whose condition is true"),
+    FunctionEntry::new("if", Exactly(3), if_else, "one value or the other").or(&["iff"]),
+    FunctionEntry::new("coalesce", AtLeast(1), coalesce, "the first value that is not NULL"),
+    FunctionEntry::new("nvl", Exactly(2), coalesce, "the second value where the first is NULL").or(&["ifnull"]),
+    FunctionEntry::new("nvl2", Exactly(3), nvl2, "the second value where the first is not NULL, else the third"),
+    FunctionEntry::new("nullif", Exactly(2), nullif, "NULL where both are equal, else the first"),
+    FunctionEntry::new("nullifzero", Exactly(1), nullifzero, "NULL for zero"),
+    FunctionEntry::new("zeroifnull", Exactly(1), zeroifnull, "zero for NULL"),
+    FunctionEntry::new("greatest", AtLeast(2), greatest, "the greatest value; NULL is skipped"),
+    FunctionEntry::new("least", AtLeast(2), least, "the least value; NULL is skipped"),
+    FunctionEntry::new("isnan", Exactly(1), is_nan, "whether a number is NaN"),
+    FunctionEntry::new("nanvl", Exactly(2), nanvl, "the second value where the first is NaN"),
 ];
 
 fn at(indexes: &[usize], call: &FunctionCall<'_>) -> Result<(DataType, Vec<TypedExpr>)> {

@@ -12,18 +12,18 @@ use super::entry::FunctionEntry;
 
 /// The types that are functions too.
 pub(super) static FUNCTIONS: &[FunctionEntry] = &[
-    FunctionEntry::scalar("boolean", Exactly(1), |call| to(call, &DataType::Boolean), "as BOOLEAN"),
-    FunctionEntry::scalar("tinyint", Exactly(1), |call| to(call, &DataType::Int8), "as TINYINT"),
-    FunctionEntry::scalar("smallint", Exactly(1), |call| to(call, &DataType::Int16), "as SMALLINT"),
-    FunctionEntry::scalar("int", Exactly(1), |call| to(call, &DataType::Int32), "as INT"),
-    FunctionEntry::scalar("bigint", Exactly(1), |call| to(call, &DataType::Int64), "as BIGINT"),
-    FunctionEntry::scalar("float", Exactly(1), |call| to(call, &DataType::Float32), "as FLOAT"),
-    FunctionEntry::scalar("double", Exactly(1), |call| to(call, &DataType::Float64), "as DOUBLE"),
-    FunctionEntry::scalar("decimal", Exactly(1), |call| to(call, &decimal(10, 0)), "as DECIMAL(10,0)"),
-    FunctionEntry::scalar("string", Exactly(1), |call| to(call, &DataType::Utf8), "as STRING"),
-    FunctionEntry::scalar("binary", Exactly(1), |call| to(call, &DataType::Binary), "as BINARY"),
-    FunctionEntry::scalar("date", Exactly(1), |call| to(call, &DataType::Date32), "as DATE"),
-    FunctionEntry::scalar("timestamp", Exactly(1), |call| to(call, &timestamp()), "as TIMESTAMP"),
+    FunctionEntry::new("boolean", Exactly(1), |call| to(call, &DataType::Boolean), "as BOOLEAN"),
+    FunctionEntry::new("tinyint", Exactly(1), |call| to(call, &DataType::Int8), "as TINYINT"),
+    FunctionEntry::new("smallint", Exactly(1), |call| to(call, &DataType::Int16), "as SMALLINT"),
+    FunctionEntry::new("int", Exactly(1), |call| to(call, &DataType::Int32), "as INT"),
+    FunctionEntry::new("bigint", Exactly(1), |call| to(call, &DataType::Int64), "as BIGINT"),
+    FunctionEntry::new("float", Exactly(1), |call| to(call, &DataType::Float32), "as FLOAT"),
+    FunctionEntry::new("double", Exactly(1), |call| to(call, &DataType::Float64), "as DOUBLE"),
+    FunctionEntry::new("decimal", Exactly(1), |call| to(call, &decimal(10, 0)), "as DECIMAL(10,0)"),
+    FunctionEntry::new("string", Exactly(1), |call| to(call, &DataType::Utf8), "as STRING"),
+    FunctionEntry::new("binary", Exactly(1), |call| to(call, &DataType::Binary), "as BINARY"),
+    FunctionEntry::new("date", Exactly(1), |call| to(call, &DataType::Date32), "as DATE"),
+    FunctionEntry::new("timestamp", Exactly(1), |call| to(call, &timestamp()), "as TIMESTAMP"),
 ];
 
 fn to(call: &FunctionCall<'_>, data_type: &DataType) -> Result<Resolved> {

@@ -19,21 +19,6 @@ pub(crate) enum Arity {
     AtLeast(usize),
 }
 
-/// What a function makes of its input.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum FunctionKind {
-    /// A value for each row.
-    Scalar,
-    /// A value for each group.
-    Aggregate,
-    /// A value for each row, from the rows around it.
-    Window,
-    /// Rows for each row.
-    Generator,
-    /// `window` and its kin.
-    TimeWindow,
-}
-
 type Resolve = fn(&FunctionCall<'_>) -> Result<Resolved>;
 
 /// One function of Spark.
@@ -45,28 +30,15 @@ pub(crate) struct FunctionEntry {
     pub(crate) aliases: &'static [&'static str],
     /// How many arguments it takes.
     pub(crate) arity: Arity,
-    /// What it makes of its input.
-    pub(crate) kind: FunctionKind,
     resolve: Resolve,
     /// What it does, in a line.
     pub(crate) doc: &'static str,
 }
 
 impl FunctionEntry {
-    /// An entry of this kind.
-    pub(super) const fn new(
-        kind: FunctionKind,
-        name: &'static str,
-        arity: Arity,
-        resolve: Resolve,
-        doc: &'static str,
-    ) -> Self {
-        Self { name, aliases: &[], arity, kind, resolve, doc }
-    }
-
-    /// A scalar function.
-    pub(super) const fn scalar(name: &'static str, arity: Arity, resolve: Resolve, doc: &'static str) -> Self {
-        Self::new(FunctionKind::Scalar, name, arity, resolve, doc)
+    /// An entry without further names.
+    pub(super) const fn new(name: &'static str, arity: Arity, resolve: Resolve, doc: &'static str) -> Self {
+        Self { name, aliases: &[], arity, resolve, doc }
     }
 
     /// The same under more names.
@@ -87,7 +59,7 @@ impl FunctionEntry {
             Arity::AtLeast(least) => (count >= least, format!("> {}", least.saturating_sub(1))),
         };
         if !fits {
-            return Err(wrong_argument_count(call, &expected));
+            return Err(wrong_argument_count(call, &expected).with_hint(format!("`{}`: {}", self.name, self.doc)));
         }
         (self.resolve)(call)
     }

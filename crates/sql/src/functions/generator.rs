@@ -6,7 +6,7 @@ use arrow::array::{Array, ArrayRef, AsArray, Int32Array, ListArray, MapArray, St
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::concat;
 use arrow::compute::kernels::interleave::interleave;
-use arrow::datatypes::{DataType, Field, Fields};
+use arrow::datatypes::{DataType, Field};
 use millstream_core::{Error, Result};
 
 use crate::analyzer::typed_expr::TypedExpr;
@@ -14,31 +14,37 @@ use crate::data_type::{array, map_entry, structure};
 
 use super::call::{FunctionCall, Generator, Resolved};
 use super::entry::Arity::{AtLeast, Exactly};
-use super::entry::{FunctionEntry, FunctionKind};
+use super::entry::FunctionEntry;
 use super::failure::{datatype_mismatch, unexpected_input_type};
 use super::json::json_tuple;
 use super::kernel::{Evaluation, Function};
 use super::operators::common_type_of;
 
-const fn entry(
-    name: &'static str,
-    arity: super::entry::Arity,
-    resolve: fn(&FunctionCall<'_>) -> Result<Resolved>,
-    doc: &'static str,
-) -> FunctionEntry {
-    FunctionEntry::new(FunctionKind::Generator, name, arity, resolve, doc)
-}
-
 /// The generators.
 pub(super) static FUNCTIONS: &[FunctionEntry] = &[
-    entry("explode", Exactly(1), |call| explode(call, false, false), "a row for each element"),
-    entry("explode_outer", Exactly(1), |call| explode(call, false, true), "the same, with a row of NULL for none"),
-    entry("posexplode", Exactly(1), |call| explode(call, true, false), "a row for each element, with its place"),
-    entry("posexplode_outer", Exactly(1), |call| explode(call, true, true), "the same, with a row of NULL for none"),
-    entry("inline", Exactly(1), |call| inline(call, false), "a row for each struct"),
-    entry("inline_outer", Exactly(1), |call| inline(call, true), "the same, with a row of NULL for none"),
-    entry("stack", AtLeast(2), stack, "the values as so many rows"),
-    entry("json_tuple", AtLeast(2), json_tuple, "top-level fields of a JSON object as columns"),
+    FunctionEntry::new("explode", Exactly(1), |call| explode(call, false, false), "a row for each element"),
+    FunctionEntry::new(
+        "explode_outer",
+        Exactly(1),
+        |call| explode(call, false, true),
+        "the same, with a row of NULL for none",
+    ),
+    FunctionEntry::new(
+        "posexplode",
+        Exactly(1),
+        |call| explode(call, true, false),
+        "a row for each element, with its place",
+    ),
+    FunctionEntry::new(
+        "posexplode_outer",
+        Exactly(1),
+        |call| explode(call, true, true),
+        "the same, with a row of NULL for none",
+    ),
+    FunctionEntry::new("inline", Exactly(1), |call| inline(call, false), "a row for each struct"),
+    FunctionEntry::new("inline_outer", Exactly(1), |call| inline(call, true), "the same, with a row of NULL for none"),
+    FunctionEntry::new("stack", AtLeast(2), stack, "the values as so many rows"),
+    FunctionEntry::new("json_tuple", AtLeast(2), json_tuple, "top-level fields of a JSON object as columns"),
 ];
 
 /// A generator whose rows a kernel makes.
@@ -218,9 +224,4 @@ fn stack(call: &FunctionCall<'_>) -> Result<Resolved> {
         arguments.push(call.cast(argument.unwrap_or_else(null), data_type)?);
     }
     Ok(generator(call, STACK, arguments, columns, false))
-}
-
-/// The fields of a struct of these columns.
-pub(super) fn fields_of(columns: &[(String, DataType, bool)]) -> Fields {
-    columns.iter().map(|(name, data_type, nullable)| Field::new(name, data_type.clone(), *nullable)).collect()
 }

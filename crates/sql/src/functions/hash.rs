@@ -27,12 +27,12 @@ use super::kernel::{Evaluation, Function, native};
 
 /// The hash functions.
 pub(super) static FUNCTIONS: &[FunctionEntry] = &[
-    FunctionEntry::scalar("md5", Exactly(1), md5, "the MD5 digest, in base 16"),
-    FunctionEntry::scalar("sha1", Exactly(1), sha1, "the SHA-1 digest, in base 16").or(&["sha"]),
-    FunctionEntry::scalar("sha2", Exactly(2), sha2, "the SHA-2 digest of so many bits, in base 16"),
-    FunctionEntry::scalar("crc32", Exactly(1), crc32, "the cyclic redundancy check"),
-    FunctionEntry::scalar("hash", AtLeast(1), hash, "Spark's hash, by which it also partitions"),
-    FunctionEntry::scalar("xxhash64", AtLeast(1), xxhash64, "a hash of 64 bits"),
+    FunctionEntry::new("md5", Exactly(1), md5, "the MD5 digest, in base 16"),
+    FunctionEntry::new("sha1", Exactly(1), sha1, "the SHA-1 digest, in base 16").or(&["sha"]),
+    FunctionEntry::new("sha2", Exactly(2), sha2, "the SHA-2 digest of so many bits, in base 16"),
+    FunctionEntry::new("crc32", Exactly(1), crc32, "the cyclic redundancy check"),
+    FunctionEntry::new("hash", AtLeast(1), hash, "Spark's hash, by which it also partitions"),
+    FunctionEntry::new("xxhash64", AtLeast(1), xxhash64, "a hash of 64 bits"),
 ];
 
 /// A function of DataFusion whose text comes as another string type.

@@ -31,21 +31,16 @@ use super::kernel::{Evaluation, Function};
 
 /// The JSON functions.
 pub(super) static FUNCTIONS: &[FunctionEntry] = &[
-    FunctionEntry::scalar("from_json", Between(2, 3), from_json, "the value of a JSON text, by a schema"),
-    FunctionEntry::scalar("to_json", Between(1, 2), to_json, "the JSON text of a struct, array or map"),
-    FunctionEntry::scalar("get_json_object", Exactly(2), get_json_object, "what a path finds in a JSON text"),
-    FunctionEntry::scalar(
+    FunctionEntry::new("from_json", Between(2, 3), from_json, "the value of a JSON text, by a schema"),
+    FunctionEntry::new("to_json", Between(1, 2), to_json, "the JSON text of a struct, array or map"),
+    FunctionEntry::new("get_json_object", Exactly(2), get_json_object, "what a path finds in a JSON text"),
+    FunctionEntry::new(
         "schema_of_json",
         Between(1, 2),
         schema_of::schema_of_json,
         "the schema of a constant JSON text",
     ),
-    FunctionEntry::scalar(
-        "json_array_length",
-        Exactly(1),
-        path::array_length,
-        "the number of elements of a JSON array",
-    ),
+    FunctionEntry::new("json_array_length", Exactly(1), path::array_length, "the number of elements of a JSON array"),
 ];
 
 fn from_json(call: &FunctionCall<'_>) -> Result<Resolved> {

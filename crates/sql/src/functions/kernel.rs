@@ -2,7 +2,7 @@
 //!
 //! The types were settled when the call was resolved, so a kernel takes its columns as they come. What else its meaning
 //! depends on (zone, ANSI mode, types) stands in [`Evaluation`]; constants such as a pattern are arguments, and a kernel
-//! that wants to compile one asks [`Evaluation::constant`].
+//! that compiles one keeps it while it stays the same.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -29,8 +29,6 @@ use super::call::FunctionCall;
 pub(super) struct Evaluation<'a> {
     /// The arguments, all of the same length. A constant argument has been repeated, unless all are constant.
     pub(super) columns: Vec<ArrayRef>,
-    /// Which arguments are constant.
-    constant: Vec<bool>,
     /// How many values are wanted: the length of the columns, or the number of rows for a kernel without columns.
     pub(super) rows: usize,
     /// Zone and ANSI mode of the session.
@@ -61,11 +59,6 @@ impl Evaluation<'_> {
     /// The numbers of an argument.
     pub(super) fn numbers<T: ArrowPrimitiveType>(&self, index: usize) -> &PrimitiveArray<T> {
         self.columns[index].as_primitive()
-    }
-
-    /// Whether an argument is the same in all rows, so that it pays to prepare something from its first value.
-    pub(super) fn constant(&self, index: usize) -> bool {
-        self.constant[index]
     }
 
     /// Whether there are rows at all, and every argument has a value in this one.
@@ -124,14 +117,13 @@ impl ScalarUDFImpl for KernelFunction {
     }
 
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> datafusion::error::Result<ColumnarValue> {
-        let constant: Vec<_> = arguments.args.iter().map(|one| matches!(one, ColumnarValue::Scalar(_))).collect();
         // Constants over constants are one value, unless each row has to have its own.
-        let folds = !constant.is_empty()
-            && constant.iter().all(|&one| one)
+        let folds = !arguments.args.is_empty()
+            && arguments.args.iter().all(|one| matches!(one, ColumnarValue::Scalar(_)))
             && self.signature.volatility == Volatility::Immutable;
         let rows = if folds { arguments.number_rows.min(1) } else { arguments.number_rows };
         let columns = arguments.args.iter().map(|one| one.to_array(rows)).collect::<Result<Vec<_>, _>>()?;
-        let evaluation = Evaluation { columns, constant, rows, settings: &self.settings, data_type: &self.data_type };
+        let evaluation = Evaluation { columns, rows, settings: &self.settings, data_type: &self.data_type };
         let column = (self.kernel)(&evaluation).map_err(to_datafusion)?;
         if folds && rows == 1 {
             return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&column, 0)?));

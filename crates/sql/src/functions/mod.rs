@@ -30,5 +30,5 @@ mod window;
 mod window_time;
 
 pub(crate) use call::{FunctionCall, FunctionContext, Generator, Resolved, TimeWindow};
-pub(crate) use cast::{CastMode, can_cast, cast};
-pub(crate) use entry::{FunctionEntry, FunctionKind, lookup};
+pub(crate) use cast::{CastMode, cast};
+pub(crate) use entry::lookup;

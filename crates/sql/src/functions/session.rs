@@ -20,18 +20,17 @@ use super::kernel::{Evaluation, Function};
 
 /// The functions about the session.
 pub(super) static FUNCTIONS: &[FunctionEntry] = &[
-    FunctionEntry::scalar("typeof", Exactly(1), type_of, "the type of a value"),
-    FunctionEntry::scalar("version", Exactly(0), version, "the version of Spark that is spoken"),
-    FunctionEntry::scalar("current_user", Exactly(0), current_user, "the session's user").or(&["user", "session_user"]),
-    FunctionEntry::scalar("current_database", Exactly(0), current_database, "the default schema")
-        .or(&["current_schema"]),
-    FunctionEntry::scalar("current_catalog", Exactly(0), current_catalog, "the default catalog"),
-    FunctionEntry::scalar("raise_error", Between(1, 2), raise_error, "fails with a message"),
-    FunctionEntry::scalar("assert_true", Between(1, 2), assert_true, "fails unless it is true"),
-    FunctionEntry::scalar("input_file_name", Exactly(0), input_file_name, "the file that is read, or nothing"),
-    FunctionEntry::scalar("spark_partition_id", Exactly(0), spark_partition_id, "the task's number"),
-    FunctionEntry::scalar("monotonically_increasing_id", Exactly(0), increasing_id, "a number that no other row has"),
-    FunctionEntry::scalar("uuid", Exactly(0), uuid, "a random identifier"),
+    FunctionEntry::new("typeof", Exactly(1), type_of, "the type of a value"),
+    FunctionEntry::new("version", Exactly(0), version, "the version of Spark that is spoken"),
+    FunctionEntry::new("current_user", Exactly(0), current_user, "the session's user").or(&["user", "session_user"]),
+    FunctionEntry::new("current_database", Exactly(0), current_database, "the default schema").or(&["current_schema"]),
+    FunctionEntry::new("current_catalog", Exactly(0), current_catalog, "the default catalog"),
+    FunctionEntry::new("raise_error", Between(1, 2), raise_error, "fails with a message"),
+    FunctionEntry::new("assert_true", Between(1, 2), assert_true, "fails unless it is true"),
+    FunctionEntry::new("input_file_name", Exactly(0), input_file_name, "the file that is read, or nothing"),
+    FunctionEntry::new("spark_partition_id", Exactly(0), spark_partition_id, "the task's number"),
+    FunctionEntry::new("monotonically_increasing_id", Exactly(0), increasing_id, "a number that no other row has"),
+    FunctionEntry::new("uuid", Exactly(0), uuid, "a random identifier"),
 ];
 
 fn text(value: &str) -> Result<Resolved> {

@@ -13,29 +13,20 @@ use crate::analyzer::typed_expr::TypedExpr;
 
 use super::call::{FunctionCall, Resolved};
 use super::entry::Arity::{Between, Exactly};
-use super::entry::{Arity, FunctionEntry, FunctionKind};
+use super::entry::FunctionEntry;
 use super::operators::common_type_of;
-
-const fn entry(
-    name: &'static str,
-    arity: Arity,
-    resolve: fn(&FunctionCall<'_>) -> Result<Resolved>,
-    doc: &'static str,
-) -> FunctionEntry {
-    FunctionEntry::new(FunctionKind::Window, name, arity, resolve, doc)
-}
 
 /// The window functions.
 pub(super) static FUNCTIONS: &[FunctionEntry] = &[
-    entry("row_number", Exactly(0), row_number, "the row's place"),
-    entry("rank", Exactly(0), rank, "the place, equal rows sharing one, with gaps"),
-    entry("dense_rank", Exactly(0), dense_rank, "the place, equal rows sharing one, without gaps"),
-    entry("percent_rank", Exactly(0), percent_rank, "the rank as a share"),
-    entry("cume_dist", Exactly(0), cume_dist, "the share of rows not after this one"),
-    entry("ntile", Between(0, 1), ntile, "the number of the row's bucket"),
-    entry("lag", Between(1, 3), lag, "the value some rows before"),
-    entry("lead", Between(1, 3), lead, "the value some rows after"),
-    entry("nth_value", Between(2, 3), nth_value, "the n-th value of the window"),
+    FunctionEntry::new("row_number", Exactly(0), row_number, "the row's place"),
+    FunctionEntry::new("rank", Exactly(0), rank, "the place, equal rows sharing one, with gaps"),
+    FunctionEntry::new("dense_rank", Exactly(0), dense_rank, "the place, equal rows sharing one, without gaps"),
+    FunctionEntry::new("percent_rank", Exactly(0), percent_rank, "the rank as a share"),
+    FunctionEntry::new("cume_dist", Exactly(0), cume_dist, "the share of rows not after this one"),
+    FunctionEntry::new("ntile", Between(0, 1), ntile, "the number of the row's bucket"),
+    FunctionEntry::new("lag", Between(1, 3), lag, "the value some rows before"),
+    FunctionEntry::new("lead", Between(1, 3), lead, "the value some rows after"),
+    FunctionEntry::new("nth_value", Between(2, 3), nth_value, "the n-th value of the window"),
 ];
 
 fn windowed(call: &FunctionCall<'_>, function: Arc<WindowUDF>, arguments: Vec<Expr>) -> Expr {

@@ -12,21 +12,15 @@ use crate::data_type::{is_timestamp, timestamp};
 use super::argument::{constant_of, scalar};
 use super::call::{FunctionCall, Resolved, TimeWindow};
 use super::entry::Arity::{Between, Exactly};
-use super::entry::{FunctionEntry, FunctionKind};
+use super::entry::FunctionEntry;
 use super::failure::{datatype_mismatch, unexpected_input_type};
 use super::kernel::{Function, native};
 
 /// The windowing functions.
 pub(super) static FUNCTIONS: &[FunctionEntry] = &[
-    FunctionEntry::new(FunctionKind::TimeWindow, "window", Between(2, 4), window, "the event-time windows of a time"),
-    FunctionEntry::new(
-        FunctionKind::TimeWindow,
-        "session_window",
-        Exactly(2),
-        session_window,
-        "windows that end after a gap without events",
-    ),
-    FunctionEntry::scalar("window_time", Exactly(1), window_time, "the last moment within a window"),
+    FunctionEntry::new("window", Between(2, 4), window, "the event-time windows of a time"),
+    FunctionEntry::new("session_window", Exactly(2), session_window, "windows that end after a gap without events"),
+    FunctionEntry::new("window_time", Exactly(1), window_time, "the last moment within a window"),
 ];
 
 fn window(call: &FunctionCall<'_>) -> Result<Resolved> {

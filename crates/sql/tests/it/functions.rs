@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arrow::array::{Array, AsArray};
+use arrow::array::AsArray;
 use futures::TryStreamExt;
 use futures::future::BoxFuture;
 use millstream_core::{Clock, ConnectorRegistry, Error, MemoryLedger, QuerySettings, Result};
@@ -183,6 +183,7 @@ async fn check(family: &str) {
         let found = match answer(&unescape(expression), family, mode == "ansi").await {
             Ok(found) => found,
             Err(error) => match error.class() {
+                Some("INTERNAL_ERROR") => format!("ERROR\tINTERNAL_ERROR\t{}", error.message()),
                 Some(class) => format!("ERROR\t{class}"),
                 // Spark's errors without a class are known by their Java class.
                 None => format!("ERROR\t{}", java_name(&error)),

@@ -23,46 +23,44 @@ use crate::data_type::array;
 
 use super::call::{FunctionCall, Resolved};
 use super::entry::Arity::{AtLeast, Between, Exactly};
-use super::entry::{Arity, FunctionEntry, FunctionKind};
+use super::entry::FunctionEntry;
 use super::failure::{datatype_mismatch, unexpected_input_type};
-
-const fn entry(
-    name: &'static str,
-    arity: Arity,
-    resolve: fn(&FunctionCall<'_>) -> Result<Resolved>,
-    doc: &'static str,
-) -> FunctionEntry {
-    FunctionEntry::new(FunctionKind::Aggregate, name, arity, resolve, doc)
-}
 
 /// The aggregate functions.
 pub(super) static FUNCTIONS: &[FunctionEntry] = &[
-    entry("count", AtLeast(1), count, "the number of rows in which no argument is NULL"),
-    entry("count_if", Exactly(1), count_if, "the number of rows in which it is true"),
-    entry("sum", Exactly(1), sum::sum, "the sum; an overflow is an error under ANSI"),
-    entry("try_sum", Exactly(1), sum::try_sum, "the sum, NULL on overflow"),
-    entry("avg", Exactly(1), avg, "the mean").or(&["mean"]),
-    entry("min", Exactly(1), min, "the least value"),
-    entry("max", Exactly(1), max, "the greatest value; NaN is greater than any number"),
-    entry("first", Between(1, 2), first, "the first value").or(&["first_value", "any_value"]),
-    entry("last", Between(1, 2), last, "the last value").or(&["last_value"]),
-    entry("max_by", Exactly(2), max_by, "the value beside the greatest"),
-    entry("min_by", Exactly(2), min_by, "the value beside the least"),
-    entry("bool_and", Exactly(1), bool_and, "whether all are true").or(&["every"]),
-    entry("bool_or", Exactly(1), bool_or, "whether one is true").or(&["some", "any"]),
-    entry("collect_list", Exactly(1), collect::collect_list, "all values that are not NULL").or(&["array_agg"]),
-    entry("collect_set", Exactly(1), collect::collect_set, "all values that are not NULL, each once"),
-    entry("approx_count_distinct", Between(1, 2), approx_count_distinct, "about how many different values there are"),
-    entry("stddev", Exactly(1), moments::stddev_samp, "the standard deviation of a sample").or(&["std", "stddev_samp"]),
-    entry("stddev_pop", Exactly(1), moments::stddev_pop, "the standard deviation"),
-    entry("variance", Exactly(1), moments::var_samp, "the variance of a sample").or(&["var_samp"]),
-    entry("var_pop", Exactly(1), moments::var_pop, "the variance"),
-    entry("corr", Exactly(2), moments::corr, "Pearson's correlation"),
-    entry("covar_samp", Exactly(2), moments::covar_samp, "the covariance of a sample"),
-    entry("covar_pop", Exactly(2), moments::covar_pop, "the covariance"),
-    entry("median", Exactly(1), percentile::median, "the middle value"),
-    entry("percentile", Between(2, 3), percentile::percentile, "the exact percentile, interpolated"),
-    entry("percentile_approx", Between(2, 3), percentile::percentile_approx, "a value at the percentile")
+    FunctionEntry::new("count", AtLeast(1), count, "the number of rows in which no argument is NULL"),
+    FunctionEntry::new("count_if", Exactly(1), count_if, "the number of rows in which it is true"),
+    FunctionEntry::new("sum", Exactly(1), sum::sum, "the sum; an overflow is an error under ANSI"),
+    FunctionEntry::new("try_sum", Exactly(1), sum::try_sum, "the sum, NULL on overflow"),
+    FunctionEntry::new("avg", Exactly(1), avg, "the mean").or(&["mean"]),
+    FunctionEntry::new("min", Exactly(1), min, "the least value"),
+    FunctionEntry::new("max", Exactly(1), max, "the greatest value; NaN is greater than any number"),
+    FunctionEntry::new("first", Between(1, 2), first, "the first value").or(&["first_value", "any_value"]),
+    FunctionEntry::new("last", Between(1, 2), last, "the last value").or(&["last_value"]),
+    FunctionEntry::new("max_by", Exactly(2), max_by, "the value beside the greatest"),
+    FunctionEntry::new("min_by", Exactly(2), min_by, "the value beside the least"),
+    FunctionEntry::new("bool_and", Exactly(1), bool_and, "whether all are true").or(&["every"]),
+    FunctionEntry::new("bool_or", Exactly(1), bool_or, "whether one is true").or(&["some", "any"]),
+    FunctionEntry::new("collect_list", Exactly(1), collect::collect_list, "all values that are not NULL")
+        .or(&["array_agg"]),
+    FunctionEntry::new("collect_set", Exactly(1), collect::collect_set, "all values that are not NULL, each once"),
+    FunctionEntry::new(
+        "approx_count_distinct",
+        Between(1, 2),
+        approx_count_distinct,
+        "about how many different values there are",
+    ),
+    FunctionEntry::new("stddev", Exactly(1), moments::stddev_samp, "the standard deviation of a sample")
+        .or(&["std", "stddev_samp"]),
+    FunctionEntry::new("stddev_pop", Exactly(1), moments::stddev_pop, "the standard deviation"),
+    FunctionEntry::new("variance", Exactly(1), moments::var_samp, "the variance of a sample").or(&["var_samp"]),
+    FunctionEntry::new("var_pop", Exactly(1), moments::var_pop, "the variance"),
+    FunctionEntry::new("corr", Exactly(2), moments::corr, "Pearson's correlation"),
+    FunctionEntry::new("covar_samp", Exactly(2), moments::covar_samp, "the covariance of a sample"),
+    FunctionEntry::new("covar_pop", Exactly(2), moments::covar_pop, "the covariance"),
+    FunctionEntry::new("median", Exactly(1), percentile::median, "the middle value"),
+    FunctionEntry::new("percentile", Between(2, 3), percentile::percentile, "the exact percentile, interpolated"),
+    FunctionEntry::new("percentile_approx", Between(2, 3), percentile::percentile_approx, "a value at the percentile")
         .or(&["approx_percentile"]),
 ];
 

@@ -33,8 +33,8 @@ pub(super) fn column_from_text(column: &ArrayRef, to: &DataType, casting: Castin
         DataType::Int16 => integers::<Int16Type>(texts, to, casting),
         DataType::Int32 => integers::<Int32Type>(texts, to, casting),
         DataType::Int64 => integers::<Int64Type>(texts, to, casting),
-        DataType::Float32 => parsed::<Float32Type>(texts, to, casting, |text| parse_floating(text)),
-        DataType::Float64 => parsed::<Float64Type>(texts, to, casting, |text| parse_floating(text)),
+        DataType::Float32 => parsed::<Float32Type>(texts, to, casting, parse_floating),
+        DataType::Float64 => parsed::<Float64Type>(texts, to, casting, parse_floating),
         DataType::Decimal128(precision, scale) => decimals(texts, (*precision, *scale), to, casting),
         DataType::Date32 => parsed::<Date32Type>(texts, to, casting, parse_date),
         DataType::Timestamp(_, Some(_)) => {

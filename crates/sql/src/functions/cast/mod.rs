@@ -26,7 +26,7 @@ use crate::data_type::{is_numeric, sql_name};
 use super::kernel::{Evaluation, Function};
 
 pub(super) use decimal::{decimal_text, power_of_ten, rescale, round_decimal_text};
-pub(crate) use rules::can_cast;
+use rules::can_cast;
 
 /// What happens to a value that the target type cannot hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -8,7 +8,7 @@ use super::CastMode;
 use crate::data_type::{is_numeric, is_timestamp, map_entry, sql_name};
 
 /// Whether there is such a cast.
-pub(crate) fn can_cast(from: &DataType, to: &DataType, mode: CastMode) -> bool {
+pub(super) fn can_cast(from: &DataType, to: &DataType, mode: CastMode) -> bool {
     use DataType::{Binary, Boolean, Date32, Duration, Interval, List, Map, Null, Struct, Time64, Utf8};
     let legacy = mode == CastMode::Legacy;
     match (from, to) {

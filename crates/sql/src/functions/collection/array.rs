@@ -71,8 +71,11 @@ fn with_element(call: &FunctionCall<'_>) -> Result<[TypedExpr; 2]> {
     Ok([array, call.cast(call.argument(1), &meeting)?])
 }
 
+/// The index of an element, if there is one, and whether the array has a NULL.
+type Found = (Option<usize>, bool);
+
 /// For each row, the index of the wanted element within its array, and whether the array has a NULL.
-fn search(one: &Evaluation<'_>) -> Result<Vec<Option<(Option<usize>, bool)>>> {
+fn search(one: &Evaluation<'_>) -> Result<Vec<Option<Found>>> {
     let list: &ListArray = one.columns[0].as_list();
     let (values, wanted) = (normal_column(list.values()), normal_column(&one.columns[1]));
     let compare = make_comparator(&values, &wanted, SortOptions::default())?;
@@ -90,7 +93,7 @@ fn search(one: &Evaluation<'_>) -> Result<Vec<Option<(Option<usize>, bool)>>> {
 }
 
 const CONTAINS: Function = Function::new("array_contains", |one| {
-    let answer = |found: Option<(Option<usize>, bool)>| match found? {
+    let answer = |found: Option<Found>| match found? {
         (Some(_), _) => Some(true),
         // It may be the NULL.
         (None, true) => None,
@@ -114,7 +117,7 @@ pub(super) fn contains(call: &FunctionCall<'_>) -> Result<Resolved> {
 }
 
 const POSITION: Function = Function::new("array_position", |one| {
-    let answer = |found: Option<(Option<usize>, bool)>| found.map(|(at, _)| at.map_or(0, |at| at as i64 + 1));
+    let answer = |found: Option<Found>| found.map(|(at, _)| at.map_or(0, |at| at as i64 + 1));
     Ok(Arc::new(search(one)?.into_iter().map(answer).collect::<Int64Array>()))
 });
 

@@ -76,9 +76,8 @@ pub(super) fn named_struct(call: &FunctionCall<'_>) -> Result<Resolved> {
     let mut fields = Vec::new();
     let mut values = Vec::new();
     for pair in 0..call.count() / 2 {
-        let name = match constant_of(&call.argument(pair * 2).expr) {
-            Some(ScalarValue::Utf8(Some(name))) => name,
-            _ => return non_foldable(call, pair * 2, "name", "STRING"),
+        let Some(ScalarValue::Utf8(Some(name))) = constant_of(&call.argument(pair * 2).expr) else {
+            return non_foldable(call, pair * 2, "name", "STRING");
         };
         let value = call.argument(pair * 2 + 1);
         fields.push((name, value.data_type.clone(), value.nullable));

@@ -117,7 +117,7 @@ fn collect<'v>(value: &'v Value, steps: &[Step], found: &mut Vec<&'v Value>) {
             }
         }
         (Step::AllElements, Value::Array(elements)) => {
-            elements.iter().for_each(|element| collect(element, rest, found))
+            elements.iter().for_each(|element| collect(element, rest, found));
         }
         (Step::AllFields, Value::Object(fields)) => fields.values().for_each(|field| collect(field, rest, found)),
         _ => {}

@@ -245,6 +245,9 @@ fn compute(evaluation: &Evaluation<'_>, operation: Operation, failure: OnFailure
     }
 }
 
+type Checked<N> = fn(N, N) -> std::result::Result<N, ArrowError>;
+type Wrapping<N> = fn(N, N) -> N;
+
 fn integers<T: ArrowPrimitiveType>(
     evaluation: &Evaluation<'_>,
     operation: Operation,
@@ -255,8 +258,7 @@ fn integers<T: ArrowPrimitiveType>(
         let divide = |a, b| divided(operation, a, b);
         return nullable::<T>((left, right), operation, failure, divide);
     }
-    type Checked<N> = fn(N, N) -> std::result::Result<N, ArrowError>;
-    let (checked, wrapping): (Checked<T::Native>, fn(T::Native, T::Native) -> T::Native) = match operation {
+    let (checked, wrapping): (Checked<T::Native>, Wrapping<T::Native>) = match operation {
         Operation::Add => (T::Native::add_checked, T::Native::add_wrapping),
         Operation::Subtract => (T::Native::sub_checked, T::Native::sub_wrapping),
         _ => (T::Native::mul_checked, T::Native::mul_wrapping),
@@ -278,7 +280,7 @@ fn integers<T: ArrowPrimitiveType>(
 fn integer_overflow<T: ArrowPrimitiveType>(
     operands: (&PrimitiveArray<T>, &PrimitiveArray<T>),
     operation: Operation,
-    checked: fn(T::Native, T::Native) -> std::result::Result<T::Native, ArrowError>,
+    checked: Checked<T::Native>,
 ) -> Error {
     let suffix = match T::DATA_TYPE {
         DataType::Int8 | DataType::Int16 => "S",

@@ -143,7 +143,7 @@ pub(super) fn greater_or_equal(call: &FunctionCall<'_>) -> Result<Resolved> {
 
 /// `value BETWEEN low AND high`; each bound is compared by its own rules.
 pub(super) fn between(call: &FunctionCall<'_>) -> Result<Resolved> {
-    let mut bound = |index: usize, operator: Operator| {
+    let bound = |index: usize, operator: Operator| {
         let settings = &call.context.settings;
         let Some(meeting) = comparison_type(call.data_type(0), call.data_type(index), settings) else {
             return Err(different_types(call, call.data_type(0), call.data_type(index)));

@@ -1,5 +1,6 @@
 //! AND, OR, NOT and the questions about NULL.
 
+use arrow::compute;
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::common::tree_node::TreeNode;
@@ -11,7 +12,7 @@ use crate::analyzer::typed_expr::TypedExpr;
 use crate::functions::argument::scalar;
 use crate::functions::call::{FunctionCall, Resolved};
 use crate::functions::failure::{unexpected_input_type, wrong_operand_type};
-use crate::functions::kernel::{is_kernel, native};
+use crate::functions::kernel::{Function, is_kernel, native};
 
 const BOOLEAN: DataType = DataType::Boolean;
 
@@ -30,33 +31,41 @@ fn operands(call: &FunctionCall<'_>) -> Result<(TypedExpr, TypedExpr)> {
 
 /// Whether evaluating an expression can fail for a value: then it must not be evaluated for a row that Spark would not
 /// evaluate it for.
-pub(in crate::functions) fn is_fallible(expr: &Expr) -> bool {
+fn is_fallible(expr: &Expr) -> bool {
     expr.exists(|one| Ok(is_kernel(one))).unwrap_or(true)
+}
+
+const AS_NUMBER: Function =
+    Function::new("boolean_as_number", |one| Ok(compute::cast(&one.columns[0], &DataType::Int8)?));
+const AS_BOOLEAN: Function = Function::new("number_as_boolean", |one| Ok(compute::cast(&one.columns[0], &BOOLEAN)?));
+
+/// `either` where the condition holds, else `decided`; for other rows `either` is not evaluated. A CASE of numbers, because
+/// DataFusion makes AND and OR of a CASE of booleans, which look at both their sides.
+fn guarded(condition: Expr, either: Expr, decided: bool, call: &FunctionCall<'_>) -> Result<TypedExpr> {
+    let settings = &call.context.settings;
+    let either = AS_NUMBER.over([native(either, BOOLEAN, true)], (DataType::Int8, true), settings);
+    let case = when(condition, either.expr).otherwise(lit(i8::from(decided))).map_err(from_datafusion)?;
+    Ok(AS_BOOLEAN.over([native(case, DataType::Int8, true)], (BOOLEAN, true), settings))
 }
 
 pub(super) fn and(call: &FunctionCall<'_>) -> Result<Resolved> {
     let (left, right) = operands(call)?;
     let nullable = left.nullable || right.nullable;
-    let expr = if is_fallible(&right.expr) {
-        // Spark looks at the right side only where the left one is not false; DataFusion's AND looks at both.
+    if is_fallible(&right.expr) {
         let both = left.expr.clone().and(right.expr);
-        when(left.expr.is_not_false(), both).otherwise(lit(false)).map_err(from_datafusion)?
-    } else {
-        left.expr.and(right.expr)
-    };
-    scalar(native(expr, BOOLEAN, nullable))
+        return scalar(TypedExpr { nullable, ..guarded(left.expr.is_not_false(), both, false, call)? });
+    }
+    scalar(native(left.expr.and(right.expr), BOOLEAN, nullable))
 }
 
 pub(super) fn or(call: &FunctionCall<'_>) -> Result<Resolved> {
     let (left, right) = operands(call)?;
     let nullable = left.nullable || right.nullable;
-    let expr = if is_fallible(&right.expr) {
+    if is_fallible(&right.expr) {
         let either = left.expr.clone().or(right.expr);
-        when(left.expr.is_not_true(), either).otherwise(lit(true)).map_err(from_datafusion)?
-    } else {
-        left.expr.or(right.expr)
-    };
-    scalar(native(expr, BOOLEAN, nullable))
+        return scalar(TypedExpr { nullable, ..guarded(left.expr.is_not_true(), either, true, call)? });
+    }
+    scalar(native(left.expr.or(right.expr), BOOLEAN, nullable))
 }
 
 pub(super) fn not(call: &FunctionCall<'_>) -> Result<Resolved> {

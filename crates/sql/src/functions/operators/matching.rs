@@ -50,7 +50,7 @@ fn like_regex(pattern: &str, escape: char, any_case: bool) -> Result<Regex> {
         if letter == escape {
             match letters.next() {
                 Some(next) if next == '_' || next == '%' || next == escape => {
-                    text.push_str(&regex::escape(&next.to_string()))
+                    text.push_str(&regex::escape(&next.to_string()));
                 }
                 Some(_) => return Err(invalid_escape(pattern, "the escape character is not allowed to precede")),
                 None => return Err(invalid_escape(pattern, "it is not allowed to end with the escape character")),

@@ -10,11 +10,10 @@ use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, AsArray, DurationMicrosecondArray, IntervalMonthDayNanoArray, IntervalYearMonthArray,
-    PrimitiveArray, TimestampMicrosecondArray,
+    TimestampMicrosecondArray,
 };
-use arrow::compute;
 use arrow::datatypes::{
-    DataType, Date32Type, DurationMicrosecondType, Float64Type, Int32Type, Int64Type, IntervalMonthDayNano,
+    DataType, Date32Type, DurationMicrosecondType, Float64Type, Int32Type, IntervalMonthDayNano,
     IntervalMonthDayNanoType, IntervalUnit, IntervalYearMonthType, TimeUnit, TimestampMicrosecondType,
 };
 use chrono_tz::Tz;
@@ -305,9 +304,4 @@ fn combine(left: &ArrayRef, right: &ArrayRef, operation: Operation) -> Result<Ar
         }
         (one, other) => Err(Error::internal(format!("an operator over {} and {}", sql_name(one), sql_name(other)))),
     }
-}
-
-/// BIGINT microseconds of a day-time interval.
-pub(in crate::functions) fn interval_us(column: &ArrayRef) -> Result<PrimitiveArray<Int64Type>> {
-    Ok(compute::cast(column, &DataType::Int64)?.as_primitive().clone())
 }

@@ -33,6 +33,8 @@ import org.apache.kafka.common.serialization.*;
  *   await-compacted TOPIC PARTITION     until the cleaner has left each key of the closed segments once
  */
 public class KafkaTool {
+    /** Settings of a producer that sends each record when it is given, and does not gather a batch. */
+    static final Map<String, String> AT_ONCE = Map.of("batch", "1");
     static Admin admin;
     static String brokers;
     static final Map<String, KafkaProducer<byte[], byte[]>> open = new HashMap<>();
@@ -80,7 +82,7 @@ public class KafkaTool {
             case "produce":
                 return produce(w[1], Integer.parseInt(w[2]), Long.parseLong(w[3]), Long.parseLong(w[4]), settings(w, 5));
             case "values": {
-                KafkaProducer<byte[], byte[]> producer = producer(Map.of());
+                KafkaProducer<byte[], byte[]> producer = producer(AT_ONCE);
                 for (int i = 3; i < w.length; i++) {
                     byte[] value = w[i].equals("\\0") ? null : w[i].getBytes(StandardCharsets.UTF_8);
                     producer.send(new ProducerRecord<>(w[1], Integer.parseInt(w[2]), null, null, value)).get();
@@ -89,7 +91,7 @@ public class KafkaTool {
             }
             case "text": {
                 byte[] value = line.split(" ", 4)[3].getBytes(StandardCharsets.UTF_8);
-                producer(Map.of()).send(new ProducerRecord<>(w[1], Integer.parseInt(w[2]), null, null, value)).get();
+                producer(AT_ONCE).send(new ProducerRecord<>(w[1], Integer.parseInt(w[2]), null, null, value)).get();
                 return "";
             }
             case "end":

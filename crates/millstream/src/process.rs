@@ -17,7 +17,7 @@ use crate::memory_size::MemorySize;
 use crate::time_zone;
 
 /// How long running batches may take to end and commit once the process is to end.
-const QUERIES_END_WITHIN: Duration = Duration::from_millis(4500);
+pub(crate) const QUERIES_END_WITHIN: Duration = Duration::from_millis(4000);
 /// How long calls under way may take after that.
 const CALLS_END_WITHIN: Duration = Duration::from_millis(300);
 

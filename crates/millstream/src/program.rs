@@ -10,15 +10,16 @@ use std::time::Duration;
 
 use millstream_core::{Error, Result};
 use tokio::process::{Child, Command};
+use tokio::time::Instant;
 
 use crate::args::RunArgs;
-use crate::process::Process;
+use crate::process::{Process, QUERIES_END_WITHIN};
 use crate::python;
 use crate::serve::{EndSignal, Signals};
 use crate::shim::Shim;
 
-/// How long a program may take to end after its queries have ended.
-const PROGRAM_ENDS_WITHIN: Duration = Duration::from_millis(500);
+/// How long a program may take to end after the signal, its queries included.
+const PROGRAM_ENDS_WITHIN: Duration = QUERIES_END_WITHIN.saturating_add(Duration::from_millis(500));
 
 /// Runs a program to its end.
 pub(crate) async fn run(args: RunArgs) -> Result<ExitCode> {
@@ -63,8 +64,9 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode> {
 /// Ends the queries first, so that a program that waits for one goes on and ends by itself; then what is left of it.
 async fn interrupted(process: &Process, child: &mut Child, signal: EndSignal) {
     tracing::info!(?signal, "ending");
+    let until = Instant::now() + PROGRAM_ENDS_WITHIN;
     process.stop_queries().await;
-    if tokio::time::timeout(PROGRAM_ENDS_WITHIN, child.wait()).await.is_err()
+    if tokio::time::timeout_at(until, child.wait()).await.is_err()
         && let Err(error) = child.start_kill()
     {
         tracing::warn!(%error, "cannot end the program");

@@ -1,6 +1,7 @@
 //! The binary from outside: its command line, PySpark's client on it, programs on real Kafka, and its death.
 
 #![allow(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
+#![allow(clippy::disallowed_methods, reason = "what is promised of the process is promised in real time")]
 
 mod command_line;
 mod crash;

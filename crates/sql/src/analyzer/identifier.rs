@@ -41,3 +41,6 @@ fn syntax_error(text: &str) -> Error {
     )
     .with_parameter("name", text)
 }
+
+#[cfg(test)]
+mod tests;

@@ -59,3 +59,6 @@ impl MemoryPool for LedgerPool {
         MemoryLimit::Finite(self.ledger.limit_bytes())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,7 @@ mod pivot;
 mod project;
 mod set_operation;
 mod sort_filter;
+mod summary;
 mod watermark;
 mod with_relations;
 
@@ -71,6 +72,8 @@ impl Analyzer<'_> {
             RelType::Deduplicate(one) => self.deduplicate(one),
             RelType::Unpivot(one) => self.unpivot(one),
             RelType::UnresolvedTableValuedFunction(one) => self.table_function(one),
+            RelType::Describe(one) => self.describe(one),
+            RelType::Summary(one) => self.summary(one),
             RelType::Sample(one) => self.sample(one),
             RelType::Repartition(one) => self.input(one.input.as_deref()),
             RelType::RepartitionByExpression(one) => self.input(one.input.as_deref()),
@@ -89,7 +92,6 @@ fn unsupported(kind: &RelType) -> Error {
     let what = match kind {
         RelType::ShowString(_) | RelType::HtmlString(_) => "A table as text inside a plan",
         RelType::Tail(_) => "tail()",
-        RelType::Summary(_) | RelType::Describe(_) => "summary() or describe()",
         RelType::MapPartitions(_) => "mapInPandas and its kin",
         RelType::GroupMap(_) | RelType::CoGroupMap(_) => "applyInPandas and its kin",
         RelType::ApplyInPandasWithState(_) => "applyInPandasWithState",

@@ -60,6 +60,7 @@ for name, build in {
     "ordered: sort by a column that was left out": lambda: people.select("id").orderBy(F.desc("score")),
     "ordered: sort by df column": lambda: people.select("id").orderBy(people.score.desc()),
     "ordered: limit after sort": lambda: people.orderBy("id").limit(2),
+    "ordered: the first rows of many": lambda: spark.range(100000).filter("id % 7 = 3").select((F.col("id") + 1).alias("x")).limit(3),
     "ordered: offset": lambda: people.orderBy("id").offset(2),
     "negative limit": lambda: people.limit(-1),
 }.items():
@@ -161,6 +162,9 @@ for name, build in {
     "inline": lambda: nested.select(F.inline(F.array("st"))),
     "nested generator": lambda: nested.select(F.explode("arr") + 1),
     "lateral view": lambda: sql("select id, x from values (1, array(5, 6)) t(id, a) lateral view explode(a) v as x"),
+    "ordered: describe": lambda: people.describe(),
+    "ordered: describe some": lambda: people.describe("id", "name"),
+    "ordered: summary": lambda: people.select("id", "score").summary("count", "mean", "min", "50%", "max"),
     "fill numbers": lambda: people.fillna(0),
     "fill text": lambda: people.fillna("?"),
     "fill by column": lambda: people.fillna({"name": "?", "score": 9.0}),

@@ -1,0 +1,19 @@
+use std::sync::Arc;
+
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool};
+use millstream_core::MemoryLedger;
+
+use super::LedgerPool;
+
+#[test]
+fn what_operators_hold_is_in_the_ledger() {
+    let ledger = MemoryLedger::new(100);
+    let pool: Arc<dyn MemoryPool> = Arc::new(LedgerPool::new(&ledger));
+    let reservation = MemoryConsumer::new("sort").register(&pool);
+    reservation.try_grow(60).expect("60 of 100 bytes");
+    assert_eq!((ledger.used_bytes(), pool.reserved()), (60, 60));
+    assert!(reservation.try_grow(50).is_err(), "110 of 100 bytes");
+    assert_eq!(ledger.used_bytes(), 60, "a refusal changes nothing");
+    reservation.free();
+    assert_eq!(ledger.used_bytes(), 0);
+}

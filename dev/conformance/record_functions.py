@@ -24,14 +24,15 @@ def escape(text):
 
 
 def ask(spark, expression):
-    """Type and text of the answer, or the error's class and SQLSTATE."""
+    """Type, whether it can be NULL, and text of the answer, or the error's class and SQLSTATE."""
     try:
         frame = spark.sql(f"SELECT {expression} AS r FROM {TABLE}")
         data_type = frame.schema[0].dataType.simpleString()
+        nullable = "" if frame.schema[0].nullable else " not null"
         shown = "hex(r)" if data_type == "binary" else "CAST(r AS STRING)"
         rows = frame.selectExpr(shown).collect()
         values = ["NULL" if row[0] is None else escape("=" + row[0]) for row in rows]
-        return f"{data_type}\t{'|'.join(values)}"
+        return f"{data_type}{nullable}\t{'|'.join(values)}"
     except PySparkException as error:
         name = error.getCondition() if hasattr(error, "getCondition") else error.getErrorClass()
         return f"ERROR\t{name or type(error).__name__}"

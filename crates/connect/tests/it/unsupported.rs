@@ -7,7 +7,7 @@ use spark_connect_proto::write_stream_operation_start::Trigger;
 use spark_connect_proto::{
     Catalog, CheckpointCommand, CommonInlineUserDefinedDataSource, CommonInlineUserDefinedFunction,
     CommonInlineUserDefinedTableFunction, CreateDatabase, ExecuteExternalCommand, MergeIntoTableCommand, MlCommand,
-    MlRelation, PipelineCommand, StreamingForeachFunction, StreamingQueryManagerCommand, Unknown, WriteOperationV2,
+    PipelineCommand, StreamingForeachFunction, StreamingQueryManagerCommand, Unknown, WriteOperationV2,
     WriteStreamOperationStart, catalog, streaming_query_manager_command,
 };
 use tonic::Status;
@@ -73,7 +73,7 @@ async fn relations() {
     let client = Client::start().await;
     let create = catalog::CatType::CreateDatabase(CreateDatabase::default());
     for (what, relation) in [
-        ("ml", RelType::MlRelation(Box::new(MlRelation::default()))),
+        ("ml", RelType::MlRelation(Box::default())),
         ("unknown", RelType::Unknown(Unknown::default())),
         ("create database", RelType::Catalog(Catalog { cat_type: Some(create) })),
     ] {

@@ -41,7 +41,7 @@ fn one_buffer_may_exceed_the_limit() {
     assert!(pool.try_take(1, true).is_ok());
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_budget_that_refuses_is_waited_for_and_gets_all_back() {
     let budget = Arc::new(Counted { limit: 100_000, used: AtomicUsize::new(50_000) });
     let pool = BufferPool::new(Arc::<Counted>::clone(&budget), usize::MAX);
@@ -56,7 +56,7 @@ async fn a_budget_that_refuses_is_waited_for_and_gets_all_back() {
 }
 
 /// Others may hold the whole budget and wait for what this fetcher reads: it must come through, if slowly.
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_budget_that_always_refuses_does_not_stop_reading() {
     let budget = Arc::new(Counted { limit: 0, used: AtomicUsize::new(0) });
     let pool = BufferPool::new(Arc::<Counted>::clone(&budget), 100_000);

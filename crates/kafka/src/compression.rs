@@ -1,10 +1,15 @@
-//! Unpacks the record section of a compressed batch.
+//! Unpacks the record section of a compressed batch; [`Compressor`] packs it.
 //!
 //! Batches are unpacked one at a time into a buffer that is used again, so that reading allocates nothing once the buffer
 //! has grown to the largest batch. All four codecs are pure Rust.
 
-use std::io::Read;
+mod compressor;
 
+use std::fmt;
+use std::io::Read;
+use std::str::FromStr;
+
+pub use compressor::Compressor;
 use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 
 /// A batch may not grow beyond this when it is unpacked: a guard against bytes that were made to exhaust memory.
@@ -14,16 +19,30 @@ const UNPACKED_BYTES_MAX: usize = 1 << 30;
 const XERIAL_MAGIC: [u8; 8] = [0x82, b'S', b'N', b'A', b'P', b'P', b'Y', 0];
 
 /// How the records of a batch are compressed: the lowest three bits of its attributes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Codec {
-    None,
-    Gzip,
-    Snappy,
-    Lz4,
-    Zstd,
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum CompressionType {
+    /// Not at all.
+    #[default]
+    None = 0,
+    /// gzip
+    Gzip = 1,
+    /// Snappy in the frames of Java's library.
+    Snappy = 2,
+    /// LZ4 frames
+    Lz4 = 3,
+    /// Zstandard
+    Zstd = 4,
 }
 
-impl Codec {
+impl CompressionType {
+    const NAMES: [(Self, &str); 5] = [
+        (Self::None, "none"),
+        (Self::Gzip, "gzip"),
+        (Self::Snappy, "snappy"),
+        (Self::Lz4, "lz4"),
+        (Self::Zstd, "zstd"),
+    ];
+
     pub(crate) fn from_attributes(attributes: i16) -> Result<Self, String> {
         match attributes & 0x07 {
             0 => Ok(Self::None),
@@ -36,6 +55,22 @@ impl Codec {
     }
 }
 
+impl fmt::Display for CompressionType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(Self::NAMES[*self as usize].1)
+    }
+}
+
+impl FromStr for CompressionType {
+    type Err = String;
+
+    /// By the name that `compression.type` takes.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = Self::NAMES.iter().find(|(_, name)| *name == text);
+        found.map(|(codec, _)| *codec).ok_or_else(|| "must be one of none, gzip, snappy, lz4, zstd".to_owned())
+    }
+}
+
 /// Room for unpacked batches, one for each task that reads.
 #[derive(Default)]
 pub struct Decompressor {
@@ -45,8 +80,8 @@ pub struct Decompressor {
     zstd: Option<Box<FrameDecoder>>,
 }
 
-impl std::fmt::Debug for Decompressor {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Decompressor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Decompressor").field("capacity", &self.unpacked.capacity()).finish_non_exhaustive()
     }
 }
@@ -58,14 +93,14 @@ impl Decompressor {
     }
 
     /// The bytes of `packed`, in this decompressor's buffer. The error says what the codec did not like.
-    pub(crate) fn unpack<'a>(&'a mut self, codec: Codec, packed: &'a [u8]) -> Result<&'a [u8], String> {
+    pub(crate) fn unpack<'a>(&'a mut self, codec: CompressionType, packed: &'a [u8]) -> Result<&'a [u8], String> {
         self.unpacked.clear();
         match codec {
-            Codec::None => return Ok(packed),
-            Codec::Gzip => read_limited(flate2::read::MultiGzDecoder::new(packed), &mut self.unpacked),
-            Codec::Lz4 => read_limited(lz4_flex::frame::FrameDecoder::new(packed), &mut self.unpacked),
-            Codec::Snappy => self.unpack_snappy(packed),
-            Codec::Zstd => self.unpack_zstd(packed),
+            CompressionType::None => return Ok(packed),
+            CompressionType::Gzip => read_limited(flate2::read::MultiGzDecoder::new(packed), &mut self.unpacked),
+            CompressionType::Lz4 => read_limited(lz4_flex::frame::FrameDecoder::new(packed), &mut self.unpacked),
+            CompressionType::Snappy => self.unpack_snappy(packed),
+            CompressionType::Zstd => self.unpack_zstd(packed),
         }
         .map_err(|reason| format!("{codec:?} compressed records cannot be unpacked: {reason}"))?;
         Ok(&self.unpacked)

@@ -3,6 +3,7 @@
 //! * [`Client`] finds brokers, keeps metadata, asks for offsets.
 //! * [`Fetcher`] reads partitions over one connection a broker, with the next request always in flight.
 //! * [`Fetched`] is one response: records are slices of it and nothing is allocated for one.
+//! * [`BatchWriter`] writes record batches and [`RecordBatch::parse`] reads one, for the producer and for a broker alike.
 //!
 //! Deliberately not here: consumer groups (the offsets live in the caller's checkpoint), message formats before Kafka 0.11,
 //! and time-outs of whole operations (a caller who has enough drops the future).
@@ -24,7 +25,7 @@ mod record_batch;
 
 pub use buffers::{MemoryBudget, Unlimited};
 pub use client::Client;
-pub use compression::Decompressor;
+pub use compression::{CompressionType, Compressor, Decompressor};
 pub use config::{BackoffRange, ClientConfig, IsolationLevel};
 pub use error::{Error, ErrorKind, Place, Result};
 pub use fetched::{Fetched, FetchedPartition};
@@ -32,4 +33,5 @@ pub use fetcher::{Assignment, FetchOptions, Fetcher};
 pub use kafka_protocol::ResponseError;
 pub use list_offsets::OffsetSpec;
 pub use metadata::{Leader, Topic, TopicPartition, Topics};
+pub use record_batch::builder::{BatchStamp, BatchWriter, NewRecord, ProducerStamp};
 pub use record_batch::{Headers, Record, RecordBatch, Records, TimestampType};

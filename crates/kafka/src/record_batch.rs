@@ -1,14 +1,20 @@
-//! Record batches (message format v2), parsed in place.
+//! Record batches (message format v2), parsed in place. [`builder`] writes them.
 //!
 //! [`BatchHeader`] is read once a batch, [`Records`] walks the records without allocating: keys, values and headers are
 //! slices of the response, or of the decompressor's buffer where the batch is compressed. Every length is checked; bytes
-//! that are not a batch give an error that names broker, topic, partition and offset. Writing batches is not here.
+//! that are not a batch give an error that names broker, topic, partition and offset.
+//!
+//! For a broker: [`RecordBatch::parse`] takes apart what a producer sent, with [`RecordBatch::check_crc`] and the
+//! producer's id, epoch and sequence; [`RecordBatch::records`] walks its records.
+
+pub(crate) mod builder;
 
 use std::ops::Range;
 
-use crate::compression::{Codec, Decompressor};
+use crate::compression::{CompressionType, Decompressor};
 use crate::error::{Error, Place, Result};
 use crate::wire::{Cursor, Malformed, Parsed};
+use builder::ProducerStamp;
 
 /// Bytes of a batch before its records.
 pub(crate) const HEADER_BYTES: usize = 61;
@@ -40,6 +46,8 @@ pub(crate) struct BatchHeader {
     base_timestamp: i64,
     pub(crate) max_timestamp: i64,
     pub(crate) producer_id: i64,
+    producer_epoch: i16,
+    base_sequence: i32,
     pub(crate) records: i32,
 }
 
@@ -69,7 +77,7 @@ impl BatchHeader {
         let last_offset_delta = cursor.i32()?;
         let (base_timestamp, max_timestamp) = (cursor.i64()?, cursor.i64()?);
         let producer_id = cursor.i64()?;
-        let (_producer_epoch, _base_sequence) = (cursor.i16()?, cursor.i32()?);
+        let (producer_epoch, base_sequence) = (cursor.i16()?, cursor.i32()?);
         let records = cursor.i32()?;
         let next_offset = base_offset.checked_add(i64::from(last_offset_delta) + 1);
         match next_offset {
@@ -84,6 +92,8 @@ impl BatchHeader {
                     base_timestamp,
                     max_timestamp,
                     producer_id,
+                    producer_epoch,
+                    base_sequence,
                     records,
                 }))
             }
@@ -128,6 +138,65 @@ pub struct RecordBatch<'a> {
 }
 
 impl<'a> RecordBatch<'a> {
+    /// The batch at the front of `bytes`; `None` if they end before it does. `place` is named by errors. The checksum is
+    /// not looked at: see [`RecordBatch::check_crc`].
+    ///
+    /// # Errors
+    /// Bytes that are no batch, and message formats from before Kafka 0.11.
+    pub fn parse(bytes: &'a [u8], place: &'a Place) -> Result<Option<Self>> {
+        match BatchHeader::parse(bytes).map_err(place.malformed())? {
+            Front::Batch(header) => {
+                Ok(Some(Self { header, bytes: &bytes[..header.len], place, from: i64::MIN, to: i64::MAX }))
+            }
+            Front::CutOff(_) => Ok(None),
+            Front::OldFormat(magic) => Err(Error::MessageFormat { place: place.clone(), magic }),
+        }
+    }
+
+    /// The whole batch as it stands on the wire.
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The leader epoch under which the broker appended it; −1 in what a producer sends.
+    pub fn leader_epoch(&self) -> i32 {
+        self.header.leader_epoch
+    }
+
+    /// The largest timestamp of its records, as its writer says.
+    pub fn max_timestamp(&self) -> i64 {
+        self.header.max_timestamp
+    }
+
+    /// Who wrote it; `None` from a producer without idempotence.
+    pub fn producer(&self) -> Option<ProducerStamp> {
+        let header = &self.header;
+        (header.producer_id >= 0).then_some(ProducerStamp {
+            id: header.producer_id,
+            epoch: header.producer_epoch,
+            base_sequence: header.base_sequence,
+        })
+    }
+
+    /// Whether it belongs to a transaction.
+    pub fn is_transactional(&self) -> bool {
+        self.header.is_transactional()
+    }
+
+    /// Whether it holds a transaction's end instead of records.
+    pub fn is_control(&self) -> bool {
+        self.header.is_control()
+    }
+
+    /// How its records are compressed.
+    ///
+    /// # Errors
+    /// A number that stands for no compression.
+    pub fn compression(&self) -> Result<CompressionType> {
+        CompressionType::from_attributes(self.header.attributes)
+            .map_err(|reason| Error::malformed(&self.place_at(self.header.base_offset), reason))
+    }
+
     /// The first offset that the batch covers.
     pub fn base_offset(&self) -> i64 {
         self.header.base_offset
@@ -154,7 +223,10 @@ impl<'a> RecordBatch<'a> {
     }
 
     /// Compares the checksum with the content.
-    pub(crate) fn check_crc(&self) -> Result<()> {
+    ///
+    /// # Errors
+    /// [`Error::Checksum`] if they differ.
+    pub fn check_crc(&self) -> Result<()> {
         let actual = crc32c::crc32c(&self.bytes[CHECKSUMMED_FROM..]);
         if actual == self.header.crc {
             return Ok(());
@@ -173,7 +245,7 @@ impl<'a> RecordBatch<'a> {
     /// The records, unpacked into `room` if the batch is compressed.
     pub fn records(&self, room: &'a mut Decompressor) -> Result<Records<'a>> {
         let malformed = |reason: String| Error::malformed(&self.place_at(self.header.base_offset), reason);
-        let codec = Codec::from_attributes(self.header.attributes).map_err(malformed)?;
+        let codec = self.compression()?;
         let bytes = room.unpack(codec, &self.bytes[HEADER_BYTES..]).map_err(malformed)?;
         let append_time = match self.timestamp_type() {
             TimestampType::CreateTime => None,

@@ -10,6 +10,7 @@ import os
 import pathlib
 import platform
 import re
+import shlex
 import signal
 import socket
 import statistics
@@ -29,7 +30,7 @@ def server(script, *arguments, **environment):
         [ROOT / "dev" / "servers" / script, *arguments], check=True, text=True, stdout=subprocess.PIPE,
         env={**os.environ, **environment},
     ).stdout
-    return dict(pair.split("=", 1) for pair in out.replace("export ", "").split())
+    return dict(word.split("=", 1) for word in shlex.split(out) if "=" in word)
 
 
 def peak_rss_mb(pid, reset=False):
@@ -172,13 +173,16 @@ def show(title, results, indent=""):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("measures", nargs="*", default=["payments", "start"], choices=["payments", "start"])
+    parser.add_argument("measures", nargs="*", metavar="payments|start", help="both unless named")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--rows", type=int, default=2_000_000)
     parser.add_argument("--without-spark", action="store_true")
     target = os.environ.get("CARGO_TARGET_DIR", ROOT / "target")
     parser.add_argument("--binary", default=str(pathlib.Path(target) / "release" / "millstream"))
     options = parser.parse_args()
+    options.measures = options.measures or ["payments", "start"]
+    if unknown := set(options.measures) - {"payments", "start"}:
+        parser.error(f"there is no measure {', '.join(sorted(unknown))}")
     python = subprocess.run([ROOT / "dev" / "python"], check=True, text=True, stdout=subprocess.PIPE).stdout.strip()
     if sys.executable != python:   # the stock Kafka client lives there
         os.execv(python, [python, *sys.argv])
@@ -187,7 +191,7 @@ def main():
     try:
         if "payments" in options.measures:
             broker = server("kafka")
-            started.append(int(broker["KAFKA_PID"]))
+            started += map(int, broker["KAFKA_PIDS"].split())
             spark = None
             if not options.without_spark:
                 spark = server("spark")

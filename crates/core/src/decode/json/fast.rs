@@ -5,11 +5,13 @@
 //! Anything that a template does not expect means "no", and the record goes the general way; so a template never has
 //! to be complete, only right.
 
+use chrono_tz::Tz;
+
 use super::JsonOptions;
 use super::columns::{Column, Values};
 use super::scalars::{append_number, append_text};
 use super::tokens::{Buffers, Token, Tokens};
-use crate::datetime::{SECOND_US, checked_days};
+use crate::datetime::{SECOND_US, Zone, checked_days};
 
 /// Shapes kept at a time.
 const TEMPLATES_MAX: usize = 4;
@@ -44,11 +46,28 @@ struct Part {
     quoted: bool,
 }
 
-/// The day of the last timestamp: text and seconds since 1970.
+/// The day of the last timestamp.
 #[derive(Debug, Default)]
 struct Day {
     text: [u8; 10],
+    /// Its midnight, in seconds since 1970 of local time.
     seconds: i64,
+    /// What the session's zone is ahead of UTC on that day, where it is the same all day.
+    offset: Option<i64>,
+}
+
+impl Day {
+    /// The day `yyyy-MM-dd`; a zone's rules are asked once for the day instead of for each row.
+    fn read(text: [u8; 10], zone: Tz) -> Option<Self> {
+        let seconds = scan_date(&text)?;
+        let ahead = |hour: i64| {
+            let local = seconds + (hour * 3600).min(86_399);
+            local - Zone::Region(zone).to_utc_s(local)
+        };
+        // No zone ever changed and changed back within six hours.
+        let constant = [6, 12, 18, 24].into_iter().all(|hour| ahead(hour) == ahead(0));
+        Some(Self { text, seconds, offset: constant.then(|| ahead(0)) })
+    }
 }
 
 impl Templates {
@@ -208,7 +227,7 @@ impl Literal {
 fn append_quoted<'a>(column: &mut Column, text: &'a [u8], day: &mut Day, options: &JsonOptions) -> Option<&'a [u8]> {
     if let Values::Timestamp(values) = &mut column.values
         && options.timestamp_parser.is_none()
-        && let Some((micros, length)) = scan_timestamp(text, day)
+        && let Some((micros, length)) = scan_timestamp(text, day, options.time_zone)
     {
         values.push(micros);
         column.append_valid();
@@ -357,14 +376,14 @@ fn scan_double(text: &[u8]) -> Option<(f64, usize)> {
     Some((if negative { -magnitude } else { magnitude }, length))
 }
 
-/// `yyyy-MM-ddTHH:mm:ss[.f…]Z` up to the closing quote, in microseconds; also its length.
+/// `yyyy-MM-ddTHH:mm:ss[.f…]` with `Z` or in the session's zone, up to the closing quote, in microseconds; also its
+/// length.
 #[inline]
-fn scan_timestamp(text: &[u8], day: &mut Day) -> Option<(i64, usize)> {
+fn scan_timestamp(text: &[u8], day: &mut Day, zone: Tz) -> Option<(i64, usize)> {
     let head: &[u8; 20] = text.first_chunk()?;
     let date: &[u8; 10] = head.first_chunk()?;
     if *date != day.text {
-        day.seconds = scan_date(date)?;
-        day.text = *date;
+        *day = Day::read(*date, zone)?;
     }
     let digit = |at: usize| i64::from(head[at].wrapping_sub(b'0'));
     let pair = |at: usize| (digit(at) <= 9 && digit(at + 1) <= 9).then(|| digit(at) * 10 + digit(at + 1));
@@ -388,7 +407,11 @@ fn scan_timestamp(text: &[u8], day: &mut Day) -> Option<(i64, usize)> {
             length += 1;
         }
     }
-    text[length..].starts_with(b"Z\"").then_some((micros, length + 1))
+    match text[length..] {
+        [b'"', ..] => Some((micros - day.offset? * SECOND_US, length)),
+        [b'Z', b'"', ..] => Some((micros, length + 1)),
+        _ => None,
+    }
 }
 
 fn scan_date(date: &[u8; 10]) -> Option<i64> {

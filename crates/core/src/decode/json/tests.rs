@@ -1,7 +1,8 @@
 //! Against what Apache Spark 4.2 answered (`answers.jsonl`: one case a line; the session's zone was America/New_York, the
 //! answer is `cast(from_json(…) as string)`), and the quick way against the general way.
 
-use arrow::array::{Array, StringArray};
+use arrow::array::{Array, AsArray, StringArray};
+use arrow::datatypes::TimestampMicrosecondType;
 use chrono_tz::America::New_York;
 use serde_json::Value;
 
@@ -9,6 +10,7 @@ use proptest::prelude::*;
 
 use super::ddl::type_of;
 use super::{JsonDecoder, JsonOptions, ParseMode};
+use crate::datetime::parse_timestamp;
 use crate::decode::ValueDecoder;
 use crate::options::Options;
 use crate::text::cast_to_string;
@@ -138,6 +140,32 @@ fn a_batch_starts_where_the_last_one_ended() {
     }
 }
 
+#[test]
+fn local_times_follow_the_zone_through_days_on_which_its_clocks_change() {
+    let days = [
+        (New_York, "2026-03-08"),
+        (New_York, "2026-11-01"),
+        (New_York, "2026-07-04"),
+        (chrono_tz::Australia::Lord_Howe, "2026-04-05"),
+        (chrono_tz::Pacific::Apia, "2011-12-30"),
+        (chrono_tz::Europe::Amsterdam, "1937-07-01"),
+    ];
+    for (zone, day) in days {
+        let options = JsonOptions { time_zone: zone, ..JsonOptions::default() };
+        let decoder = JsonDecoder::of_type(&type_of("t timestamp"), options).unwrap();
+        let mut decoding = decoder.start();
+        let times: Vec<String> = (0..24 * 60).map(|m| format!("{day}T{:02}:{:02}:07", m / 60, m % 60)).collect();
+        for time in &times {
+            decoding.append(Some(format!("{{\"t\": \"{time}\"}}").as_bytes())).unwrap();
+        }
+        let rows = decoding.finish().unwrap();
+        let read = rows.as_struct().column(0).as_primitive::<TimestampMicrosecondType>();
+        for (row, time) in times.iter().enumerate() {
+            assert_eq!(Some(read.value(row)), parse_timestamp(time, zone), "{time} in {zone}");
+        }
+    }
+}
+
 /// Values of every type in the shapes that the quick way knows, and in some that it does not.
 fn value() -> impl Strategy<Value = String> {
     prop_oneof![
@@ -147,9 +175,10 @@ fn value() -> impl Strategy<Value = String> {
         any::<f64>().prop_map(|value| format!("{value:e}")),
         "[a-z]{0,20}".prop_map(|text| format!("\"{text}\"")),
         "\\PC{0,12}".prop_map(|text| serde_json::to_string(&text).unwrap()),
-        (0..5000u32, 0..14u32, 0..33u32, 0..26u32, 0..1_000_000u32).prop_map(|(year, month, day, hour, micros)| {
-            format!("\"{year:04}-{month:02}-{day:02}T{hour:02}:00:59.{micros}Z\"")
-        }),
+        ((0..5000u32, 0..14u32, 0..33u32, 0..26u32), 0..1_000_000u32, prop_oneof![Just("Z"), Just(""), Just("+01:00")])
+            .prop_map(|((year, month, day, hour), micros, zone)| {
+                format!("\"{year:04}-{month:02}-{day:02}T{hour:02}:00:59.{micros}{zone}\"")
+            }),
         Just("true".to_string()),
         Just("null".to_string()),
         Just("{\"x\":[1,{}]}".to_string()),
@@ -194,7 +223,8 @@ proptest! {
         others in proptest::collection::vec(mutated(), 1..6),
     ) {
         let schema = type_of("a int, b string, c double, d timestamp, e boolean, f decimal(10,2)");
-        let decoder = JsonDecoder::of_type(&schema, JsonOptions::default()).unwrap();
+        let options = JsonOptions { time_zone: New_York, ..JsonOptions::default() };
+        let decoder = JsonDecoder::of_type(&schema, options).unwrap();
         let mut records: Vec<&[u8]> = vec![&first];
         for other in &others {
             records.extend([other.as_slice(), &first, other]);

@@ -173,7 +173,7 @@ fn is_plain(data_type: &DataType) -> bool {
 }
 
 /// The value of an expression without columns, if it can be computed now.
-pub(super) fn constant_of(expr: &Expr) -> Option<ScalarValue> {
+pub(crate) fn constant_of(expr: &Expr) -> Option<ScalarValue> {
     let varies = |one: &Expr| {
         matches!(one, Expr::Column(_) | Expr::LambdaVariable(_) | Expr::AggregateFunction(_) | Expr::WindowFunction(_))
             || one.is_volatile_node()

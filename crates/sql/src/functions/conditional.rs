@@ -58,7 +58,12 @@ fn case_when(call: &FunctionCall<'_>) -> Result<Resolved> {
         indexes.push(call.count() - 1);
     }
     let (meeting, mut values) = at(&indexes, call)?;
-    let nullable = !has_else || values.iter().any(|value| value.nullable);
+    // Behind a condition that is always true nothing counts.
+    let always = |pair: &usize| call.arguments[pair * 2].as_literal() == Some(&ScalarValue::from(true));
+    let nullable = match (0..pairs).find(always) {
+        Some(last) => values[..=last].iter().any(|value| value.nullable),
+        None => !has_else || values.iter().any(|value| value.nullable),
+    };
     let otherwise = if has_else { values.pop().map(|value| Box::new(value.expr)) } else { None };
     let branches = values
         .into_iter()
@@ -127,8 +132,8 @@ fn zeroifnull(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(native(native_coalesce(vec![value.expr, zero.expr]), data_type, false))
 }
 
-const GREATEST: Function = Function::new("greatest", |one| extreme(one, true));
-const LEAST: Function = Function::new("least", |one| extreme(one, false));
+const GREATEST: Function = Function::total("greatest", |one| extreme(one, true));
+const LEAST: Function = Function::total("least", |one| extreme(one, false));
 
 fn extreme(one: &Evaluation<'_>, greatest: bool) -> Result<ArrayRef> {
     let mut best = Arc::clone(&one.columns[0]);
@@ -163,7 +168,7 @@ fn least(call: &FunctionCall<'_>) -> Result<Resolved> {
     resolve_extreme(call, LEAST)
 }
 
-const IS_NAN: Function = Function::new("isnan", |one| {
+const IS_NAN: Function = Function::total("isnan", |one| {
     let flags = nan_flags(&one.columns[0]);
     Ok(Arc::new(flags.iter().map(|flag| Some(flag == Some(true))).collect::<BooleanArray>()))
 });
@@ -184,7 +189,7 @@ fn is_nan(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(IS_NAN.over([floating(call, 0)?], (DataType::Boolean, false), &call.context.settings))
 }
 
-const NANVL: Function = Function::new("nanvl", |one| {
+const NANVL: Function = Function::total("nanvl", |one| {
     let flags = nan_flags(&one.columns[0]);
     choose(&flags, &one.columns[1], &one.columns[0])
 });

@@ -131,8 +131,8 @@ fn hash_rows<H: Hasher>(one: &Evaluation<'_>, seed: H::Hash) -> Result<Vec<H::Ha
 }
 
 const HASH: Function =
-    Function::new("hash", |one| Ok(Arc::new(Int32Array::from(hash_rows::<murmur3::Murmur3>(one, 42)?))));
-const XXHASH64: Function = Function::new("xxhash64", |one| {
+    Function::total("hash", |one| Ok(Arc::new(Int32Array::from(hash_rows::<murmur3::Murmur3>(one, 42)?))));
+const XXHASH64: Function = Function::total("xxhash64", |one| {
     let hashes = hash_rows::<xxhash::XxHash64>(one, 42)?;
     Ok(Arc::new(Int64Array::from_iter_values(hashes.into_iter().map(|hash| hash as i64))))
 });

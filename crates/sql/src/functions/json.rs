@@ -132,13 +132,12 @@ fn to_json(call: &FunctionCall<'_>) -> Result<Resolved> {
     }
     let text = format!("to_json({})", call.arguments[0].sql);
     let value = call.argument(0);
-    let nullable = value.nullable;
     let option = TypedExpr::literal(ScalarValue::from(options.ignore_null_fields), "");
     let settings = QuerySettings { time_zone: options.time_zone, ..call.context.settings };
-    scalar(TO_JSON.over([value, option], (DataType::Utf8, nullable), &settings).with_sql(text))
+    scalar(TO_JSON.over([value, option], (DataType::Utf8, true), &settings).with_sql(text))
 }
 
-const GET_JSON_OBJECT: Function = Function::new("get_json_object", |one| {
+const GET_JSON_OBJECT: Function = Function::total("get_json_object", |one| {
     let (texts, paths) = (one.strings(0), one.strings(1));
     let mut prepared: Option<(String, Option<path::JsonPath>)> = None;
     let find = |row: usize| {

@@ -75,6 +75,7 @@ struct KernelFunction {
     data_type: DataType,
     nullable: bool,
     settings: QuerySettings,
+    fallible: bool,
     signature: Signature,
 }
 
@@ -138,17 +139,23 @@ pub(super) struct Function {
     name: &'static str,
     kernel: Kernel,
     volatility: Volatility,
+    fallible: bool,
 }
 
 impl Function {
     /// A kernel that gives the same answer for the same arguments.
     pub(super) const fn new(name: &'static str, kernel: Kernel) -> Self {
-        Self { name, kernel, volatility: Volatility::Immutable }
+        Self { name, kernel, volatility: Volatility::Immutable, fallible: true }
+    }
+
+    /// A kernel that has an answer for all values, so that it does no harm to ask it for a row too many.
+    pub(super) const fn total(name: &'static str, kernel: Kernel) -> Self {
+        Self { fallible: false, ..Self::new(name, kernel) }
     }
 
     /// A kernel that has to be asked for every row.
     pub(super) const fn volatile(name: &'static str, kernel: Kernel) -> Self {
-        Self { name, kernel, volatility: Volatility::Volatile }
+        Self { name, kernel, volatility: Volatility::Volatile, fallible: true }
     }
 
     /// The kernel over these arguments: NULL possible if it is for one of them.
@@ -187,6 +194,7 @@ impl Function {
             data_type: data_type.clone(),
             nullable,
             settings: *settings,
+            fallible: self.fallible,
             signature: Signature::one_of(vec![TypeSignature::VariadicAny, TypeSignature::Nullary], self.volatility),
         };
         let arguments = arguments.into_iter().map(|argument| argument.expr).collect();
@@ -199,7 +207,12 @@ pub(super) fn native(expr: Expr, data_type: DataType, nullable: bool) -> TypedEx
     TypedExpr::new(expr, data_type, nullable)
 }
 
-/// Whether an expression is one of our kernels.
-pub(super) fn is_kernel(expr: &Expr) -> bool {
-    matches!(expr, Expr::ScalarFunction(call) if call.func.inner().is::<KernelFunction>())
+/// Whether computing this call, apart from its arguments, can fail for a value.
+pub(super) fn is_fallible_call(expr: &Expr) -> bool {
+    match expr {
+        Expr::ScalarFunction(call) => {
+            call.func.inner().downcast_ref::<KernelFunction>().is_some_and(|kernel| kernel.fallible)
+        }
+        _ => false,
+    }
 }

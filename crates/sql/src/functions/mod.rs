@@ -29,6 +29,7 @@ mod string;
 mod window;
 mod window_time;
 
+pub(crate) use argument::constant_of;
 pub(crate) use call::{FunctionCall, FunctionContext, Generator, Resolved, TimeWindow};
 pub(crate) use cast::{CastMode, cast};
 pub(crate) use entry::lookup;

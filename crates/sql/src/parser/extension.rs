@@ -53,6 +53,14 @@ pub struct StarExcept {
     pub except: Vec<Expression>,
 }
 
+/// `TIMESTAMP '2024-01-31 12:00'` on the clock of the session's zone, which the parser does not know.
+#[derive(Clone, PartialEq, Message)]
+pub struct LocalTimestamp {
+    /// What stands between the quotes.
+    #[prost(string, tag = "1")]
+    pub text: String,
+}
+
 /// A call with what stands behind its parentheses: FILTER, IGNORE NULLS, WITHIN GROUP.
 #[derive(Clone, PartialEq, Message)]
 pub struct QualifiedCall {
@@ -193,7 +201,8 @@ fn relation_of(any: Any) -> Relation {
 
 extensions! {
     /// The extension messages that stand for an expression.
-    ExpressionExtension in Expression as expression_of: Ordinal, StarExcept, QualifiedCall, ExpressionWithRelations
+    ExpressionExtension in Expression as expression_of:
+        Ordinal, StarExcept, LocalTimestamp, QualifiedCall, ExpressionWithRelations
 }
 
 extensions! {

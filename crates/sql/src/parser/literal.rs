@@ -2,15 +2,14 @@
 
 use prost::bytes::Bytes;
 use spark_connect_proto::Expression;
-use spark_connect_proto::data_type::{Kind as TypeKind, Null, Timestamp};
-use spark_connect_proto::expression::cast::EvalMode;
+use spark_connect_proto::data_type::{Kind as TypeKind, Null};
 use spark_connect_proto::expression::literal::{Decimal, LiteralType};
 
 use super::cursor::Parser;
 use super::datetime;
 use super::error::{NumericRange, Parsed, SyntaxError};
+use super::extension::LocalTimestamp;
 use super::message::{boolean, literal, string};
-use super::primary::cast_to;
 use super::schema::data_type;
 use super::token::Kind;
 
@@ -69,15 +68,12 @@ impl Parser<'_> {
     }
 }
 
-/// A moment, if the text names its zone; else a cast, because the parser does not know the session's zone.
+/// A moment, if the text names its zone; else the analyzer's business, because the parser does not know the session's zone.
 fn timestamp(text: &str) -> Option<Expression> {
     let parsed = datetime::parse_timestamp(text)?;
     match parsed.zone.as_deref().and_then(datetime::fixed_offset_us) {
         Some(offset) => Some(literal(LiteralType::Timestamp(parsed.local_us - offset))),
-        None => {
-            let target = data_type(TypeKind::Timestamp(Timestamp::default()));
-            Some(cast_to(string(text), target, EvalMode::Unspecified))
-        }
+        None => Some(LocalTimestamp { text: text.to_owned() }.into()),
     }
 }
 

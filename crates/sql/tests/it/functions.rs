@@ -80,7 +80,9 @@ async fn answer(expression: &str, family: &str, ansi: bool) -> Result<String> {
             Statement::Command(_) => Err(Error::invalid("not a query")),
         }
     };
-    let data_type = simple_string(analyzed("r")?.schema.field(0).data_type());
+    let schema = analyzed("r")?.schema;
+    let data_type = simple_string(schema.field(0).data_type());
+    let nullable = if schema.field(0).is_nullable() { "" } else { " not null" };
     let plan = analyzed(if data_type == "binary" { "hex(r)" } else { "CAST(r AS STRING)" })?;
     let batches: Vec<_> = collect_stream(&plan, &context).await?.try_collect().await?;
     let mut values = Vec::new();
@@ -88,7 +90,7 @@ async fn answer(expression: &str, family: &str, ansi: bool) -> Result<String> {
         let texts = batch.column(0).as_string::<i32>();
         values.extend(texts.iter().map(|text| text.map_or("NULL".to_owned(), |text| format!("={}", escape(text)))));
     }
-    Ok(format!("{data_type}\t{}", values.join("|")))
+    Ok(format!("{data_type}{nullable}\t{}", values.join("|")))
 }
 
 /// Spark's name of a type, written down here once more so that the product's is tested too.

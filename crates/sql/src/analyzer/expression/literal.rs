@@ -15,12 +15,26 @@ use spark_connect_proto::expression::Literal;
 use spark_connect_proto::expression::literal::{self as message, LiteralType};
 
 use super::super::typed_expr::TypedExpr;
-use crate::data_type::{array, decimal, from_proto, map, structure};
+use crate::data_type::{array, decimal, from_proto, map, structure, timestamp};
+use crate::functions::CastMode;
 
 /// A literal with its text.
 pub(crate) fn literal(one: &Literal, zone: Tz) -> Result<TypedExpr> {
     let (value, sql) = value(one, zone)?;
     Ok(TypedExpr::literal(value, sql))
+}
+
+/// `TIMESTAMP '…'` on the clock of a zone.
+pub(super) fn local_timestamp(text: &str, zone: Tz) -> Result<TypedExpr> {
+    let text = TypedExpr::literal(ScalarValue::from(text), text);
+    let cast = crate::functions::cast(text, &timestamp(), CastMode::Ansi, zone)?;
+    match crate::functions::constant_of(&cast.expr) {
+        Some(ScalarValue::TimestampMicrosecond(Some(us), zone_name)) => {
+            let sql = format!("TIMESTAMP '{}'", local(us, zone));
+            Ok(TypedExpr::literal(ScalarValue::TimestampMicrosecond(Some(us), zone_name), sql))
+        }
+        _ => Err(Error::internal("the parser let a text pass that is no timestamp")),
+    }
 }
 
 fn value(one: &Literal, zone: Tz) -> Result<(ScalarValue, String)> {

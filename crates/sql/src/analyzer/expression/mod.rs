@@ -187,6 +187,9 @@ impl Analyzer<'_> {
                 self.add_references(&one.references);
                 self.value(required(one.expression.as_deref())?, scope)
             }
+            ExpressionExtension::LocalTimestamp(one) => {
+                Ok(Value::One(literal::local_timestamp(&one.text, self.context.settings.time_zone)?))
+            }
             ExpressionExtension::Ordinal(one) => {
                 let sql = one.position.to_string();
                 Ok(Value::One(TypedExpr::literal(ScalarValue::Int32(Some(one.position)), sql)))

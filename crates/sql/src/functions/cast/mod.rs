@@ -69,11 +69,11 @@ const CAST: Function = Function::new("cast", |evaluation| {
 /// The name that the cast from BINARY to STRING has in plans.
 pub(super) const BINARY_TO_STRING: &str = "binary_to_string";
 
-const TO_STRING: Function = Function::new(BINARY_TO_STRING, |evaluation| {
+const TO_STRING: Function = Function::total(BINARY_TO_STRING, |evaluation| {
     cast_column(&evaluation.columns[0], evaluation.data_type, Casting::of(evaluation.settings))
 });
 
-const TRY_CAST: Function = Function::new("try_cast", try_cast);
+const TRY_CAST: Function = Function::total("try_cast", try_cast);
 
 fn try_cast(evaluation: &Evaluation<'_>) -> Result<ArrayRef> {
     let casting = Casting { mode: CastMode::Try, zone: evaluation.settings.time_zone };

@@ -106,5 +106,8 @@ fn fits_decimal(from: &DataType, precision: u8, scale: i8) -> bool {
         DataType::Decimal128(precision, scale) => (*precision, *scale),
         _ => return false,
     };
-    i16::from(precision) - i16::from(scale) >= i16::from(from_precision) - i16::from(from_scale) && scale >= from_scale
+    let (whole, from_whole) =
+        (i16::from(precision) - i16::from(scale), i16::from(from_precision) - i16::from(from_scale));
+    // Digits after the point may be cut off: one more before it has room for what rounding adds.
+    (whole >= from_whole && scale >= from_scale) || (whole > from_whole && matches!(from, DataType::Decimal128(_, _)))
 }

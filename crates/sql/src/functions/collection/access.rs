@@ -6,14 +6,16 @@ use arrow::array::{Array, ArrayRef, AsArray, Int32Array, ListArray, UInt64Array,
 use arrow::compute::{SortOptions, take};
 use arrow::datatypes::{DataType, Int32Type};
 use datafusion::common::ScalarValue;
+use datafusion::logical_expr::Expr;
 use millstream_core::error::{ErrorKind, SparkException};
 use millstream_core::{Error, Result};
 
 use crate::analyzer::coercion::wider_type;
 use crate::analyzer::typed_expr::TypedExpr;
 use crate::data_type::{array, map_entry};
-use crate::functions::argument::scalar;
+use crate::functions::argument::{constant_of, scalar};
 use crate::functions::call::{FunctionCall, Resolved};
+use crate::functions::collection::construct::ARRAY_NAME;
 use crate::functions::failure::{
     datatype_mismatch, invalid_array_index, invalid_index_of_element_at, unexpected_input_type,
 };
@@ -81,24 +83,37 @@ const ITEM: Function = Function::new("get_item", |one| {
     let beside = one.settings.ansi.then_some(invalid_array_index as fn(i64, usize) -> Error);
     elements(one, Indexing { one_based: false, beside })
 });
-const GET: Function = Function::new("get", |one| elements(one, Indexing { one_based: false, beside: None }));
+const GET: Function = Function::total("get", |one| elements(one, Indexing { one_based: false, beside: None }));
 const ELEMENT_AT: Function = Function::new("element_at", |one| {
     let beside = one.settings.ansi.then_some(invalid_index_of_element_at as fn(i64, usize) -> Error);
     elements(one, Indexing { one_based: true, beside })
 });
 const TRY_ELEMENT_AT: Function =
-    Function::new("try_element_at", |one| elements(one, Indexing { one_based: true, beside: None }));
-const MAP_VALUE: Function = Function::new("map_value", values_of_keys);
+    Function::total("try_element_at", |one| elements(one, Indexing { one_based: true, beside: None }));
+const MAP_VALUE: Function = Function::total("map_value", values_of_keys);
 
-/// `collection[key]` with this function for arrays.
-fn resolve(call: &FunctionCall<'_>, of_array: Function) -> Result<Resolved> {
+/// Whether a constant index surely finds an element: in an array that is made right here.
+fn has_element(array: &TypedExpr, index: &TypedExpr, one_based: bool) -> bool {
+    let Expr::ScalarFunction(made) = &array.expr else { return false };
+    let Some(ScalarValue::Int32(Some(index))) = constant_of(&index.expr) else { return false };
+    let index = i64::from(index);
+    let length = made.args.len() as i64;
+    let within = if one_based { (1..=length).contains(&index.abs()) } else { (0..length).contains(&index) };
+    made.func.name() == ARRAY_NAME && within
+}
+
+/// `collection[key]` with this function for arrays, which counts from one or from zero.
+fn resolve(call: &FunctionCall<'_>, of_array: Function, one_based: bool) -> Result<Resolved> {
     match call.data_type(0) {
         DataType::List(element) => {
             let index = match call.data_type(1) {
                 one if one.is_signed_integer() || *one == DataType::Null => call.int(1)?,
                 _ => return unexpected_input_type(call, 1, "\"INTEGRAL\""),
             };
-            scalar(of_array.call_nullable([call.argument(0), index], element.data_type().clone(), call))
+            let present = has_element(&call.arguments[0], &index, one_based);
+            let nullable = element.is_nullable() || !present;
+            let result = (element.data_type().clone(), nullable);
+            scalar(of_array.over([call.argument(0), index], result, &call.context.settings))
         }
         DataType::Map(entries, _) => {
             let (key, value) = map_entry(entries).ok_or_else(|| Error::internal("a map without entries"))?;
@@ -124,25 +139,25 @@ fn resolve(call: &FunctionCall<'_>, of_array: Function) -> Result<Resolved> {
 }
 
 pub(super) fn get_item(call: &FunctionCall<'_>) -> Result<Resolved> {
-    resolve(call, ITEM)
+    resolve(call, ITEM, false)
 }
 
 pub(super) fn element_at(call: &FunctionCall<'_>) -> Result<Resolved> {
-    resolve(call, ELEMENT_AT)
+    resolve(call, ELEMENT_AT, true)
 }
 
 pub(super) fn try_element_at(call: &FunctionCall<'_>) -> Result<Resolved> {
-    resolve(call, TRY_ELEMENT_AT)
+    resolve(call, TRY_ELEMENT_AT, true)
 }
 
 pub(super) fn get(call: &FunctionCall<'_>) -> Result<Resolved> {
     if !matches!(call.data_type(0), DataType::List(_)) {
         return unexpected_input_type(call, 0, "\"ARRAY\"");
     }
-    resolve(call, GET)
+    resolve(call, GET, false)
 }
 
-const FIELDS: Function = Function::new("get_array_struct_fields", |one| {
+const FIELDS: Function = Function::total("get_array_struct_fields", |one| {
     let list: &ListArray = one.columns[0].as_list();
     let DataType::List(element) = one.data_type else {
         return Err(Error::internal("an array that is none"));
@@ -176,8 +191,8 @@ pub(super) fn array_struct_fields(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(FIELDS.call([call.argument(0), call.argument(1)], data_type, call))
 }
 
-const SIZE: Function = Function::new("size", |one| sizes(one, !one.settings.ansi));
-const ARRAY_SIZE: Function = Function::new("array_size", |one| sizes(one, false));
+const SIZE: Function = Function::total("size", |one| sizes(one, !one.settings.ansi));
+const ARRAY_SIZE: Function = Function::total("array_size", |one| sizes(one, false));
 
 /// The number of elements; of NULL it is −1 in the old way.
 fn sizes(one: &Evaluation<'_>, of_null: bool) -> Result<ArrayRef> {

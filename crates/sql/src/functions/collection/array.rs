@@ -92,7 +92,7 @@ fn search(one: &Evaluation<'_>) -> Result<Vec<Option<Found>>> {
     Ok((0..one.rows).map(find).collect())
 }
 
-const CONTAINS: Function = Function::new("array_contains", |one| {
+const CONTAINS: Function = Function::total("array_contains", |one| {
     let answer = |found: Option<Found>| match found? {
         (Some(_), _) => Some(true),
         // It may be the NULL.
@@ -116,7 +116,7 @@ pub(super) fn contains(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(CONTAINS.over(arguments, (DataType::Boolean, nullable), &call.context.settings))
 }
 
-const POSITION: Function = Function::new("array_position", |one| {
+const POSITION: Function = Function::total("array_position", |one| {
     let answer = |found: Option<Found>| found.map(|(at, _)| at.map_or(0, |at| at as i64 + 1));
     Ok(Arc::new(search(one)?.into_iter().map(answer).collect::<Int64Array>()))
 });
@@ -142,7 +142,7 @@ pub(super) fn distinct(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(DISTINCT.call([call.argument(0)], call.data_type(0).clone(), call))
 }
 
-const JOIN: Function = Function::new("array_join", |one| {
+const JOIN: Function = Function::total("array_join", |one| {
     let list: &ListArray = one.columns[0].as_list();
     let join = |row: usize| {
         if !one.all_valid(row) {

@@ -21,7 +21,10 @@ use crate::functions::kernel::{Evaluation, Function};
 use crate::functions::operators::{common_type_of, normal_column};
 use crate::functions::string::joined;
 
-const ARRAY: Function = Function::new("array", |one| {
+/// The name that an array made of values has in plans.
+pub(super) const ARRAY_NAME: &str = "array";
+
+const ARRAY: Function = Function::total(ARRAY_NAME, |one| {
     let DataType::List(element) = one.data_type else {
         return Err(Error::internal("an array that is none"));
     };
@@ -58,7 +61,7 @@ pub(super) fn array(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(ARRAY.over(values, (data_type, false), &call.context.settings))
 }
 
-const STRUCT: Function = Function::new("named_struct", |one| {
+const STRUCT: Function = Function::total("named_struct", |one| {
     let DataType::Struct(fields) = one.data_type else {
         return Err(Error::internal("a struct that is none"));
     };
@@ -208,9 +211,9 @@ pub(super) fn map_from_arrays(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(MAP_FROM_ARRAYS.call([call.argument(0), call.argument(1)], data_type, call))
 }
 
-const CONCAT: Function = Function::new("concat", |one| Ok(joined(one)));
+const CONCAT: Function = Function::total("concat", |one| Ok(joined(one)));
 
-const CONCAT_BINARY: Function = Function::new("concat_binary", |one| {
+const CONCAT_BINARY: Function = Function::total("concat_binary", |one| {
     let join = |row: usize| {
         let parts = (0..one.columns.len()).map(|index| one.binary(index).value(row));
         one.all_valid(row).then(|| parts.collect::<Vec<_>>().concat())

@@ -34,9 +34,9 @@ fn list_of(one: &Evaluation<'_>, values: impl Fn(&MapArray) -> ArrayRef) -> Resu
     Ok(Arc::new(ListArray::try_new(Arc::clone(element), offsets, values(maps), nulls)?))
 }
 
-const KEYS: Function = Function::new("map_keys", |one| list_of(one, |maps| Arc::clone(maps.keys())));
-const VALUES: Function = Function::new("map_values", |one| list_of(one, |maps| Arc::clone(maps.values())));
-const ENTRIES: Function = Function::new("map_entries", |one| list_of(one, |maps| Arc::new(maps.entries().clone())));
+const KEYS: Function = Function::total("map_keys", |one| list_of(one, |maps| Arc::clone(maps.keys())));
+const VALUES: Function = Function::total("map_values", |one| list_of(one, |maps| Arc::clone(maps.values())));
+const ENTRIES: Function = Function::total("map_entries", |one| list_of(one, |maps| Arc::new(maps.entries().clone())));
 
 pub(super) fn keys(call: &FunctionCall<'_>) -> Result<Resolved> {
     let (key, _) = entry(call)?;
@@ -55,7 +55,7 @@ pub(super) fn entries(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(ENTRIES.call([call.argument(0)], array(entry, false), call))
 }
 
-const CONTAINS_KEY: Function = Function::new("map_contains_key", |one| {
+const CONTAINS_KEY: Function = Function::total("map_contains_key", |one| {
     let maps = one.columns[0].as_map();
     let (keys, wanted) = (normal_column(maps.keys()), normal_column(&one.columns[1]));
     let compare = make_comparator(&keys, &wanted, SortOptions::default())?;
@@ -73,5 +73,5 @@ pub(super) fn contains_key(call: &FunctionCall<'_>) -> Result<Resolved> {
         return Err(datatype_mismatch(call, "MAP_FUNCTION_DIFF_TYPES", reason));
     }
     let wanted = call.cast(call.argument(1), key.data_type())?;
-    scalar(CONTAINS_KEY.call([call.argument(0), wanted], DataType::Boolean, call))
+    scalar(CONTAINS_KEY.call_nullable([call.argument(0), wanted], DataType::Boolean, call))
 }

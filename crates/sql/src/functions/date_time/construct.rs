@@ -7,6 +7,7 @@ use arrow::datatypes::{DataType, Decimal128Type, Int32Type};
 use millstream_core::Result;
 use millstream_core::datetime::{SECOND_US, Zone, checked_days};
 
+use crate::analyzer::typed_expr::TypedExpr;
 use crate::data_type::{decimal, timestamp};
 use crate::functions::argument::scalar;
 use crate::functions::call::{FunctionCall, Resolved};
@@ -28,6 +29,12 @@ fn days(one: &Evaluation<'_>, row: usize) -> Result<Option<i64>> {
     }
 }
 
+/// What there is not is an error under ANSI, else NULL.
+fn made(function: Function, parts: Vec<TypedExpr>, data_type: DataType, call: &FunctionCall<'_>) -> TypedExpr {
+    let nullable = !call.context.settings.ansi || parts.iter().any(|part| part.nullable);
+    function.over(parts, (data_type, nullable), &call.context.settings)
+}
+
 const MAKE_DATE: Function = Function::new("make_date", |one| {
     let make = |row: usize| if one.all_valid(row) { days(one, row) } else { Ok(None) };
     let made = (0..one.rows).map(make).collect::<Result<Vec<_>>>()?;
@@ -35,7 +42,7 @@ const MAKE_DATE: Function = Function::new("make_date", |one| {
 });
 
 pub(super) fn make_date(call: &FunctionCall<'_>) -> Result<Resolved> {
-    scalar(MAKE_DATE.call_nullable([call.int(0)?, call.int(1)?, call.int(2)?], DataType::Date32, call))
+    scalar(made(MAKE_DATE, vec![call.int(0)?, call.int(1)?, call.int(2)?], DataType::Date32, call))
 }
 
 const MAKE_TIMESTAMP: Function = Function::new("make_timestamp", |one| {
@@ -72,5 +79,5 @@ pub(super) fn make_timestamp(call: &FunctionCall<'_>) -> Result<Resolved> {
     if call.count() > 6 {
         arguments.push(call.string(6)?);
     }
-    scalar(MAKE_TIMESTAMP.call_nullable(arguments, timestamp(), call))
+    scalar(made(MAKE_TIMESTAMP, arguments, timestamp(), call))
 }

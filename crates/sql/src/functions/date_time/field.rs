@@ -63,19 +63,19 @@ fn iso_week(days: i64) -> (i64, i64) {
     (year, (thursday - days_from_civil(year, 1, 1)) / 7 + 1)
 }
 
-const YEAR: Function = Function::new("year", |one| date_part(one, year_of));
-const QUARTER: Function = Function::new("quarter", |one| date_part(one, |days| (month_of(days) + 2) / 3));
-const MONTH: Function = Function::new("month", |one| date_part(one, month_of));
-const DAY: Function = Function::new("day", |one| date_part(one, |days| civil_from_days(days).2));
-const DAY_OF_WEEK: Function = Function::new("dayofweek", |one| date_part(one, |days| (weekday_of(days) + 1) % 7 + 1));
-const WEEKDAY: Function = Function::new("weekday", |one| date_part(one, weekday_of));
+const YEAR: Function = Function::total("year", |one| date_part(one, year_of));
+const QUARTER: Function = Function::total("quarter", |one| date_part(one, |days| (month_of(days) + 2) / 3));
+const MONTH: Function = Function::total("month", |one| date_part(one, month_of));
+const DAY: Function = Function::total("day", |one| date_part(one, |days| civil_from_days(days).2));
+const DAY_OF_WEEK: Function = Function::total("dayofweek", |one| date_part(one, |days| (weekday_of(days) + 1) % 7 + 1));
+const WEEKDAY: Function = Function::total("weekday", |one| date_part(one, weekday_of));
 const ISO_DAY_OF_WEEK: Function = Function::new("dayofweek_iso", |one| date_part(one, |days| weekday_of(days) + 1));
-const DAY_OF_YEAR: Function = Function::new("dayofyear", |one| date_part(one, day_of_year));
-const WEEK: Function = Function::new("weekofyear", |one| date_part(one, |days| iso_week(days).1));
+const DAY_OF_YEAR: Function = Function::total("dayofyear", |one| date_part(one, day_of_year));
+const WEEK: Function = Function::total("weekofyear", |one| date_part(one, |days| iso_week(days).1));
 const ISO_YEAR: Function = Function::new("yearofweek", |one| date_part(one, |days| iso_week(days).0));
-const HOUR: Function = Function::new("hour", |one| time_part(one, 3_600_000_000, 24));
-const MINUTE: Function = Function::new("minute", |one| time_part(one, 60_000_000, 60));
-const SECOND: Function = Function::new("second", |one| time_part(one, 1_000_000, 60));
+const HOUR: Function = Function::total("hour", |one| time_part(one, 3_600_000_000, 24));
+const MINUTE: Function = Function::total("minute", |one| time_part(one, 60_000_000, 60));
+const SECOND: Function = Function::total("second", |one| time_part(one, 1_000_000, 60));
 const EXACT_SECOND: Function = Function::new("second_with_fraction", |one| {
     let seconds = local_us(one, 0).map(|us| us.map(|us| i128::from(us.rem_euclid(60_000_000))));
     Ok(Arc::new(seconds.collect::<Decimal128Array>().with_precision_and_scale(8, 6)?))

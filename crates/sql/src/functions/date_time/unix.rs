@@ -59,7 +59,7 @@ pub(super) fn from_unixtime(call: &FunctionCall<'_>) -> Result<Resolved> {
     } else {
         format!("{}({}, yyyy-MM-dd HH:mm:ss)", call.name, call.arguments[0].sql)
     };
-    scalar(FROM_UNIXTIME.call([call.bigint(0)?, pattern], DataType::Utf8, call).with_sql(sql))
+    scalar(FROM_UNIXTIME.call_nullable([call.bigint(0)?, pattern], DataType::Utf8, call).with_sql(sql))
 }
 
 fn instants(us: Vec<Option<i64>>) -> ArrayRef {
@@ -132,9 +132,9 @@ fn to_units(one: &Evaluation<'_>, unit_us: i64) -> ArrayRef {
     Arc::new(times.iter().map(|us| us.map(|us| us.div_euclid(unit_us))).collect::<Int64Array>())
 }
 
-const UNIX_SECONDS: Function = Function::new("unix_seconds", |one| Ok(to_units(one, SECOND_US)));
-const UNIX_MILLIS: Function = Function::new("unix_millis", |one| Ok(to_units(one, 1000)));
-const UNIX_MICROS: Function = Function::new("unix_micros", |one| Ok(to_units(one, 1)));
+const UNIX_SECONDS: Function = Function::total("unix_seconds", |one| Ok(to_units(one, SECOND_US)));
+const UNIX_MILLIS: Function = Function::total("unix_millis", |one| Ok(to_units(one, 1000)));
+const UNIX_MICROS: Function = Function::total("unix_micros", |one| Ok(to_units(one, 1)));
 
 pub(super) fn unix_seconds(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(UNIX_SECONDS.call([call.timestamp(0)?], DataType::Int64, call))

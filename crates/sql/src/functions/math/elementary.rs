@@ -42,7 +42,7 @@ fn resolve_nullable(call: &FunctionCall<'_>, function: Function) -> Result<Resol
 macro_rules! functions_of_double {
     ($($name:ident = $function:expr;)*) => {
         $(pub(super) fn $name(call: &FunctionCall<'_>) -> Result<Resolved> {
-            resolve(call, Function::new(stringify!($name), |one| map(one, $function)))
+            resolve_nullable(call, Function::total(stringify!($name), |one| map(one, $function)))
         })*
     };
 }

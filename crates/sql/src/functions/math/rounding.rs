@@ -101,7 +101,7 @@ fn whole(call: &FunctionCall<'_>, function: Function, rounding: Function) -> Res
         DataType::Decimal128(precision, scale) => {
             let digits = i16::from(precision) - i16::from(scale) + i16::from(scale > 0);
             let data_type = decimal(u8::try_from(digits.max(1)).unwrap_or(38), 0);
-            scalar(function.call([value], data_type, call))
+            scalar(function.call_nullable([value], data_type, call))
         }
         ref one if one.is_signed_integer() => {
             scalar(function.call_nullable([call.cast(value, &DataType::Int64)?], DataType::Int64, call))

@@ -206,12 +206,13 @@ fn resolve(call: &FunctionCall<'_>, operation: Operation, function: Function) ->
             &DataType::Float64,
         ));
     }
-    let nullable = left.nullable || right.nullable || operation.divides() || function_is_tolerant(call);
+    let nullable = left.nullable || right.nullable || operation.divides() || is_tolerant(call);
     let operands = [call.cast(left, &meeting)?, call.cast(right, &meeting)?];
     scalar(function.over(operands, (meeting, nullable), settings))
 }
 
-fn function_is_tolerant(call: &FunctionCall<'_>) -> bool {
+/// Whether the function is one that answers NULL instead of failing.
+pub(super) fn is_tolerant(call: &FunctionCall<'_>) -> bool {
     call.name.len() > 4 && call.name[..4].eq_ignore_ascii_case("try_")
 }
 

@@ -3,10 +3,12 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, make_comparator};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Datum, make_comparator};
 use arrow::compute::SortOptions;
+use arrow::compute::kernels::cmp;
 use arrow::compute::kernels::zip::zip;
 use arrow::datatypes::{DataType, Float32Type, Float64Type};
+use arrow::error::ArrowError;
 use datafusion::logical_expr::{Expr, Operator, binary_expr};
 use millstream_core::Result;
 
@@ -62,20 +64,26 @@ fn compare(operator: Operator, left: TypedExpr, right: TypedExpr, call: &Functio
     function.over([left, right], (BOOLEAN, nullable), &call.context.settings)
 }
 
-const EQUAL: Function = Function::new("equal", |one| ordered(one, Ordering::is_eq));
-const NOT_EQUAL: Function = Function::new("not_equal", |one| ordered(one, Ordering::is_ne));
-const LESS: Function = Function::new("less", |one| ordered(one, Ordering::is_lt));
-const LESS_OR_EQUAL: Function = Function::new("less_or_equal", |one| ordered(one, Ordering::is_le));
-const GREATER: Function = Function::new("greater", |one| ordered(one, Ordering::is_gt));
-const GREATER_OR_EQUAL: Function = Function::new("greater_or_equal", |one| ordered(one, Ordering::is_ge));
-const NULL_SAFE_EQUAL: Function = Function::new("null_safe_equal", |one| {
+const EQUAL: Function = Function::total("equal", |one| ordered(one, cmp::eq, Ordering::is_eq));
+const NOT_EQUAL: Function = Function::total("not_equal", |one| ordered(one, cmp::neq, Ordering::is_ne));
+const LESS: Function = Function::total("less", |one| ordered(one, cmp::lt, Ordering::is_lt));
+const LESS_OR_EQUAL: Function = Function::total("less_or_equal", |one| ordered(one, cmp::lt_eq, Ordering::is_le));
+const GREATER: Function = Function::total("greater", |one| ordered(one, cmp::gt, Ordering::is_gt));
+const GREATER_OR_EQUAL: Function = Function::total("greater_or_equal", |one| ordered(one, cmp::gt_eq, Ordering::is_ge));
+const NULL_SAFE_EQUAL: Function = Function::total("null_safe_equal", |one| {
     let [left, right] = [0, 1].map(|index| normal_column(&one.columns[index]));
     let order = make_comparator(&left, &right, SortOptions::default())?;
     Ok(Arc::new((0..one.rows).map(|row| Some(order(row, row).is_eq())).collect::<BooleanArray>()))
 });
 
-fn ordered(evaluation: &Evaluation<'_>, accept: fn(Ordering) -> bool) -> Result<ArrayRef> {
+type Comparison = fn(&dyn Datum, &dyn Datum) -> std::result::Result<BooleanArray, ArrowError>;
+
+/// Plain columns are compared at once, nested ones row by row.
+fn ordered(evaluation: &Evaluation<'_>, plain: Comparison, accept: fn(Ordering) -> bool) -> Result<ArrayRef> {
     let [left, right] = [0, 1].map(|index| normal_column(&evaluation.columns[index]));
+    if !left.data_type().is_nested() {
+        return Ok(Arc::new(plain(&left, &right)?));
+    }
     let order = make_comparator(&left, &right, SortOptions::default())?;
     let compare = |row| evaluation.all_valid(row).then(|| accept(order(row, row)));
     Ok(Arc::new((0..evaluation.rows).map(compare).collect::<BooleanArray>()))
@@ -113,12 +121,27 @@ fn resolve(call: &FunctionCall<'_>, operator: Operator) -> Result<Resolved> {
     scalar(compare(operator, left, right, call))
 }
 
+/// An integer literal beside a decimal becomes a decimal of just its digits in Spark, a cast that may give NULL.
+fn narrows_literal(call: &FunctionCall<'_>) -> bool {
+    let is_decimal = |index: usize| matches!(call.data_type(index), DataType::Decimal128(_, _));
+    let is_integer =
+        |index: usize| call.data_type(index).is_signed_integer() && call.arguments[index].as_literal().is_some();
+    (is_decimal(0) && is_integer(1)) || (is_integer(0) && is_decimal(1))
+}
+
+fn resolve_equality(call: &FunctionCall<'_>, operator: Operator) -> Result<Resolved> {
+    let (left, right) = operands(call)?;
+    let compared = compare(operator, left, right, call);
+    let nullable = compared.nullable || narrows_literal(call);
+    scalar(TypedExpr { nullable, ..compared })
+}
+
 pub(super) fn equal_to(call: &FunctionCall<'_>) -> Result<Resolved> {
-    resolve(call, Operator::Eq)
+    resolve_equality(call, Operator::Eq)
 }
 
 pub(super) fn not_equal_to(call: &FunctionCall<'_>) -> Result<Resolved> {
-    resolve(call, Operator::NotEq)
+    resolve_equality(call, Operator::NotEq)
 }
 
 pub(super) fn null_safe_equal(call: &FunctionCall<'_>) -> Result<Resolved> {
@@ -164,9 +187,9 @@ pub(super) fn in_list(call: &FunctionCall<'_>) -> Result<Resolved> {
         _ => common_type(all.iter().map(|&index| call.data_type(index)), settings),
     };
     let meeting = meeting.ok_or_else(|| differing_types(call))?;
-    let nullable = call.arguments.iter().any(|argument| argument.nullable);
     let value = call.cast(call.argument(0), &meeting)?;
     let list = all[1..].iter().map(|&index| call.cast(call.argument(index), &meeting)).collect::<Result<Vec<_>>>()?;
+    let nullable = value.nullable || list.iter().any(|one| one.nullable);
     if compares_natively(&meeting) {
         let list = list.into_iter().map(|one| one.expr).collect();
         return scalar(native(value.expr.in_list(list, false), BOOLEAN, nullable));

@@ -7,7 +7,7 @@ use arrow::datatypes::{DataType, Decimal128Type, i256};
 use datafusion::common::ScalarValue;
 use millstream_core::{Error, Result};
 
-use super::arithmetic::{OnFailure, Operation};
+use super::arithmetic::{OnFailure, Operation, is_tolerant};
 use crate::analyzer::coercion::as_decimal;
 use crate::analyzer::typed_expr::TypedExpr;
 use crate::data_type::decimal;
@@ -32,7 +32,9 @@ pub(super) fn resolve(
         _ => result_type(operation, a, b),
     };
     // Sums that overflow are NULL without ANSI mode.
-    Ok(function.over([left, right], (result, true), &call.context.settings))
+    let nullable =
+        left.nullable || right.nullable || operation.divides() || !call.context.settings.ansi || is_tolerant(call);
+    Ok(function.over([left, right], (result, nullable), &call.context.settings))
 }
 
 /// Integers as decimals: a literal with just its digits, anything else with those of its type.

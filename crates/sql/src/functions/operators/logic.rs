@@ -12,7 +12,7 @@ use crate::analyzer::typed_expr::TypedExpr;
 use crate::functions::argument::scalar;
 use crate::functions::call::{FunctionCall, Resolved};
 use crate::functions::failure::{unexpected_input_type, wrong_operand_type};
-use crate::functions::kernel::{Function, is_kernel, native};
+use crate::functions::kernel::{Function, is_fallible_call, native};
 
 const BOOLEAN: DataType = DataType::Boolean;
 
@@ -32,12 +32,12 @@ fn operands(call: &FunctionCall<'_>) -> Result<(TypedExpr, TypedExpr)> {
 /// Whether evaluating an expression can fail for a value: then it must not be evaluated for a row that Spark would not
 /// evaluate it for.
 fn is_fallible(expr: &Expr) -> bool {
-    expr.exists(|one| Ok(is_kernel(one))).unwrap_or(true)
+    expr.exists(|one| Ok(is_fallible_call(one))).unwrap_or(true)
 }
 
 const AS_NUMBER: Function =
-    Function::new("boolean_as_number", |one| Ok(compute::cast(&one.columns[0], &DataType::Int8)?));
-const AS_BOOLEAN: Function = Function::new("number_as_boolean", |one| Ok(compute::cast(&one.columns[0], &BOOLEAN)?));
+    Function::total("boolean_as_number", |one| Ok(compute::cast(&one.columns[0], &DataType::Int8)?));
+const AS_BOOLEAN: Function = Function::total("number_as_boolean", |one| Ok(compute::cast(&one.columns[0], &BOOLEAN)?));
 
 /// `either` where the condition holds, else `decided`; for other rows `either` is not evaluated. A CASE of numbers, because
 /// DataFusion makes AND and OR of a CASE of booleans, which look at both their sides.

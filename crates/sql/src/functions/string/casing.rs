@@ -7,9 +7,9 @@ use super::{map_text, of_strings};
 use crate::functions::call::{FunctionCall, Resolved};
 use crate::functions::kernel::Function;
 
-const UPPER: Function = Function::new("upper", |one| Ok(map_text(one, str::to_uppercase)));
-const LOWER: Function = Function::new("lower", |one| Ok(map_text(one, str::to_lowercase)));
-const INITCAP: Function = Function::new("initcap", |one| Ok(map_text(one, capitalized)));
+const UPPER: Function = Function::total("upper", |one| Ok(map_text(one, str::to_uppercase)));
+const LOWER: Function = Function::total("lower", |one| Ok(map_text(one, str::to_lowercase)));
+const INITCAP: Function = Function::total("initcap", |one| Ok(map_text(one, capitalized)));
 
 pub(super) fn upper(call: &FunctionCall<'_>) -> Result<Resolved> {
     of_strings(call, UPPER, DataType::Utf8)

@@ -159,7 +159,7 @@ const ENCODE: Function = Function::new("encode", |one| {
 });
 
 pub(super) fn encode(call: &FunctionCall<'_>) -> Result<Resolved> {
-    scalar(ENCODE.call(call.all_strings()?, DataType::Binary, call))
+    scalar(ENCODE.call_nullable(call.all_strings()?, DataType::Binary, call))
 }
 
 const DECODE: Function = Function::new("decode", |one| {
@@ -194,7 +194,7 @@ pub(super) fn decode(call: &FunctionCall<'_>) -> Result<Resolved> {
     if call.count() > 2 {
         return Err(Error::unsupported("decode with more than two arguments is not supported."));
     }
-    scalar(DECODE.call([call.binary(0)?, call.string(1)?], DataType::Utf8, call))
+    scalar(DECODE.call_nullable([call.binary(0)?, call.string(1)?], DataType::Utf8, call))
 }
 
 const SOUNDEX: Function = Function::new("soundex", |one| Ok(map_text(one, sound)));

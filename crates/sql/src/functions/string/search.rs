@@ -15,7 +15,7 @@ use crate::functions::argument::scalar;
 use crate::functions::call::{FunctionCall, Resolved};
 use crate::functions::kernel::{Evaluation, Function};
 
-const TRANSLATE: Function = Function::new("translate", |one| {
+const TRANSLATE: Function = Function::total("translate", |one| {
     Ok(rows::<StringArray, _>(one, |row| {
         let mut to = one.strings(2).value(row).chars();
         let mut table = HashMap::new();
@@ -32,7 +32,7 @@ pub(super) fn translate(call: &FunctionCall<'_>) -> Result<Resolved> {
     of_strings(call, TRANSLATE, DataType::Utf8)
 }
 
-const REPLACE: Function = Function::new("replace", |one| {
+const REPLACE: Function = Function::total("replace", |one| {
     Ok(rows::<StringArray, _>(one, |row| {
         let (text, search) = (one.strings(0).value(row), one.strings(1).value(row));
         if search.is_empty() { text.to_owned() } else { text.replace(search, one.strings(2).value(row)) }
@@ -52,7 +52,7 @@ fn place(text: &str, byte: usize) -> i32 {
     text[..byte].chars().count() as i32 + 1
 }
 
-const INSTR: Function = Function::new("instr", |one| {
+const INSTR: Function = Function::total("instr", |one| {
     Ok(rows::<Int32Array, _>(one, |row| {
         let text = one.strings(0).value(row);
         text.find(one.strings(1).value(row)).map_or(0, |byte| place(text, byte))
@@ -63,7 +63,7 @@ pub(super) fn instr(call: &FunctionCall<'_>) -> Result<Resolved> {
     of_strings(call, INSTR, DataType::Int32)
 }
 
-const LOCATE: Function = Function::new("locate", |one| {
+const LOCATE: Function = Function::total("locate", |one| {
     let starts = one.numbers::<Int32Type>(2);
     // A NULL among the texts is NULL, a NULL as the start finds nothing.
     let locate = |row: usize| {
@@ -86,7 +86,9 @@ const LOCATE: Function = Function::new("locate", |one| {
 
 pub(super) fn locate(call: &FunctionCall<'_>) -> Result<Resolved> {
     let start = if call.count() > 2 { call.int(2)? } else { TypedExpr::literal(ScalarValue::Int32(Some(1)), "1") };
-    scalar(LOCATE.call([call.string(0)?, call.string(1)?, start], DataType::Int32, call))
+    let (search, text) = (call.string(0)?, call.string(1)?);
+    let nullable = search.nullable || text.nullable;
+    scalar(LOCATE.over([search, text, start], (DataType::Int32, nullable), &call.context.settings))
 }
 
 fn test(one: &Evaluation<'_>, matches: fn(&[u8], &[u8]) -> bool) -> arrow::array::ArrayRef {
@@ -97,15 +99,15 @@ fn test(one: &Evaluation<'_>, matches: fn(&[u8], &[u8]) -> bool) -> arrow::array
     rows::<BooleanArray, _>(one, |row| matches(&value(one, 0, row), &value(one, 1, row)))
 }
 
-const STARTSWITH: Function = Function::new("startswith", |one| Ok(test(one, <[u8]>::starts_with)));
-const ENDSWITH: Function = Function::new("endswith", |one| Ok(test(one, <[u8]>::ends_with)));
-const CONTAINS: Function = Function::new("contains", |one| {
+const STARTSWITH: Function = Function::total("startswith", |one| Ok(test(one, <[u8]>::starts_with)));
+const ENDSWITH: Function = Function::total("endswith", |one| Ok(test(one, <[u8]>::ends_with)));
+const CONTAINS: Function = Function::total("contains", |one| {
     Ok(test(one, |text, part| part.is_empty() || text.windows(part.len()).any(|window| window == part)))
 });
 
 fn resolve_test(call: &FunctionCall<'_>, function: Function) -> Result<Resolved> {
     if (0..2).all(|index| *call.data_type(index) == DataType::Binary) {
-        return scalar(function.call([call.argument(0), call.argument(1)], DataType::Boolean, call));
+        return scalar(function.call_nullable([call.argument(0), call.argument(1)], DataType::Boolean, call));
     }
     of_strings(call, function, DataType::Boolean)
 }
@@ -122,7 +124,7 @@ pub(super) fn contains(call: &FunctionCall<'_>) -> Result<Resolved> {
     resolve_test(call, CONTAINS)
 }
 
-const LEVENSHTEIN: Function = Function::new("levenshtein", |one| {
+const LEVENSHTEIN: Function = Function::total("levenshtein", |one| {
     Ok(rows::<Int32Array, _>(one, |row| {
         let distance = distance(one.strings(0).value(row), one.strings(1).value(row));
         match one.columns.get(2) {
@@ -180,5 +182,5 @@ fn index_of_zero() -> millstream_core::Error {
 }
 
 pub(super) fn split_part(call: &FunctionCall<'_>) -> Result<Resolved> {
-    scalar(SPLIT_PART.call([call.string(0)?, call.string(1)?, call.int(2)?], DataType::Utf8, call))
+    scalar(SPLIT_PART.call_nullable([call.string(0)?, call.string(1)?, call.int(2)?], DataType::Utf8, call))
 }

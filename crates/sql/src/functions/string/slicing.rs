@@ -33,9 +33,9 @@ fn trimmed(one: &Evaluation<'_>, sides: (bool, bool)) -> ArrayRef {
     rows::<StringArray, _>(one, |row| cut(one.strings(0).value(row), one.strings(1).value(row)))
 }
 
-const TRIM: Function = Function::new("trim", |one| Ok(trimmed(one, (true, true))));
-const LTRIM: Function = Function::new("ltrim", |one| Ok(trimmed(one, (true, false))));
-const RTRIM: Function = Function::new("rtrim", |one| Ok(trimmed(one, (false, true))));
+const TRIM: Function = Function::total("trim", |one| Ok(trimmed(one, (true, true))));
+const LTRIM: Function = Function::total("ltrim", |one| Ok(trimmed(one, (true, false))));
+const RTRIM: Function = Function::total("rtrim", |one| Ok(trimmed(one, (false, true))));
 
 /// `btrim(text, letters)`
 pub(super) fn btrim(call: &FunctionCall<'_>) -> Result<Resolved> {
@@ -66,7 +66,7 @@ fn text_or_bytes(call: &FunctionCall<'_>, index: usize) -> Result<TypedExpr> {
     if *call.data_type(index) == DataType::Binary { Ok(call.argument(index)) } else { call.string(index) }
 }
 
-const LENGTH: Function = Function::new("length", |one| {
+const LENGTH: Function = Function::total("length", |one| {
     Ok(match one.columns[0].data_type() {
         DataType::Binary => sizes(one, 1),
         _ => {
@@ -87,8 +87,8 @@ fn sizes(one: &Evaluation<'_>, factor: i32) -> ArrayRef {
     }
 }
 
-const OCTET_LENGTH: Function = Function::new("octet_length", |one| Ok(sizes(one, 1)));
-const BIT_LENGTH: Function = Function::new("bit_length", |one| Ok(sizes(one, 8)));
+const OCTET_LENGTH: Function = Function::total("octet_length", |one| Ok(sizes(one, 1)));
+const BIT_LENGTH: Function = Function::total("bit_length", |one| Ok(sizes(one, 8)));
 
 pub(super) fn length(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(LENGTH.call([text_or_bytes(call, 0)?], INT, call))
@@ -128,7 +128,7 @@ fn count(text: &str) -> usize {
     if text.is_ascii() { text.len() } else { text.chars().count() }
 }
 
-const SUBSTRING: Function = Function::new("substring", |one| {
+const SUBSTRING: Function = Function::total("substring", |one| {
     let starts = one.numbers::<Int32Type>(1);
     let length = |row: usize| if one.columns.len() > 2 { one.numbers::<Int32Type>(2).value(row) } else { i32::MAX };
     Ok(match one.columns[0].data_type() {
@@ -153,7 +153,7 @@ pub(super) fn substring(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(SUBSTRING.call(arguments, data_type, call))
 }
 
-const LEFT: Function = Function::new("left", |one| {
+const LEFT: Function = Function::total("left", |one| {
     let lengths = one.numbers::<Int32Type>(1);
     Ok(rows::<StringArray, _>(one, |row| {
         let text = one.strings(0).value(row);
@@ -161,7 +161,7 @@ const LEFT: Function = Function::new("left", |one| {
     }))
 });
 
-const RIGHT: Function = Function::new("right", |one| {
+const RIGHT: Function = Function::total("right", |one| {
     let lengths = one.numbers::<Int32Type>(1);
     Ok(rows::<StringArray, _>(one, |row| {
         let text = one.strings(0).value(row);
@@ -175,10 +175,10 @@ pub(super) fn left(call: &FunctionCall<'_>) -> Result<Resolved> {
 }
 
 pub(super) fn right(call: &FunctionCall<'_>) -> Result<Resolved> {
-    scalar(RIGHT.call([call.string(0)?, call.int(1)?], DataType::Utf8, call))
+    scalar(RIGHT.call_nullable([call.string(0)?, call.int(1)?], DataType::Utf8, call))
 }
 
-const SUBSTRING_INDEX: Function = Function::new("substring_index", |one| {
+const SUBSTRING_INDEX: Function = Function::total("substring_index", |one| {
     let counts = one.numbers::<Int32Type>(2);
     Ok(rows::<StringArray, _>(one, |row| {
         before_delimiter(one.strings(0).value(row), one.strings(1).value(row), counts.value(row)).to_owned()

@@ -16,6 +16,7 @@ use tracing::warn;
 
 use crate::config::ClientConfig;
 use crate::connection::{Address, Connection};
+use crate::coordinator::CoordinatorKind;
 use crate::error::{Error, ErrorKind, Place, Result, kind_of};
 use crate::metadata::{Cluster, Topic, Topics};
 
@@ -34,6 +35,8 @@ struct Shared {
     cluster: Mutex<Cluster>,
     /// Connections nobody uses at the moment. One in use is not here, so a dropped operation drops its connection too.
     idle: Mutex<HashMap<Address, Connection>>,
+    /// Coordinators of transactional ids and groups, as far as they were needed.
+    coordinators: Mutex<HashMap<(CoordinatorKind, String), Address>>,
     /// Where the search for a broker that answers begins.
     turn: AtomicUsize,
 }
@@ -41,7 +44,13 @@ struct Shared {
 impl Client {
     /// A client with these settings.
     pub fn new(config: ClientConfig) -> Self {
-        let shared = Shared { config, cluster: Mutex::default(), idle: Mutex::default(), turn: AtomicUsize::new(0) };
+        let shared = Shared {
+            config,
+            cluster: Mutex::default(),
+            idle: Mutex::default(),
+            coordinators: Mutex::default(),
+            turn: AtomicUsize::new(0),
+        };
         Self { shared: Arc::new(shared) }
     }
 
@@ -55,15 +64,24 @@ impl Client {
     /// # Errors
     /// What cannot be helped, such as a topic that the client may not see.
     pub async fn metadata(&self, topics: Topics<'_>) -> Result<Vec<Topic>> {
+        self.describe(topics, false).await
+    }
+
+    /// Asks about topics to write to, which creates them where brokers have `auto.create.topics.enable`.
+    pub(crate) async fn metadata_creating(&self, names: &[Arc<str>]) -> Result<Vec<Topic>> {
+        self.describe(Topics::Named(names), true).await
+    }
+
+    async fn describe(&self, topics: Topics<'_>, create: bool) -> Result<Vec<Topic>> {
         let mut failures = 0;
         loop {
             let described = {
-                let response = self.request_metadata(topics).await?;
+                let response = self.request_metadata(topics, create).await?;
                 self.shared.cluster.lock().update(response)
             };
             let Some((topic, code)) = described.failed.into_iter().next() else { return Ok(described.topics) };
             let place = Place { topic: Some(topic), ..Place::default() };
-            if kind_of(code) == ErrorKind::Fatal {
+            if matches!(kind_of(code), ErrorKind::Fatal | ErrorKind::Fenced) {
                 return Err(Error::Broker { place, code });
             }
             failures += 1;
@@ -71,19 +89,19 @@ impl Client {
         }
     }
 
-    async fn request_metadata(&self, topics: Topics<'_>) -> Result<MetadataResponse> {
+    async fn request_metadata(&self, topics: Topics<'_>, create: bool) -> Result<MetadataResponse> {
         let named = match topics {
             Topics::All => None,
             Topics::Named(names) => Some(
                 names.iter().map(|name| MetadataRequestTopic::default().with_name(Some(topic_name(name)))).collect(),
             ),
         };
-        let request = MetadataRequest::default().with_topics(named).with_allow_auto_topic_creation(false);
+        let request = MetadataRequest::default().with_topics(named).with_allow_auto_topic_creation(create);
         self.call_any(METADATA_VERSIONS, &request).await
     }
 
     /// A request to whichever broker answers.
-    async fn call_any<R: Request>(&self, versions: (i16, i16), request: &R) -> Result<R::Response> {
+    pub(crate) async fn call_any<R: Request>(&self, versions: (i16, i16), request: &R) -> Result<R::Response> {
         let mut failures = 0;
         loop {
             let candidates = self.candidates();
@@ -139,6 +157,27 @@ impl Client {
         let response = connection.call(version, request).await?;
         self.shared.idle.lock().insert(address.clone(), connection);
         Ok(response)
+    }
+
+    /// The level of `transaction.version` in the cluster of this broker.
+    pub(crate) async fn transaction_version(&self, address: &Address) -> Result<i16> {
+        let connection = Connection::open(address, &self.shared.config).await?;
+        let version = connection.transaction_version();
+        self.shared.idle.lock().insert(address.clone(), connection);
+        Ok(version)
+    }
+
+    pub(crate) fn known_coordinator(&self, kind: CoordinatorKind, key: &str) -> Option<Address> {
+        self.shared.coordinators.lock().get(&(kind, key.to_owned())).cloned()
+    }
+
+    pub(crate) fn note_coordinator(&self, kind: CoordinatorKind, key: &str, address: &Address) {
+        self.shared.coordinators.lock().insert((kind, key.to_owned()), address.clone());
+    }
+
+    /// Lets the coordinator be looked up anew.
+    pub(crate) fn forget_coordinator(&self, kind: CoordinatorKind, key: &str) {
+        self.shared.coordinators.lock().remove(&(kind, key.to_owned()));
     }
 
     /// Reads or changes what is known of the cluster.

@@ -109,7 +109,7 @@ impl ClientConfig {
     }
 
     /// Sets one property; false when it means nothing here.
-    fn set(&mut self, name: &str, value: &str) -> Result<bool> {
+    pub(crate) fn set(&mut self, name: &str, value: &str) -> Result<bool> {
         match name {
             "bootstrap.servers" => self.bootstrap_servers = addresses(value)?,
             "client.id" => self.client_id = value.to_owned(),
@@ -159,17 +159,17 @@ fn addresses(value: &str) -> Result<Vec<(String, u16)>> {
         .collect()
 }
 
-fn number(name: &str, value: &str, least: i32) -> Result<i32> {
+pub(crate) fn number(name: &str, value: &str, least: i32) -> Result<i32> {
     let parsed = value.parse().ok().filter(|&number: &i32| number >= least);
     parsed.ok_or_else(|| Error::config(name, value, format!("must be an integer of at least {least}")))
 }
 
-fn milliseconds(name: &str, value: &str) -> Result<Duration> {
+pub(crate) fn milliseconds(name: &str, value: &str) -> Result<Duration> {
     let parsed = value.parse().map(Duration::from_millis);
     parsed.map_err(|_| Error::config(name, value, "must be a number of milliseconds"))
 }
 
-fn truth(name: &str, value: &str) -> Result<bool> {
+pub(crate) fn truth(name: &str, value: &str) -> Result<bool> {
     let parsed = value.to_ascii_lowercase().parse();
     parsed.map_err(|_| Error::config(name, value, "must be true or false"))
 }

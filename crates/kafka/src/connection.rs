@@ -1,16 +1,16 @@
 //! One connection to one broker: frames, correlation ids, negotiated versions, time-outs.
 //!
-//! A connection is used by one task at a time and is thrown away after any error, so there is no state to repair. TLS and
-//! SASL will go into [`open`], between the TCP connection and the ApiVersions request.
+//! A connection is used by one task at a time and is thrown away after any error, so there is no state to repair. A
+//! producer, which sends while it waits for answers, takes the two directions apart with [`Connection::split`]. TLS and SASL
+//! will go into [`open`], between the TCP connection and the ApiVersions request.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::messages::{ApiKey, ApiVersionsRequest, ApiVersionsResponse, RequestHeader, ResponseHeader};
 use kafka_protocol::protocol::{Decodable, HeaderVersion, Request, StrBytes, encode_request_header_into_buffer};
 use kafka_protocol::{ResponseError, error::ParseResponseErrorCode};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::time::timeout;
 
@@ -33,16 +33,40 @@ impl Address {
     }
 }
 
+/// What a broker said of itself when the connection was made.
+#[derive(Debug, Default)]
+struct BrokerVersions {
+    /// Key, lowest and highest version of each request.
+    requests: Vec<(i16, i16, i16)>,
+    /// The level of the cluster's feature `transaction.version`; 0 where there is no such feature.
+    transactions: i16,
+}
+
 /// A connection that has told which versions it speaks.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    stream: TcpStream,
+    sender: Sender,
+    receiver: Receiver,
+}
+
+/// The direction to the broker.
+#[derive(Debug)]
+pub(crate) struct Sender {
+    stream: WriteHalf<TcpStream>,
     place: Place,
     client_id: StrBytes,
     request_timeout: Duration,
     next_correlation_id: i32,
     outgoing: BytesMut,
-    versions: Arc<Vec<(i16, i16, i16)>>,
+    versions: BrokerVersions,
+}
+
+/// The direction from the broker.
+#[derive(Debug)]
+pub(crate) struct Receiver {
+    stream: ReadHalf<TcpStream>,
+    place: Place,
+    request_timeout: Duration,
 }
 
 impl Connection {
@@ -54,14 +78,18 @@ impl Connection {
             Ok(opened) => opened.map_err(|error| Error::connection(&place, error))?,
             Err(_) => return Err(Error::Timeout { place, waited }),
         };
+        let (read, write) = tokio::io::split(stream);
         let mut connection = Self {
-            stream,
-            place,
-            client_id: StrBytes::from_string(config.client_id.clone()),
-            request_timeout: config.request_timeout,
-            next_correlation_id: 0,
-            outgoing: BytesMut::new(),
-            versions: Arc::default(),
+            sender: Sender {
+                stream: write,
+                place: place.clone(),
+                client_id: StrBytes::from_string(config.client_id.clone()),
+                request_timeout: config.request_timeout,
+                next_correlation_id: 0,
+                outgoing: BytesMut::new(),
+                versions: BrokerVersions::default(),
+            },
+            receiver: Receiver { stream: read, place, request_timeout: config.request_timeout },
         };
         connection.negotiate().await?;
         Ok(connection)
@@ -69,7 +97,17 @@ impl Connection {
 
     /// Which broker this is.
     pub(crate) fn place(&self) -> &Place {
-        &self.place
+        &self.receiver.place
+    }
+
+    /// The level of the cluster's feature `transaction.version`: 2 is the protocol of KIP-890.
+    pub(crate) fn transaction_version(&self) -> i16 {
+        self.sender.versions.transactions
+    }
+
+    /// Its two directions, for two tasks.
+    pub(crate) fn split(self) -> (Sender, Receiver) {
+        (self.sender, self.receiver)
     }
 
     async fn negotiate(&mut self) -> Result<()> {
@@ -77,26 +115,63 @@ impl Connection {
         let request = ApiVersionsRequest::default()
             .with_client_software_name(StrBytes::from_static_str("millstream"))
             .with_client_software_version(StrBytes::from_static_str(env!("CARGO_PKG_VERSION")));
-        let id = self.send(VERSION, &request).await?;
-        let body = self.receive(self.request_timeout).await?;
+        let id = self.sender.send(VERSION, &request).await?;
+        let body = self.receiver.receive(self.sender.request_timeout).await?;
         // A broker that does not know version 3 answers in version 0, with this code in front.
         let code = body.get(4..6).map_or(0, |code| i16::from_be_bytes([code[0], code[1]]));
         if code == ResponseError::UnsupportedVersion.code() {
             let api = "ApiVersions".to_owned();
-            return Err(Error::UnsupportedVersion { place: self.place.clone(), api, min: 0, max: VERSION - 1 });
+            return Err(Error::UnsupportedVersion { place: self.place().clone(), api, min: 0, max: VERSION - 1 });
         }
-        let response: ApiVersionsResponse = self.decode::<ApiVersionsRequest>(body, id, VERSION)?;
+        let response = self.receiver.decode::<ApiVersionsRequest>(body, id, VERSION)?;
         if let Some(code) = response.error_code.err() {
-            return Err(Error::Broker { place: self.place.clone(), code });
+            return Err(Error::Broker { place: self.place().clone(), code });
         }
-        let versions = response.api_keys.iter().map(|api| (api.api_key, api.min_version, api.max_version));
-        self.versions = Arc::new(versions.collect());
+        self.sender.versions = BrokerVersions::of(&response);
         Ok(())
     }
 
     /// The highest version of a request that both sides know, `least` being the lowest that this client can use.
     pub(crate) fn version<R: Request>(&self, least: i16, most: i16) -> Result<i16> {
-        let found = self.versions.iter().find(|(key, _, _)| *key == R::KEY);
+        self.sender.version::<R>(least, most)
+    }
+
+    /// One request and its answer.
+    pub(crate) async fn call<R: Request>(&mut self, version: i16, request: &R) -> Result<R::Response> {
+        let id = self.sender.send(version, request).await?;
+        let body = self.receiver.receive(self.receiver.request_timeout).await?;
+        self.receiver.decode::<R>(body, id, version)
+    }
+
+    /// Sends a request and gives its correlation id. Answers come in the order of the requests.
+    pub(crate) async fn send<R: Request>(&mut self, version: i16, request: &R) -> Result<i32> {
+        self.sender.send(version, request).await
+    }
+
+    /// The length of the next answer, which may take this long to come.
+    pub(crate) async fn receive_len(&mut self, patience: Duration) -> Result<usize> {
+        self.receiver.receive_len(patience).await
+    }
+
+    /// Appends the next `len` bytes to `buffer`. The broker must keep sending, but may take its time over all of them.
+    pub(crate) async fn receive_body(&mut self, buffer: &mut Vec<u8>, len: usize) -> Result<()> {
+        self.receiver.receive_body(buffer, len).await
+    }
+}
+
+impl BrokerVersions {
+    fn of(response: &ApiVersionsResponse) -> Self {
+        let requests = response.api_keys.iter().map(|api| (api.api_key, api.min_version, api.max_version));
+        let mut features = response.finalized_features.iter();
+        let transactions = features.find(|feature| &*feature.name == "transaction.version");
+        Self { requests: requests.collect(), transactions: transactions.map_or(0, |found| found.max_version_level) }
+    }
+}
+
+impl Sender {
+    /// See [`Connection::version`].
+    pub(crate) fn version<R: Request>(&self, least: i16, most: i16) -> Result<i16> {
+        let found = self.versions.requests.iter().find(|(key, _, _)| *key == R::KEY);
         let (min, max) = found.map_or((0, -1), |&(_, min, max)| (min, max));
         let version = max.min(most).min(R::VERSIONS.max);
         if version >= min.max(least) {
@@ -106,14 +181,7 @@ impl Connection {
         Err(Error::UnsupportedVersion { place: self.place.clone(), api, min, max })
     }
 
-    /// One request and its answer.
-    pub(crate) async fn call<R: Request>(&mut self, version: i16, request: &R) -> Result<R::Response> {
-        let id = self.send(version, request).await?;
-        let body = self.receive(self.request_timeout).await?;
-        self.decode::<R>(body, id, version)
-    }
-
-    /// Sends a request and gives its correlation id. Answers come in the order of the requests.
+    /// See [`Connection::send`].
     pub(crate) async fn send<R: Request>(&mut self, version: i16, request: &R) -> Result<i32> {
         let id = self.next_correlation_id;
         self.next_correlation_id = id.wrapping_add(1);
@@ -132,13 +200,19 @@ impl Connection {
         self.outgoing[..4].copy_from_slice(&len.to_be_bytes());
         match timeout(self.request_timeout, self.stream.write_all(&self.outgoing)).await {
             Ok(written) => written.map_err(|error| Error::connection(&self.place, error))?,
-            Err(_) => return Err(self.timed_out(self.request_timeout)),
+            Err(_) => return Err(Error::Timeout { place: self.place.clone(), waited: self.request_timeout }),
         }
         Ok(id)
     }
+}
 
-    /// The length of the next answer, which may take this long to come.
-    pub(crate) async fn receive_len(&mut self, patience: Duration) -> Result<usize> {
+impl Receiver {
+    /// Which broker this is.
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    async fn receive_len(&mut self, patience: Duration) -> Result<usize> {
         let mut len = [0; 4];
         match timeout(patience, self.stream.read_exact(&mut len)).await {
             Ok(read) => read.map_err(|error| Error::connection(&self.place, error))?,
@@ -150,8 +224,7 @@ impl Connection {
             .ok_or_else(|| Error::malformed(&self.place, format_args!("an answer has the impossible length {len:?}")))
     }
 
-    /// Appends the next `len` bytes to `buffer`. The broker must keep sending, but may take its time over all of them.
-    pub(crate) async fn receive_body(&mut self, buffer: &mut Vec<u8>, len: usize) -> Result<()> {
+    async fn receive_body(&mut self, buffer: &mut Vec<u8>, len: usize) -> Result<()> {
         buffer.reserve(len);
         let mut left = len;
         while left > 0 {
@@ -168,14 +241,16 @@ impl Connection {
         Ok(())
     }
 
-    async fn receive(&mut self, patience: Duration) -> Result<Bytes> {
+    /// The next answer, which may take this long to come.
+    pub(crate) async fn receive(&mut self, patience: Duration) -> Result<Bytes> {
         let len = self.receive_len(patience).await?;
         let mut body = Vec::new();
         self.receive_body(&mut body, len).await?;
         Ok(body.into())
     }
 
-    fn decode<R: Request>(&self, mut body: Bytes, id: i32, version: i16) -> Result<R::Response> {
+    /// An answer to the request with this id.
+    pub(crate) fn decode<R: Request>(&self, mut body: Bytes, id: i32, version: i16) -> Result<R::Response> {
         let unreadable = |reason: &dyn std::fmt::Display| {
             Error::malformed(&self.place, format_args!("an answer cannot be read: {reason}"))
         };

@@ -23,6 +23,8 @@ pub enum ErrorKind {
     RefreshMetadata,
     /// Nothing that the client could do by itself.
     Fatal,
+    /// Nothing: a newer producer with the same transactional id has taken over, or the transaction was ended for this one.
+    Fenced,
 }
 
 /// Where something happened.
@@ -141,6 +143,67 @@ pub enum Error {
         /// The topic.
         place: Place,
     },
+    /// Records that could not be delivered within `delivery.timeout.ms`. They may or may not be in the log.
+    #[error(
+        "{records} record(s) for {place} expired: {waited:?} have passed since they were given to the producer{}",
+        .last.as_ref().map_or_else(String::new, |last| format!("; the last try failed: {last}"))
+    )]
+    DeliveryTimeout {
+        /// The partition.
+        place: Place,
+        /// How many records.
+        records: usize,
+        /// How long they had.
+        waited: Duration,
+        /// Why the last try failed, if there was one.
+        last: Option<Arc<Error>>,
+    },
+    /// A record that is larger than a setting allows.
+    #[error("a record for {place} takes {bytes} bytes, which is more than '{setting}' = {max}")]
+    RecordTooLarge {
+        /// The topic.
+        place: Place,
+        /// The record's size when it is serialized.
+        bytes: usize,
+        /// The setting, by Java's name.
+        setting: &'static str,
+        /// Its value.
+        max: usize,
+    },
+    /// A broker refused records and said why.
+    #[error("{} ({}) from {place}: {reason}", code_name(*.code), .code.code())]
+    Rejected {
+        /// Which broker, for which partition.
+        place: Place,
+        /// The code.
+        code: ResponseError,
+        /// The broker's words.
+        reason: String,
+    },
+    /// A topic or partition to write to did not come into being within `max.block.ms`.
+    #[error("{place} is not present in the cluster's metadata after {waited:?}")]
+    NotPresent {
+        /// The topic or partition.
+        place: Place,
+        /// How long was waited.
+        waited: Duration,
+    },
+    /// The producer's buffer stayed full for `max.block.ms`.
+    #[error("{bytes} bytes of the producer's buffer were not free within {waited:?}")]
+    BufferFull {
+        /// What was asked for.
+        bytes: usize,
+        /// How long was waited.
+        waited: Duration,
+    },
+    /// A call that does not fit to what was called before, or to a failure that was reported before.
+    #[error("the producer cannot {attempt}: {reason}")]
+    ProducerState {
+        /// What was asked for.
+        attempt: &'static str,
+        /// Why not.
+        reason: String,
+    },
     /// No broker knows the topic or partition.
     #[error("{place} does not exist")]
     UnknownPartition {
@@ -154,7 +217,7 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Connection { .. } | Self::Timeout { .. } => ErrorKind::RefreshMetadata,
-            Self::Broker { code, .. } => kind_of(*code),
+            Self::Broker { code, .. } | Self::Rejected { code, .. } => kind_of(*code),
             Self::Config { .. }
             | Self::Malformed { .. }
             | Self::Checksum { .. }
@@ -163,6 +226,11 @@ impl Error {
             | Self::OffsetOutOfRange { .. }
             | Self::LogTruncated { .. }
             | Self::TopicRecreated { .. }
+            | Self::DeliveryTimeout { .. }
+            | Self::RecordTooLarge { .. }
+            | Self::NotPresent { .. }
+            | Self::BufferFull { .. }
+            | Self::ProducerState { .. }
             | Self::UnknownPartition { .. } => ErrorKind::Fatal,
         }
     }
@@ -170,7 +238,7 @@ impl Error {
     /// Where it happened.
     pub fn place(&self) -> Option<&Place> {
         match self {
-            Self::Config { .. } => None,
+            Self::Config { .. } | Self::BufferFull { .. } | Self::ProducerState { .. } => None,
             Self::Connection { place, .. }
             | Self::Timeout { place, .. }
             | Self::Malformed { place, .. }
@@ -181,6 +249,10 @@ impl Error {
             | Self::OffsetOutOfRange { place, .. }
             | Self::LogTruncated { place, .. }
             | Self::TopicRecreated { place }
+            | Self::DeliveryTimeout { place, .. }
+            | Self::RecordTooLarge { place, .. }
+            | Self::Rejected { place, .. }
+            | Self::NotPresent { place, .. }
             | Self::UnknownPartition { place } => Some(place),
         }
     }
@@ -280,6 +352,9 @@ pub(crate) fn kind_of(code: ResponseError) -> ErrorKind {
         | E::NotController | E::ListenerNotFound | E::FencedLeaderEpoch | E::UnknownTopicId | E::InconsistentTopicId
         | E::NewLeaderElected | E::RebootstrapRequired => ErrorKind::RefreshMetadata,
 
+        // Idempotence without transactions knows no other producer; there the sender sorts the second one by itself.
+        E::ProducerFenced | E::InvalidProducerEpoch => ErrorKind::Fenced,
+
         E::OffsetOutOfRange | E::InvalidFetchSize | E::MessageTooLarge | E::StaleControllerEpoch
         | E::OffsetMetadataTooLarge | E::InvalidTopicException | E::RecordListTooLarge | E::InvalidRequiredAcks
         | E::IllegalGeneration | E::InconsistentGroupProtocol | E::InvalidGroupId | E::UnknownMemberId
@@ -288,7 +363,7 @@ pub(crate) fn kind_of(code: ResponseError) -> ErrorKind {
         | E::UnsupportedSaslMechanism | E::IllegalSaslState | E::UnsupportedVersion | E::TopicAlreadyExists
         | E::InvalidPartitions | E::InvalidReplicationFactor | E::InvalidReplicaAssignment | E::InvalidConfig
         | E::InvalidRequest | E::UnsupportedForMessageFormat | E::PolicyViolation | E::OutOfOrderSequenceNumber
-        | E::DuplicateSequenceNumber | E::InvalidProducerEpoch | E::InvalidTxnState | E::InvalidProducerIdMapping
+        | E::DuplicateSequenceNumber | E::InvalidTxnState | E::InvalidProducerIdMapping
         | E::InvalidTransactionTimeout | E::TransactionCoordinatorFenced | E::TransactionalIdAuthorizationFailed
         | E::SecurityDisabled | E::OperationNotAttempted | E::LogDirNotFound | E::SaslAuthenticationFailed
         | E::UnknownProducerId | E::ReassignmentInProgress | E::DelegationTokenAuthDisabled
@@ -296,7 +371,7 @@ pub(crate) fn kind_of(code: ResponseError) -> ErrorKind {
         | E::DelegationTokenAuthorizationFailed | E::DelegationTokenExpired | E::InvalidPrincipalType
         | E::NonEmptyGroup | E::GroupIdNotFound | E::TopicDeletionDisabled | E::UnsupportedCompressionType
         | E::StaleBrokerEpoch | E::MemberIdRequired | E::GroupMaxSizeReached | E::FencedInstanceId
-        | E::NoReassignmentInProgress | E::GroupSubscribedToTopic | E::InvalidRecord | E::ProducerFenced
+        | E::NoReassignmentInProgress | E::GroupSubscribedToTopic | E::InvalidRecord
         | E::ResourceNotFound | E::DuplicateResource | E::UnacceptableCredential | E::InconsistentVoterSet
         | E::InvalidUpdateVersion | E::FeatureUpdateFailed | E::PrincipalDeserializationFailure | E::SnapshotNotFound
         | E::PositionOutOfRange | E::DuplicateBrokerRegistration | E::BrokerIdNotRegistered

@@ -15,12 +15,14 @@ mod client;
 mod compression;
 mod config;
 mod connection;
+mod coordinator;
 mod error;
 mod fetch_response;
 mod fetched;
 mod fetcher;
 mod list_offsets;
 mod metadata;
+mod producer;
 mod record_batch;
 
 pub use buffers::{MemoryBudget, Unlimited};
@@ -33,5 +35,9 @@ pub use fetcher::{Assignment, FetchOptions, Fetcher};
 pub use kafka_protocol::ResponseError;
 pub use list_offsets::OffsetSpec;
 pub use metadata::{Leader, Topic, TopicPartition, Topics};
+pub use producer::{
+    Acks, Appended, Appender, OffsetToCommit, Partitioner, Producer, ProducerConfig, TopicHandle, Wait,
+    partition_of_key,
+};
 pub use record_batch::builder::{BatchStamp, BatchWriter, NewRecord, ProducerStamp};
 pub use record_batch::{Headers, Record, RecordBatch, Records, TimestampType};

@@ -30,6 +30,7 @@ import org.apache.kafka.common.serialization.*;
  *   end ID commit|abort                 ends a transaction that was left open
  *   digest TOPIC PARTITION END committed|uncommitted
  *       reads from the beginning until the position reaches END: "ok COUNT CRC32" over offsets, timestamps, keys, values
+ *   feature NAME LEVEL                  lowers a feature of the cluster, such as transaction.version
  *   await-compacted TOPIC PARTITION     until the cleaner has left each key of the closed segments once
  */
 public class KafkaTool {
@@ -97,6 +98,11 @@ public class KafkaTool {
             case "end":
                 if (w[2].equals("commit")) open.remove(w[1]).commitTransaction(); else open.remove(w[1]).abortTransaction();
                 return "";
+            case "feature": {
+                FeatureUpdate update = new FeatureUpdate(Short.parseShort(w[2]), FeatureUpdate.UpgradeType.SAFE_DOWNGRADE);
+                admin.updateFeatures(Map.of(w[1], update), new UpdateFeaturesOptions()).all().get();
+                return "";
+            }
             case "digest":
                 return digest(new TopicPartition(w[1], Integer.parseInt(w[2])), Long.parseLong(w[3]), w[4]);
             case "await-compacted":

@@ -44,13 +44,12 @@ pub struct NewRecord<'a> {
 }
 
 impl NewRecord<'_> {
-    /// Bytes that the record takes at most in a batch, before compression.
+    /// Bytes that the record takes at most in a batch, before compression; the bound that Java's producer uses.
+    #[inline]
     pub fn bytes_max(&self) -> usize {
-        let own = self.key.map_or(0, <[u8]>::len) + self.value.map_or(0, <[u8]>::len);
-        let headers: usize =
-            self.headers.iter().map(|(name, value)| name.len() + value.map_or(0, <[u8]>::len) + 10).sum();
-        // Length 5, attributes 1, timestamp 10, offset 5, and 5 for each of key, value and number of headers.
-        own + headers + 36
+        // Length 5, attributes 1, timestamp 10, offset 5.
+        let headers_len = if self.headers.is_empty() { 1 } else { self.headers_len() };
+        21 + bytes_len(self.key) + bytes_len(self.value) + headers_len
     }
 
     /// Bytes after key and value's own, the number of headers included.
@@ -181,6 +180,17 @@ impl BatchWriter {
         self.bytes.len()
     }
 
+    /// How much more memory it will hold when this many bytes are appended; see [`BatchWriter::grow`].
+    pub(crate) fn growth(&self, bytes: usize) -> usize {
+        let short = (self.bytes.len() + bytes).saturating_sub(self.bytes.capacity());
+        if short == 0 { 0 } else { short.max(self.bytes.capacity()) }
+    }
+
+    /// Takes more memory.
+    pub(crate) fn grow(&mut self, bytes: usize) {
+        self.bytes.reserve_exact(self.bytes.capacity() - self.bytes.len() + bytes);
+    }
+
     /// Memory that it holds.
     pub fn capacity(&self) -> usize {
         self.bytes.capacity()
@@ -207,6 +217,7 @@ impl BatchWriter {
             + bytes_len(record.key)
             + bytes_len(record.value)
             + headers_len;
+        // A caller that counts memory has made room before.
         self.bytes.reserve(len + 10);
         put_varint(&mut self.bytes, len as i64);
         self.bytes.push(0); // attributes: none are defined

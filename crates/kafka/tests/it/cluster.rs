@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use millstream_kafka::{Assignment, FetchOptions, Fetcher};
+use millstream_kafka::{Assignment, FetchOptions, Fetcher, OffsetSpec};
 use millstream_test_servers::{Kafka, require_or_skip};
 
+use crate::producing::{producer, record};
 use crate::{client, of, records, topic_name};
 
 /// Reads until the record with this value has come; all values read.
@@ -52,4 +53,40 @@ async fn the_leader_is_killed_and_all_brokers_come_and_go() {
     kafka.tool(&format!("produce {topic} 0 2000 1000"));
     values.extend(read_until(&mut fetcher, "value-2999").await);
     assert_eq!(values, (0..3000).map(|i| format!("value-{i}")).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn leaders_are_killed_while_a_producer_writes() {
+    require_or_skip!(Kafka::available());
+    let kafka = Kafka::start(3, "min.insync.replicas=2\n");
+    let topic = topic_name("written");
+    kafka.tool(&format!("create {topic} 3 3 retention.ms=-1"));
+    let (client, producer) = producer(kafka.bootstrap(), &[("batch.size", "2000"), ("buffer.memory", "200000")]);
+    let handle = producer.topic(&topic).await.expect("a topic");
+    let mut next = 0;
+    for round in 0..4 {
+        let leader: usize = kafka.tool(&format!("leader {topic} 0")).parse().expect("a number");
+        let write = async |count: i64, from: i64| {
+            for index in from..from + count {
+                let value = format!("value-{index}");
+                producer.send(handle, Some((index % 3) as i32), &record(None, &value)).await.expect("taken");
+            }
+        };
+        write(3000, next).await;
+        // The leader dies with batches under way.
+        kafka.kill(leader);
+        write(3000, next + 3000).await;
+        next += 6000;
+        producer.flush().await.unwrap_or_else(|error| panic!("round {round}: {error}"));
+        kafka.restart(leader);
+    }
+    for partition in 0..3 {
+        let end = client.list_offsets(&[(of(&topic, partition), OffsetSpec::Latest)]).await.expect("offsets")[0];
+        let read = crate::drain_partition(&client, &topic, partition, end).await.expect("readable");
+        let wanted: Vec<_> =
+            (0..next).filter(|index| index % 3 == i64::from(partition)).map(|i| format!("value-{i}")).collect();
+        let values: Vec<_> = read.iter().map(crate::Read::value_text).collect();
+        assert_eq!(values.len(), wanted.len(), "partition {partition}: lost or doubled");
+        assert_eq!(values, wanted, "partition {partition}");
+    }
 }

@@ -1,8 +1,10 @@
 //! The client against real Apache Kafka, written to by Kafka's own client.
 
 mod cluster;
+mod producing;
 mod reading;
 mod throughput;
+mod transactions;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -73,7 +75,20 @@ pub(crate) fn records(fetched: &Fetched) -> Result<Vec<Read>> {
 /// All records of partition 0 from `position` up to the present end.
 pub(crate) async fn drain(client: &Client, topic: &str, position: i64) -> Result<Vec<Read>> {
     let end = offset(client, topic, OffsetSpec::Latest).await;
-    let assignment = Assignment { of: of(topic, 0), position, end };
+    drain_assignment(client, Assignment { of: of(topic, 0), position, end }).await
+}
+
+/// All records of a partition up to `end`.
+pub(crate) async fn drain_partition(
+    client: &Client,
+    topic: &str,
+    partition: i32,
+    end: Option<i64>,
+) -> Result<Vec<Read>> {
+    drain_assignment(client, Assignment { of: of(topic, partition), position: 0, end }).await
+}
+
+async fn drain_assignment(client: &Client, assignment: Assignment) -> Result<Vec<Read>> {
     let mut fetcher = client.fetcher([assignment], FetchOptions::default());
     let mut all = Vec::new();
     while let Some(fetched) = fetcher.next().await? {

@@ -1,0 +1,116 @@
+//! A connection to one broker over which batches go: requests leave while earlier ones wait for their answers.
+//!
+//! A link repairs nothing. After any error it ends and says why; the sender then knows what was under way.
+
+use std::time::Duration;
+
+use kafka_protocol::messages::{ProduceRequest, ProduceResponse};
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
+
+use super::sender::Event;
+use crate::config::ClientConfig;
+use crate::connection::{Address, Connection, Receiver, Sender};
+use crate::error::Result;
+
+/// Record batches of the present format came with version 3. Version 13 names topics by id, which a transaction's partitions
+/// cannot be added by.
+const VERSIONS: (i16, i16) = (3, 12);
+/// The last version before a batch adds its partition to the transaction by itself.
+const EXPLICIT_PARTITIONS_MOST: i16 = 11;
+
+/// A request for the link to send.
+#[derive(Debug)]
+pub(super) struct Outgoing {
+    pub(super) id: u64,
+    pub(super) request: ProduceRequest,
+    /// Whether brokers are told of partitions beforehand (transaction protocol before version 2).
+    pub(super) explicit_partitions: bool,
+}
+
+/// What the sender holds of a link. Dropping it ends the link.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) number: u64,
+    pub(super) requests: mpsc::UnboundedSender<Outgoing>,
+    pub(super) task: AbortHandle,
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Which link of which broker, for the events.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LinkName {
+    pub(super) node: i32,
+    pub(super) number: u64,
+}
+
+/// A request without its answer.
+struct Expected {
+    id: u64,
+    correlation_id: i32,
+    version: i16,
+    until: Instant,
+}
+
+/// Runs a link until an error or until the sender drops it.
+pub(super) async fn run(
+    name: LinkName,
+    (address, config): (Address, ClientConfig),
+    requests: mpsc::UnboundedReceiver<Outgoing>,
+    events: mpsc::UnboundedSender<Event>,
+) {
+    let result = async {
+        let (sender, receiver) = Connection::open(&address, &config).await?.split();
+        let (expect, expected) = mpsc::unbounded_channel();
+        tokio::try_join!(
+            write(sender, requests, (expect, config.request_timeout), (name, events.clone())),
+            read(receiver, expected, (name, events.clone())),
+        )
+    };
+    if let Err(error) = result.await {
+        // It fails only when the sender is gone.
+        let _sent = events.send(Event::LinkLost { link: name, error });
+    }
+}
+
+async fn write(
+    mut sender: Sender,
+    mut requests: mpsc::UnboundedReceiver<Outgoing>,
+    (expect, patience): (mpsc::UnboundedSender<Expected>, Duration),
+    (link, events): (LinkName, mpsc::UnboundedSender<Event>),
+) -> Result<()> {
+    while let Some(outgoing) = requests.recv().await {
+        let most = if outgoing.explicit_partitions { EXPLICIT_PARTITIONS_MOST } else { VERSIONS.1 };
+        let version = sender.version::<ProduceRequest>(VERSIONS.0, most)?;
+        let correlation_id = sender.send(version, &outgoing.request).await?;
+        if outgoing.request.acks == 0 {
+            // Nobody answers.
+            let _sent = events.send(Event::Answered { link, request: outgoing.id, answer: None });
+        } else {
+            let expected = Expected { id: outgoing.id, correlation_id, version, until: Instant::now() + patience };
+            // The other half ends only with this one.
+            let _sent = expect.send(expected);
+        }
+    }
+    Ok(())
+}
+
+async fn read(
+    mut receiver: Receiver,
+    mut expected: mpsc::UnboundedReceiver<Expected>,
+    (link, events): (LinkName, mpsc::UnboundedSender<Event>),
+) -> Result<()> {
+    while let Some(Expected { id, correlation_id, version, until }) = expected.recv().await {
+        let body = receiver.receive(until.saturating_duration_since(Instant::now())).await?;
+        let answer: ProduceResponse = receiver.decode::<ProduceRequest>(body, correlation_id, version)?;
+        let answer = Some((answer, receiver.place().clone()));
+        let _sent = events.send(Event::Answered { link, request: id, answer });
+    }
+    Ok(())
+}

@@ -2,6 +2,7 @@
 
 mod args;
 mod exit;
+mod lifeline;
 mod logging;
 mod memory_size;
 mod process;

@@ -13,6 +13,7 @@ use tokio::process::{Child, Command};
 use tokio::time::Instant;
 
 use crate::args::RunArgs;
+use crate::lifeline::Lifeline;
 use crate::process::{Process, QUERIES_END_WITHIN};
 use crate::python;
 use crate::serve::{EndSignal, Signals};
@@ -37,6 +38,8 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode> {
     let mut command = Command::new(&python);
     command.arg(&args.program).args(&args.args).kill_on_drop(true);
     command.env("SPARK_REMOTE", format!("sc://{}", process.address)).env("PYTHONPATH", shim.python_path());
+    let lifeline = Lifeline::new()?;
+    lifeline.tie(&mut command);
     // gRPC's own log lines are of no use to the user of a program.
     if std::env::var_os("GRPC_VERBOSITY").is_none() {
         command.env("GRPC_VERBOSITY", "NONE");

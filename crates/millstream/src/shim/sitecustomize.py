@@ -3,7 +3,9 @@
 Nothing of PySpark is imported here: a finder waits until the script imports it, so that a program pays for no more than
 it uses.
 """
+import os
 import sys
+import threading
 from importlib.machinery import PathFinder
 
 _IGNORED = ("spark.master", "spark.submit.")
@@ -51,8 +53,6 @@ class _SparkContext:
 
     @property
     def defaultParallelism(self):
-        import os
-
         return os.cpu_count() or 1
 
     defaultMinPartitions = defaultParallelism
@@ -103,6 +103,23 @@ class _Finder:
 
 
 sys.meta_path.insert(0, _Finder)
+
+
+def _end_with_the_engine(lifeline):
+    """Waits for the end of a pipe that the engine holds open, and ends the program with it."""
+    import signal
+
+    try:
+        os.read(lifeline, 1)
+    except OSError:
+        return
+    os.write(2, b"millstream: the engine is gone; the program ends with it\n")
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+_lifeline = os.environ.pop("MILLSTREAM_LIFELINE", None)
+if _lifeline:
+    threading.Thread(target=_end_with_the_engine, args=(int(_lifeline),), name="lifeline", daemon=True).start()
 
 # A sitecustomize of the user's or the system's is hidden by this one, so it is run as well.
 _here = __file__.rpartition("/")[0]

@@ -57,6 +57,14 @@ pub fn analyze(relation: &Relation, context: &AnalysisContext) -> Result<Analyze
     Ok(Analyzed { plan: resolved.plan, schema: Arc::new(Schema::new(fields)), is_streaming: resolved.streaming })
 }
 
+/// What a relation with a plan id gave.
+#[derive(Debug)]
+struct PlanOutput {
+    columns: Vec<Attribute>,
+    /// How many relations were around it.
+    depth: usize,
+}
+
 /// The state of one analysis.
 #[derive(Debug)]
 pub(crate) struct Analyzer<'a> {
@@ -65,7 +73,11 @@ pub(crate) struct Analyzer<'a> {
     /// Internal column names that are taken.
     names: HashSet<String>,
     /// Output of the relations that have a plan id: what `df.column` refers to. Several where a relation is used twice.
-    by_plan_id: HashMap<i64, Vec<Vec<Attribute>>>,
+    by_plan_id: HashMap<i64, Vec<PlanOutput>>,
+    /// How many relations are around the one under analysis.
+    depth: usize,
+    /// Whether `df.column` means the nearest of several relations with its plan id: so it is in a join's condition.
+    nearest_plan: bool,
     /// Plans of subquery expressions, by plan id.
     references: HashMap<i64, Relation>,
     /// Streaming relations already made, by plan id: a reader that is used twice stays one.
@@ -91,6 +103,8 @@ impl<'a> Analyzer<'a> {
             now_us: context.clock.now_us(),
             names: HashSet::new(),
             by_plan_id: HashMap::new(),
+            depth: 0,
+            nearest_plan: false,
             references: HashMap::new(),
             streams: HashMap::new(),
             views: Vec::new(),

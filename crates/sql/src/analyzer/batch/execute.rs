@@ -20,9 +20,10 @@ use datafusion::optimizer::push_down_limit::PushDownLimit;
 use datafusion::optimizer::replace_distinct_aggregate::ReplaceDistinctWithAggregate;
 use datafusion::optimizer::scalar_subquery_to_join::ScalarSubqueryToJoin;
 use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
-use datafusion::physical_plan::execute_stream;
+use datafusion::physical_plan::common::spawn_buffered;
+use datafusion::physical_plan::execute_stream_partitioned;
 use datafusion::prelude::SessionConfig;
-use futures::StreamExt;
+use futures::{StreamExt, stream};
 use millstream_core::error::SparkException;
 use millstream_core::{BatchStream, Error, Result};
 use millstream_engine::error::from_datafusion;
@@ -30,6 +31,9 @@ use millstream_engine::error::from_datafusion;
 use super::super::Analyzed;
 use super::memory_pool::LedgerPool;
 use crate::session::AnalysisContext;
+
+/// How many batches of a partition may wait for those before it to be read.
+const BATCHES_AHEAD: usize = 2;
 
 /// Executes a batch plan. The batches have the schema that the analysis says, with Spark's names.
 ///
@@ -47,7 +51,10 @@ pub async fn collect_stream(analyzed: &Analyzed, context: &AnalysisContext) -> R
     let plan = state.optimize(&analyzed.plan).map_err(from_datafusion)?;
     let planner = Arc::clone(state.query_planner());
     let plan = planner.create_physical_plan(&plan, &state).await.map_err(from_datafusion)?;
-    let rows = execute_stream(plan, state.task_ctx()).map_err(from_datafusion)?;
+    // One partition after the other, as Spark collects them; those behind already run.
+    let partitions = execute_stream_partitioned(plan, state.task_ctx()).map_err(from_datafusion)?;
+    let ahead: Vec<_> = partitions.into_iter().map(|one| spawn_buffered(one, BATCHES_AHEAD)).collect();
+    let rows = stream::iter(ahead).flatten();
     let schema = Arc::clone(&analyzed.schema);
     Ok(rows.map(move |batch| as_shown(&batch.map_err(from_datafusion)?, &schema)).boxed())
 }

@@ -146,7 +146,9 @@ impl Analyzer<'_> {
                 Some(outputs) => scope
                     .columns
                     .iter()
-                    .filter(|column| outputs.iter().flatten().any(|output| output.column == column.column))
+                    .filter(|column| {
+                        outputs.iter().flat_map(|one| &one.columns).any(|output| output.column == column.column)
+                    })
                     .map(Item::pass)
                     .collect(),
                 None => scope.columns.iter().map(Item::pass).collect(),

@@ -127,19 +127,24 @@ impl Analyzer<'_> {
         let Some(outputs) = self.by_plan_id.get(&plan_id) else {
             return Err(error::foreign_column(parts));
         };
-        let mut found: Vec<(Attribute, &'p [String])> = Vec::new();
+        let mut found: Vec<(Attribute, &'p [String], usize)> = Vec::new();
         for output in outputs {
-            let (column, rest) = Scope::new(output, false).resolve(parts, self.context)?;
+            let (column, rest) = Scope::new(&output.columns, false).resolve(parts, self.context)?;
             let reachable = scope.columns.iter().chain(scope.hidden).find(|one| one.column == column.column);
             if let Some(reachable) = reachable
-                && !found.iter().any(|(one, _)| one.column == reachable.column)
+                && !found.iter().any(|(one, ..)| one.column == reachable.column)
             {
-                found.push((reachable.clone(), rest));
+                found.push((reachable.clone(), rest, output.depth));
             }
+        }
+        if self.nearest_plan
+            && let Some(nearest) = found.iter().map(|(.., depth)| *depth).min()
+        {
+            found.retain(|(.., depth)| *depth == nearest);
         }
         match found.len() {
             0 => Err(error::foreign_column(parts)),
-            1 => Ok(found.remove(0)),
+            1 => Ok(found.remove(0)).map(|(column, rest, _)| (column, rest)),
             _ => Err(error::ambiguous_foreign_column(parts)),
         }
     }

@@ -1,11 +1,13 @@
 //! Window functions: `f(…) OVER (…)`.
 
+use arrow::datatypes::{DataType, IntervalDayTime, IntervalMonthDayNano};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::expr::{WindowFunction, WindowFunctionParams};
 use datafusion::logical_expr::{
     Expr, SortExpr, WindowFrame, WindowFrameBound, WindowFrameUnits, WindowFunctionDefinition,
 };
 use millstream_core::{Error, Result};
+use millstream_engine::error::from_datafusion;
 use spark_connect_proto::expression::Window;
 use spark_connect_proto::expression::window::window_frame::frame_boundary::Boundary;
 use spark_connect_proto::expression::window::window_frame::{FrameBoundary, FrameType};
@@ -15,6 +17,7 @@ use super::super::typed_expr::TypedExpr;
 use super::super::{Analyzer, error};
 use super::call::sort_expr;
 use super::required;
+use crate::data_type::{is_numeric, sql_name};
 
 impl Analyzer<'_> {
     /// Resolves a window function with its window.
@@ -32,12 +35,12 @@ impl Analyzer<'_> {
         let mut order_texts = Vec::new();
         for key in &one.order_spec {
             let child = self.expression(required(key.child.as_deref())?, scope)?;
-            let sql = child.sql.clone();
+            let (sql, data_type) = (child.sql.clone(), child.data_type.clone());
             let key = sort_expr(child, key);
             let (direction, nulls) =
                 (if key.asc { "ASC" } else { "DESC" }, if key.nulls_first { "FIRST" } else { "LAST" });
             order_texts.push(format!("{sql} {direction} NULLS {nulls}"));
-            order.push(key);
+            order.push((key, data_type));
         }
         if !order_texts.is_empty() {
             text.push_str(&format!("ORDER BY {} ", order_texts.join(", ")));
@@ -45,6 +48,7 @@ impl Analyzer<'_> {
         let frame = self.frame(one, &function, &order, scope)?;
         text.push_str(&offset_frame_sql(&function.expr).unwrap_or_else(|| frame_sql(&frame)));
         let sql = format!("{} OVER ({text})", function.sql);
+        let order = order.into_iter().map(|(key, _)| key).collect();
         let expr = with_window(function.expr.clone(), Windowing { partition, order, frame })
             .ok_or_else(|| not_a_window_function(&function.sql))?;
         Ok(TypedExpr { expr, sql, ..function })
@@ -54,22 +58,29 @@ impl Analyzer<'_> {
         &mut self,
         one: &Window,
         function: &TypedExpr,
-        order: &[SortExpr],
+        order: &[(SortExpr, DataType)],
         scope: Scope<'_>,
     ) -> Result<WindowFrame> {
         let Some(spec) = one.frame_spec.as_deref() else {
-            return default_frame(function, order);
+            return default_frame(function, !order.is_empty());
         };
         let units = match spec.frame_type() {
             FrameType::Row => WindowFrameUnits::Rows,
             _ => WindowFrameUnits::Range,
         };
-        let lower = self.bound(spec.lower.as_deref(), true, scope)?;
-        let upper = self.bound(spec.upper.as_deref(), false, scope)?;
+        // The distance of a range is one of values of the only key, that of rows a number of rows.
+        let key = order.first().map(|(_, data_type)| data_type).filter(|_| units == WindowFrameUnits::Range);
+        let lower = self.bound(spec.lower.as_deref(), (true, key), scope)?;
+        let upper = self.bound(spec.upper.as_deref(), (false, key), scope)?;
         Ok(WindowFrame::new_bounds(units, lower, upper))
     }
 
-    fn bound(&mut self, one: Option<&FrameBoundary>, lower: bool, scope: Scope<'_>) -> Result<WindowFrameBound> {
+    fn bound(
+        &mut self,
+        one: Option<&FrameBoundary>,
+        (lower, key): (bool, Option<&DataType>),
+        scope: Scope<'_>,
+    ) -> Result<WindowFrameBound> {
         match required(one)?.boundary.as_ref() {
             Some(Boundary::CurrentRow(_)) => Ok(WindowFrameBound::CurrentRow),
             Some(Boundary::Unbounded(_)) if lower => Ok(WindowFrameBound::Preceding(ScalarValue::UInt64(None))),
@@ -78,14 +89,17 @@ impl Analyzer<'_> {
                 let value = self.expression(value, scope)?;
                 let offset = match value.as_literal() {
                     Some(ScalarValue::Int32(Some(number))) => i64::from(*number),
-                    Some(ScalarValue::Int64(Some(number))) => *number,
+                    Some(ScalarValue::Int64(Some(number)) | ScalarValue::DurationMicrosecond(Some(number))) => *number,
                     _ => {
                         return Err(Error::unsupported(
-                            "A window frame with bounds other than integers is not supported.",
+                            "A window frame with bounds other than integers and day-time intervals is not supported.",
                         ));
                     }
                 };
-                let distance = ScalarValue::UInt64(Some(offset.unsigned_abs()));
+                let distance = match key {
+                    None => ScalarValue::UInt64(Some(offset.unsigned_abs())),
+                    Some(key) => range_distance(offset.saturating_abs(), key, &value.data_type)?,
+                };
                 Ok(match offset {
                     0 => WindowFrameBound::CurrentRow,
                     1.. => WindowFrameBound::Following(distance),
@@ -97,6 +111,26 @@ impl Analyzer<'_> {
     }
 }
 
+/// The distance of a range frame's bound as what is added to the key it orders by.
+fn range_distance(distance: i64, key: &DataType, given: &DataType) -> Result<ScalarValue> {
+    let fits = matches!(given, DataType::Duration(_)) == matches!(key, DataType::Timestamp(_, _));
+    match key {
+        DataType::Timestamp(_, _) if fits => {
+            Ok(ScalarValue::IntervalMonthDayNano(Some(IntervalMonthDayNano::new(0, 0, distance.saturating_mul(1000)))))
+        }
+        DataType::Date32 if fits => {
+            let days = i32::try_from(distance).unwrap_or(i32::MAX);
+            Ok(ScalarValue::IntervalDayTime(Some(IntervalDayTime::new(days, 0))))
+        }
+        key if is_numeric(key) && fits => ScalarValue::Int64(Some(distance)).cast_to(key).map_err(from_datafusion),
+        _ => Err(Error::unsupported(format!(
+            "A RANGE frame over {} with bounds of {} is not supported.",
+            sql_name(key),
+            sql_name(given)
+        ))),
+    }
+}
+
 struct Windowing {
     partition: Vec<Expr>,
     order: Vec<SortExpr>,
@@ -104,9 +138,13 @@ struct Windowing {
 }
 
 /// Spark's frame when none is given: all rows without an order, those up to the current one (and its peers) with one.
-fn default_frame(function: &TypedExpr, order: &[SortExpr]) -> Result<WindowFrame> {
-    let is_aggregate = matches!(function.expr, Expr::AggregateFunction(_));
-    if !is_aggregate && order.is_empty() {
+fn default_frame(function: &TypedExpr, ordered: bool) -> Result<WindowFrame> {
+    let is_aggregate = match &function.expr {
+        // These are aggregates in Spark.
+        Expr::WindowFunction(one) => matches!(one.fun.name(), "nth_value" | "cume_dist") && ordered,
+        other => matches!(other, Expr::AggregateFunction(_)),
+    };
+    if !is_aggregate && !ordered {
         let name = function.sql.split('(').next().unwrap_or_default();
         return Err(error::plain(
             "WINDOW_FUNCTION_FRAME_NOT_ORDERED",
@@ -119,8 +157,8 @@ fn default_frame(function: &TypedExpr, order: &[SortExpr]) -> Result<WindowFrame
         .with_parameter("wf_name", name)
         .with_parameter("wf_expr", function.sql.as_str()));
     }
-    let units = if is_aggregate && !order.is_empty() { WindowFrameUnits::Range } else { WindowFrameUnits::Rows };
-    let end = if is_aggregate && order.is_empty() {
+    let units = if is_aggregate && ordered { WindowFrameUnits::Range } else { WindowFrameUnits::Rows };
+    let end = if is_aggregate && !ordered {
         WindowFrameBound::Following(ScalarValue::UInt64(None))
     } else {
         WindowFrameBound::CurrentRow

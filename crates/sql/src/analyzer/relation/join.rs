@@ -30,7 +30,10 @@ impl Analyzer<'_> {
         let condition = match one.join_condition.as_ref() {
             Some(condition) => {
                 let scope = Scope::new(&both, left.streaming || right.streaming);
-                Some(self.expression(condition, scope)?.expr)
+                self.nearest_plan = true;
+                let resolved = self.expression(condition, scope)?;
+                self.nearest_plan = false;
+                Some(resolved.expr)
             }
             None => None,
         };

@@ -3,7 +3,8 @@
 use std::io::Cursor;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch};
+use arrow::array::{Array, ArrayRef, AsArray, ListArray, RecordBatch, StructArray, make_array};
+use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use arrow::ipc::reader::StreamReader;
 use datafusion::common::{Column, TableReference};
@@ -230,11 +231,42 @@ fn with_schema(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
         .zip(schema.fields())
         .map(|(column, field)| {
             if column.data_type() == field.data_type() {
-                return Ok(Arc::clone(column));
+                return masked(column);
             }
-            Ok(arrow::compute::cast(column, field.data_type())?)
+            masked(&arrow::compute::cast(column, field.data_type())?)
         })
         .collect::<Result<_>>()?;
     let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
     Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)?)
+}
+
+/// The column with NULL fields in NULL structs: Arrow leaves open what these have, and a field is read without a look at
+/// its struct.
+fn masked(column: &ArrayRef) -> Result<ArrayRef> {
+    Ok(match column.data_type() {
+        DataType::Struct(fields) => {
+            let structs = column.as_struct();
+            let children = structs.columns().iter().zip(fields).map(|(child, field)| {
+                let child = masked(child)?;
+                let nulls = NullBuffer::union(child.nulls(), structs.nulls());
+                if !field.is_nullable() || nulls.as_ref() == child.nulls() {
+                    return Ok(child);
+                }
+                Ok(make_array(child.to_data().into_builder().nulls(nulls).build()?))
+            });
+            let children = children.collect::<Result<Vec<_>>>()?;
+            Arc::new(StructArray::try_new_with_length(
+                fields.clone(),
+                children,
+                structs.nulls().cloned(),
+                column.len(),
+            )?)
+        }
+        DataType::List(element) => {
+            let list = column.as_list::<i32>();
+            let (offsets, nulls) = (list.offsets().clone(), list.nulls().cloned());
+            Arc::new(ListArray::try_new(Arc::clone(element), offsets, masked(list.values())?, nulls)?)
+        }
+        _ => Arc::clone(column),
+    })
 }

@@ -22,18 +22,21 @@ use millstream_core::{Error, Result};
 use spark_connect_proto::Relation;
 use spark_connect_proto::relation::RelType;
 
-use super::Analyzer;
 use super::expression::required;
 use super::resolved_relation::ResolvedRelation;
+use super::{Analyzer, PlanOutput};
 use crate::parser::extension::RelationExtension;
 
 impl Analyzer<'_> {
     /// Analyses a relation and remembers its output under its plan id.
     pub(crate) fn relation(&mut self, relation: &Relation) -> Result<ResolvedRelation> {
+        self.depth += 1;
         let resolved = self.relation_of_kind(relation)?;
+        self.depth -= 1;
         self.without_generator("generator")?;
         if let Some(plan_id) = relation.common.as_ref().and_then(|common| common.plan_id) {
-            self.by_plan_id.entry(plan_id).or_default().push(resolved.columns.clone());
+            let output = PlanOutput { columns: resolved.columns.clone(), depth: self.depth };
+            self.by_plan_id.entry(plan_id).or_default().push(output);
         }
         Ok(resolved)
     }

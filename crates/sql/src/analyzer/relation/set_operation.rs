@@ -2,7 +2,11 @@
 
 use std::sync::Arc;
 
-use datafusion::logical_expr::{Distinct, LogicalPlan, LogicalPlanBuilder, Union};
+use datafusion::functions_window::row_number::row_number_udwf;
+use datafusion::logical_expr::expr::{WindowFunction, WindowFunctionParams};
+use datafusion::logical_expr::{
+    Distinct, Expr, LogicalPlan, LogicalPlanBuilder, Union, WindowFrame, WindowFunctionDefinition,
+};
 use millstream_core::{Error, Result};
 use millstream_engine::error::from_datafusion;
 use spark_connect_proto::SetOperation;
@@ -13,7 +17,7 @@ use datafusion::common::ScalarValue;
 
 use super::super::attribute::Attribute;
 use super::super::expression::Item;
-use super::super::resolved_relation::ResolvedRelation;
+use super::super::resolved_relation::{ResolvedRelation, project};
 use super::super::typed_expr::TypedExpr;
 use super::super::{Analyzer, coercion, error};
 
@@ -28,18 +32,15 @@ impl Analyzer<'_> {
             SetOpType::Intersect => "INTERSECT",
             _ => "EXCEPT",
         };
+        refuse_streams(one.set_op_type(), &left, &right)?;
         let inputs = self.same_columns(vec![left, right], name)?;
         match one.set_op_type() {
             SetOpType::Union => {
                 let union = self.union_of(inputs)?;
                 Ok(if one.is_all() { union } else { distinct(union) })
             }
-            SetOpType::Intersect => {
-                self.of_two(inputs, |left, right| LogicalPlanBuilder::intersect(left, right, one.is_all()))
-            }
-            SetOpType::Except => {
-                self.of_two(inputs, |left, right| LogicalPlanBuilder::except(left, right, one.is_all()))
-            }
+            SetOpType::Intersect => self.of_two(inputs, one.is_all(), LogicalPlanBuilder::intersect),
+            SetOpType::Except => self.of_two(inputs, one.is_all(), LogicalPlanBuilder::except),
             SetOpType::Unspecified => Err(Error::invalid("a set operation without a kind")),
         }
     }
@@ -74,19 +75,23 @@ impl Analyzer<'_> {
             .collect()
     }
 
-    fn of_two(
-        &mut self,
-        inputs: Vec<ResolvedRelation>,
-        combine: impl FnOnce(LogicalPlan, LogicalPlan) -> datafusion::error::Result<LogicalPlan>,
-    ) -> Result<ResolvedRelation> {
+    /// DataFusion's INTERSECT ALL and EXCEPT ALL only ask whether the other side has such a row at all, so equal rows are
+    /// numbered: the second of one side meets the second of the other.
+    fn of_two(&mut self, inputs: Vec<ResolvedRelation>, all: bool, combine: Combine) -> Result<ResolvedRelation> {
         let streaming = inputs.iter().any(|input| input.streaming);
         let columns = self.merged_columns(&inputs);
-        let mut plans = renamed(inputs, &columns)?.into_iter();
+        let number = self.fresh("number");
+        let mut plans = renamed(inputs, &columns)?;
+        if all {
+            plans = plans.into_iter().map(|plan| numbered(plan, &number)).collect::<Result<_>>()?;
+        }
+        let mut plans = plans.into_iter();
         let (Some(left), Some(right)) = (plans.next(), plans.next()) else {
             return Err(Error::invalid("a set operation has two inputs"));
         };
-        let plan = combine(left, right).map_err(from_datafusion)?;
-        Ok(ResolvedRelation::new(plan, columns, streaming))
+        let plan = combine(left, right, all).map_err(from_datafusion)?;
+        let shown = columns.iter().map(|column| column.reference().expr.alias(&column.column)).collect();
+        Ok(ResolvedRelation::new(project(plan, shown)?, columns, streaming))
     }
 
     /// Brings the inputs' columns to common types, position by position.
@@ -159,6 +164,36 @@ impl Analyzer<'_> {
     }
 }
 
+type Combine = fn(LogicalPlan, LogicalPlan, bool) -> datafusion::error::Result<LogicalPlan>;
+
+/// What needs all of a stream to be known.
+fn refuse_streams(kind: SetOpType, left: &ResolvedRelation, right: &ResolvedRelation) -> Result<()> {
+    let what = match kind {
+        SetOpType::Intersect if left.streaming && right.streaming => "Intersect of two streaming DataFrames/Datasets",
+        SetOpType::Except if right.streaming => "Except on a streaming DataFrame/Dataset on the right",
+        _ => return Ok(()),
+    };
+    Err(error::legacy("_LEGACY_ERROR_TEMP_3102", &format!("{what} is not supported")))
+}
+
+/// Each row with its place among the rows that equal it.
+fn numbered(plan: LogicalPlan, name: &str) -> Result<LogicalPlan> {
+    let columns: Vec<Expr> = plan.schema().columns().into_iter().map(Expr::Column).collect();
+    let params = WindowFunctionParams {
+        args: Vec::new(),
+        partition_by: columns.clone(),
+        order_by: Vec::new(),
+        window_frame: WindowFrame::new(None),
+        filter: None,
+        null_treatment: None,
+        distinct: false,
+    };
+    let fun = WindowFunctionDefinition::WindowUDF(row_number_udwf());
+    let number = Expr::WindowFunction(Box::new(WindowFunction { fun, params })).alias(name);
+    let windowed = LogicalPlanBuilder::from(plan).window([number]).and_then(LogicalPlanBuilder::build);
+    windowed.map_err(from_datafusion)
+}
+
 /// The inputs' plans with the result's columns: DataFusion takes names from the first input, and ours differ.
 fn renamed(inputs: Vec<ResolvedRelation>, columns: &[Attribute]) -> Result<Vec<LogicalPlan>> {
     inputs
@@ -166,7 +201,7 @@ fn renamed(inputs: Vec<ResolvedRelation>, columns: &[Attribute]) -> Result<Vec<L
         .map(|input| {
             let pairs = input.columns.iter().zip(columns);
             let exprs = pairs.map(|(from, to)| from.reference().expr.alias(&to.column)).collect();
-            super::super::resolved_relation::project(input.plan, exprs)
+            project(input.plan, exprs)
         })
         .collect()
 }

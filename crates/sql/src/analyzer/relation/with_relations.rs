@@ -23,8 +23,10 @@ impl Analyzer<'_> {
     /// Common tables come without a plan id and are seen by those after them; plans of subqueries come with one.
     pub(super) fn with_relations(&mut self, one: &WithRelations) -> Result<ResolvedRelation> {
         let depth = self.common_tables.len();
+        // The DataFrames that a SQL text names (`spark.sql("… {df}", df=df)`) have plan ids, as all of a client's have.
+        let of_text = matches!(one.root.as_ref().and_then(|root| root.rel_type.as_ref()), Some(RelType::Sql(_)));
         for reference in &one.references {
-            match (plan_id(reference), reference.rel_type.as_ref()) {
+            match (plan_id(reference).filter(|_| !of_text), reference.rel_type.as_ref()) {
                 (None, Some(RelType::SubqueryAlias(alias))) => {
                     self.common_tables.push((alias.alias.clone(), reference.clone()));
                 }

@@ -165,7 +165,13 @@ pub(super) fn compute(evaluation: &Evaluation<'_>, operation: Operation) -> Resu
         (DataType::Timestamp(_, zone), DataType::Duration(_)) => {
             let times = left.as_primitive::<TimestampMicrosecondType>().iter();
             let spans = right.as_primitive::<DurationMicrosecondType>();
-            let moved = checked(times.zip(spans), |us, by| us.checked_add(by.checked_mul(sign)?))?;
+            let session = zone.as_ref().map_or(Tz::UTC, |_| evaluation.settings.time_zone);
+            // Whole days are days of the calendar, 23 or 25 hours long where the clock is changed.
+            let moved = checked(times.zip(spans), |us, by| {
+                let days = i32::try_from(by / DAY_US).ok()?;
+                let nanoseconds = (by % DAY_US).checked_mul(1000)?;
+                move_time(us, IntervalMonthDayNano::new(0, days, nanoseconds), sign, session)
+            })?;
             Ok(Arc::new(TimestampMicrosecondArray::from(moved).with_timezone_opt(zone.clone())))
         }
         (DataType::Timestamp(_, zone), _) => {

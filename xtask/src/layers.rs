@@ -37,6 +37,12 @@ const LAYERS: &[Layer] = &[
         because: "a connector speaks Arrow and offsets, and never sees a plan",
     },
     Layer {
+        package: "millstream-broker",
+        may_use: &["millstream-kafka"],
+        never: &["arrow", "datafusion", "tonic"],
+        because: "the broker speaks Kafka's wire to any client and knows nothing of Millstream",
+    },
+    Layer {
         package: "millstream-engine",
         may_use: &["millstream-core"],
         never: &["tonic", "apache-spark-connect-proto", "kafka-protocol", "axum"],

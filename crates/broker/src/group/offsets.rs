@@ -1,0 +1,78 @@
+//! The offsets that a group has committed, and those that open transactions will commit.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde::{Deserialize, Serialize};
+
+/// One committed offset.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct CommittedOffset {
+    pub(crate) offset: i64,
+    pub(crate) leader_epoch: i32,
+    pub(crate) metadata: String,
+    pub(crate) committed_ms: i64,
+}
+
+/// Topic and partition.
+pub(crate) type Key = (String, i32);
+
+/// The offsets of a group.
+#[derive(Debug, Default)]
+pub(crate) struct Offsets {
+    committed: BTreeMap<Key, CommittedOffset>,
+    /// How many open transactions will commit this partition.
+    pending: HashMap<Key, usize>,
+}
+
+impl Offsets {
+    pub(crate) fn new(committed: BTreeMap<Key, CommittedOffset>) -> Self {
+        Self { committed, pending: HashMap::new() }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.committed.is_empty() && self.pending.is_empty()
+    }
+
+    pub(crate) fn get(&self, key: &Key) -> Option<&CommittedOffset> {
+        self.committed.get(key)
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Key, &CommittedOffset)> {
+        self.committed.iter()
+    }
+
+    pub(crate) fn commit(&mut self, key: Key, committed: CommittedOffset) {
+        self.committed.insert(key, committed);
+    }
+
+    pub(crate) fn remove(&mut self, key: &Key) -> bool {
+        self.committed.remove(key).is_some()
+    }
+
+    /// Forgets the offsets of a topic that is no more; gives which.
+    pub(crate) fn remove_topic(&mut self, topic: &str) -> Vec<Key> {
+        let gone: Vec<Key> = self.committed.keys().filter(|(name, _)| name == topic).cloned().collect();
+        for key in &gone {
+            self.committed.remove(key);
+        }
+        gone
+    }
+
+    /// Whether an open transaction may change this one.
+    pub(crate) fn is_unstable(&self, key: &Key) -> bool {
+        self.pending.contains_key(key)
+    }
+
+    pub(crate) fn add_pending(&mut self, key: &Key) {
+        *self.pending.entry(key.clone()).or_default() += 1;
+    }
+
+    pub(crate) fn end_pending(&mut self, key: &Key) {
+        if let Some(count) = self.pending.get_mut(key) {
+            *count -= 1;
+            if *count == 0 {
+                self.pending.remove(key);
+            }
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! The broker, asked by stock clients.

@@ -13,7 +13,9 @@ pub use kafka::{Kafka, KafkaTool};
 
 /// Leaves the test out where the servers named by the function cannot be started, else goes on.
 ///
-/// ```ignore
+/// ```no_run
+/// use millstream_test_servers::{Kafka, require_or_skip};
+///
 /// require_or_skip!(Kafka::available());
 /// ```
 #[macro_export]

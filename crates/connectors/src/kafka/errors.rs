@@ -82,18 +82,31 @@ pub(crate) fn condition(class: &str, message: String) -> Error {
     Error::invalid(message).with_class(class, SparkException::Spark)
 }
 
-/// An error of the client, by what the user can do about it.
+/// An error of the client while it read, by what the user can do about it.
 pub(crate) fn kafka_error(error: millstream_kafka::Error) -> Error {
-    use millstream_kafka::Error as Kafka;
+    sorted("read from", error)
+}
+
+/// The same while it wrote.
+pub(crate) fn kafka_write_error(error: millstream_kafka::Error) -> Error {
+    sorted("write to", error)
+}
+
+fn sorted(attempt: &str, error: millstream_kafka::Error) -> Error {
+    use millstream_kafka::{Error as Kafka, ErrorKind as Help};
     let kind = match &error {
         Kafka::Config { .. } => return Error::illegal_argument(error.to_string()).with_source(error),
         Kafka::Malformed { .. } | Kafka::Checksum { .. } | Kafka::MessageFormat { .. } => ErrorKind::Data,
+        Kafka::RecordTooLarge { .. } | Kafka::Rejected { .. } => ErrorKind::Data,
         Kafka::UnsupportedVersion { .. } => ErrorKind::Unsupported,
-        Kafka::UnknownPartition { .. } => ErrorKind::NotFound,
+        Kafka::UnknownPartition { .. } | Kafka::NotPresent { .. } => ErrorKind::NotFound,
         Kafka::OffsetOutOfRange { .. } | Kafka::LogTruncated { .. } | Kafka::TopicRecreated { .. } => ErrorKind::Data,
+        Kafka::Broker { .. } if error.kind() == Help::Fenced => ErrorKind::Conflict,
+        Kafka::ProducerState { .. } => ErrorKind::Invalid,
+        Kafka::DeliveryTimeout { .. } | Kafka::BufferFull { .. } => ErrorKind::Unavailable,
         Kafka::Connection { .. } | Kafka::Timeout { .. } | Kafka::Broker { .. } => ErrorKind::Unavailable,
     };
-    Error::new(kind, format!("cannot read from Kafka: {error}"))
+    Error::new(kind, format!("cannot {attempt} Kafka: {error}"))
         .with_exception(SparkException::Spark)
         .with_source(error)
 }

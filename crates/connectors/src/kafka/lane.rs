@@ -59,7 +59,7 @@ pub(crate) enum Pulled {
 
 impl Lane {
     pub(crate) fn new(config: LaneConfig) -> Self {
-        let budget = LedgerBudget(Mutex::new(config.memory.reservation("a Kafka reader")));
+        let budget = LedgerBudget::new(&config.memory, "a Kafka reader");
         let options = FetchOptions { buffer_bytes_max: BUFFER_BYTES_MAX, budget: Arc::new(budget) };
         Self { config, options, fetcher: None, spans: HashMap::new(), held: VecDeque::new() }
     }
@@ -272,9 +272,15 @@ pub(crate) fn report(loss: DataLoss<'_>, fail: bool) -> Result<(), Error> {
     Ok(())
 }
 
-/// Counts what the fetcher holds in the engine's ledger.
+/// Counts what a fetcher or producer holds in the engine's ledger.
 #[derive(Debug)]
-struct LedgerBudget(Mutex<Reservation>);
+pub(crate) struct LedgerBudget(Mutex<Reservation>);
+
+impl LedgerBudget {
+    pub(crate) fn new(memory: &MemoryLedger, owner: &str) -> Self {
+        Self(Mutex::new(memory.reservation(owner)))
+    }
+}
 
 impl MemoryBudget for LedgerBudget {
     fn try_reserve(&self, bytes: usize) -> bool {

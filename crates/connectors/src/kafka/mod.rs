@@ -1,6 +1,7 @@
-//! `format("kafka")`: reads Apache Kafka as a stream or once, with Spark's options, columns, offsets and errors.
+//! `format("kafka")`: reads Apache Kafka as a stream or once and writes to it, with Spark's options, columns, offsets and
+//! errors.
 //!
-//! The client is the crate `millstream-kafka`; here is what makes a Spark source of it. Writing is not here yet.
+//! The client is the crate `millstream-kafka`; here is what makes a Spark source and a Spark sink of it.
 
 mod batch;
 mod columns;
@@ -10,16 +11,19 @@ mod offset_reader;
 mod offsets;
 mod options;
 mod reader;
+mod records;
 mod scan;
+mod sink;
 mod source;
 
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
-use millstream_core::{BatchReader, Connector, Error, Result, Source, SourceConfig};
+use millstream_core::{BatchReader, Connector, Error, Result, Sink, SinkConfig, Source, SourceConfig};
 
 use batch::KafkaBatch;
 use options::{KafkaOptions, Mode};
+use sink::{KafkaSink, SinkOptions};
 use source::KafkaSource;
 
 /// The connector for `format("kafka")`.
@@ -55,5 +59,9 @@ impl Connector for KafkaConnector {
 
     fn open_batch(&self, config: SourceConfig) -> Result<Arc<dyn BatchReader>> {
         Ok(Arc::new(KafkaBatch::new(Self::options(&config, Mode::Batch)?, &config)))
+    }
+
+    fn open_sink(&self, config: SinkConfig) -> Result<Arc<dyn Sink>> {
+        Ok(Arc::new(KafkaSink::new(SinkOptions::parse(&config.options)?, &config)?))
     }
 }

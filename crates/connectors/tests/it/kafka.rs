@@ -20,7 +20,7 @@ use millstream_test_servers::{Kafka, require_or_skip};
 const OFFSET: usize = 4;
 const VALUE: usize = 1;
 
-fn topic_name(stem: &str) -> String {
+pub(crate) fn topic_name(stem: &str) -> String {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     format!("{stem}-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
 }
@@ -44,7 +44,7 @@ fn open(kafka: &Kafka, options: &[(&str, &str)]) -> Arc<dyn Source> {
     KafkaConnector.open_source(config(kafka, options)).expect("valid options")
 }
 
-async fn collect(streams: Vec<BatchStream>) -> Result<Vec<RecordBatch>> {
+pub(crate) async fn collect(streams: Vec<BatchStream>) -> Result<Vec<RecordBatch>> {
     let tasks: Vec<_> = streams.into_iter().map(|stream| tokio::spawn(stream.try_collect::<Vec<_>>())).collect();
     let mut all = Vec::new();
     for task in tasks {

@@ -2,3 +2,4 @@
 
 mod contract;
 mod kafka;
+mod kafka_sink;

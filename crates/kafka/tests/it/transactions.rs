@@ -1,13 +1,16 @@
 //! Transactions on both protocols, seen by `read_committed` readers and by the stock client.
 
-use millstream_kafka::{Client, ErrorKind, OffsetToCommit, Producer};
+use millstream_kafka::{Client, ErrorKind, OffsetSpec, OffsetToCommit, Producer};
 use millstream_test_servers::{Kafka, require_or_skip};
 
 use crate::producing::{numbered, producer, record, send_all, texts};
-use crate::{client, digest, drain, of, topic_name};
+use crate::{client, digest, drain, of, offset, topic_name};
 
+/// What `read_committed` readers see once the markers are written, which follows a commit.
 async fn committed(kafka: &Kafka, topic: &str) -> Vec<String> {
     let reader = client(kafka.bootstrap(), &[("isolation.level", "read_committed")]);
+    let all = client(kafka.bootstrap(), &[]);
+    while offset(&reader, topic, OffsetSpec::Latest).await != offset(&all, topic, OffsetSpec::Latest).await {}
     texts(&drain(&reader, topic, 0).await.expect("readable"))
 }
 
@@ -47,7 +50,7 @@ async fn check(kafka: &Kafka) {
     assert_eq!(committed(kafka, &topic).await, wanted);
     let reader = client(kafka.bootstrap(), &[("isolation.level", "read_committed")]);
     let read = drain(&reader, &topic, 0).await.expect("readable");
-    let end = crate::offset(&reader, &topic, millstream_kafka::OffsetSpec::Latest).await.expect("an end");
+    let end = offset(&reader, &topic, OffsetSpec::Latest).await.expect("an end");
     assert_eq!(kafka.tool(&format!("digest {topic} 0 {end} committed")), digest(&read));
 
     // What the first leaves open is aborted by the second, and the first is told.

@@ -5,11 +5,13 @@
 //! `MILLSTREAM_REQUIRE_SERVERS=1` that is a failure.
 
 mod kafka;
+mod programs;
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 pub use kafka::{Kafka, KafkaTool};
+pub use programs::{JavaClient, PythonClients};
 
 /// Leaves the test out where the servers named by the function cannot be started, else goes on.
 ///

@@ -11,7 +11,7 @@ use kafka_protocol::messages::{
     FindCoordinatorRequest, FindCoordinatorResponse,
 };
 
-use super::metadata::NO_OPERATIONS;
+use super::metadata::Operations;
 use super::{Call, NODE, text};
 
 /// From this version on several coordinators are asked for at once.
@@ -27,7 +27,7 @@ pub(super) fn describe_cluster(call: &Call<'_>, request: DescribeClusterRequest)
         .with_cluster_id(text(&call.shared.cluster_id))
         .with_controller_id(NODE)
         .with_brokers(vec![node])
-        .with_cluster_authorized_operations(NO_OPERATIONS)
+        .with_cluster_authorized_operations(Operations::Cluster.if_asked(request.include_cluster_authorized_operations))
 }
 
 pub(super) fn find_coordinator(call: &Call<'_>, request: FindCoordinatorRequest) -> FindCoordinatorResponse {

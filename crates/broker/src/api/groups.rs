@@ -15,7 +15,7 @@ use kafka_protocol::messages::{
     ListGroupsResponse, SyncGroupRequest, SyncGroupResponse,
 };
 
-use super::metadata::NO_OPERATIONS;
+use super::metadata::Operations;
 use super::{Call, code, text};
 use crate::group::{Group, JoinAnswer, JoinRequest, State, SyncAnswer};
 
@@ -143,8 +143,9 @@ pub(super) fn leave_group(call: &Call<'_>, request: LeaveGroupRequest) -> LeaveG
 }
 
 pub(super) fn describe_groups(call: &Call<'_>, request: DescribeGroupsRequest) -> DescribeGroupsResponse {
+    let operations = Operations::Group.if_asked(request.include_authorized_operations);
     let groups = request.groups.into_iter().map(|id| {
-        let answer = DescribedGroup::default().with_authorized_operations(NO_OPERATIONS);
+        let answer = DescribedGroup::default().with_authorized_operations(operations);
         match call.shared.groups.get(&id) {
             Some(group) => describe(answer, &group.lock()).with_group_id(id),
             None if call.version >= UNKNOWN_GROUP_FROM => answer

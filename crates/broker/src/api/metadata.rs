@@ -11,35 +11,55 @@ use kafka_protocol::messages::metadata_response::{
     MetadataResponseBroker, MetadataResponsePartition, MetadataResponseTopic,
 };
 use kafka_protocol::messages::{
-    DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse, MetadataRequest, MetadataResponse,
+    DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse, MetadataRequest, MetadataResponse, TopicName,
 };
 
 use super::{Call, NODE, text};
 use crate::topic_config::TopicConfig;
 use crate::topics::Topic;
 
-/// Access control is not here, so nothing is said of who may do what.
-pub(super) const NO_OPERATIONS: i32 = i32::MIN;
+/// What is said of who may do what to those who did not ask.
+const NOT_ASKED: i32 = i32::MIN;
+
+/// Access control is not here, so everyone may do all that can be done: a bit for each of Kafka's operations.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Operations {
+    /// Read, write, create, delete, alter, describe, and describe and alter settings.
+    Topic = 0b1101_1111_1000,
+    /// Read, delete, describe.
+    Group = 0b0001_0100_1000,
+    /// Create, alter, describe, cluster action, describe and alter settings, idempotent write.
+    Cluster = 0b1_1111_1010_0000,
+}
+
+impl Operations {
+    pub(super) fn if_asked(self, asked: bool) -> i32 {
+        if asked { self as i32 } else { NOT_ASKED }
+    }
+}
 
 pub(super) fn metadata(call: &Call<'_>, request: MetadataRequest) -> MetadataResponse {
     let shared = call.shared;
     // In version 0 an empty list means all topics.
     let asked = request.topics.filter(|topics| call.version > 0 || !topics.is_empty());
     let may_create = shared.config.auto_create_topics && (call.version < 4 || request.allow_auto_topic_creation);
+    let operations = Operations::Topic.if_asked(request.include_topic_authorized_operations);
     let topics = match asked {
-        None => shared.topics.all().iter().map(|topic| describe(topic)).collect(),
+        None => shared.topics.all().iter().map(|topic| describe(topic, operations)).collect(),
         Some(asked) => asked
             .into_iter()
             .map(|asked| {
                 let found = match &asked.name {
-                    Some(name) => get_or_create(call, name, may_create),
-                    None => shared.topics.get_by_id(asked.topic_id).ok_or(ResponseError::UnknownTopicId),
+                    Some(name) if asked.topic_id.is_nil() => get_or_create(call, name, may_create),
+                    _ => shared.topics.get_by_id(asked.topic_id).ok_or(ResponseError::UnknownTopicId),
                 };
                 let missing = |error: ResponseError| {
-                    let unknown = MetadataResponseTopic::default().with_topic_authorized_operations(NO_OPERATIONS);
-                    unknown.with_error_code(error.code()).with_topic_id(asked.topic_id).with_name(asked.name)
+                    let unknown = MetadataResponseTopic::default().with_error_code(error.code());
+                    // Before version 12 a topic always has a name.
+                    let name = asked.name.or_else(|| (call.version < 12).then(TopicName::default));
+                    unknown.with_topic_id(asked.topic_id).with_name(name)
                 };
-                found.map_or_else(missing, |topic| describe(&topic))
+                found.map_or_else(missing, |topic| describe(&topic, operations))
             })
             .collect(),
     };
@@ -50,7 +70,7 @@ pub(super) fn metadata(call: &Call<'_>, request: MetadataRequest) -> MetadataRes
         .with_cluster_id(Some(text(&shared.cluster_id)))
         .with_controller_id(NODE)
         .with_topics(topics)
-        .with_cluster_authorized_operations(NO_OPERATIONS)
+        .with_cluster_authorized_operations(Operations::Cluster.if_asked(request.include_cluster_authorized_operations))
 }
 
 fn get_or_create(call: &Call<'_>, name: &str, may_create: bool) -> Result<Arc<Topic>, ResponseError> {
@@ -69,7 +89,7 @@ fn get_or_create(call: &Call<'_>, name: &str, may_create: bool) -> Result<Arc<To
     }
 }
 
-fn describe(topic: &Topic) -> MetadataResponseTopic {
+fn describe(topic: &Topic, operations: i32) -> MetadataResponseTopic {
     let partition = |index| {
         MetadataResponsePartition::default()
             .with_partition_index(index)
@@ -82,7 +102,7 @@ fn describe(topic: &Topic) -> MetadataResponseTopic {
         .with_name(Some(text(&topic.name).into()))
         .with_topic_id(topic.id)
         .with_partitions((0..topic.partition_count()).map(partition).collect())
-        .with_topic_authorized_operations(NO_OPERATIONS)
+        .with_topic_authorized_operations(operations)
 }
 
 pub(super) fn describe_topic_partitions(
@@ -139,5 +159,5 @@ fn describe_partitions(topic: &Topic, range: std::ops::Range<i32>) -> DescribeTo
         .with_name(Some(text(&topic.name).into()))
         .with_topic_id(topic.id)
         .with_partitions(range.map(partition).collect())
-        .with_topic_authorized_operations(NO_OPERATIONS)
+        .with_topic_authorized_operations(Operations::Topic.if_asked(true))
 }

@@ -14,6 +14,7 @@ mod metadata;
 mod offsets;
 mod partitions;
 mod produce;
+mod shape;
 mod topics;
 mod transactions;
 
@@ -99,6 +100,9 @@ pub(crate) async fn answer(shared: &Arc<Shared>, mut frame: Bytes, host: &str) -
         return Err(format!("{key:?} is not served in version {version}"));
     }
     let header = decode_request_header_from_buffer(&mut frame).map_err(|error| error.to_string())?;
+    if !shape::is_sound(key, version, &frame) {
+        return Err(format!("{key:?} version {version} does not have its form"));
+    }
     let client_id = header.client_id.map(|id| id.to_string()).unwrap_or_default();
     let call = Call { shared, version, client_id, host };
     let mut response = head(correlation_id, key.response_header_version(version));

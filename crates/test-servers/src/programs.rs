@@ -1,0 +1,54 @@
+//! Programs of tests that use stock Kafka clients: Python files and single Java files, each in a process of its own.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+/// A Python with confluent-kafka, kafka-python and aiokafka.
+#[derive(Debug)]
+pub struct PythonClients;
+
+impl PythonClients {
+    /// Whether it can be had here; else why not.
+    pub fn available() -> Result<(), String> {
+        if !crate::has("python3", "--version") {
+            return Err("no Python on PATH".to_owned());
+        }
+        Self::python().map(|_| ())
+    }
+
+    /// The interpreter, which the first call makes.
+    fn python() -> Result<&'static Path, String> {
+        static PYTHON: OnceLock<Option<PathBuf>> = OnceLock::new();
+        let make = || {
+            let output = crate::script("kafka-python-clients").stdin(Stdio::null()).output().ok()?;
+            output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().into())
+        };
+        let found = PYTHON.get_or_init(make).as_deref();
+        found.ok_or_else(|| "the Kafka clients of Python cannot be installed".to_owned())
+    }
+
+    /// A command that runs this file.
+    ///
+    /// # Panics
+    /// If there is no such Python; ask [`PythonClients::available`] first.
+    pub fn command(file: &Path) -> Command {
+        let mut command = Command::new(Self::python().expect("it is available"));
+        command.arg(file).stdin(Stdio::null());
+        command
+    }
+}
+
+/// A Java file that uses Kafka's own client.
+#[derive(Debug)]
+pub struct JavaClient;
+
+impl JavaClient {
+    /// A command that compiles and runs this file. Ask [`crate::Kafka::available`] first.
+    pub fn command(file: &Path) -> Command {
+        let mut command = Command::new("java");
+        command.args(["-Xmx512m", "-XX:TieredStopAtLevel=1", "-cp"]);
+        command.arg(crate::program_folder("kafka-4.1").join("*")).arg(file).stdin(Stdio::null());
+        command
+    }
+}

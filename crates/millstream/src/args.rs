@@ -2,7 +2,9 @@
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::num::NonZeroU8;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -14,7 +16,8 @@ use crate::memory_size::MemorySize;
     name = "millstream",
     version,
     arg_required_else_help = true,
-    after_help = "Examples:\n  millstream run monitor.py\n  millstream serve --listen 127.0.0.1:15002"
+    after_help = "Examples:\n  millstream run monitor.py\n  millstream run --broker monitor.py\n  \
+                  millstream serve --listen 127.0.0.1:15002\n  millstream broker --data ./kafka"
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -28,6 +31,8 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Answer Spark Connect clients until interrupted.
     Serve(ServeArgs),
+    /// Be a Kafka broker: one node, for development, tests, demos and the edge.
+    Broker(BrokerArgs),
 }
 
 /// `millstream run`
@@ -37,7 +42,7 @@ pub(crate) enum Command {
     after_help = "The program is an ordinary PySpark script; it ends with its own exit status. Its Python is \
                   $MILLSTREAM_PYTHON, else the active virtual environment, else python3 on PATH, if that has PySpark's \
                   Connect client; else one is prepared in the cache folder, once.\n\nExamples:\n  millstream run \
-                  monitor.py\n  millstream run --memory 1GB monitor.py --topic payments"
+                  monitor.py\n  millstream run --broker monitor.py\n  millstream run --memory 1GB monitor.py --topic payments"
 )]
 pub(crate) struct RunArgs {
     #[command(flatten)]
@@ -75,4 +80,71 @@ pub(crate) struct EngineArgs {
     /// Tasks that one large batch may use at the same time [default: one a core].
     #[arg(long, value_name = "N")]
     pub(crate) cores: Option<usize>,
+
+    #[command(flatten)]
+    pub(crate) broker: EmbeddedBrokerArgs,
+}
+
+/// A broker inside of the process.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct EmbeddedBrokerArgs {
+    /// Be a Kafka broker as well, which ends with the process; it takes a quarter of the memory.
+    #[arg(long, value_name = "ADDR", num_args = 0..=1, require_equals = true, default_missing_value = "127.0.0.1:9092")]
+    pub(crate) broker: Option<SocketAddr>,
+
+    /// Where that broker keeps its records [default: in memory].
+    #[arg(long, value_name = "DIR", requires = "broker")]
+    pub(crate) broker_data: Option<PathBuf>,
+}
+
+/// `millstream broker`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Any Kafka client connects, with bootstrap.servers=ADDR. There is no authentication and no second \
+                        node: production uses Apache Kafka. Without --data all is gone when it ends.\n\nExamples:\n  \
+                        millstream broker\n  millstream broker --data ./kafka --partitions 4\n  \
+                        millstream broker --listen 0.0.0.0:9092 --advertised build-host:9092"
+)]
+pub(crate) struct BrokerArgs {
+    /// Where to listen; port 0 takes a free one and says which.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9092")]
+    pub(crate) listen: SocketAddr,
+
+    /// Host and port that clients are told to connect to [default: where it listens].
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(crate) advertised: Option<Advertised>,
+
+    /// Where records, groups and transactions are kept; what was acknowledged outlives a kill [default: in memory].
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+
+    /// Records to keep in memory without --data, such as 512MB [default: half of the machine's].
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) memory: Option<MemorySize>,
+
+    /// Partitions of a topic that is made without saying how many.
+    #[arg(long, value_name = "N", default_value = "1")]
+    pub(crate) partitions: NonZeroU8,
+
+    /// Refuse unknown topics instead of making them when they are first asked for.
+    #[arg(long)]
+    pub(crate) no_auto_create_topics: bool,
+}
+
+/// `HOST:PORT`, where the host need not be an address.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Advertised {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+}
+
+impl FromStr for Advertised {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let refused = || format!("'{text}' is no HOST:PORT, such as build-host:9092");
+        let (host, port) = text.rsplit_once(':').filter(|(host, _)| !host.is_empty()).ok_or_else(refused)?;
+        let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        Ok(Self { host, port: port.parse().map_err(|_| refused())? })
+    }
 }

@@ -1,6 +1,7 @@
 //! `millstream`: the command line. Everything meets here and nowhere else: arguments, connectors, engine, service.
 
 mod args;
+mod broker;
 mod exit;
 mod lifeline;
 mod logging;
@@ -41,6 +42,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
         match cli.command {
             Command::Serve(args) => serve::serve(args).await,
             Command::Run(args) => program::run(args).await,
+            Command::Broker(args) => broker::run(args).await,
         }
     });
     // What is still under way belongs to nobody any more.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
+use millstream_broker::Broker;
 use millstream_connect::{ConnectServer, ServerConfig};
 use millstream_connectors::register_all;
 use millstream_core::{ConnectorRegistry, Error, MemoryLedger, Result, SystemClock};
@@ -13,6 +14,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::args::EngineArgs;
+use crate::broker;
 use crate::memory_size::MemorySize;
 use crate::time_zone;
 
@@ -24,6 +26,7 @@ const CALLS_END_WITHIN: Duration = Duration::from_millis(300);
 /// A running server.
 pub(crate) struct Process {
     pub(crate) address: SocketAddr,
+    broker: Option<Broker>,
     engine: Engine,
     server: ConnectServer,
     shutdown: CancellationToken,
@@ -40,7 +43,9 @@ impl Process {
         };
         let listener = TcpListener::bind(listen).await.map_err(cannot)?;
         let address = listener.local_addr().map_err(cannot)?;
-        let engine = engine(args);
+        let memory = args.memory.unwrap_or_else(MemorySize::half_of_machine);
+        let (broker, memory) = broker::embedded(&args.broker, memory).await?;
+        let engine = engine(args, memory);
         let mut connectors = ConnectorRegistry::default();
         register_all(&mut connectors);
         let time_zone = time_zone::of_machine();
@@ -48,7 +53,7 @@ impl Process {
         let server = ConnectServer::new(config);
         let shutdown = CancellationToken::new();
         let serving = tokio::spawn(server.clone().serve(listener, shutdown.clone().cancelled_owned()));
-        Ok(Self { address, engine, server, shutdown, serving })
+        Ok(Self { address, broker, engine, server, shutdown, serving })
     }
 
     /// Resolves when the service ends by itself, which is an error.
@@ -74,22 +79,24 @@ impl Process {
         stopped
     }
 
-    /// Ends queries, then calls, then the service.
+    /// Ends queries, then calls, then the service, then the broker that they may have used.
     pub(crate) async fn stop(self) {
         self.stop_queries().await;
         self.shutdown.cancel();
-        let Self { server, serving, .. } = self;
+        let Self { broker, server, serving, .. } = self;
         // A client that waits for a query sees it end; one that waits for something else is told that it is over.
         let mut serving = serving;
         if tokio::time::timeout(CALLS_END_WITHIN, &mut serving).await.is_err() {
             server.end_operations();
             let _ = tokio::time::timeout(CALLS_END_WITHIN, &mut serving).await;
         }
+        if let Some(broker) = broker {
+            broker.shutdown().await;
+        }
     }
 }
 
-fn engine(args: &EngineArgs) -> Engine {
-    let memory = args.memory.unwrap_or_else(MemorySize::half_of_machine);
+fn engine(args: &EngineArgs, memory: MemorySize) -> Engine {
     let cores = args.cores.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let clock = SystemClock::new(|duration| Box::pin(tokio::time::sleep(duration)));
     Engine::new(MemoryLedger::new(memory.0), Arc::new(clock), cores)

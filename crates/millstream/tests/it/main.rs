@@ -1,8 +1,9 @@
-//! The binary from outside: its command line, PySpark's client on it, programs on real Kafka, and its death.
+//! The binary from outside: its command line, PySpark's client on it, programs on real Kafka and on its own broker, and its death.
 
 #![allow(clippy::unwrap_used, reason = "a step that fails is a test that fails")]
 #![allow(clippy::disallowed_methods, reason = "what is promised of the process is promised in real time")]
 
+mod cluster;
 mod command_line;
 mod crash;
 mod program;

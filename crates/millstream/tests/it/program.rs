@@ -1,9 +1,11 @@
-//! Runs PySpark programs through the binary, against real Kafka, and reads the tables that they print.
+//! Runs PySpark programs through the binary, on brokers, and reads the tables that they print.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use millstream_test_servers::Kafka;
+
+use crate::cluster::Cluster;
 
 /// A program and what it is run with.
 pub(crate) struct Program {
@@ -38,8 +40,8 @@ impl Program {
     }
 
     /// Reads all that is on these brokers, then ends.
-    pub(crate) fn on(self, kafka: &Kafka) -> Self {
-        self.set("KAFKA", kafka.bootstrap()).set("STARTING", "earliest").set("TRIGGER", "availableNow")
+    pub(crate) fn on(self, cluster: &Cluster) -> Self {
+        self.set("KAFKA", &cluster.bootstrap).set("STARTING", "earliest").set("TRIGGER", "availableNow")
     }
 
     /// The command, for who wants to see it run.
@@ -82,12 +84,12 @@ pub(crate) fn sorted(mut rows: Vec<Vec<String>>) -> Vec<Vec<String>> {
 }
 
 /// A topic of one partition with these values; `None` is a NULL value.
-pub(crate) fn fill(kafka: &Kafka, topic: &str, values: &[Option<&str>]) {
-    kafka.tool(&format!("create {topic} 1 1"));
+pub(crate) fn fill(cluster: &Cluster, topic: &str, values: &[Option<&str>]) {
+    cluster.tool(&format!("create {topic} 1 1"));
     for value in values {
         match value {
-            Some(text) => kafka.tool(&format!("text {topic} 0 {text}")),
-            None => kafka.tool(&format!("values {topic} 0 \\0")),
+            Some(text) => cluster.tool(&format!("text {topic} 0 {text}")),
+            None => cluster.tool(&format!("values {topic} 0 \\0")),
         };
     }
 }

@@ -1,10 +1,11 @@
-//! The example programs, unedited, on real Kafka. Their topics hold what real topics hold: malformed JSON, empty and NULL
+//! The example programs, unedited, on real Kafka and on the embedded broker. Their topics hold what real topics hold: malformed JSON, empty and NULL
 //! values, wrong types, missing fields, other key orders. The answers are computed here, from what each value means.
 
 use std::collections::BTreeMap;
 
-use millstream_test_servers::{Kafka, require_or_skip};
+use millstream_test_servers::require_or_skip;
 
+use crate::cluster::Cluster;
 use crate::program::{Program, available, batches_of, fill, rows_of, sorted};
 
 /// Values that no program may stumble over, and that give none of them a row.
@@ -68,12 +69,13 @@ fn payment_monitor_counts_per_user_and_window() {
         (Some(r#"{"user_id": 3, "action": "payment"}"#), None),
         (Some(r#"{"USER_ID": 4, "action": "payment", "timestamp": "2026-01-01T12:02:00Z"}"#), Some([NOON, "NULL"])),
     ];
-    let kafka = Kafka::shared();
-    fill(kafka, "user_events", &values(&rows));
-    let output = Program::example("payment_monitor.py").on(kafka).output();
-    let last = batches_of(&output).pop().expect("a batch was printed");
-    let wanted = counted(rows.iter().filter_map(|(_, key)| key.as_ref().map(<[&str; 2]>::as_slice)));
-    assert_eq!(sorted(last), sorted(wanted), "{output}");
+    for cluster in Cluster::all() {
+        fill(cluster, "user_events", &values(&rows));
+        let output = Program::example("payment_monitor.py").on(cluster).output();
+        let last = batches_of(&output).pop().expect("a batch was printed");
+        let wanted = counted(rows.iter().filter_map(|(_, key)| key.as_ref().map(<[&str; 2]>::as_slice)));
+        assert_eq!(sorted(last), sorted(wanted), "{output}");
+    }
 }
 
 #[test]
@@ -89,60 +91,64 @@ fn page_views_are_ordered_by_their_count() {
         (Some(r#"{"action": "view", "page": "/c", "userid": null}"#), Some("/c")),
         (Some(r#"{"action": "VIEW", "page": "/c"}"#), None),
     ];
-    let kafka = Kafka::shared();
-    fill(kafka, "clickstream", &values(&rows));
-    let output = Program::example("page_views.py").on(kafka).output();
-    let last = batches_of(&output).pop().expect("a batch was printed");
-    assert_eq!(last, [["/a", "1"], ["/b", "2"], ["/c", "3"]], "{output}");
+    for cluster in Cluster::all() {
+        fill(cluster, "clickstream", &values(&rows));
+        let output = Program::example("page_views.py").on(cluster).output();
+        let last = batches_of(&output).pop().expect("a batch was printed");
+        assert_eq!(last, [["/a", "1"], ["/b", "2"], ["/c", "3"]], "{output}");
+    }
 }
 
 #[test]
 fn averages_leave_out_what_is_no_number() {
     require_or_skip!(available());
-    let kafka = Kafka::shared();
-    let readings = [
-        Some(r#"{"timestamp": "t1", "value": 1}"#),
-        Some(r#"{"timestamp": "t1", "value": 2}"#),
-        Some(r#"{"timestamp": "t1", "value": "3"}"#),
-        Some(r#"{"value": -4, "timestamp": "t2"}"#),
-        Some(r#"{"timestamp": "t3", "value": null}"#),
-    ];
-    fill(kafka, "realtime_data", &readings);
-    let output = Program::example("average_per_timestamp.py").on(kafka).output();
-    let last = batches_of(&output).pop().expect("a batch was printed");
-    assert_eq!(sorted(last), [["t1", "1.5"], ["t2", "-4.0"], ["t3", "NULL"]], "{output}");
+    for cluster in Cluster::all() {
+        let readings = [
+            Some(r#"{"timestamp": "t1", "value": 1}"#),
+            Some(r#"{"timestamp": "t1", "value": 2}"#),
+            Some(r#"{"timestamp": "t1", "value": "3"}"#),
+            Some(r#"{"value": -4, "timestamp": "t2"}"#),
+            Some(r#"{"timestamp": "t3", "value": null}"#),
+        ];
+        fill(cluster, "realtime_data", &readings);
+        let output = Program::example("average_per_timestamp.py").on(cluster).output();
+        let last = batches_of(&output).pop().expect("a batch was printed");
+        assert_eq!(sorted(last), [["t1", "1.5"], ["t2", "-4.0"], ["t3", "NULL"]], "{output}");
+    }
 }
 
 #[test]
 fn sensor_readings_in_range_go_on_after_a_restart() {
     require_or_skip!(available());
-    let kafka = Kafka::shared();
-    let checkpoints = tempfile::tempdir().expect("temporary folder");
-    let reading = |device: &str, temperature: &str, humidity: &str| {
-        format!(
-            r#"{{"device_id": "{device}", "temperature": {temperature}, "humidity": {humidity}, "timestamp": "2026-01-01T00:00:00Z"}}"#
-        )
-    };
-    let first = [
-        reading("a", "20.5", "50"),
-        reading("hot", "100.1", "50"),
-        reading("b", "-40", "100"),
-        reading("dry", "1", "-1"),
-    ];
-    let mut values: Vec<_> = first.iter().map(|text| Some(text.as_str())).collect();
-    values.extend(NOISE);
-    fill(kafka, "iot_telemetry", &values);
-    let program =
-        Program::example("sensor_readings.py").on(kafka).set("CHECKPOINTS", checkpoints.path().to_str().expect("text"));
-    let devices = |output: &str| -> Vec<(String, String)> {
-        let rows = batches_of(output).into_iter().flatten();
-        rows.map(|row| (row[1].clone(), row[7].clone())).collect()
-    };
-    let output = program.output();
-    assert_eq!(devices(&output), [("a".into(), "0".into()), ("b".into(), "2".into())], "{output}");
-    kafka.tool(&format!("text iot_telemetry 0 {}", reading("c", "0", "0")));
-    let output = program.output();
-    assert_eq!(devices(&output), [("c".into(), "11".into())], "{output}");
+    for cluster in Cluster::all() {
+        let checkpoints = tempfile::tempdir().expect("temporary folder");
+        let reading = |device: &str, temperature: &str, humidity: &str| {
+            format!(
+                r#"{{"device_id": "{device}", "temperature": {temperature}, "humidity": {humidity}, "timestamp": "2026-01-01T00:00:00Z"}}"#
+            )
+        };
+        let first = [
+            reading("a", "20.5", "50"),
+            reading("hot", "100.1", "50"),
+            reading("b", "-40", "100"),
+            reading("dry", "1", "-1"),
+        ];
+        let mut values: Vec<_> = first.iter().map(|text| Some(text.as_str())).collect();
+        values.extend(NOISE);
+        fill(cluster, "iot_telemetry", &values);
+        let program = Program::example("sensor_readings.py")
+            .on(cluster)
+            .set("CHECKPOINTS", checkpoints.path().to_str().expect("text"));
+        let devices = |output: &str| -> Vec<(String, String)> {
+            let rows = batches_of(output).into_iter().flatten();
+            rows.map(|row| (row[1].clone(), row[7].clone())).collect()
+        };
+        let output = program.output();
+        assert_eq!(devices(&output), [("a".into(), "0".into()), ("b".into(), "2".into())], "{output}");
+        cluster.tool(&format!("text iot_telemetry 0 {}", reading("c", "0", "0")));
+        let output = program.output();
+        assert_eq!(devices(&output), [("c".into(), "11".into())], "{output}");
+    }
 }
 
 #[test]

@@ -1,0 +1,61 @@
+//! `millstream broker`, and the broker inside of `run` and `serve`.
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use millstream_broker::{Broker, BrokerConfig};
+use millstream_core::{Error, Result};
+
+use crate::args::{BrokerArgs, EmbeddedBrokerArgs};
+use crate::memory_size::MemorySize;
+use crate::serve::Signals;
+use crate::terminal;
+
+/// The part of a process's memory that a broker inside of it may fill with records.
+const SHARE_OF_MEMORY: usize = 4;
+
+/// Serves Kafka's clients until SIGINT or SIGTERM.
+pub(crate) async fn run(args: BrokerArgs) -> Result<ExitCode> {
+    let mut signals = Signals::new()?;
+    let memory = args.memory.unwrap_or_else(MemorySize::half_of_machine);
+    let config = BrokerConfig {
+        advertised: args.advertised.map(|advertised| (advertised.host, advertised.port)),
+        auto_create_topics: !args.no_auto_create_topics,
+        default_partitions: i32::from(args.partitions.get()),
+        data: args.data,
+        memory_limit: memory.0,
+        ..listening(args.listen)
+    };
+    let broker = start(config).await?;
+    signals.next().await;
+    tokio::select! {
+        () = broker.shutdown() => Ok(ExitCode::SUCCESS),
+        // Who asks twice does not want to wait.
+        _ = signals.next() => Err(Error::cancelled("interrupted again; the broker did not end in order")),
+    }
+}
+
+/// The broker that `--broker` asks for, and the memory that is left for everything else.
+pub(crate) async fn embedded(args: &EmbeddedBrokerArgs, memory: MemorySize) -> Result<(Option<Broker>, MemorySize)> {
+    let Some(listen) = args.broker else { return Ok((None, memory)) };
+    let memory_limit = memory.0 / SHARE_OF_MEMORY;
+    let data = args.broker_data.clone();
+    let broker = start(BrokerConfig { data, memory_limit, ..listening(listen) }).await?;
+    Ok((Some(broker), MemorySize(memory.0 - memory_limit)))
+}
+
+fn listening(listen: SocketAddr) -> BrokerConfig {
+    BrokerConfig { listen, ..BrokerConfig::default() }
+}
+
+/// Starts a broker and says where it is.
+async fn start(config: BrokerConfig) -> Result<Broker> {
+    let place = config.data.as_ref().map_or("memory".to_owned(), |folder| folder.display().to_string());
+    let broker = Broker::start(config).await.map_err(|error| {
+        Error::unavailable("cannot start the broker")
+            .with_source(error)
+            .with_hint("port 0 takes a free port; a data folder belongs to one broker at a time")
+    })?;
+    terminal::say(&format!("Kafka broker on {} (records in {place})", broker.address()));
+    Ok(broker)
+}

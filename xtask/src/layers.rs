@@ -43,6 +43,12 @@ const LAYERS: &[Layer] = &[
         because: "the broker speaks Kafka's wire to any client and knows nothing of Millstream",
     },
     Layer {
+        package: "millstream-latency",
+        may_use: &["millstream-kafka"],
+        never: &["arrow", "datafusion", "tonic"],
+        because: "the driver measures from outside, with nothing of what it measures but the client",
+    },
+    Layer {
         package: "millstream-engine",
         may_use: &["millstream-core"],
         never: &["tonic", "apache-spark-connect-proto", "kafka-protocol", "axum"],

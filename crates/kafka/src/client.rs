@@ -143,7 +143,7 @@ impl Client {
         versions: (i16, i16),
         request: &R,
     ) -> Result<R::Response> {
-        let idle = self.shared.idle.lock().remove(address);
+        let idle = self.shared.idle.lock().remove(address).filter(|connection| !connection.is_over());
         if let Some(mut connection) = idle {
             // The broker may have closed it long ago (`connections.max.idle.ms`); then a new one is worth a try.
             let version = connection.version::<R>(versions.0, versions.1)?;

@@ -1,11 +1,13 @@
 //! The client's settings, under the names of Java's consumer, so that what is written in a program or a manual holds here.
 //!
 //! Defaults are Java's, except where the measured optimum of this client lies elsewhere: `max.partition.fetch.bytes` is
-//! 2 MB and `fetch.max.bytes` 8 MB, because a response is one buffer. TLS and SASL are refused with a clear error.
+//! 2 MB and `fetch.max.bytes` 8 MB, because a response is one buffer. TLS and SASL are in [`crate::security`].
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::error::{Error, Result};
+use crate::security::SecurityConfig;
 
 /// Which records a reader sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -48,6 +50,8 @@ pub struct ClientConfig {
     pub receive_buffer_bytes: Option<u32>,
     /// `send.buffer.bytes`; `None` leaves it to the operating system.
     pub send_buffer_bytes: Option<u32>,
+    /// `security.protocol`, `ssl.*`, `sasl.*`
+    pub security: SecurityConfig,
 }
 
 /// The first pause and the longest; each is twice the one before.
@@ -85,23 +89,27 @@ impl ClientConfig {
             reconnect_backoff: BackoffRange { first: Duration::from_millis(50), longest: Duration::from_secs(1) },
             receive_buffer_bytes: None,
             send_buffer_bytes: None,
+            security: SecurityConfig::default(),
         }
     }
 
     /// Settings from names and values as Java's client takes them, and the names that mean nothing here.
     ///
     /// # Errors
-    /// A value that cannot be used, no `bootstrap.servers`, or a security protocol other than PLAINTEXT.
+    /// A value that cannot be used, no `bootstrap.servers`, or security settings that do not fit together.
     pub fn from_properties<'a>(
         properties: impl IntoIterator<Item = (&'a str, &'a str)>,
     ) -> Result<(Self, Vec<&'a str>)> {
         let mut config = Self::new(Vec::new());
-        let mut ignored = Vec::new();
+        let (mut ignored, mut of_security) = (Vec::new(), BTreeMap::new());
         for (name, value) in properties {
-            if !config.set(name, value.trim())? {
+            if SecurityConfig::knows(name) {
+                of_security.insert(name, value.trim());
+            } else if !config.set(name, value.trim())? {
                 ignored.push(name);
             }
         }
+        config.security = SecurityConfig::from_properties(&of_security)?;
         if config.bootstrap_servers.is_empty() {
             return Err(Error::config("bootstrap.servers", "", "no broker is named"));
         }
@@ -109,7 +117,7 @@ impl ClientConfig {
     }
 
     /// Sets one property; false when it means nothing here.
-    pub(crate) fn set(&mut self, name: &str, value: &str) -> Result<bool> {
+    fn set(&mut self, name: &str, value: &str) -> Result<bool> {
         match name {
             "bootstrap.servers" => self.bootstrap_servers = addresses(value)?,
             "client.id" => self.client_id = value.to_owned(),
@@ -133,10 +141,6 @@ impl ClientConfig {
             "reconnect.backoff.max.ms" => self.reconnect_backoff.longest = milliseconds(name, value)?,
             "receive.buffer.bytes" => self.receive_buffer_bytes = u32::try_from(number(name, value, -1)?).ok(),
             "send.buffer.bytes" => self.send_buffer_bytes = u32::try_from(number(name, value, -1)?).ok(),
-            "security.protocol" if value.eq_ignore_ascii_case("PLAINTEXT") => {}
-            "security.protocol" => {
-                return Err(Error::config(name, value, "only PLAINTEXT is built so far; TLS and SASL are not"));
-            }
             _ => return Ok(false),
         }
         Ok(true)

@@ -1,8 +1,8 @@
 //! One connection to one broker: frames, correlation ids, negotiated versions, time-outs.
 //!
 //! A connection is used by one task at a time and is thrown away after any error, so there is no state to repair. A
-//! producer, which sends while it waits for answers, takes the two directions apart with [`Connection::split`]. TLS and SASL
-//! will go into [`open`], between the TCP connection and the ApiVersions request.
+//! producer, which sends while it waits for answers, takes the two directions apart with [`Connection::split`]. TLS is
+//! under the first byte, SASL between ApiVersions and the first request.
 
 use std::time::Duration;
 
@@ -12,13 +12,16 @@ use kafka_protocol::protocol::{Decodable, HeaderVersion, Request, StrBytes, enco
 use kafka_protocol::{ResponseError, error::ParseResponseErrorCode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::config::ClientConfig;
 use crate::error::{Error, Place, Result};
+use crate::security::{Transport, tls};
 
 /// Larger answers than this are no Kafka answers: Java's brokers stay far below 1 GiB.
 const RESPONSE_BYTES_MAX: usize = 1 << 30;
+/// A connection is replaced after this share of the time for which the broker takes its authentication; as Java does.
+const SESSION_SHARE: f64 = 0.85;
 
 /// Where a broker listens.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -47,12 +50,14 @@ struct BrokerVersions {
 pub(crate) struct Connection {
     sender: Sender,
     receiver: Receiver,
+    /// When it must be replaced because the broker takes the authentication no longer.
+    ends_at: Option<Instant>,
 }
 
 /// The direction to the broker.
 #[derive(Debug)]
 pub(crate) struct Sender {
-    stream: WriteHalf<TcpStream>,
+    stream: WriteHalf<Transport>,
     place: Place,
     client_id: StrBytes,
     request_timeout: Duration,
@@ -64,7 +69,7 @@ pub(crate) struct Sender {
 /// The direction from the broker.
 #[derive(Debug)]
 pub(crate) struct Receiver {
-    stream: ReadHalf<TcpStream>,
+    stream: ReadHalf<Transport>,
     place: Place,
     request_timeout: Duration,
 }
@@ -78,6 +83,13 @@ impl Connection {
             Ok(opened) => opened.map_err(|error| Error::connection(&place, error))?,
             Err(_) => return Err(Error::Timeout { place, waited }),
         };
+        let stream = match &config.security.tls {
+            None => Transport::Plain(stream),
+            Some(tls) => match timeout(waited, tls::connect(tls, address, stream)).await {
+                Ok(secured) => secured?,
+                Err(_) => return Err(Error::Timeout { place, waited }),
+            },
+        };
         let (read, write) = tokio::io::split(stream);
         let mut connection = Self {
             sender: Sender {
@@ -90,8 +102,17 @@ impl Connection {
                 versions: BrokerVersions::default(),
             },
             receiver: Receiver { stream: read, place, request_timeout: config.request_timeout },
+            ends_at: None,
         };
-        connection.negotiate().await?;
+        // A broker that does not like our certificate says so only in place of its first answer.
+        connection.negotiate().await.map_err(|error| match &config.security.tls {
+            Some(tls) => tls::meaning(tls, error),
+            None => error,
+        })?;
+        if let Some(credentials) = &config.security.credentials {
+            let lifetime = credentials.authenticate(&mut connection).await?;
+            connection.ends_at = lifetime.map(|lifetime| Instant::now() + lifetime.mul_f64(SESSION_SHARE));
+        }
         Ok(connection)
     }
 
@@ -103,6 +124,16 @@ impl Connection {
     /// The level of the cluster's feature `transaction.version`: 2 is the protocol of KIP-890.
     pub(crate) fn transaction_version(&self) -> i16 {
         self.sender.versions.transactions
+    }
+
+    /// When it should be replaced, if the broker takes its authentication only for a time.
+    pub(crate) fn ends_at(&self) -> Option<Instant> {
+        self.ends_at
+    }
+
+    /// Whether it should be replaced now.
+    pub(crate) fn is_over(&self) -> bool {
+        self.ends_at.is_some_and(|at| at <= Instant::now())
     }
 
     /// Its two directions, for two tasks.
@@ -198,7 +229,7 @@ impl Sender {
         let len = i32::try_from(self.outgoing.len() - 4)
             .map_err(|_| Error::malformed(&self.place, "a request is larger than 2 GiB"))?;
         self.outgoing[..4].copy_from_slice(&len.to_be_bytes());
-        match timeout(self.request_timeout, self.stream.write_all(&self.outgoing)).await {
+        match timeout(self.request_timeout, write_out(&mut self.stream, &self.outgoing)).await {
             Ok(written) => written.map_err(|error| Error::connection(&self.place, error))?,
             Err(_) => return Err(Error::Timeout { place: self.place.clone(), waited: self.request_timeout }),
         }
@@ -265,6 +296,12 @@ impl Receiver {
     fn timed_out(&self, waited: Duration) -> Error {
         Error::Timeout { place: self.place.clone(), waited }
     }
+}
+
+/// Writes all, and lets none of it lie in TLS's buffer.
+async fn write_out(stream: &mut WriteHalf<Transport>, bytes: &[u8]) -> std::io::Result<()> {
+    stream.write_all(bytes).await?;
+    stream.flush().await
 }
 
 /// Connects to the first of the host's addresses that answers.

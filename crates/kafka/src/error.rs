@@ -61,6 +61,24 @@ pub enum Error {
         /// What the operating system said.
         source: Arc<io::Error>,
     },
+    /// The two sides could not agree on TLS, or one did not trust the other.
+    #[error("no TLS connection to {place}: {reason}")]
+    Tls {
+        /// Which broker.
+        place: Place,
+        /// What to mend.
+        reason: String,
+    },
+    /// The broker did not accept who the client is, or could not prove who it is itself.
+    #[error("{place} does not accept the client by {mechanism}: {reason}")]
+    Authentication {
+        /// Which broker.
+        place: Place,
+        /// The SASL mechanism.
+        mechanism: &'static str,
+        /// What the broker said.
+        reason: String,
+    },
     /// A broker did not answer in time.
     #[error("no answer from {place} within {waited:?}")]
     Timeout {
@@ -219,6 +237,8 @@ impl Error {
             Self::Connection { .. } | Self::Timeout { .. } => ErrorKind::RefreshMetadata,
             Self::Broker { code, .. } | Self::Rejected { code, .. } => kind_of(*code),
             Self::Config { .. }
+            | Self::Tls { .. }
+            | Self::Authentication { .. }
             | Self::Malformed { .. }
             | Self::Checksum { .. }
             | Self::MessageFormat { .. }
@@ -240,6 +260,8 @@ impl Error {
         match self {
             Self::Config { .. } | Self::BufferFull { .. } | Self::ProducerState { .. } => None,
             Self::Connection { place, .. }
+            | Self::Tls { place, .. }
+            | Self::Authentication { place, .. }
             | Self::Timeout { place, .. }
             | Self::Malformed { place, .. }
             | Self::Checksum { place, .. }

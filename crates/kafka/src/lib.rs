@@ -24,6 +24,7 @@ mod list_offsets;
 mod metadata;
 mod producer;
 mod record_batch;
+mod security;
 
 pub use buffers::{MemoryBudget, Unlimited};
 pub use client::Client;
@@ -41,3 +42,4 @@ pub use producer::{
 };
 pub use record_batch::builder::{BatchStamp, BatchWriter, NewRecord, ProducerStamp};
 pub use record_batch::{Headers, Record, RecordBatch, Records, TimestampType};
+pub use security::SecurityConfig;

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroU8;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
 
@@ -16,7 +17,7 @@ use crate::memory_size::MemorySize;
     name = "millstream",
     version,
     arg_required_else_help = true,
-    after_help = "Examples:\n  millstream run monitor.py\n  millstream run --broker monitor.py\n  \
+    after_help = "Examples:\n  millstream demo\n  millstream run monitor.py\n  millstream run --broker monitor.py\n  \
                   millstream serve --listen 127.0.0.1:15002\n  millstream broker --data ./kafka"
 )]
 pub(crate) struct Cli {
@@ -31,6 +32,8 @@ pub(crate) enum Command {
     Run(RunArgs),
     /// Answer Spark Connect clients until interrupted.
     Serve(ServeArgs),
+    /// Show a running query: payments on a broker, counted by the stock payment monitor, drawn as they change.
+    Demo(DemoArgs),
     /// Be a Kafka broker: one node, for development, tests, demos and the edge.
     Broker(BrokerArgs),
 }
@@ -97,6 +100,47 @@ pub(crate) struct EmbeddedBrokerArgs {
     pub(crate) broker_data: Option<PathBuf>,
 }
 
+/// `millstream demo`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Needs no Kafka: it brings its own broker, on a free port unless --broker names one. Ctrl-C ends \
+                        it.\n\nExamples:\n  millstream demo\n  millstream demo --rate 100000 --for 10s"
+)]
+pub(crate) struct DemoArgs {
+    #[command(flatten)]
+    pub(crate) engine: EngineArgs,
+
+    /// Events a second.
+    #[arg(long, value_name = "N", default_value = "2000", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub(crate) rate: u32,
+
+    /// End after this long, such as 10s or 2m [default: when interrupted].
+    #[arg(long = "for", value_name = "TIME")]
+    pub(crate) duration: Option<Span>,
+}
+
+/// A length of time: a whole number with `ms`, `s`, `m` or `h`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Span(pub(crate) Duration);
+
+impl FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let refused = || format!("'{text}' is no length of time, such as 500ms, 10s or 2m");
+        let unit_at = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(refused)?;
+        let number: u64 = text[..unit_at].parse().map_err(|_| refused())?;
+        let unit_ms = match &text[unit_at..] {
+            "ms" => 1,
+            "s" => 1000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            _ => return Err(refused()),
+        };
+        number.checked_mul(unit_ms).map(Duration::from_millis).map(Self).ok_or_else(refused)
+    }
+}
+
 /// `millstream broker`
 #[derive(Debug, Args)]
 #[command(
@@ -146,5 +190,31 @@ impl FromStr for Advertised {
         let (host, port) = text.rsplit_once(':').filter(|(host, _)| !host.is_empty()).ok_or_else(refused)?;
         let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
         Ok(Self { host, port: port.parse().map_err(|_| refused())? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_of_time() {
+        for (text, ms) in [("10s", Some(10_000)), ("500ms", Some(500)), ("2m", Some(120_000)), ("1h", Some(3_600_000))]
+        {
+            assert_eq!(text.parse::<Span>().ok().map(|span| span.0.as_millis()), ms, "{text}");
+        }
+        for text in ["", "10", "s", "1.5s", "-1s", "3d"] {
+            assert!(text.parse::<Span>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn advertised_hosts() {
+        let advertised = |host: &str, port| Ok(Advertised { host: host.to_owned(), port });
+        assert_eq!("build-host:9092".parse(), advertised("build-host", 9092));
+        assert_eq!("[::1]:9092".parse(), advertised("::1", 9092));
+        for text in ["host", ":9092", "host:", "host:70000"] {
+            assert!(text.parse::<Advertised>().is_err(), "{text}");
+        }
     }
 }

@@ -2,6 +2,7 @@
 
 mod args;
 mod broker;
+mod demo;
 mod exit;
 mod lifeline;
 mod logging;
@@ -43,6 +44,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
             Command::Serve(args) => serve::serve(args).await,
             Command::Run(args) => program::run(args).await,
             Command::Broker(args) => broker::run(args).await,
+            Command::Demo(args) => demo::run(args).await,
         }
     });
     // What is still under way belongs to nobody any more.

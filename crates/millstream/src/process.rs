@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use millstream_broker::Broker;
 use millstream_connect::{ConnectServer, ServerConfig};
+use millstream_connectors::console::Console;
 use millstream_connectors::register_all;
 use millstream_core::{ConnectorRegistry, Error, MemoryLedger, Result, SystemClock};
 use millstream_engine::query::Engine;
@@ -34,8 +35,8 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Opens the port. Everything else starts when it is needed.
-    pub(crate) async fn start(listen: SocketAddr, args: &EngineArgs) -> Result<Self> {
+    /// Opens the port; what console sinks print goes to `console`. Everything else starts when it is needed.
+    pub(crate) async fn start(listen: SocketAddr, args: &EngineArgs, console: Console) -> Result<Self> {
         let cannot = |error: std::io::Error| {
             Error::unavailable(format!("cannot listen on {listen}"))
                 .with_source(error)
@@ -48,12 +49,23 @@ impl Process {
         let engine = engine(args, memory);
         let mut connectors = ConnectorRegistry::default();
         register_all(&mut connectors);
+        connectors.register(Arc::new(console));
         let time_zone = time_zone::of_machine();
         let config = ServerConfig { engine: engine.clone(), connectors: Arc::new(connectors), time_zone };
         let server = ConnectServer::new(config);
         let shutdown = CancellationToken::new();
         let serving = tokio::spawn(server.clone().serve(listener, shutdown.clone().cancelled_owned()));
         Ok(Self { address, broker, engine, server, shutdown, serving })
+    }
+
+    /// Where the broker inside of this process listens.
+    pub(crate) fn broker_address(&self) -> Option<SocketAddr> {
+        self.broker.as_ref().map(Broker::address)
+    }
+
+    /// What runs the queries.
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
     }
 
     /// Resolves when the service ends by itself, which is an error.
@@ -98,6 +110,10 @@ impl Process {
 
 fn engine(args: &EngineArgs, memory: MemorySize) -> Engine {
     let cores = args.cores.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-    let clock = SystemClock::new(|duration| Box::pin(tokio::time::sleep(duration)));
-    Engine::new(MemoryLedger::new(memory.0), Arc::new(clock), cores)
+    Engine::new(MemoryLedger::new(memory.0), Arc::new(system_clock()), cores)
+}
+
+/// The machine's clock, which waits by Tokio's timer.
+pub(crate) fn system_clock() -> SystemClock {
+    SystemClock::new(|duration| Box::pin(tokio::time::sleep(duration)))
 }

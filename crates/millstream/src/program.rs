@@ -5,9 +5,11 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
 use std::process::{ExitCode, ExitStatus};
 use std::time::Duration;
 
+use millstream_connectors::console::Console;
 use millstream_core::{Error, Result};
 use tokio::process::{Child, Command};
 use tokio::time::Instant;
@@ -29,21 +31,15 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode> {
         return Err(Error::not_found(format!("there is no program '{path}'")));
     }
     let mut signals = Signals::new()?;
-    let mut process = Process::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), &args.engine).await?;
+    let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let mut process = Process::start(listen, &args.engine, Console::to_stdout()).await?;
     let python = tokio::select! {
         python = python::find() => python?,
         _ = signals.next() => return Err(Error::cancelled("interrupted before the program started")),
     };
-    let shim = Shim::write()?;
-    let mut command = Command::new(&python);
-    command.arg(&args.program).args(&args.args).kill_on_drop(true);
-    command.env("SPARK_REMOTE", format!("sc://{}", process.address)).env("PYTHONPATH", shim.python_path());
-    let lifeline = Lifeline::new()?;
-    lifeline.tie(&mut command);
-    // gRPC's own log lines are of no use to the user of a program.
-    if std::env::var_os("GRPC_VERBOSITY").is_none() {
-        command.env("GRPC_VERBOSITY", "NONE");
-    }
+    let launcher = Launcher::new()?;
+    let mut command = launcher.command(&python, process.address, &args.program);
+    command.args(&args.args);
     let mut child = command
         .spawn()
         .map_err(|error| Error::unavailable(format!("cannot start '{}'", python.display())).with_source(error))?;
@@ -62,6 +58,39 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode> {
     process.stop().await;
     let status = status.map_err(|error| Error::internal("cannot wait for the program").with_source(error))?;
     Ok(exit_code(status))
+}
+
+/// Starts programs that use the engine of this process, and what they need for as long as they run.
+pub(crate) struct Launcher {
+    shim: Shim,
+    lifeline: Lifeline,
+}
+
+impl Launcher {
+    pub(crate) fn new() -> Result<Self> {
+        Ok(Self { shim: Shim::write()?, lifeline: Lifeline::new()? })
+    }
+
+    /// A program of our own as a file, which is gone with the launcher.
+    pub(crate) fn write(&self, name: &str, source: &str) -> Result<PathBuf> {
+        let path = self.shim.folder().join(name);
+        std::fs::write(&path, source)
+            .map_err(|error| Error::unavailable("cannot write a temporary file").with_source(error))?;
+        Ok(path)
+    }
+
+    /// The command for a program that finds the service at `address`.
+    pub(crate) fn command(&self, python: &Path, address: SocketAddr, program: &Path) -> Command {
+        let mut command = Command::new(python);
+        command.arg(program).kill_on_drop(true);
+        command.env("SPARK_REMOTE", format!("sc://{address}")).env("PYTHONPATH", self.shim.python_path());
+        self.lifeline.tie(&mut command);
+        // gRPC's own log lines are of no use to the user of a program.
+        if std::env::var_os("GRPC_VERBOSITY").is_none() {
+            command.env("GRPC_VERBOSITY", "NONE");
+        }
+        command
+    }
 }
 
 /// Ends the queries first, so that a program that waits for one goes on and ends by itself; then what is left of it.

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use millstream_connectors::console::Console;
 use millstream_core::{Error, Result};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -12,7 +13,7 @@ use crate::terminal;
 /// Serves until SIGINT or SIGTERM; the batches that run then are finished.
 pub(crate) async fn serve(args: ServeArgs) -> Result<ExitCode> {
     let mut signals = Signals::new()?;
-    let mut process = Process::start(args.listen, &args.engine).await?;
+    let mut process = Process::start(args.listen, &args.engine, Console::to_stdout()).await?;
     terminal::say(&format!("listening on sc://{}", process.address));
     tokio::select! {
         error = process.failed() => return Err(error),

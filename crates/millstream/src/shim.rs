@@ -5,7 +5,7 @@
 //! and `spark.sparkContext` is an object with the few methods that streaming scripts call.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use millstream_core::{Error, Result};
 
@@ -26,6 +26,11 @@ impl Shim {
         let shim = Self { folder };
         std::fs::write(shim.folder.join("sitecustomize.py"), SOURCE).map_err(cannot)?;
         Ok(shim)
+    }
+
+    /// The folder, for files that shall be gone with it.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// `PYTHONPATH` with the shim before what the user has there.

@@ -30,6 +30,7 @@ import org.apache.kafka.common.serialization.*;
  *   end ID commit|abort                 ends a transaction that was left open
  *   digest TOPIC PARTITION END committed|uncommitted
  *       reads from the beginning until the position reaches END: "ok COUNT CRC32" over offsets, timestamps, keys, values
+ *   scram-user NAME SHA-256|SHA-512 PASSWORD
  *   feature NAME LEVEL                  lowers a feature of the cluster, such as transaction.version
  *   await-compacted TOPIC PARTITION     until the cleaner has left each key of the closed segments once
  */
@@ -98,6 +99,12 @@ public class KafkaTool {
             case "end":
                 if (w[2].equals("commit")) open.remove(w[1]).commitTransaction(); else open.remove(w[1]).abortTransaction();
                 return "";
+            case "scram-user": {
+                ScramMechanism mechanism = ScramMechanism.valueOf("SCRAM_" + w[2].replace('-', '_'));
+                admin.alterUserScramCredentials(List.of(new UserScramCredentialUpsertion(w[1],
+                    new ScramCredentialInfo(mechanism, 4096), w[3]))).all().get();
+                return "";
+            }
             case "feature": {
                 FeatureUpdate update = new FeatureUpdate(Short.parseShort(w[2]), FeatureUpdate.UpgradeType.SAFE_DOWNGRADE);
                 admin.updateFeatures(Map.of(w[1], update), new UpdateFeaturesOptions()).all().get();

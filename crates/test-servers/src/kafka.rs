@@ -12,6 +12,9 @@ pub struct Kafka {
     data: TempDir,
     brokers: usize,
     settings: String,
+    /// More listeners, "NAME:PROTOCOL …", and where they are.
+    listeners: String,
+    addresses: Vec<(String, String)>,
     bootstrap: String,
     running: Mutex<Vec<Broker>>,
     tool: Mutex<Option<KafkaTool>>,
@@ -51,18 +54,46 @@ impl Kafka {
     /// # Panics
     /// If it cannot be started; ask [`Kafka::available`] first.
     pub fn start(brokers: usize, settings: &str) -> Self {
+        Self::start_with(brokers, settings, &[])
+    }
+
+    /// One broker with more listeners, each a name and a security protocol, beside the plain one. Their settings are among
+    /// the lines for `server.properties`.
+    ///
+    /// # Panics
+    /// If it cannot be started; ask [`Kafka::available`] first.
+    pub fn start_with_listeners(settings: &str, listeners: &[(&str, &str)]) -> Self {
+        Self::start_with(1, settings, listeners)
+    }
+
+    fn start_with(brokers: usize, settings: &str, listeners: &[(&str, &str)]) -> Self {
         let data = tempfile::Builder::new().prefix("millstream-kafka-").tempdir().expect("temporary folder");
         let mut kafka = Self {
             _sweeper: sweeper(data.path()),
             data,
             brokers,
             settings: settings.to_owned(),
+            listeners: listeners.iter().map(|(name, protocol)| format!("{name}:{protocol} ")).collect(),
+            addresses: listeners.iter().map(|(name, _)| ((*name).to_owned(), String::new())).collect(),
             bootstrap: String::new(),
             running: Mutex::default(),
             tool: Mutex::default(),
         };
-        kafka.bootstrap = kafka.run_script(None);
+        let output = kafka.run_script(None);
+        kafka.bootstrap = value(&output, "KAFKA=");
+        for (name, address) in &mut kafka.addresses {
+            *address = value(&output, &format!("KAFKA_{name}="));
+        }
         kafka
+    }
+
+    /// `host:port` of one of the listeners that it was started with.
+    ///
+    /// # Panics
+    /// If there is none of this name.
+    pub fn listener(&self, name: &str) -> &str {
+        let found = self.addresses.iter().find(|(known, _)| known == name);
+        &found.unwrap_or_else(|| panic!("no listener {name}")).1
     }
 
     /// `host:port` of all brokers, as `bootstrap.servers` wants it.
@@ -97,11 +128,11 @@ impl Kafka {
         answer.unwrap_or_else(|error| panic!("{command}: {error}"))
     }
 
-    /// Starts one broker or all of them; gives the bootstrap addresses.
+    /// Starts one broker or all of them; gives what the script prints.
     fn run_script(&self, node: Option<usize>) -> String {
         let mut command = crate::script("kafka");
         command.env("KAFKA_BROKERS", self.brokers.to_string()).env("KAFKA_DIR", self.data.path());
-        command.env("KAFKA_EXTRA", &self.settings);
+        command.env("KAFKA_EXTRA", &self.settings).env("KAFKA_LISTENERS", &self.listeners);
         // Tests are short: the second compiler would only take cores from them.
         command.env("KAFKA_JIT_LEVEL", "1");
         if let Some(node) = node {
@@ -112,17 +143,7 @@ impl Kafka {
         let mut output = String::new();
         script.stdout.take().expect("piped").read_to_string(&mut output).expect("text");
         assert!(script.wait().expect("it was started").success(), "Kafka could not be started");
-        let value = |name: &str| {
-            let from = output.find(name).unwrap_or_else(|| panic!("no {name} in {output:?}")) + name.len();
-            let rest = &output[from..];
-            match rest.strip_prefix('"') {
-                Some(quoted) => quoted.split('"').next(),
-                None => rest.split_whitespace().next(),
-            }
-            .unwrap_or_default()
-            .to_owned()
-        };
-        let pids = value("KAFKA_PIDS=");
+        let pids = value(&output, "KAFKA_PIDS=");
         let nodes = node.map_or(1..self.brokers + 1, |node| node..node + 1);
         let mut running = self.running.lock().expect("no test panics while it holds this");
         running.extend(nodes.zip(pids.split(' ')).map(|(node, pid)| Broker {
@@ -130,8 +151,20 @@ impl Kafka {
             pid: pid.parse().expect("a process id"),
             _lifeline: std::sync::Arc::clone(&lifeline),
         }));
-        value("KAFKA=")
+        output
     }
+}
+
+/// What stands behind a name in the script's output.
+fn value(output: &str, name: &str) -> String {
+    let from = output.find(name).unwrap_or_else(|| panic!("no {name} in {output:?}")) + name.len();
+    let rest = &output[from..];
+    match rest.strip_prefix('"') {
+        Some(quoted) => quoted.split('"').next(),
+        None => rest.split_whitespace().next(),
+    }
+    .unwrap_or_default()
+    .to_owned()
 }
 
 impl Drop for Kafka {

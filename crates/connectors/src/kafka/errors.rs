@@ -102,7 +102,7 @@ fn sorted(attempt: &str, error: millstream_kafka::Error) -> Error {
         Kafka::UnknownPartition { .. } | Kafka::NotPresent { .. } => ErrorKind::NotFound,
         Kafka::OffsetOutOfRange { .. } | Kafka::LogTruncated { .. } | Kafka::TopicRecreated { .. } => ErrorKind::Data,
         Kafka::Broker { .. } if error.kind() == Help::Fenced => ErrorKind::Conflict,
-        Kafka::ProducerState { .. } => ErrorKind::Invalid,
+        Kafka::ProducerState { .. } | Kafka::Tls { .. } | Kafka::Authentication { .. } => ErrorKind::Invalid,
         Kafka::DeliveryTimeout { .. } | Kafka::BufferFull { .. } => ErrorKind::Unavailable,
         Kafka::Connection { .. } | Kafka::Timeout { .. } | Kafka::Broker { .. } => ErrorKind::Unavailable,
     };

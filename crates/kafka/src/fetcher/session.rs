@@ -61,6 +61,9 @@ impl Session {
         let mut in_flight = None;
         loop {
             self.take_new();
+            if in_flight.is_none() && connection.is_over() {
+                connection = Connection::open(address, self.shared.client.config()).await?;
+            }
             let request = match in_flight.take() {
                 Some(request) => request,
                 None if self.partitions.is_empty() => match self.mailbox.recv().await {
@@ -76,7 +79,7 @@ impl Session {
             let throttle = Duration::from_millis(u64::try_from(response.throttle_ms).unwrap_or(0));
             let fetched = self.take_in(buffer, response, connection.place())?;
             self.take_new();
-            let next = if self.partitions.is_empty() || !throttle.is_zero() {
+            let next = if self.partitions.is_empty() || !throttle.is_zero() || connection.is_over() {
                 Ok(None)
             } else {
                 self.request(&mut connection).await.map(Some)

@@ -1,13 +1,14 @@
 //! A connection to one broker over which batches go: requests leave while earlier ones wait for their answers.
 //!
-//! A link repairs nothing. After any error it ends and says why; the sender then knows what was under way.
+//! A link repairs nothing. After any error it ends and says why; the sender then knows what was under way. Only a connection
+//! whose authentication ends is replaced here, between two requests.
 
 use std::time::Duration;
 
 use kafka_protocol::messages::{ProduceRequest, ProduceResponse};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 use super::sender::Event;
 use crate::config::ClientConfig;
@@ -62,30 +63,61 @@ struct Expected {
 pub(super) async fn run(
     name: LinkName,
     (address, config): (Address, ClientConfig),
-    requests: mpsc::UnboundedReceiver<Outgoing>,
+    mut requests: mpsc::UnboundedReceiver<Outgoing>,
     events: mpsc::UnboundedSender<Event>,
 ) {
     let result = async {
-        let (sender, receiver) = Connection::open(&address, &config).await?.split();
-        let (expect, expected) = mpsc::unbounded_channel();
-        tokio::try_join!(
-            write(sender, requests, (expect, config.request_timeout), (name, events.clone())),
-            read(receiver, expected, (name, events.clone())),
-        )
+        loop {
+            let connection = Connection::open(&address, &config).await?;
+            let ends_at = connection.ends_at();
+            let (sender, receiver) = connection.split();
+            let (expect, expected) = mpsc::unbounded_channel();
+            let writing = Writing { sender, expect, patience: config.request_timeout, ends_at };
+            let (goes_on, ()) = tokio::try_join!(
+                write(writing, &mut requests, (name, events.clone())),
+                read(receiver, expected, (name, events.clone())),
+            )?;
+            if !goes_on {
+                return Ok(());
+            }
+        }
     };
-    if let Err(error) = result.await {
+    let ended: Result<()> = result.await;
+    if let Err(error) = ended {
         // It fails only when the sender is gone.
         let _sent = events.send(Event::LinkLost { link: name, error });
     }
 }
 
+/// What one direction of one connection needs.
+struct Writing {
+    sender: Sender,
+    expect: mpsc::UnboundedSender<Expected>,
+    patience: Duration,
+    ends_at: Option<Instant>,
+}
+
+/// Sends until nobody asks for more, or until the connection must be replaced, which is true.
 async fn write(
-    mut sender: Sender,
-    mut requests: mpsc::UnboundedReceiver<Outgoing>,
-    (expect, patience): (mpsc::UnboundedSender<Expected>, Duration),
+    Writing { mut sender, expect, patience, ends_at }: Writing,
+    requests: &mut mpsc::UnboundedReceiver<Outgoing>,
     (link, events): (LinkName, mpsc::UnboundedSender<Event>),
-) -> Result<()> {
-    while let Some(outgoing) = requests.recv().await {
+) -> Result<bool> {
+    let over = async {
+        match ends_at {
+            Some(at) => sleep_until(at).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::pin!(over);
+    loop {
+        let outgoing = tokio::select! {
+            outgoing = requests.recv() => match outgoing {
+                Some(outgoing) => outgoing,
+                None => return Ok(false),
+            },
+            () = &mut over => return Ok(true),
+        };
         let most = if outgoing.explicit_partitions { EXPLICIT_PARTITIONS_MOST } else { VERSIONS.1 };
         let version = sender.version::<ProduceRequest>(VERSIONS.0, most)?;
         let correlation_id = sender.send(version, &outgoing.request).await?;
@@ -98,7 +130,6 @@ async fn write(
             let _sent = expect.send(expected);
         }
     }
-    Ok(())
 }
 
 async fn read(

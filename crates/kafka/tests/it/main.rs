@@ -3,6 +3,7 @@
 mod cluster;
 mod producing;
 mod reading;
+mod security;
 mod throughput;
 mod transactions;
 

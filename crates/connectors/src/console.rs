@@ -22,12 +22,19 @@ pub type Output = Arc<Mutex<dyn Write + Send>>;
 #[derive(Clone)]
 pub struct Console {
     output: Output,
+    pace: Duration,
 }
 
 impl Console {
-    /// Prints to `output`.
+    /// Prints to `output`, at most ten batches a second: nobody reads faster.
     pub fn new(output: Output) -> Self {
-        Self { output }
+        Self { output, pace: Duration::from_millis(100) }
+    }
+
+    /// Prints at most one batch in this time.
+    #[must_use]
+    pub fn with_pace(self, pace: Duration) -> Self {
+        Self { pace, ..self }
     }
 
     /// Prints to standard output.
@@ -58,7 +65,7 @@ impl Connector for Console {
             vertical: false,
             time_zone: config.settings.time_zone,
         };
-        Ok(Arc::new(ConsoleSink { output: Arc::clone(&self.output), show }))
+        Ok(Arc::new(ConsoleSink { output: Arc::clone(&self.output), pace: self.pace, show }))
     }
 }
 
@@ -81,6 +88,7 @@ fn truncate(options: &Options) -> Result<usize> {
 
 struct ConsoleSink {
     output: Output,
+    pace: Duration,
     show: ShowOptions,
 }
 
@@ -98,7 +106,7 @@ impl Sink for ConsoleSink {
     }
 
     fn pace(&self) -> Duration {
-        Duration::from_millis(100)
+        self.pace
     }
 
     async fn write(&self, batch: SinkBatch) -> Result<SinkProgress> {

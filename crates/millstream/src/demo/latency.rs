@@ -16,6 +16,8 @@ const WINDOW: usize = 2_000;
 pub(crate) struct Latencies {
     sent: VecDeque<Send>,
     sent_rows: u64,
+    /// When the first rows were done: what was sent before waited for the query to start.
+    began: Option<Instant>,
     took: VecDeque<Duration>,
 }
 
@@ -35,9 +37,11 @@ impl Latencies {
 
     /// Notes that, so far, this many rows have been read and are in the result.
     pub(crate) fn done(&mut self, rows: u64, now: Instant) {
-        while let Some(send) = self.sent.front().filter(|send| send.until <= rows) {
-            self.took.push_back(now.saturating_duration_since(send.at));
-            self.sent.pop_front();
+        let began = *self.began.get_or_insert(now);
+        while let Some(send) = self.sent.pop_front_if(|send| send.until <= rows) {
+            if send.at >= began {
+                self.took.push_back(now.duration_since(send.at));
+            }
         }
         let surplus = self.took.len().saturating_sub(WINDOW);
         self.took.drain(..surplus);
@@ -68,13 +72,16 @@ mod tests {
         let after = |ms| start + Duration::from_millis(ms);
         assert_eq!(latencies.percentile(0.5), None);
         latencies.sent(10, start);
-        latencies.sent(10, after(5));
-        latencies.sent(10, after(10));
-        latencies.done(19, after(20));
+        latencies.done(10, after(500));
+        assert_eq!(latencies.percentile(1.0), None, "it waited for the query to start");
+        latencies.sent(10, after(1000));
+        latencies.sent(10, after(1005));
+        latencies.sent(10, after(1010));
+        latencies.done(29, after(1020));
         assert_eq!(latencies.percentile(1.0), Some(Duration::from_millis(20)));
-        latencies.done(30, after(25));
+        latencies.done(40, after(1025));
         assert_eq!(latencies.percentile(0.0), Some(Duration::from_millis(15)));
         assert_eq!(latencies.percentile(0.5), Some(Duration::from_millis(20)));
-        assert_eq!(latencies.rows(), 30);
+        assert_eq!(latencies.rows(), 40);
     }
 }

@@ -1,7 +1,8 @@
 //! `millstream demo`: a broker, payments on it, the stock payment monitor, and its result as it changes.
 //!
 //! Nothing is staged: the program is `examples/payment_monitor.py` as it stands, which reads the topic over Kafka's protocol and
-//! prints to the console sink. Only the console is the demo's own, so that the table is drawn in place.
+//! prints to the console sink. Only the console is the demo's own, so that the table
+//! is drawn in place.
 
 mod generator;
 mod latency;
@@ -41,7 +42,9 @@ pub(crate) async fn run(args: DemoArgs) -> Result<ExitCode> {
     let printed = Arc::new(Mutex::new(Printed::default()));
     let mut settings = args.engine.clone();
     settings.broker.broker.get_or_insert(LOOPBACK);
-    let mut process = Process::start(LOOPBACK, &settings, Console::new(Arc::<Mutex<Printed>>::clone(&printed))).await?;
+    // The demo draws as often as one can look, but each batch shall be done at once.
+    let console = Console::new(Arc::<Mutex<Printed>>::clone(&printed)).with_pace(Duration::ZERO);
+    let mut process = Process::start(LOOPBACK, &settings, console).await?;
     let broker = process.broker_address().ok_or_else(|| Error::internal("the demo has no broker"))?;
     let python = tokio::select! {
         python = python::find() => python?,

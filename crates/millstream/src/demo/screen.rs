@@ -85,14 +85,12 @@ impl Screen {
         let mut latencies = self.latencies.lock();
         let first = self.next_batch;
         for batch in progress.iter().filter(|batch| batch.batch_id >= first) {
-            let rows: i64 = batch.sources.iter().map(|source| source.num_input_rows).sum();
-            self.rows += rows.unsigned_abs();
+            self.rows = rows_read(batch);
             self.batch_ms = batch.duration_ms.get("triggerExecution").copied().unwrap_or(0);
-            // Batches whose progress is forgotten already were printed as well.
-            for _ in self.next_batch..=batch.batch_id {
-                if let Some(ended) = printed.ended.pop_front() {
-                    latencies.done(self.rows, ended);
-                }
+            // Of batches whose progress is forgotten already, only the next one's rows are known.
+            let batches = usize::try_from(batch.batch_id + 1 - self.next_batch).unwrap_or(0).min(printed.ended.len());
+            if let Some(ended) = printed.ended.drain(..batches).next_back() {
+                latencies.done(self.rows, ended);
             }
             self.next_batch = batch.batch_id + 1;
         }
@@ -125,6 +123,12 @@ impl Screen {
         }
         line
     }
+}
+
+/// The rows that the query has read since its start: the end offset of a topic with one partition that it reads whole.
+fn rows_read(batch: &StreamingQueryProgress) -> u64 {
+    let offsets = batch.sources.first().and_then(|source| source.end_offset.as_object()?.values().next());
+    offsets.and_then(|partitions| partitions.get("0")?.as_u64()).unwrap_or(0)
 }
 
 /// A reader that has gone away is no reason to fail.

@@ -66,9 +66,16 @@ def differences(label, ours, theirs):
     return [f"  {label}\n    spark      {json.dumps(theirs)[:600]}\n    millstream {json.dumps(ours)[:600]}"]
 
 
+def known_differences():
+    """Questions that are knowingly answered in another way, by case and label, with the reason."""
+    lines = (HERE / "differences.tsv").read_text().splitlines()
+    rows = [line.split("\t") for line in lines if line and not line.startswith("#")]
+    return {(case, label): reason for case, label, reason in rows}
+
+
 def compare(python, cases):
     remote, pid = start_millstream()
-    failed, compared = 0, 0
+    failed, compared, known = 0, 0, known_differences()
     try:
         for case in cases:
             golden = json.loads((HERE / "golden" / f"{case.stem}.json").read_text())
@@ -76,6 +83,9 @@ def compare(python, cases):
             lines, bad = [], 0
             for label, theirs in golden["answers"].items():
                 found = differences(label, answers.get(label), theirs)
+                if (case.stem, label) in known:
+                    # One that has come to agree fails too, so that the list stays true.
+                    found = [] if found else [f"  {label}\n    agrees now: take it off differences.tsv"]
                 bad += bool(found)
                 lines += found[:4]
             compared, failed = compared + len(golden["answers"]), failed + bad

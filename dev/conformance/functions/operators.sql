@@ -202,3 +202,15 @@ DATE'2024-03-31' + INTERVAL 1 DAY
 DATE'2024-03-31' + INTERVAL 1 HOUR
 DATE'2024-03-31' - NULL
 DATE'2024-03-31' + 1.5D
+try_mod(7, 3)
+try_mod(7, 0)
+try_mod(5.5, 2)
+bit_count(5)
+bit_count(-1)
+bit_count(-1L)
+bit_count(true)
+bit_count('a')
+bit_get(11, 0)
+getbit(11, 2)
+getbit(11, 32)
+getbit(11L, -1)

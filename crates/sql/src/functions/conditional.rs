@@ -17,7 +17,7 @@ use super::entry::Arity::{AtLeast, Exactly};
 use super::entry::FunctionEntry;
 use super::failure::{differing_types, unexpected_input_type};
 use super::kernel::{Evaluation, Function, native};
-use super::operators::{choose, common_type_of, equal, less};
+use super::operators::{choose, common_type_of, equal, less, null_safe};
 
 /// The conditional functions.
 pub(super) static FUNCTIONS: &[FunctionEntry] = &[
@@ -198,4 +198,26 @@ fn nanvl(call: &FunctionCall<'_>) -> Result<Resolved> {
     let both_float = (0..2).all(|index| *call.data_type(index) == DataType::Float32);
     let meeting = if both_float { DataType::Float32 } else { DataType::Float64 };
     scalar(NANVL.call([call.implicit(0, &meeting)?, call.implicit(1, &meeting)?], meeting, call))
+}
+
+/// `decode(value, search, result, …, otherwise)`: the result behind what equals the value; NULL equals NULL.
+pub(super) fn decode(call: &FunctionCall<'_>) -> Result<Resolved> {
+    let pairs = (call.count() - 1) / 2;
+    let has_else = call.count().is_multiple_of(2);
+    let mut results: Vec<usize> = (0..pairs).map(|pair| pair * 2 + 2).collect();
+    if has_else {
+        results.push(call.count() - 1);
+    }
+    let (meeting, mut values) = at(&results, call)?;
+    let otherwise = if has_else { values.pop() } else { None };
+    let nullable = otherwise.as_ref().is_none_or(|one| one.nullable) || values.iter().any(|one| one.nullable);
+    let mut branches = Vec::with_capacity(pairs);
+    for (pair, value) in values.into_iter().enumerate() {
+        let (_, both) = at(&[0, pair * 2 + 1], call)?;
+        let [subject, search]: [TypedExpr; 2] =
+            both.try_into().map_err(|_| millstream_core::Error::internal("a comparison has two sides"))?;
+        branches.push((Box::new(null_safe(subject, search, call).expr), Box::new(value.expr)));
+    }
+    let case = Case::new(None, branches, otherwise.map(|one| Box::new(one.expr)));
+    scalar(native(Expr::Case(case), meeting, nullable))
 }

@@ -37,6 +37,13 @@ pub(super) fn remainder_by_zero() -> Error {
     data(message, "REMAINDER_BY_ZERO", SparkException::Arithmetic, "22012")
 }
 
+/// A lambda that compares has said nothing.
+pub(super) fn comparator_returns_null() -> Error {
+    let message = "The comparator has returned a NULL. It has to return a positive integer for \"greater than\", 0 for \
+                   \"equal\" and a negative integer for \"less than\".";
+    data(message, "COMPARATOR_RETURNS_NULL", SparkException::Spark, "22004")
+}
+
 /// A text that is not a value of the type.
 pub(super) fn cast_invalid_input(value: &str, to: &DataType) -> Error {
     cast_invalid_value(&format!("'{value}'"), &DataType::Utf8, to)

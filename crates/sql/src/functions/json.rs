@@ -40,6 +40,7 @@ pub(super) static FUNCTIONS: &[FunctionEntry] = &[
         schema_of::schema_of_json,
         "the schema of a constant JSON text",
     ),
+    FunctionEntry::new("json_object_keys", Exactly(1), path::object_keys, "the names of a JSON object's fields"),
     FunctionEntry::new("json_array_length", Exactly(1), path::array_length, "the number of elements of a JSON array"),
 ];
 

@@ -32,4 +32,5 @@ mod window_time;
 pub(crate) use argument::constant_of;
 pub(crate) use call::{FunctionCall, FunctionContext, Generator, Resolved, TimeWindow};
 pub(crate) use cast::{CastMode, cast};
+pub(crate) use collection::{array_fold, array_sort_by};
 pub(crate) use entry::lookup;

@@ -49,8 +49,12 @@ fn current_user(call: &FunctionCall<'_>) -> Result<Resolved> {
     text(&call.context.user)
 }
 
+/// Spark shows it as the schema under either name.
 fn current_database(_call: &FunctionCall<'_>) -> Result<Resolved> {
-    text("default")
+    match text("default")? {
+        Resolved::Scalar(name) => scalar(name.with_sql("current_schema()")),
+        other => Ok(other),
+    }
 }
 
 fn current_catalog(_call: &FunctionCall<'_>) -> Result<Resolved> {

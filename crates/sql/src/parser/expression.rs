@@ -248,7 +248,7 @@ impl Parser<'_> {
     fn signed(&mut self) -> Parsed<Expression> {
         let function = match self.peek().text.as_str() {
             // `-1` is a literal, so that -128Y and -2147483648 are in range.
-            "-" if self.at("-") && self.peek_at(1).kind != Kind::Number => "negative",
+            "-" if self.at("-") && self.peek_at(1).kind != Kind::Number => "-",
             "+" if self.at("+") => "positive",
             "~" if self.at("~") => "~",
             _ => return self.primary(),

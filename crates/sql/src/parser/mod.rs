@@ -36,8 +36,8 @@
 //! | PIVOT, UNPIVOT | [`extension::PivotSelect`], [`extension::UnpivotSelect`] |
 //! | `TIMESTAMP '2024-01-31 12:00'` | a cast of the string, because it means the session's zone; with `Z` or `+02:00` a literal |
 //!
-//! Not here: names, types, functions, coercion (the analyzer's), pipe syntax, INSERT and DDL other than temporary views,
-//! parameters in places of identifiers, recursive WITH, time travel.
+//! Not here: names, types, functions, coercion (the analyzer's), pipe syntax, DDL other than temporary views and tables of a
+//! session, parameters in places of identifiers, recursive WITH, time travel.
 
 mod cursor;
 mod datetime;
@@ -56,6 +56,7 @@ mod query;
 pub mod schema;
 mod select;
 mod statement;
+mod table;
 #[cfg(test)]
 mod tests;
 mod token;

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use spark_connect_proto::Relation;
 use spark_connect_proto::read::{DataSource, ReadType};
 use spark_connect_proto::relation::RelType;
+use spark_connect_proto::{Read, Relation};
 
 use super::cursor::Parser;
 use super::error::{Parsed, SyntaxError};
@@ -34,6 +34,22 @@ pub enum Command {
         replace: bool,
         /// GLOBAL: of all sessions.
         global: bool,
+    },
+    /// `CREATE TABLE [IF NOT EXISTS] name [(columns)] USING format [OPTIONS (…)]`.
+    CreateTable {
+        /// The table.
+        name: String,
+        /// What it is kept in.
+        source: Box<DataSource>,
+        /// IF NOT EXISTS.
+        if_not_exists: bool,
+    },
+    /// `INSERT INTO [TABLE] name [(columns)] [BY NAME] query`.
+    Insert {
+        /// The table.
+        table: String,
+        /// The rows; columns are renamed already.
+        query: Box<Relation>,
     },
     /// `DROP VIEW`, `DROP TABLE`.
     Drop {
@@ -139,10 +155,9 @@ pub enum ExplainMode {
 }
 
 /// Statements that Spark has and Millstream has not.
-const UNSUPPORTED: [&str; 24] = [
+const UNSUPPORTED: [&str; 23] = [
     "ALTER", "ANALYZE", "BEGIN", "CALL", "COMMENT", "COPY", "DELETE", "DECLARE", "EXECUTE", "EXPORT", "GRANT",
-    "IMPORT", "INSERT", "LIST", "LOAD", "MAP", "MERGE", "MSCK", "REDUCE", "REPAIR", "REPLACE", "REVOKE", "TRUNCATE",
-    "UPDATE",
+    "IMPORT", "LIST", "LOAD", "MAP", "MERGE", "MSCK", "REDUCE", "REPAIR", "REPLACE", "REVOKE", "TRUNCATE", "UPDATE",
 ];
 
 impl Parser<'_> {
@@ -166,7 +181,9 @@ impl Parser<'_> {
     fn command(&mut self) -> Parsed<Command> {
         let position = self.position();
         match self.advance().text.to_ascii_uppercase().as_str() {
+            "CREATE" if self.at_word("TABLE") => self.create_table(),
             "CREATE" => self.create_view(),
+            "INSERT" => self.insert(),
             "DROP" => self.drop_command(),
             "SET" => self.set_command(),
             "RESET" => Ok(Command::Reset(self.rest_of_text())),
@@ -203,7 +220,7 @@ impl Parser<'_> {
     }
 
     /// A qualified name as one identifier.
-    fn name_text(&mut self) -> Parsed<String> {
+    pub(super) fn name_text(&mut self) -> Parsed<String> {
         Ok(qualified(&self.qualified_name()?))
     }
 
@@ -235,12 +252,12 @@ impl Parser<'_> {
         }
         let name = self.name_text()?;
         if self.accept_word("USING") {
-            let query = Box::new(self.data_source(None)?);
+            let query = Box::new(read(self.data_source(None)?));
             return Ok(Command::CreateView { name, query, replace, global });
         }
         let columns = self.view_columns()?;
         if self.accept_word("USING") {
-            let query = Box::new(self.data_source(columns.schema)?);
+            let query = Box::new(read(self.data_source(columns.schema)?));
             return Ok(Command::CreateView { name, query, replace, global });
         }
         if self.accept_word("COMMENT") {
@@ -255,7 +272,7 @@ impl Parser<'_> {
     }
 
     /// `(a, b COMMENT 'text')`, or `(a INT, b STRING)` where a data source follows.
-    fn view_columns(&mut self) -> Parsed<ViewColumns> {
+    pub(super) fn view_columns(&mut self) -> Parsed<ViewColumns> {
         let position = self.position();
         if !self.accept("(") {
             return Ok(ViewColumns::default());
@@ -281,19 +298,8 @@ impl Parser<'_> {
         Ok(ViewColumns { names: Vec::new(), schema: Some(schema) })
     }
 
-    /// `format OPTIONS (key 'value', …)` behind USING.
-    fn data_source(&mut self, schema: Option<String>) -> Parsed<Relation> {
-        let format = Some(self.qualified_name()?.join("."));
-        let options = if self.accept_word("OPTIONS") { self.options()? } else { HashMap::new() };
-        let source = DataSource { format, schema, options, ..Default::default() };
-        Ok(relation(RelType::Read(spark_connect_proto::Read {
-            is_streaming: false,
-            read_type: Some(ReadType::DataSource(source)),
-        })))
-    }
-
     /// `(key 'value', `a.b` = true, 'c' 3)`
-    fn options(&mut self) -> Parsed<HashMap<String, String>> {
+    pub(super) fn options(&mut self) -> Parsed<HashMap<String, String>> {
         let options = self.list_in_parentheses(|parser| {
             let key =
                 if parser.peek().kind == Kind::Text { parser.text()? } else { parser.qualified_name()?.join(".") };
@@ -420,9 +426,15 @@ impl Parser<'_> {
     }
 }
 
-/// The column list of a view.
+/// What a data source holds, all of it.
+fn read(source: DataSource) -> Relation {
+    let read_type = Some(ReadType::DataSource(source));
+    relation(RelType::Read(Read { is_streaming: false, read_type }))
+}
+
+/// The column list of a view or table.
 #[derive(Default)]
-struct ViewColumns {
-    names: Vec<String>,
-    schema: Option<String>,
+pub(super) struct ViewColumns {
+    pub(super) names: Vec<String>,
+    pub(super) schema: Option<String>,
 }

@@ -9,19 +9,21 @@ use millstream_core::{Error, Options, Result, SourceConfig};
 use millstream_engine::plan::StreamingRelationNode;
 use spark_connect_proto::Read;
 use spark_connect_proto::read::{DataSource, NamedTable, ReadType};
+use spark_connect_proto::relation::RelType;
 
 use super::super::attribute::Attribute;
 use super::super::identifier::parse_name;
 use super::super::resolved_relation::{ResolvedRelation, project};
 use super::super::{Analyzer, error};
 use super::leaf::parse_schema;
+use crate::session::NamedRelation;
 
 impl Analyzer<'_> {
     pub(super) fn read(&mut self, one: &Read, plan_id: Option<i64>) -> Result<ResolvedRelation> {
         match one.read_type.as_ref() {
             Some(ReadType::DataSource(source)) if one.is_streaming => self.stream(source, plan_id),
             Some(ReadType::DataSource(source)) => self.batch_source(source),
-            Some(ReadType::NamedTable(table)) => self.named_table(table),
+            Some(ReadType::NamedTable(table)) => self.named_table(table, one.is_streaming),
             None => Err(Error::invalid("a read without a source")),
         }
     }
@@ -80,14 +82,17 @@ impl Analyzer<'_> {
         })
     }
 
-    fn named_table(&mut self, one: &NamedTable) -> Result<ResolvedRelation> {
+    fn named_table(&mut self, one: &NamedTable, as_stream: bool) -> Result<ResolvedRelation> {
         let parts = parse_name(&one.unparsed_identifier)?;
         if let [name] = parts.as_slice()
             && let Some(index) = self.common_tables.iter().rposition(|(known, _)| self.context.same_name(known, name))
         {
             return self.common_table(index);
         }
-        let found = self.context.catalog.relation(&parts).ok_or_else(|| error::table_not_found(&parts))?;
+        let mut found = self.context.catalog.relation(&parts).ok_or_else(|| error::table_not_found(&parts))?;
+        if as_stream {
+            read_as_stream(&mut found);
+        }
         if self.views.contains(&parts) {
             return Err(error::plain(
                 "RECURSIVE_VIEW",
@@ -109,5 +114,14 @@ impl Analyzer<'_> {
         resolved.hidden.clear();
         resolved.aggregate = None;
         Ok(resolved)
+    }
+}
+
+/// `STREAM t`: what is a name for a data source alone is read as it grows.
+fn read_as_stream(relation: &mut NamedRelation) {
+    if let NamedRelation::View(view) = relation
+        && let Some(RelType::Read(read)) = &mut view.rel_type
+    {
+        read.is_streaming = true;
     }
 }

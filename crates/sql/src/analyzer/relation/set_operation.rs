@@ -181,7 +181,7 @@ fn numbered(plan: LogicalPlan, name: &str) -> Result<LogicalPlan> {
     let columns: Vec<Expr> = plan.schema().columns().into_iter().map(Expr::Column).collect();
     let params = WindowFunctionParams {
         args: Vec::new(),
-        partition_by: columns.clone(),
+        partition_by: columns,
         order_by: Vec::new(),
         window_frame: WindowFrame::new(None),
         filter: None,

@@ -10,10 +10,11 @@ use datafusion::common::ScalarValue;
 use datafusion::common::utils::SingleRowListArrayBuilder;
 use datafusion::error::Result as DataFusionResult;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
-use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Signature, Volatility};
+use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Expr, Signature, Volatility};
 use millstream_core::Result;
 
 use super::{aggregate, array_of, element_of, resolved};
+use crate::analyzer::typed_expr::TypedExpr;
 use crate::functions::call::{FunctionCall, Resolved};
 use crate::functions::failure::datatype_mismatch;
 
@@ -33,11 +34,30 @@ pub(super) fn collect_set(call: &FunctionCall<'_>) -> Result<Resolved> {
 }
 
 fn resolve(call: &FunctionCall<'_>, once: bool) -> Result<Resolved> {
-    let value = call.argument(0);
+    resolved(collected(call, call.argument(0), once))
+}
+
+/// All values of a group that are not NULL, as an array.
+pub(super) fn list_of(call: &FunctionCall<'_>, value: TypedExpr) -> TypedExpr {
+    // The order is the business of the function around the list.
+    let mut plain =
+        aggregate(call, collector(&value, false), vec![value.expr.clone()], (array_of(&value.data_type), false));
+    if let Expr::AggregateFunction(function) = &mut plain.expr {
+        function.params.order_by.clear();
+    }
+    plain
+}
+
+fn collected(call: &FunctionCall<'_>, value: TypedExpr, once: bool) -> TypedExpr {
+    let function = collector(&value, once);
     let data_type = array_of(&value.data_type);
-    let function = Collect { once, data_type: data_type.clone(), signature: Signature::any(1, Volatility::Immutable) };
-    let function = Arc::new(AggregateUDF::new_from_impl(function));
-    resolved(aggregate(call, function, vec![value.expr], (data_type, false)))
+    aggregate(call, function, vec![value.expr], (data_type, false))
+}
+
+fn collector(value: &TypedExpr, once: bool) -> Arc<AggregateUDF> {
+    let data_type = array_of(&value.data_type);
+    let function = Collect { once, data_type, signature: Signature::any(1, Volatility::Immutable) };
+    Arc::new(AggregateUDF::new_from_impl(function))
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]

@@ -5,6 +5,7 @@
 
 mod average;
 mod collect;
+mod collected;
 mod moments;
 mod percentile;
 mod sum;
@@ -62,6 +63,29 @@ pub(super) static FUNCTIONS: &[FunctionEntry] = &[
     FunctionEntry::new("percentile", Between(2, 3), percentile::percentile, "the exact percentile, interpolated"),
     FunctionEntry::new("percentile_approx", Between(2, 3), percentile::percentile_approx, "a value at the percentile")
         .or(&["approx_percentile"]),
+    FunctionEntry::new("regr_count", Exactly(2), moments::regr_count, "the number of pairs"),
+    FunctionEntry::new("regr_slope", Exactly(2), moments::regr_slope, "the slope of the line through the points"),
+    FunctionEntry::new(
+        "regr_intercept",
+        Exactly(2),
+        moments::regr_intercept,
+        "where the line through the points begins",
+    ),
+    FunctionEntry::new("regr_r2", Exactly(2), moments::regr_r2, "how well the line fits"),
+    FunctionEntry::new("regr_avgx", Exactly(2), moments::regr_avgx, "the mean of the second"),
+    FunctionEntry::new("regr_avgy", Exactly(2), moments::regr_avgy, "the mean of the first"),
+    FunctionEntry::new("regr_sxx", Exactly(2), moments::regr_sxx, "the squared distances of the second"),
+    FunctionEntry::new("regr_syy", Exactly(2), moments::regr_syy, "the squared distances of the first"),
+    FunctionEntry::new("regr_sxy", Exactly(2), moments::regr_sxy, "the products of the distances"),
+    FunctionEntry::new("skewness", Exactly(1), collected::skewness, "how far the values lean to one side"),
+    FunctionEntry::new("kurtosis", Exactly(1), collected::kurtosis, "how far out the values lie"),
+    FunctionEntry::new("product", Exactly(1), collected::product, "the product"),
+    FunctionEntry::new("mode", Between(1, 2), collected::mode, "the most frequent value"),
+    FunctionEntry::new("listagg", Between(1, 2), collected::listagg, "the texts as one").or(&["string_agg"]),
+    FunctionEntry::new("bit_and", Exactly(1), bit_and, "the bits that all have"),
+    FunctionEntry::new("bit_or", Exactly(1), bit_or, "the bits that one has"),
+    FunctionEntry::new("bit_xor", Exactly(1), bit_xor, "the bits that an odd number has"),
+    FunctionEntry::new("try_avg", Exactly(1), try_avg, "the mean, NULL on overflow"),
 ];
 
 /// An aggregate expression over these arguments, with the call's DISTINCT, FILTER and order.
@@ -92,11 +116,11 @@ fn resolved(expr: TypedExpr) -> Result<Resolved> {
 }
 
 fn count(call: &FunctionCall<'_>) -> Result<Resolved> {
-    let arguments: Vec<Expr> = if call.count() > 1 && !call.distinct {
+    let arguments: Vec<Expr> = if call.count() > 1 {
         // A row counts if all are there.
         let all = call.arguments.iter().map(|one| one.expr.clone().is_not_null()).reduce(Expr::and);
         let all = all.unwrap_or_else(|| datafusion::logical_expr::lit(true));
-        vec![counted_where(all)?]
+        vec![if call.distinct { present_where(all, tuple(call)?)? } else { counted_where(all)? }]
     } else {
         call.arguments.iter().map(|one| one.expr.clone()).collect()
     };
@@ -105,8 +129,41 @@ fn count(call: &FunctionCall<'_>) -> Result<Resolved> {
 
 /// A value that is there just where the condition is true.
 fn counted_where(condition: Expr) -> Result<Expr> {
-    use datafusion::logical_expr::{lit, when};
-    when(condition, lit(1_i32)).end().map_err(millstream_engine::error::from_datafusion)
+    present_where(condition, datafusion::logical_expr::lit(1_i32))
+}
+
+fn present_where(condition: Expr, value: Expr) -> Result<Expr> {
+    datafusion::logical_expr::when(condition, value).end().map_err(millstream_engine::error::from_datafusion)
+}
+
+/// All arguments as one value.
+fn tuple(call: &FunctionCall<'_>) -> Result<Expr> {
+    let named = call.arguments.iter().enumerate().flat_map(|(index, one)| {
+        let name = index.to_string();
+        [TypedExpr::literal(ScalarValue::from(name.as_str()), name.as_str()), one.clone()]
+    });
+    Ok(super::collection::struct_of(call, named.collect())?.expr)
+}
+
+fn bits(call: &FunctionCall<'_>, function: Arc<AggregateUDF>) -> Result<Resolved> {
+    let value = call.argument(0);
+    if !value.data_type.is_signed_integer() {
+        return unexpected_input_type(call, 0, "\"INTEGRAL\"");
+    }
+    let data_type = value.data_type.clone();
+    resolved(aggregate(call, function, vec![value.expr], (data_type, true)))
+}
+
+fn bit_and(call: &FunctionCall<'_>) -> Result<Resolved> {
+    bits(call, native::bit_and_or_xor::bit_and_udaf())
+}
+
+fn bit_or(call: &FunctionCall<'_>) -> Result<Resolved> {
+    bits(call, native::bit_and_or_xor::bit_or_udaf())
+}
+
+fn bit_xor(call: &FunctionCall<'_>) -> Result<Resolved> {
+    bits(call, native::bit_and_or_xor::bit_xor_udaf())
 }
 
 fn count_if(call: &FunctionCall<'_>) -> Result<Resolved> {
@@ -119,9 +176,17 @@ fn count_if(call: &FunctionCall<'_>) -> Result<Resolved> {
 }
 
 fn avg(call: &FunctionCall<'_>) -> Result<Resolved> {
+    average_of(call, call.context.settings.ansi)
+}
+
+fn try_avg(call: &FunctionCall<'_>) -> Result<Resolved> {
+    average_of(call, false)
+}
+
+fn average_of(call: &FunctionCall<'_>, fails: bool) -> Result<Resolved> {
     let value = call.numeric(0)?;
     if let DataType::Decimal128(precision, scale) = value.data_type {
-        let (function, data_type) = average::decimal_average(precision, scale, call.context.settings.ansi);
+        let (function, data_type) = average::decimal_average(precision, scale, fails);
         return resolved(aggregate(call, function, vec![value.expr], (data_type, true)));
     }
     let value = call.cast(value, &DataType::Float64)?;
@@ -170,7 +235,10 @@ fn edge(call: &FunctionCall<'_>, function: Arc<AggregateUDF>) -> Result<Resolved
     let value = call.argument(0);
     let nulls = if skips_null(call)? { NullTreatment::IgnoreNulls } else { NullTreatment::RespectNulls };
     let data_type = value.data_type.clone();
-    resolved(ordered(call, function, vec![value.expr], (data_type, true), (call.order_by.clone(), Some(nulls))))
+    // What is done with NULL does not show.
+    let sql = if call.count() > 1 { format!("{}({})", call.name, value.sql) } else { String::new() };
+    let order = (call.order_by.clone(), Some(nulls));
+    resolved(ordered(call, function, vec![value.expr], (data_type, true), order).with_sql(sql))
 }
 
 fn first(call: &FunctionCall<'_>) -> Result<Resolved> {

@@ -1,4 +1,4 @@
-//! Variance, deviation, covariance and correlation. A sample of one has none: NULL.
+//! Variance, deviation, covariance, correlation and linear regression. A sample of one has none: NULL.
 
 use std::sync::Arc;
 
@@ -43,4 +43,42 @@ pub(super) fn covar_samp(call: &FunctionCall<'_>) -> Result<Resolved> {
 
 pub(super) fn covar_pop(call: &FunctionCall<'_>) -> Result<Resolved> {
     resolve(call, native::covariance::covar_pop_udaf())
+}
+
+pub(super) fn regr_slope(call: &FunctionCall<'_>) -> Result<Resolved> {
+    resolve(call, native::regr::regr_slope_udaf())
+}
+
+pub(super) fn regr_intercept(call: &FunctionCall<'_>) -> Result<Resolved> {
+    resolve(call, native::regr::regr_intercept_udaf())
+}
+
+pub(super) fn regr_r2(call: &FunctionCall<'_>) -> Result<Resolved> {
+    resolve(call, native::regr::regr_r2_udaf())
+}
+
+pub(super) fn regr_avgx(call: &FunctionCall<'_>) -> Result<Resolved> {
+    resolve(call, native::regr::regr_avgx_udaf())
+}
+
+pub(super) fn regr_avgy(call: &FunctionCall<'_>) -> Result<Resolved> {
+    resolve(call, native::regr::regr_avgy_udaf())
+}
+
+pub(super) fn regr_sxx(call: &FunctionCall<'_>) -> Result<Resolved> {
+    resolve(call, native::regr::regr_sxx_udaf())
+}
+
+pub(super) fn regr_syy(call: &FunctionCall<'_>) -> Result<Resolved> {
+    resolve(call, native::regr::regr_syy_udaf())
+}
+
+pub(super) fn regr_sxy(call: &FunctionCall<'_>) -> Result<Resolved> {
+    resolve(call, native::regr::regr_sxy_udaf())
+}
+
+pub(super) fn regr_count(call: &FunctionCall<'_>) -> Result<Resolved> {
+    let both = call.arguments.iter().map(|one| one.expr.clone().is_not_null()).reduce(Expr::and);
+    let counted = super::counted_where(both.unwrap_or_else(|| datafusion::logical_expr::lit(true)))?;
+    resolved(aggregate(call, native::count::count_udaf(), vec![counted], (DataType::Int64, false)))
 }

@@ -81,8 +81,14 @@ fn resolve(
         values: array_of(&value.data_type),
         signature: Signature::any(1, Volatility::Immutable),
     };
+    // Spark shows the frequency of 1 and the accuracy that are not given.
+    let hidden = if function.interpolates { "1" } else { "10000" };
+    let sql = match call.arguments.as_slice() {
+        [of, share] => format!("{}({}, {}, {hidden})", call.name, of.sql, share.sql),
+        _ => String::new(),
+    };
     let function = Arc::new(AggregateUDF::new_from_impl(function));
-    resolved(aggregate(call, function, vec![value.expr], (data_type, true)))
+    resolved(aggregate(call, function, vec![value.expr], (data_type, true)).with_sql(sql))
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

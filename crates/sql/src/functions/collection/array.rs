@@ -23,7 +23,7 @@ use crate::functions::kernel::{Evaluation, Function};
 use crate::functions::operators::normal_column;
 
 /// The element's field of an array argument.
-fn element(call: &FunctionCall<'_>, index: usize) -> Result<FieldRef> {
+pub(super) fn element(call: &FunctionCall<'_>, index: usize) -> Result<FieldRef> {
     match call.data_type(index) {
         DataType::List(element) => Ok(Arc::clone(element)),
         _ => unexpected_input_type(call, index, "\"ARRAY\""),
@@ -31,7 +31,7 @@ fn element(call: &FunctionCall<'_>, index: usize) -> Result<FieldRef> {
 }
 
 /// A column of arrays, from the elements of each row; `None` is NULL.
-fn lists_of(data_type: &DataType, rows: Vec<Option<ArrayRef>>) -> Result<ArrayRef> {
+pub(super) fn lists_of(data_type: &DataType, rows: Vec<Option<ArrayRef>>) -> Result<ArrayRef> {
     let DataType::List(element) = data_type else {
         return Err(Error::internal("an array that is none"));
     };
@@ -44,14 +44,14 @@ fn lists_of(data_type: &DataType, rows: Vec<Option<ArrayRef>>) -> Result<ArrayRe
 }
 
 /// A new array of the elements of each row's.
-fn map_lists(one: &Evaluation<'_>, map: impl Fn(usize, ArrayRef) -> Result<ArrayRef>) -> Result<ArrayRef> {
+pub(super) fn map_lists(one: &Evaluation<'_>, map: impl Fn(usize, ArrayRef) -> Result<ArrayRef>) -> Result<ArrayRef> {
     let list: &ListArray = one.columns[0].as_list();
     let row = |row: usize| if one.all_valid(row) { map(row, list.value(row)).map(Some) } else { Ok(None) };
     lists_of(one.data_type, (0..one.rows).map(row).collect::<Result<_>>()?)
 }
 
 /// Array and element in types that can be compared.
-fn with_element(call: &FunctionCall<'_>) -> Result<[TypedExpr; 2]> {
+pub(super) fn with_element(call: &FunctionCall<'_>) -> Result<[TypedExpr; 2]> {
     let of = element(call, 0)?;
     // A string does not follow the other side here.
     let promotes = (*of.data_type() == DataType::Utf8) != (*call.data_type(1) == DataType::Utf8)

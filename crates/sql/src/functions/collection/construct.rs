@@ -44,7 +44,7 @@ fn interleaved(columns: &[ArrayRef], rows: usize, element: &DataType) -> Result<
 }
 
 /// These arguments in their common type.
-fn meeting(call: &FunctionCall<'_>, indexes: &[usize]) -> Result<(DataType, Vec<TypedExpr>)> {
+pub(super) fn meeting(call: &FunctionCall<'_>, indexes: &[usize]) -> Result<(DataType, Vec<TypedExpr>)> {
     if indexes.is_empty() {
         return Ok((DataType::Null, Vec::new()));
     }
@@ -76,17 +76,21 @@ pub(super) fn named_struct(call: &FunctionCall<'_>) -> Result<Resolved> {
             .with_class("WRONG_NUM_ARGS.WITHOUT_SUGGESTION", SparkException::Analysis)
             .with_sql_state("42605"));
     }
-    let mut fields = Vec::new();
-    let mut values = Vec::new();
-    for pair in 0..call.count() / 2 {
-        let Some(ScalarValue::Utf8(Some(name))) = constant_of(&call.argument(pair * 2).expr) else {
+    scalar(struct_of(call, call.arguments.clone())?)
+}
+
+/// The struct of these names and values.
+pub(in crate::functions) fn struct_of(call: &FunctionCall<'_>, pairs: Vec<TypedExpr>) -> Result<TypedExpr> {
+    let (mut fields, mut values) = (Vec::new(), Vec::new());
+    for (pair, named) in pairs.chunks_exact(2).enumerate() {
+        let Some(ScalarValue::Utf8(Some(name))) = constant_of(&named[0].expr) else {
             return non_foldable(call, pair * 2, "name", "STRING");
         };
-        let value = call.argument(pair * 2 + 1);
+        let value = named[1].clone();
         fields.push((name, value.data_type.clone(), value.nullable));
         values.push(value);
     }
-    scalar(STRUCT.over(values, (structure(fields), false), &call.context.settings))
+    Ok(STRUCT.over(values, (structure(fields), false), &call.context.settings))
 }
 
 const MAP: Function = Function::new("map", |one| {
@@ -98,7 +102,8 @@ const MAP: Function = Function::new("map", |one| {
     map_of(one, keys, values, offsets, None)
 });
 
-fn entry_types(map: &DataType) -> Result<(DataType, DataType)> {
+/// Types of keys and values.
+pub(super) fn entry_types(map: &DataType) -> Result<(DataType, DataType)> {
     match map {
         DataType::Map(entries, _) => data_type::map_entry(entries)
             .map(|(key, value)| (key.data_type().clone(), value.data_type().clone()))
@@ -108,7 +113,7 @@ fn entry_types(map: &DataType) -> Result<(DataType, DataType)> {
 }
 
 /// A map column, whose keys must neither be NULL nor come twice.
-fn map_of(
+pub(super) fn map_of(
     one: &Evaluation<'_>,
     keys: ArrayRef,
     values: ArrayRef,

@@ -3,8 +3,16 @@
 mod access;
 mod array;
 mod construct;
+mod fold;
 mod map;
+mod merge;
 mod sequence;
+mod set;
+mod sort_by;
+
+pub(super) use construct::struct_of;
+pub(crate) use fold::array_fold;
+pub(crate) use sort_by::array_sort_by;
 
 use super::entry::Arity::{AtLeast, Between, Exactly};
 use super::entry::FunctionEntry;
@@ -45,5 +53,19 @@ pub(super) static FUNCTIONS: &[FunctionEntry] = &[
     FunctionEntry::new("slice", Exactly(3), array::slice, "some elements from a place on"),
     FunctionEntry::new("reverse", Exactly(1), array::reverse, "elements or letters, last first"),
     FunctionEntry::new("array_repeat", Exactly(2), array::repeat, "a value so many times"),
+    FunctionEntry::new("array_union", Exactly(2), set::union, "the elements of both, each once"),
+    FunctionEntry::new("array_intersect", Exactly(2), set::intersect, "the elements that both have, each once"),
+    FunctionEntry::new("array_except", Exactly(2), set::except, "the elements that the other has not, each once"),
+    FunctionEntry::new("arrays_overlap", Exactly(2), set::overlap, "whether they share an element"),
+    FunctionEntry::new("array_remove", Exactly(2), set::remove, "without an element"),
+    FunctionEntry::new("array_append", Exactly(2), set::append, "with an element at the end"),
+    FunctionEntry::new("array_prepend", Exactly(2), set::prepend, "with an element in front"),
+    FunctionEntry::new("array_compact", Exactly(1), set::compact, "without NULL"),
+    FunctionEntry::new("arrays_zip", AtLeast(1), set::zip, "the n-th elements of all as structs"),
+    FunctionEntry::new("arrays_zip_by_place", Exactly(2), set::zip_by_place, "`zip_with`'s pairs"),
+    FunctionEntry::new("array_with_index", Exactly(1), set::with_index, "the elements, each with its index from 0"),
+    FunctionEntry::new("map_concat", AtLeast(1), merge::map_concat, "the entries of all maps"),
+    FunctionEntry::new("map_from_entries", Exactly(1), merge::map_from_entries, "a map of an array of pairs"),
+    FunctionEntry::new("str_to_map", Between(1, 3), merge::str_to_map, "a map of a text of pairs"),
     FunctionEntry::new("sequence", Between(2, 3), sequence::sequence, "the values from one to another"),
 ];

@@ -122,6 +122,17 @@ fields! {
 
 /// `extract(field FROM source)`, `date_part('field', source)`
 pub(super) fn extract(call: &FunctionCall<'_>) -> Result<Resolved> {
+    let extracted = extracted(call)?;
+    match extracted {
+        Resolved::Scalar(part) if call.name.eq_ignore_ascii_case("extract") => {
+            let sql = format!("{}({} FROM {})", call.name, call.arguments[0].sql, call.arguments[1].sql);
+            scalar(part.with_sql(sql))
+        }
+        other => Ok(other),
+    }
+}
+
+fn extracted(call: &FunctionCall<'_>) -> Result<Resolved> {
     let Some(ScalarValue::Utf8(Some(field))) = constant_of(&call.argument(0).expr) else {
         return non_foldable(call, 0, "field", "STRING");
     };

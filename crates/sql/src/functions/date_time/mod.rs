@@ -28,6 +28,16 @@ pub(super) static FUNCTIONS: &[FunctionEntry] = &[
     FunctionEntry::new("to_timestamp", Between(1, 2), parse::to_timestamp, "a timestamp out of text, by a pattern"),
     FunctionEntry::new("try_to_timestamp", Between(1, 2), parse::try_to_timestamp, "the same, NULL for what is none"),
     FunctionEntry::new("to_date", Between(1, 2), parse::to_date, "a date out of text, by a pattern"),
+    FunctionEntry::new("try_to_date", Between(1, 2), parse::try_to_date, "a date out of text, NULL for what is none"),
+    FunctionEntry::new("to_timestamp_ltz", Between(1, 2), parse::to_timestamp, "a timestamp out of text, by a pattern"),
+    FunctionEntry::new(
+        "to_timestamp_ntz",
+        Between(1, 2),
+        parse::to_timestamp_ntz,
+        "a timestamp without zone out of text, by a pattern",
+    ),
+    FunctionEntry::new("dayname", Exactly(1), unix::dayname, "the day of the week in three letters"),
+    FunctionEntry::new("monthname", Exactly(1), unix::monthname, "the month in three letters"),
     FunctionEntry::new("unix_timestamp", Between(0, 2), parse::unix_timestamp, "seconds since 1970")
         .or(&["to_unix_timestamp"]),
     FunctionEntry::new("date_format", Exactly(2), unix::date_format, "as text, by a pattern"),
@@ -86,5 +96,6 @@ pub(super) static FUNCTIONS: &[FunctionEntry] = &[
     FunctionEntry::new("trunc", Exactly(2), truncate::trunc, "the first day of the unit"),
     FunctionEntry::new("date_trunc", Exactly(2), truncate::date_trunc, "the first moment of the unit"),
     FunctionEntry::new("make_date", Exactly(3), construct::make_date, "a date of year, month and day"),
-    FunctionEntry::new("make_timestamp", Between(6, 7), construct::make_timestamp, "a timestamp of its parts"),
+    FunctionEntry::new("make_timestamp", Between(6, 7), construct::make_timestamp, "a timestamp of its parts")
+        .or(&["make_timestamp_ltz"]),
 ];

@@ -12,7 +12,7 @@ use millstream_core::interval::DAY_US;
 use super::current::now;
 use super::pattern::CompiledPatterns;
 use crate::analyzer::typed_expr::TypedExpr;
-use crate::data_type::timestamp;
+use crate::data_type::{timestamp, timestamp_ntz};
 use crate::functions::argument::scalar;
 use crate::functions::call::{FunctionCall, Resolved};
 use crate::functions::cast::time::{dates, to_local_us};
@@ -57,23 +57,53 @@ const UNIX_TIMESTAMP: Function = Function::new("unix_timestamp", |one| {
 
 pub(super) fn to_timestamp(call: &FunctionCall<'_>) -> Result<Resolved> {
     if call.count() == 1 || *call.data_type(0) != DataType::Utf8 {
-        return scalar(call.cast(call.argument(0), &timestamp())?);
+        return scalar(call.cast(call.argument(0), &timestamp())?.with_sql(""));
     }
     scalar(TO_TIMESTAMP.call(call.all_strings()?, timestamp(), call).into_nullable(!call.context.settings.ansi))
 }
 
 pub(super) fn try_to_timestamp(call: &FunctionCall<'_>) -> Result<Resolved> {
     if call.count() == 1 || *call.data_type(0) != DataType::Utf8 {
-        return scalar(cast(call.argument(0), &timestamp(), CastMode::Try, call.context.settings.time_zone)?);
+        let zone = call.context.settings.time_zone;
+        return scalar(cast(call.argument(0), &timestamp(), CastMode::Try, zone)?.with_sql(""));
     }
     scalar(TRY_TO_TIMESTAMP.call_nullable(call.all_strings()?, timestamp(), call))
 }
 
 pub(super) fn to_date(call: &FunctionCall<'_>) -> Result<Resolved> {
     if call.count() == 1 || *call.data_type(0) != DataType::Utf8 {
-        return scalar(call.cast(call.argument(0), &DataType::Date32)?);
+        return scalar(call.cast(call.argument(0), &DataType::Date32)?.with_sql(""));
     }
     scalar(TO_DATE.call(call.all_strings()?, DataType::Date32, call).into_nullable(!call.context.settings.ansi))
+}
+
+const TRY_TO_DATE: Function = Function::total("try_to_date", |one| {
+    let zone = one.settings.time_zone;
+    let moments = moments(one, None)?;
+    Ok(dates(moments.into_iter().map(|us| us.map(|us| to_local_us(us, zone).div_euclid(DAY_US) as i32))))
+});
+
+pub(super) fn try_to_date(call: &FunctionCall<'_>) -> Result<Resolved> {
+    if call.count() == 1 || *call.data_type(0) != DataType::Utf8 {
+        let zone = call.context.settings.time_zone;
+        return scalar(cast(call.argument(0), &DataType::Date32, CastMode::Try, zone)?.with_sql(""));
+    }
+    scalar(TRY_TO_DATE.call_nullable(call.all_strings()?, DataType::Date32, call))
+}
+
+const TO_TIMESTAMP_NTZ: Function = Function::new("to_timestamp_ntz", |one| {
+    let zone = one.settings.time_zone;
+    let moments = moments(one, Some("try_to_timestamp"))?;
+    let local = moments.into_iter().map(|us| us.map(|us| to_local_us(us, zone)));
+    Ok(Arc::new(local.collect::<TimestampMicrosecondArray>()))
+});
+
+pub(super) fn to_timestamp_ntz(call: &FunctionCall<'_>) -> Result<Resolved> {
+    let data_type = timestamp_ntz();
+    if call.count() == 1 || *call.data_type(0) != DataType::Utf8 {
+        return scalar(call.cast(call.argument(0), &data_type)?.with_sql(""));
+    }
+    scalar(TO_TIMESTAMP_NTZ.call(call.all_strings()?, data_type, call).into_nullable(!call.context.settings.ansi))
 }
 
 trait IntoNullable {

@@ -43,6 +43,21 @@ pub(super) fn date_format(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(DATE_FORMAT.call([call.timestamp(0)?, call.string(1)?], DataType::Utf8, call))
 }
 
+/// A part of a date by its short English name.
+fn named(call: &FunctionCall<'_>, pattern: &str) -> Result<Resolved> {
+    let date = call.date(0)?;
+    let midnight = call.cast(date, &timestamp())?;
+    scalar(DATE_FORMAT.call([midnight, TypedExpr::literal(ScalarValue::from(pattern), "")], DataType::Utf8, call))
+}
+
+pub(super) fn dayname(call: &FunctionCall<'_>) -> Result<Resolved> {
+    named(call, "EEE")
+}
+
+pub(super) fn monthname(call: &FunctionCall<'_>) -> Result<Resolved> {
+    named(call, "MMM")
+}
+
 const FROM_UNIXTIME: Function = Function::new("from_unixtime", |one| {
     let seconds = one.numbers::<Int64Type>(0);
     formatted(one, |row| seconds.value(row).saturating_mul(SECOND_US))

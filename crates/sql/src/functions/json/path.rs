@@ -4,12 +4,13 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, Int32Array, ListArray, StringBuilder, StructArray};
+use arrow::array::{Array, ArrayRef, Int32Array, ListArray, ListBuilder, StringBuilder, StructArray};
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::DataType;
 use millstream_core::{Error, Result};
 use serde_json::Value;
 
+use crate::data_type::array;
 use crate::functions::argument::scalar;
 use crate::functions::call::{FunctionCall, Resolved};
 use crate::functions::kernel::{Evaluation, Function};
@@ -162,4 +163,25 @@ const ARRAY_LENGTH: Function = Function::new("json_array_length", |one| {
 
 pub(super) fn array_length(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(ARRAY_LENGTH.call_nullable([call.string(0)?], DataType::Int32, call))
+}
+
+const OBJECT_KEYS: Function = Function::total("json_object_keys", |one| {
+    let DataType::List(element) = one.data_type else {
+        return Err(Error::internal("an array that is none"));
+    };
+    let mut keys = ListBuilder::new(StringBuilder::new()).with_field(Arc::clone(element));
+    for text in one.strings(0) {
+        match text.and_then(first_value) {
+            Some(Value::Object(fields)) => {
+                fields.keys().for_each(|key| keys.values().append_value(key));
+                keys.append(true);
+            }
+            _ => keys.append(false),
+        }
+    }
+    Ok(Arc::new(keys.finish()))
+});
+
+pub(super) fn object_keys(call: &FunctionCall<'_>) -> Result<Resolved> {
+    scalar(OBJECT_KEYS.call_nullable([call.string(0)?], array(DataType::Utf8, true), call))
 }

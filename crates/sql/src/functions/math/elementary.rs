@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float64Array};
+use arrow::array::{ArrayRef, Float64Array, Int64Array};
 use arrow::compute::kernels::arity::binary;
-use arrow::datatypes::{DataType, Float64Type};
+use arrow::datatypes::{DataType, Float64Type, Int64Type};
 use datafusion::common::ScalarValue;
 use millstream_core::Result;
 
@@ -64,6 +64,11 @@ functions_of_double! {
     tanh = f64::tanh;
     degrees = |value| value * (180.0 / std::f64::consts::PI);
     radians = |value| value * (std::f64::consts::PI / 180.0);
+    acosh = |value| (value + (value * value - 1.0).sqrt()).ln();
+    asinh = |value| if value == f64::NEG_INFINITY { value } else { (value + (value * value + 1.0).sqrt()).ln() };
+    atanh = |value| 0.5 * (value.ln_1p() - (-value).ln_1p());
+    sec = |value| 1.0 / value.cos();
+    csc = |value| 1.0 / value.sin();
     rint = f64::round_ties_even;
     sign = |value| if value == 0.0 || value.is_nan() { value } else { value.signum() };
 }
@@ -105,8 +110,11 @@ pub(super) fn log(call: &FunctionCall<'_>) -> Result<Resolved> {
     resolve_nullable(call, if call.count() == 1 { LN } else { LOG })
 }
 
+/// Spark's expression calls itself POWER, but `pow` in SQL keeps its name.
 pub(super) fn pow(call: &FunctionCall<'_>) -> Result<Resolved> {
-    resolve(call, POW)
+    let name = if call.name.eq_ignore_ascii_case("pow") { "pow" } else { "POWER" };
+    let sql = format!("{name}({}, {})", call.arguments[0].sql, call.arguments[1].sql);
+    scalar(POW.call([call.double(0)?, call.double(1)?], DataType::Float64, call).with_sql(sql))
 }
 
 pub(super) fn atan2(call: &FunctionCall<'_>) -> Result<Resolved> {
@@ -127,4 +135,29 @@ pub(super) fn pi(_call: &FunctionCall<'_>) -> Result<Resolved> {
 
 pub(super) fn e(_call: &FunctionCall<'_>) -> Result<Resolved> {
     constant(std::f64::consts::E)
+}
+
+const WIDTH_BUCKET: Function = Function::total("width_bucket", |one| {
+    let [values, lows, highs] = [0, 1, 2].map(|index| one.numbers::<Float64Type>(index));
+    let counts = one.numbers::<Int64Type>(3);
+    let bucket = |row: usize| {
+        if !one.all_valid(row) {
+            return None;
+        }
+        let (value, low, high, count) = (values.value(row), lows.value(row), highs.value(row), counts.value(row));
+        let sensible =
+            count > 0 && count < i64::MAX && !value.is_nan() && low != high && low.is_finite() && high.is_finite();
+        let place = if low < high { (value - low) / (high - low) } else { (low - value) / (low - high) };
+        sensible.then(|| match place {
+            below if below < 0.0 => 0,
+            above if above >= 1.0 => count + 1,
+            inside => (count as f64 * inside) as i64 + 1,
+        })
+    };
+    Ok(Arc::new((0..one.rows).map(bucket).collect::<Int64Array>()))
+});
+
+pub(super) fn width_bucket(call: &FunctionCall<'_>) -> Result<Resolved> {
+    let arguments = [call.double(0)?, call.double(1)?, call.double(2)?, call.bigint(3)?];
+    scalar(WIDTH_BUCKET.call_nullable(arguments, DataType::Int64, call))
 }

@@ -96,6 +96,7 @@ const TRY_ADD: Function = Function::new("try_add", |one| compute(one, Operation:
 const TRY_SUBTRACT: Function = Function::new("try_subtract", |one| compute(one, Operation::Subtract, OnFailure::Null));
 const TRY_MULTIPLY: Function = Function::new("try_multiply", |one| compute(one, Operation::Multiply, OnFailure::Null));
 const TRY_DIVIDE: Function = Function::new("try_divide", |one| compute(one, Operation::Divide, OnFailure::Null));
+const TRY_MOD: Function = Function::new("try_mod", |one| compute(one, Operation::Remainder, OnFailure::Null));
 const NEGATIVE: Function = Function::new("negative", negate);
 
 pub(super) fn add(call: &FunctionCall<'_>) -> Result<Resolved> {
@@ -146,6 +147,10 @@ pub(super) fn try_multiply(call: &FunctionCall<'_>) -> Result<Resolved> {
 
 pub(super) fn try_divide(call: &FunctionCall<'_>) -> Result<Resolved> {
     resolve(call, Operation::Divide, TRY_DIVIDE)
+}
+
+pub(super) fn try_mod(call: &FunctionCall<'_>) -> Result<Resolved> {
+    resolve(call, Operation::Remainder, TRY_MOD)
 }
 
 pub(super) fn positive(call: &FunctionCall<'_>) -> Result<Resolved> {

@@ -2,17 +2,19 @@
 
 use std::sync::Arc;
 
-use arrow::array::ArrayRef;
+use arrow::array::{ArrayRef, Int8Array, Int32Array};
 use arrow::compute::kernels::arity::binary;
 use arrow::compute::kernels::bitwise::bitwise_not;
 use arrow::datatypes::{DataType, Int8Type, Int16Type, Int32Type, Int64Type};
+use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Operator, binary_expr};
 use millstream_core::{Error, Result};
 
+use crate::analyzer::typed_expr::TypedExpr;
 use crate::data_type::sql_name;
 use crate::functions::argument::scalar;
 use crate::functions::call::{FunctionCall, Resolved};
-use crate::functions::failure::{different_types, unexpected_input_type, wrong_operand_type};
+use crate::functions::failure::{different_types, invalid_parameter, unexpected_input_type, wrong_operand_type};
 use crate::functions::kernel::{Evaluation, Function, native};
 
 use super::comparison::common_type_of;
@@ -99,4 +101,48 @@ pub(super) fn shift_right(call: &FunctionCall<'_>) -> Result<Resolved> {
 
 pub(super) fn shift_right_unsigned(call: &FunctionCall<'_>) -> Result<Resolved> {
     resolve_shift(call, SHIFT_RIGHT_UNSIGNED)
+}
+
+const BIT_COUNT: Function = Function::total("bit_count", |one| {
+    let values = one.numbers::<Int64Type>(0);
+    Ok(Arc::new(values.iter().map(|value| value.map(|value| value.count_ones() as i32)).collect::<Int32Array>()))
+});
+
+/// The bits of a number as if it had 64; of TRUE there is one.
+pub(super) fn bit_count(call: &FunctionCall<'_>) -> Result<Resolved> {
+    match call.data_type(0) {
+        one if one.is_signed_integer() || matches!(one, DataType::Boolean | DataType::Null) => {}
+        _ => return unexpected_input_type(call, 0, "(\"INTEGRAL\" or \"BOOLEAN\")"),
+    }
+    let value = call.cast(call.argument(0), &DataType::Int64)?;
+    scalar(BIT_COUNT.call([value], DataType::Int32, call))
+}
+
+const BIT_GET: Function = Function::new("bit_get", |one| {
+    let (values, places, widths) =
+        (one.numbers::<Int64Type>(0), one.numbers::<Int32Type>(1), one.numbers::<Int32Type>(2));
+    let get = |row: usize| {
+        if !one.all_valid(row) {
+            return Ok(None);
+        }
+        let (place, width) = (places.value(row), widths.value(row));
+        if !(0..width).contains(&place) {
+            let message = format!("expects an integer value in [0, {width}), but got {place}");
+            return Err(invalid_parameter("getbit", "pos", "BIT_POSITION_RANGE", message));
+        }
+        Ok(Some((values.value(row) >> place & 1) as i8))
+    };
+    Ok(Arc::new((0..one.rows).map(get).collect::<Result<Int8Array>>()?))
+});
+
+pub(super) fn bit_get(call: &FunctionCall<'_>) -> Result<Resolved> {
+    let width = match call.data_type(0) {
+        DataType::Int8 => 8,
+        DataType::Int16 => 16,
+        DataType::Int32 => 32,
+        DataType::Int64 | DataType::Null => 64,
+        _ => return unexpected_input_type(call, 0, "\"INTEGRAL\""),
+    };
+    let width = TypedExpr::literal(ScalarValue::Int32(Some(width)), "");
+    scalar(BIT_GET.call([call.bigint(0)?, call.int(1)?, width], DataType::Int8, call))
 }

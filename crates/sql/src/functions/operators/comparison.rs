@@ -109,6 +109,11 @@ pub(in crate::functions) fn equal(left: TypedExpr, right: TypedExpr, call: &Func
     compare(Operator::Eq, left, right, call)
 }
 
+/// `left <=> right`, for functions that are defined by it.
+pub(in crate::functions) fn null_safe(left: TypedExpr, right: TypedExpr, call: &FunctionCall<'_>) -> TypedExpr {
+    compare(Operator::IsNotDistinctFrom, left, right, call)
+}
+
 /// Whether one value is less than the other, row by row: for `greatest` and `least`.
 pub(in crate::functions) fn less(left: &ArrayRef, right: &ArrayRef) -> Result<BooleanArray> {
     let (left_normal, right_normal) = (normal_column(left), normal_column(right));

@@ -14,7 +14,7 @@ mod time;
 use super::entry::Arity::{AtLeast, Between, Exactly};
 use super::entry::FunctionEntry;
 
-pub(super) use comparison::{choose, common_type_of, equal, less, normal_column};
+pub(super) use comparison::{choose, common_type_of, equal, less, normal_column, null_safe};
 pub(super) use time::add_months_to_days;
 
 /// The operators.
@@ -31,6 +31,7 @@ pub(super) static FUNCTIONS: &[FunctionEntry] = &[
     FunctionEntry::new("try_subtract", Exactly(2), arithmetic::try_subtract, "difference, NULL on overflow"),
     FunctionEntry::new("try_multiply", Exactly(2), arithmetic::try_multiply, "product, NULL on overflow"),
     FunctionEntry::new("try_divide", Exactly(2), arithmetic::try_divide, "quotient, NULL for a divisor of 0"),
+    FunctionEntry::new("try_mod", Exactly(2), arithmetic::try_mod, "the remainder, NULL for division by zero"),
     FunctionEntry::new("pmod", Exactly(2), arithmetic::pmod, "remainder that is not negative"),
     FunctionEntry::new("==", Exactly(2), comparison::equal_to, "equality; NaN equals NaN").or(&["="]),
     FunctionEntry::new("!=", Exactly(2), comparison::not_equal_to, "inequality").or(&["<>"]),
@@ -52,6 +53,8 @@ pub(super) static FUNCTIONS: &[FunctionEntry] = &[
     FunctionEntry::new("&", Exactly(2), bitwise::and, "bits of both"),
     FunctionEntry::new("|", Exactly(2), bitwise::or, "bits of either"),
     FunctionEntry::new("^", Exactly(2), bitwise::xor, "bits of just one"),
+    FunctionEntry::new("bit_count", Exactly(1), bitwise::bit_count, "how many bits are set"),
+    FunctionEntry::new("bit_get", Exactly(2), bitwise::bit_get, "the bit at a place").or(&["getbit"]),
     FunctionEntry::new("~", Exactly(1), bitwise::not, "all bits turned"),
     FunctionEntry::new("shiftleft", Exactly(2), bitwise::shift_left, "bits moved up").or(&["<<"]),
     FunctionEntry::new("shiftright", Exactly(2), bitwise::shift_right, "bits moved down, the sign kept").or(&[">>"]),

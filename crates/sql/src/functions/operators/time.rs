@@ -55,15 +55,16 @@ pub(super) fn resolve(call: &FunctionCall<'_>, operation: Operation, function: F
         let nullable = left.nullable || right.nullable || operation.divides();
         Ok(Some(function.over([left, right], (data_type, nullable), &call.context.settings)))
     };
+    let moving = |time: TypedExpr, by: TypedExpr| {
+        // Spark shows the time first, and no parentheses.
+        let sql = format!("{} {} {}", time.sql, if minus { "-" } else { "+" }, by.sql);
+        let (time, by) = moved(call, time, by)?;
+        let data_type = time.data_type.clone();
+        Ok(build(time, by, data_type)?.map(|moved| moved.with_sql(sql)))
+    };
     match (&a, &b) {
-        _ if is_time(&a) && is_interval(&b) && (plus || minus) => moved(call, left, right).and_then(|(time, by)| {
-            let data_type = time.data_type.clone();
-            build(time, by, data_type)
-        }),
-        _ if is_interval(&a) && is_time(&b) && plus => moved(call, right, left).and_then(|(time, by)| {
-            let data_type = time.data_type.clone();
-            build(time, by, data_type)
-        }),
+        _ if is_time(&a) && is_interval(&b) && (plus || minus) => moving(left, right),
+        _ if is_interval(&a) && is_time(&b) && plus => moving(right, left),
         (DataType::Date32, DataType::Int8 | DataType::Int16 | DataType::Int32) if plus || minus => {
             let days = call.cast(right, &DataType::Int32)?;
             build(left, days, DataType::Date32)

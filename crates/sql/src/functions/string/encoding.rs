@@ -192,7 +192,7 @@ const DECODE: Function = Function::new("decode", |one| {
 
 pub(super) fn decode(call: &FunctionCall<'_>) -> Result<Resolved> {
     if call.count() > 2 {
-        return Err(Error::unsupported("decode with more than two arguments is not supported."));
+        return crate::functions::conditional::decode(call);
     }
     scalar(DECODE.call_nullable([call.binary(0)?, call.string(1)?], DataType::Utf8, call))
 }

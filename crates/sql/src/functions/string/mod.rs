@@ -1,11 +1,13 @@
 //! Strings, which count in characters (code points), from 1.
 
 mod casing;
+mod choice;
 mod encoding;
 mod format;
 mod pattern;
 mod search;
 mod slicing;
+mod url;
 
 use std::sync::Arc;
 
@@ -76,6 +78,15 @@ pub(super) static FUNCTIONS: &[FunctionEntry] = &[
     FunctionEntry::new("unhex", Exactly(1), encoding::unhex, "out of base 16"),
     FunctionEntry::new("encode", Exactly(2), encoding::encode, "as bytes of a character set"),
     FunctionEntry::new("decode", AtLeast(2), encoding::decode, "bytes of a character set as text"),
+    FunctionEntry::new("elt", AtLeast(2), choice::elt, "the text at a place in the list"),
+    FunctionEntry::new("find_in_set", Exactly(2), choice::find_in_set, "the place in a list with commas, or 0"),
+    FunctionEntry::new("mask", Between(1, 5), choice::mask, "with letters and digits made unreadable"),
+    FunctionEntry::new("luhn_check", Exactly(1), choice::luhn_check, "whether the check digit is right"),
+    FunctionEntry::new("url_encode", Exactly(1), url::url_encode, "as in a URL"),
+    FunctionEntry::new("url_decode", Exactly(1), url::url_decode, "out of a URL"),
+    FunctionEntry::new("try_url_decode", Exactly(1), url::try_url_decode, "out of a URL, NULL for what is none"),
+    FunctionEntry::new("parse_url", Between(2, 3), url::parse_url, "a part of a URL"),
+    FunctionEntry::new("try_parse_url", Between(2, 3), url::try_parse_url, "a part of a URL, NULL for what is none"),
     FunctionEntry::new("soundex", Exactly(1), encoding::soundex, "how it sounds, for names"),
 ];
 

@@ -106,10 +106,13 @@ const CONTAINS: Function = Function::total("contains", |one| {
 });
 
 fn resolve_test(call: &FunctionCall<'_>, function: Function) -> Result<Resolved> {
+    let sql = format!("{}({}, {})", call.name.to_lowercase(), call.arguments[0].sql, call.arguments[1].sql);
     if (0..2).all(|index| *call.data_type(index) == DataType::Binary) {
-        return scalar(function.call_nullable([call.argument(0), call.argument(1)], DataType::Boolean, call));
+        return scalar(
+            function.call_nullable([call.argument(0), call.argument(1)], DataType::Boolean, call).with_sql(sql),
+        );
     }
-    of_strings(call, function, DataType::Boolean)
+    scalar(function.call(call.all_strings()?, DataType::Boolean, call).with_sql(sql))
 }
 
 pub(super) fn startswith(call: &FunctionCall<'_>) -> Result<Resolved> {

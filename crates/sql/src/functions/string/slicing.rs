@@ -150,7 +150,12 @@ pub(super) fn substring(call: &FunctionCall<'_>) -> Result<Resolved> {
     for index in 1..call.count() {
         arguments.push(call.int(index)?);
     }
-    scalar(SUBSTRING.call(arguments, data_type, call))
+    // Spark shows the length that takes all.
+    let sql = match call.arguments.as_slice() {
+        [of, from] => format!("{}({}, {}, {})", call.name, of.sql, from.sql, i32::MAX),
+        _ => String::new(),
+    };
+    scalar(SUBSTRING.call(arguments, data_type, call).with_sql(sql))
 }
 
 const LEFT: Function = Function::total("left", |one| {

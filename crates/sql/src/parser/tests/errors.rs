@@ -52,9 +52,12 @@ fn what_was_understood_and_refused_is_underlined() {
 
 #[test]
 fn what_spark_has_and_we_have_not_is_unsupported() {
-    for text in
-        ["INSERT INTO t SELECT 1", "ALTER TABLE t RENAME TO u", "SELECT a FROM t |> WHERE a", "CREATE TABLE t (a INT)"]
-    {
+    for text in [
+        "INSERT OVERWRITE t SELECT 1",
+        "ALTER TABLE t RENAME TO u",
+        "SELECT a FROM t |> WHERE a",
+        "CREATE TABLE t (a INT)",
+    ] {
         let error = parse_statement(text).expect_err(text);
         assert_eq!((error.kind(), error.class()), (ErrorKind::Unsupported, Some("UNSUPPORTED_FEATURE")), "{text}");
     }

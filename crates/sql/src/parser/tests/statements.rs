@@ -35,6 +35,22 @@ fn views() {
 }
 
 #[test]
+fn tables() {
+    let text = "CREATE TABLE IF NOT EXISTS out (value STRING) USING kafka OPTIONS (topic 'x') COMMENT 'c'";
+    let Command::CreateTable { name, source, if_not_exists } = command(text) else { panic!("{text}") };
+    assert_eq!((name.as_str(), if_not_exists, source.format.as_deref()), ("out", true, Some("kafka")));
+    assert_eq!((source.schema.as_deref(), source.options["topic"].as_str()), (Some("value STRING"), "x"));
+    for (text, table, rows) in [
+        ("INSERT INTO out SELECT 1", "out", "project[1]()"),
+        ("insert into table out by name (select 1)", "out", "project[1]()"),
+        ("INSERT INTO a.b (x, y) SELECT 1, 2", "a.b", "rename[x, y](project[1, 2]())"),
+    ] {
+        let Command::Insert { table: found, query } = command(text) else { panic!("{text}") };
+        assert_eq!((found.as_str(), render::relation(&query).as_str()), (table, rows), "{text}");
+    }
+}
+
+#[test]
 fn settings() {
     let set = |key: &str, value: &str| Command::Set { key: key.to_owned(), value: value.to_owned() };
     for (text, expected) in [

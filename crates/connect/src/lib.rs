@@ -8,6 +8,7 @@ mod error;
 mod server;
 mod service;
 mod session;
+mod sql_session;
 mod to_proto;
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use parking_lot::Mutex;
 
 pub use self::server::ConnectServer;
 use self::session::Views;
+pub use self::sql_session::{Environment, SqlAnswer, SqlSession};
 
 /// What a server is made of.
 #[derive(Debug)]

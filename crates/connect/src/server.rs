@@ -13,10 +13,12 @@ use spark_connect_proto::{
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status, Streaming};
+use uuid::Uuid;
 
 use self::stub::spark_connect_service_server::{SparkConnectService, SparkConnectServiceServer};
-use crate::session::manager::SessionManager;
+use crate::session::manager::{SessionManager, SessionRef};
 use crate::session::operation::ResponseStream;
+use crate::sql_session::{Environment, SqlSession};
 use crate::{ServerConfig, ServerContext, service};
 
 /// The stub that `build.rs` makes.
@@ -66,6 +68,16 @@ impl ConnectServer {
             served = served => served.map_err(|error| Error::unavailable("serving Spark Connect failed").with_source(error)),
             () = sessions.sweep() => Ok(()),
         }
+    }
+
+    /// A session for SQL without a client. `environment` answers `${env:NAME}`.
+    ///
+    /// # Errors
+    /// None that a caller could cause.
+    pub fn sql_session(&self, environment: Environment) -> Result<SqlSession> {
+        let id = Uuid::new_v4().to_string();
+        let session = self.sessions.get_or_create(SessionRef { session_id: &id, user: None, observed: None })?;
+        Ok(SqlSession::new(session, environment))
     }
 
     /// Ends every operation, so that their clients' streams end. Queries are the engine's and go on.

@@ -189,6 +189,14 @@ impl Error {
         self
     }
 
+    /// This error below one that says where it happened, of the same kind and with the same hint.
+    #[must_use]
+    pub fn within(mut self, place: impl Into<String>) -> Self {
+        let mut outer = Self::new(self.kind(), place);
+        outer.0.hint = self.0.hint.take();
+        outer.with_source(self)
+    }
+
     /// The same error without its source, for those who share one failure.
     #[must_use]
     pub fn duplicate(&self) -> Self {

@@ -28,7 +28,7 @@ pub(crate) struct Cli {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run a PySpark program: the engine in this process, the program beside it.
+    /// Run a program: PySpark, with the engine in this process and the program beside it, or SQL.
     Run(RunArgs),
     /// Answer Spark Connect clients until interrupted.
     Serve(ServeArgs),
@@ -42,20 +42,23 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 #[command(
     trailing_var_arg = true,
-    after_help = "The program is an ordinary PySpark script; it ends with its own exit status. Its Python is \
+    after_help = "PROGRAM.py is an ordinary PySpark script; it ends with its own exit status. Its Python is \
                   $MILLSTREAM_PYTHON, else the active virtual environment, else python3 on PATH, if that has PySpark's \
-                  Connect client; else one is prepared in the cache folder, once.\n\nExamples:\n  millstream run \
-                  monitor.py\n  millstream run --broker monitor.py\n  millstream run --memory 1GB monitor.py --topic payments"
+                  Connect client; else one is prepared in the cache folder, once.\n\nPROGRAM.sql holds statements with \
+                  semicolons between them; ARGS are NAME=VALUE for each ${NAME} in it, and ${env:NAME} is of the \
+                  environment. It ends when its queries do.\n\nExamples:\n  millstream run \
+                  monitor.py\n  millstream run --broker monitor.py\n  millstream run --memory 1GB monitor.py --topic \
+                  payments\n  millstream run monitor.sql kafka=127.0.0.1:9092"
 )]
 pub(crate) struct RunArgs {
     #[command(flatten)]
     pub(crate) engine: EngineArgs,
 
-    /// The Python file.
-    #[arg(value_name = "PROGRAM.py")]
+    /// The Python or SQL file.
+    #[arg(value_name = "PROGRAM")]
     pub(crate) program: PathBuf,
 
-    /// What the program finds in sys.argv.
+    /// What a Python program finds in sys.argv; variables of an SQL program.
     #[arg(value_name = "ARGS", allow_hyphen_values = true)]
     pub(crate) args: Vec<OsString>,
 }

@@ -12,6 +12,7 @@ mod program;
 mod python;
 mod serve;
 mod shim;
+mod sql_program;
 mod terminal;
 mod time_zone;
 

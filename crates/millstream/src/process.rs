@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use millstream_broker::Broker;
-use millstream_connect::{ConnectServer, ServerConfig};
+use millstream_connect::{ConnectServer, Environment, ServerConfig, SqlSession};
 use millstream_connectors::console::Console;
 use millstream_connectors::register_all;
 use millstream_core::{ConnectorRegistry, Error, MemoryLedger, Result, SystemClock};
@@ -61,6 +61,11 @@ impl Process {
     /// Where the broker inside of this process listens.
     pub(crate) fn broker_address(&self) -> Option<SocketAddr> {
         self.broker.as_ref().map(Broker::address)
+    }
+
+    /// A session for SQL; `environment` answers `${env:NAME}`.
+    pub(crate) fn sql_session(&self, environment: Environment) -> Result<SqlSession> {
+        self.server.sql_session(environment)
     }
 
     /// What runs the queries.

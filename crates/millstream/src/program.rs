@@ -1,9 +1,10 @@
-//! `millstream run`: the engine in this process, the user's program in a Python beside it.
+//! `millstream run`: the engine in this process, the user's program in a Python beside it. (SQL needs none:
+//! [`crate::sql_program`].)
 //!
 //! The program is an ordinary client of the service on a free port of this machine. When it ends, so do its queries, as
 //! with `spark-submit`, and its exit status is ours.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitCode, ExitStatus};
@@ -20,7 +21,10 @@ use crate::process::{Process, QUERIES_END_WITHIN};
 use crate::python;
 use crate::serve::{EndSignal, Signals};
 use crate::shim::Shim;
+use crate::sql_program;
 
+/// A free port of this machine.
+pub(crate) const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 /// How long a program may take to end after the signal, its queries included.
 const PROGRAM_ENDS_WITHIN: Duration = QUERIES_END_WITHIN.saturating_add(Duration::from_millis(500));
 
@@ -30,9 +34,11 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode> {
         let path = args.program.display();
         return Err(Error::not_found(format!("there is no program '{path}'")));
     }
+    if args.program.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("sql")) {
+        return sql_program::run(&args).await;
+    }
     let mut signals = Signals::new()?;
-    let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let mut process = Process::start(listen, &args.engine, Console::to_stdout()).await?;
+    let mut process = Process::start(LOOPBACK, &args.engine, Console::to_stdout()).await?;
     let python = tokio::select! {
         python = python::find() => python?,
         _ = signals.next() => return Err(Error::cancelled("interrupted before the program started")),

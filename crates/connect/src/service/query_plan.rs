@@ -23,7 +23,7 @@ use crate::session::operation::ResponseSender;
 use crate::to_proto::arrow_batches::ArrowBatchEncoder;
 
 /// Analyses a relation in a session.
-pub(super) fn analyze(session: &Arc<Session>, relation: &Relation) -> Result<Analyzed> {
+pub(crate) fn analyze(session: &Arc<Session>, relation: &Relation) -> Result<Analyzed> {
     millstream_sql::analyze(relation, &session.analysis_context()?)
 }
 
@@ -56,6 +56,13 @@ pub(super) async fn rows(session: &Arc<Session>, relation: &Relation) -> Result<
 
 /// `show()`: the table as text, in one row.
 async fn shown(session: &Arc<Session>, show: ShowString) -> Result<RecordBatch> {
+    let text = StringArray::from(vec![show_text(session, show).await?]);
+    let field = Field::new("show_string", DataType::Utf8, false);
+    Ok(RecordBatch::try_new(Arc::new(Schema::new(vec![field])), vec![Arc::new(text)])?)
+}
+
+/// The first rows of a relation as a table.
+pub(crate) async fn show_text(session: &Arc<Session>, show: ShowString) -> Result<String> {
     // One row more than is shown says whether there are more.
     let limit = Limit { input: show.input, limit: show.num_rows.saturating_add(1) };
     let limited = Relation { common: None, rel_type: Some(RelType::Limit(Box::new(limit))) };
@@ -67,9 +74,7 @@ async fn shown(session: &Arc<Session>, show: ShowString) -> Result<RecordBatch> 
         vertical: show.vertical,
         time_zone: session.conf().lock().query_settings()?.time_zone,
     };
-    let text = StringArray::from(vec![show_string(&batches, &schema, &options)?]);
-    let field = Field::new("show_string", DataType::Utf8, false);
-    Ok(RecordBatch::try_new(Arc::new(Schema::new(vec![field])), vec![Arc::new(text)])?)
+    show_string(&batches, &schema, &options)
 }
 
 /// `tail(n)`: everything is read, and only what may still be among the last rows is kept.

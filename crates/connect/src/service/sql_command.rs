@@ -7,6 +7,7 @@ use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, Stri
 use arrow::datatypes::{DataType, Field, Schema};
 use millstream_core::error::SparkException;
 use millstream_core::{Error, Result};
+use millstream_engine::query::StreamingQuery;
 use millstream_sql::parser::{self, Command, Listing, Parameters, Statement};
 use millstream_sql::{Catalog, schema_to_proto};
 use spark_connect_proto::execute_plan_response::{ResponseType, SqlCommandResult};
@@ -15,7 +16,7 @@ use spark_connect_proto::read::{NamedTable, ReadType};
 use spark_connect_proto::relation::RelType;
 use spark_connect_proto::{Expression, Read, Relation, Sql, SqlCommand, data_type};
 
-use super::{analyze_plan, query_plan};
+use super::{analyze_plan, query_plan, table};
 use crate::error::handle::{invalid_plan, unsupported};
 use crate::session::operation::ResponseSender;
 use crate::session::{Session, ViewName};
@@ -29,6 +30,10 @@ pub(super) async fn execute(session: &Arc<Session>, command: SqlCommand, sender:
             // Spark analyses at once, so that what is wrong with a query shows where it is written.
             query_plan::analyze(session, &input)?;
             input
+        }
+        Statement::Command(Command::Insert { table, query }) => {
+            let started = table::insert(session, &table, *query).await?;
+            local_relation(&started.map_or_else(nothing, |query| started_row(&query))?)?
         }
         Statement::Command(command) => local_relation(&run(session, command)?)?,
     };
@@ -74,8 +79,13 @@ fn literal(value: Literal) -> Expression {
 }
 
 /// Carries a command out and gives the rows that Spark answers it with.
-fn run(session: &Arc<Session>, command: Command) -> Result<RecordBatch> {
+pub(crate) fn run(session: &Arc<Session>, command: Command) -> Result<RecordBatch> {
     match command {
+        Command::CreateTable { name, source, if_not_exists } => {
+            table::create(session, &unquoted(&name), *source, if_not_exists)?;
+            nothing()
+        }
+        Command::Insert { .. } => Err(unsupported("INSERT INTO at this place")),
         Command::CreateView { name, query, replace, global } => {
             query_plan::analyze(session, &query)?;
             let name = unquoted(&name);
@@ -143,16 +153,7 @@ fn drop_view(session: &Session, name: &str, if_exists: bool) -> Result<RecordBat
     };
     if !session.drop_view(ViewName { name: &bare, global }) && !if_exists {
         let relation = format!("`spark_catalog`.`default`.`{bare}`");
-        return Err(Error::not_found(format!(
-            "The table or view {relation} cannot be found. Verify the spelling and correctness of the schema and \
-             catalog.\nSearch path: [`spark_catalog`.`default`].\nIf you did not qualify the name with a schema, verify \
-             the current_schema() output, or qualify the name with the correct schema and catalog.\nTo tolerate the \
-             error on drop use DROP VIEW IF EXISTS or DROP TABLE IF EXISTS."
-        ))
-        .with_class("TABLE_OR_VIEW_NOT_FOUND", SparkException::Analysis)
-        .with_sql_state("42P01")
-        .with_parameter("relationName", relation)
-        .with_parameter("searchPath", "[`spark_catalog`.`default`]"));
+        return Err(table::not_found(&relation));
     }
     nothing()
 }
@@ -202,8 +203,13 @@ fn describe(session: &Arc<Session>, relation: &Relation) -> Result<RecordBatch> 
     with_column(&rows, "comment", comments)
 }
 
+/// What `spark.sql("INSERT INTO … FROM STREAM …")` answers: the query that runs from now on.
+fn started_row(query: &StreamingQuery) -> Result<RecordBatch> {
+    texts(&[("id", vec![query.id().to_string()]), ("runId", vec![query.run_id().to_string()])])
+}
+
 /// A name in backticks without them.
-fn unquoted(name: &str) -> String {
+pub(super) fn unquoted(name: &str) -> String {
     match name.strip_prefix('`').and_then(|name| name.strip_suffix('`')) {
         Some(inner) => inner.replace("``", "`"),
         None => name.to_owned(),

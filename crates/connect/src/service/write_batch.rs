@@ -1,4 +1,4 @@
-//! `df.write…save()`: a batch result into a sink that takes batches (console, noop).
+//! `df.write…save()`: a batch result into a sink that takes batches (console, Kafka, noop).
 
 use std::sync::Arc;
 
@@ -20,12 +20,7 @@ pub(super) async fn execute(session: &Arc<Session>, write: WriteOperation) -> Re
     }
     let context = session.analysis_context()?;
     let connector = context.connectors.get(&source)?;
-    if !matches!(connector.names()[0], "noop" | "console") {
-        return Err(unsupported(&format!("Writing a batch with format '{source}'")));
-    }
-    if connector.names()[0] == "noop" && !matches!(mode, SaveMode::Append | SaveMode::Overwrite) {
-        return Err(save_mode(&source, mode));
-    }
+    check_mode(connector.names()[0], &source, mode)?;
     let (schema, rows) = query_plan::rows(session, &input).await?;
     let options: Options = write.options.into_iter().collect();
     let sink = connector.open_sink(SinkConfig {
@@ -42,6 +37,24 @@ pub(super) async fn execute(session: &Arc<Session>, write: WriteOperation) -> Re
     let written = sink.write(batch).await;
     sink.close().await?;
     written.map(|_| ())
+}
+
+/// Each format has its own idea of save modes, and its own words for those that it refuses.
+fn check_mode(connector: &str, source: &str, mode: SaveMode) -> Result<()> {
+    match connector {
+        "console" => Ok(()),
+        "noop" if matches!(mode, SaveMode::Append | SaveMode::Overwrite) => Ok(()),
+        "noop" => Err(save_mode(source, mode)),
+        "kafka" if matches!(mode, SaveMode::Overwrite | SaveMode::Ignore) => {
+            let mode = if mode == SaveMode::Ignore { "Ignore" } else { "Overwrite" };
+            Err(Error::invalid(format!(
+                "Save mode {mode} not allowed for Kafka. Allowed save modes are Append and ErrorIfExists (default)."
+            ))
+            .with_class("_LEGACY_ERROR_TEMP_3081", SparkException::Analysis))
+        }
+        "kafka" => Ok(()),
+        _ => Err(unsupported(&format!("Writing a batch with format '{source}'"))),
+    }
 }
 
 fn save_mode(source: &str, mode: SaveMode) -> Error {

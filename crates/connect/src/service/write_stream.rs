@@ -7,6 +7,7 @@ use std::time::Duration;
 use millstream_core::error::SparkException;
 use millstream_core::interval::parse_duration;
 use millstream_core::{Connector, Error, Options, OutputMode, Result, Sink, SinkConfig, Trigger};
+use millstream_engine::query::StreamingQuery;
 use millstream_engine::{QuerySpec, SyncPolicy};
 use spark_connect_proto::execute_plan_response::ResponseType;
 use spark_connect_proto::write_stream_operation_start::{SinkDestination, Trigger as TriggerMessage};
@@ -31,6 +32,17 @@ pub(super) async fn start(
     request: WriteStreamOperationStart,
     sender: &ResponseSender,
 ) -> Result<()> {
+    let query = start_query(session, request).await?;
+    let result = WriteStreamOperationStartResult {
+        query_id: Some(instance_id(&query)),
+        name: query.name().unwrap_or_default().to_owned(),
+        query_started_event_json: session.query_started_event(&query),
+    };
+    sender.send(ResponseType::WriteStreamOperationStartResult(result)).await
+}
+
+/// Starts what the message describes, as a query of the session.
+pub(crate) async fn start_query(session: &Arc<Session>, request: WriteStreamOperationStart) -> Result<StreamingQuery> {
     refuse_unsupported(&request)?;
     let name = (!request.query_name.is_empty()).then(|| request.query_name.clone());
     let (spec, sink) = spec(session, request, name.clone())?;
@@ -40,12 +52,7 @@ pub(super) async fn start(
     if let (Some(table), Some(name)) = (sink.table(), &name) {
         session.create_table(name, table);
     }
-    let result = WriteStreamOperationStartResult {
-        query_id: Some(instance_id(&query)),
-        name: name.unwrap_or_default(),
-        query_started_event_json: session.query_started_event(&query),
-    };
-    sender.send(ResponseType::WriteStreamOperationStartResult(result)).await
+    Ok(query)
 }
 
 fn refuse_unsupported(request: &WriteStreamOperationStart) -> Result<()> {
@@ -110,7 +117,8 @@ fn spec(
         trigger,
         sink: Arc::clone(&sink),
         checkpoint,
-        sync,
+        // A log that loses what its output holds could not go on.
+        sync: sync.unwrap_or(if sink.is_exactly_once() { SyncPolicy::Always } else { SyncPolicy::default() }),
         settings: context.settings,
         conf: context.conf,
     };
@@ -192,12 +200,10 @@ fn local_path(location: &str) -> Result<PathBuf> {
     }
 }
 
-fn sync_policy(session: &Session, options: &Options) -> Result<SyncPolicy> {
+/// What was asked for, if anything.
+fn sync_policy(session: &Session, options: &Options) -> Result<Option<SyncPolicy>> {
     if let Some(text) = options.get(SYNC) {
-        return text.parse();
+        return text.parse().map(Some);
     }
-    match session.conf().lock().find(SYNC_CONF) {
-        Some(text) => text.parse(),
-        None => Ok(SyncPolicy::default()),
-    }
+    session.conf().lock().find(SYNC_CONF).map(|text| text.parse()).transpose()
 }

@@ -1,14 +1,13 @@
 //! `millstream demo`: a broker, payments on it, the stock payment monitor, and its result as it changes.
 //!
-//! Nothing is staged: the program is `examples/payment_monitor.py` as it stands, which reads the topic over Kafka's protocol and
-//! prints to the console sink. Only the console is the demo's own, so that the table
-//! is drawn in place.
+//! Nothing is staged: the program is one of the examples as it stands, which reads the topic over Kafka's protocol and prints
+//! to the console sink. Only the console is the demo's own, so that the table is drawn in place.
 
 mod generator;
 mod latency;
+mod monitor;
 mod screen;
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,24 +16,20 @@ use millstream_connectors::console::Console;
 use millstream_core::{Error, Result};
 use millstream_engine::query::Engine;
 use parking_lot::Mutex;
-use tokio::process::{Child, Command};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use self::generator::Generator;
 use self::latency::Latencies;
+use self::monitor::Monitor;
 use self::screen::{Printed, Screen};
 use crate::args::DemoArgs;
 use crate::process::Process;
-use crate::program::Launcher;
+use crate::program::LOOPBACK;
 use crate::python;
 use crate::serve::Signals;
 
-/// The program that runs, and the topic that it names.
-const PROGRAM: &str = include_str!("../../../../examples/payment_monitor.py");
+/// The topic that the program names.
 const TOPIC: &str = "user_events";
-const LOOPBACK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-/// How long the program may take to end after its queries have.
-const PROGRAM_ENDS_WITHIN: Duration = Duration::from_secs(2);
 
 /// Runs until interrupted or until the time is over.
 pub(crate) async fn run(args: DemoArgs) -> Result<ExitCode> {
@@ -47,42 +42,28 @@ pub(crate) async fn run(args: DemoArgs) -> Result<ExitCode> {
     let mut process = Process::start(LOOPBACK, &settings, console).await?;
     let broker = process.broker_address().ok_or_else(|| Error::internal("the demo has no broker"))?;
     let python = tokio::select! {
-        python = python::find() => python?,
+        python = python::find() => python,
         _ = signals.next() => return Err(Error::cancelled("interrupted before the program started")),
     };
     let latencies = Arc::new(Mutex::new(Latencies::default()));
     let generator = Generator::start(broker, TOPIC, args.rate, Arc::clone(&latencies)).await?;
-    let launcher = Launcher::new()?;
-    let program = launcher.write("payment_monitor.py", PROGRAM)?;
-    let mut command = launcher.command(&python, process.address, &program);
-    command.env("KAFKA", broker.to_string()).env("STARTING", "earliest").env("TRIGGER", "0 seconds");
-    let mut child = spawn(command)?;
+    let mut monitor = Monitor::start(&process, broker, python)?;
     let end = args.duration.map(|duration| Instant::now() + duration.0);
     let engine = process.engine().clone();
-    let mut screen = Screen::new(printed, latencies, args.rate);
+    let mut screen = Screen::new(printed, latencies, (args.rate, monitor.file()));
     let outcome = tokio::select! {
         () = draw(&engine, &mut screen) => Ok(()),
         () = until(end) => Ok(()),
         _ = signals.next() => Ok(()),
-        status = child.wait() => Err(match status {
-            Ok(status) => Error::unavailable(format!("the program ended by itself ({status})")),
-            Err(error) => Error::internal("cannot wait for the program").with_source(error),
-        }),
+        error = monitor.ended() => Err(error),
         error = process.failed() => Err(error),
         error = generator.failed() => Err(error),
     };
     process.stop_queries().await;
-    let ended = tokio::time::timeout(PROGRAM_ENDS_WITHIN, child.wait()).await;
-    if ended.is_err() {
-        child.kill().await.map_err(|error| Error::internal("cannot end the program").with_source(error))?;
-    }
+    monitor.finish().await?;
     screen.finish();
     process.stop().await;
     outcome.map(|()| ExitCode::SUCCESS)
-}
-
-fn spawn(mut command: Command) -> Result<Child> {
-    command.spawn().map_err(|error| Error::unavailable("cannot start Python").with_source(error))
 }
 
 /// Draws what there is, over and over.

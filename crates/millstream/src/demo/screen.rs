@@ -39,6 +39,7 @@ pub(crate) struct Screen {
     printed: Arc<Mutex<Printed>>,
     latencies: Arc<Mutex<Latencies>>,
     rate: u32,
+    program: &'static str,
     in_place: bool,
     table: String,
     next_batch: u64,
@@ -48,10 +49,14 @@ pub(crate) struct Screen {
 }
 
 impl Screen {
-    pub(crate) fn new(printed: Arc<Mutex<Printed>>, latencies: Arc<Mutex<Latencies>>, rate: u32) -> Self {
+    pub(crate) fn new(
+        printed: Arc<Mutex<Printed>>,
+        latencies: Arc<Mutex<Latencies>>,
+        (rate, program): (u32, &'static str),
+    ) -> Self {
         let in_place = std::io::stdout().is_terminal();
         let (table, last) = (String::new(), (Instant::now(), 0));
-        Self { printed, latencies, rate, in_place, table, next_batch: 0, rows: 0, batch_ms: 0, last }
+        Self { printed, latencies, rate, program, in_place, table, next_batch: 0, rows: 0, batch_ms: 0, last }
     }
 
     /// How often it is worth drawing.
@@ -65,7 +70,7 @@ impl Screen {
         self.take_table();
         let status = self.status();
         if self.in_place {
-            let title = "payments per user and five minutes, as examples/payment_monitor.py counts them";
+            let title = format!("payments per user and five minutes, as {} counts them", self.program);
             emit(&format!("{CLEAR}{title}\n\n{}\n{status}\nCtrl-C ends it\n", self.table));
         } else {
             emit(&format!("{status}\n"));

@@ -6,6 +6,8 @@
 mod cluster;
 mod command_line;
 mod crash;
+mod demo;
 mod program;
 mod programs;
 mod pyspark;
+mod sql;

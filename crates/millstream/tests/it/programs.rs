@@ -71,10 +71,13 @@ fn payment_monitor_counts_per_user_and_window() {
     ];
     for cluster in Cluster::all() {
         fill(cluster, "user_events", &values(&rows));
-        let output = Program::example("payment_monitor.py").on(cluster).output();
-        let last = batches_of(&output).pop().expect("a batch was printed");
-        let wanted = counted(rows.iter().filter_map(|(_, key)| key.as_ref().map(<[&str; 2]>::as_slice)));
-        assert_eq!(sorted(last), sorted(wanted), "{output}");
+        let wanted = sorted(counted(rows.iter().filter_map(|(_, key)| key.as_ref().map(<[&str; 2]>::as_slice))));
+        // The same in Python and in SQL.
+        for program in ["payment_monitor.py", "payment_monitor.sql"] {
+            let output = Program::example(program).on(cluster).output();
+            let last = batches_of(&output).pop().expect("a batch was printed");
+            assert_eq!(sorted(last), wanted, "{program}: {output}");
+        }
     }
 }
 

@@ -107,6 +107,14 @@ impl Analyzer<'_> {
         self.views.pop();
         self.common_tables = outer;
         let mut resolved = resolved?;
+        if as_stream && !resolved.streaming {
+            let message = format!(
+                "{} is not a temp view of streaming logical plan, please use batch API such as `DataFrameReader.table` to \
+                 read it.",
+                parts.join(".")
+            );
+            return Err(error::legacy("_LEGACY_ERROR_TEMP_1008", &message));
+        }
         let qualifier = parts.last().cloned().into_iter().collect::<Vec<_>>();
         for column in &mut resolved.columns {
             column.qualifier.clone_from(&qualifier);

@@ -1,0 +1,123 @@
+//! `CREATE TABLE … USING` and `INSERT INTO`: a table is a name for a data source, and writing into it is a write with its
+//! format and options.
+//!
+//! Apache Spark refuses to insert into Kafka and to read such a table as a stream. What is streaming starts a query: the
+//! options `outputMode`, `trigger` (`availableNow`, `once`, or an interval), `queryName` and `checkpointLocation` are those
+//! of `writeStream`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use millstream_core::error::SparkException;
+use millstream_core::{Error, Result};
+use millstream_engine::query::StreamingQuery;
+use millstream_sql::{Catalog, NamedRelation};
+use spark_connect_proto::read::{DataSource, ReadType};
+use spark_connect_proto::relation::RelType;
+use spark_connect_proto::write_operation::SaveMode;
+use spark_connect_proto::write_stream_operation_start::Trigger;
+use spark_connect_proto::{Read, Relation, WriteOperation, WriteStreamOperationStart};
+
+use super::sql_command::unquoted;
+use super::{query_plan, write_batch, write_stream};
+use crate::session::{Session, ViewName};
+
+/// Names a data source for the rest of the session.
+pub(super) fn create(session: &Arc<Session>, name: &str, source: DataSource, if_not_exists: bool) -> Result<()> {
+    if session.relation(&[name.to_owned()]).is_some() {
+        return if if_not_exists { Ok(()) } else { Err(exists(name)) };
+    }
+    // Whether it can be read or written shows where that is asked for.
+    session.analysis_context()?.connectors.get(source.format.as_deref().unwrap_or_default())?;
+    let read = Read { is_streaming: false, read_type: Some(ReadType::DataSource(source)) };
+    let relation = Relation { common: None, rel_type: Some(RelType::Read(read)) };
+    session.create_view(ViewName { name, global: false }, relation, false)
+}
+
+/// Writes the rows of a query; a streaming one goes on from here.
+pub(crate) async fn insert(session: &Arc<Session>, table: &str, query: Relation) -> Result<Option<StreamingQuery>> {
+    let name = unquoted(table);
+    let found = session.relation(std::slice::from_ref(&name));
+    let found = found.ok_or_else(|| not_found(&format!("`{name}`")))?;
+    let source = source_of(found).ok_or_else(|| not_allowed(&name))?;
+    if query_plan::analyze(session, &query)?.is_streaming {
+        return write_stream::start_query(session, streaming_write(source, query)).await.map(Some);
+    }
+    let write = WriteOperation {
+        input: Some(query),
+        source: source.format,
+        mode: SaveMode::Append.into(),
+        options: source.options,
+        ..WriteOperation::default()
+    };
+    write_batch::execute(session, write).await.map(|()| None)
+}
+
+/// The data source that the name stands for, if it does.
+fn source_of(relation: NamedRelation) -> Option<DataSource> {
+    let NamedRelation::View(view) = relation else { return None };
+    match view.rel_type? {
+        RelType::Read(Read { read_type: Some(ReadType::DataSource(source)), .. }) => Some(source),
+        _ => None,
+    }
+}
+
+/// The message that `writeStream…start()` would send.
+fn streaming_write(source: DataSource, query: Relation) -> WriteStreamOperationStart {
+    let mut options = source.options;
+    let output_mode = take(&mut options, "outputMode").unwrap_or_default();
+    let query_name = take(&mut options, "queryName").unwrap_or_default();
+    let trigger = take(&mut options, "trigger").map(|text| match text.to_ascii_lowercase().as_str() {
+        "availablenow" => Trigger::AvailableNow(true),
+        "once" => Trigger::Once(true),
+        _ => Trigger::ProcessingTimeInterval(text),
+    });
+    WriteStreamOperationStart {
+        input: Some(query),
+        format: source.format.unwrap_or_default(),
+        options,
+        output_mode,
+        query_name,
+        trigger,
+        ..WriteStreamOperationStart::default()
+    }
+}
+
+/// An option in any letter case, which is then no option of the sink.
+fn take(options: &mut HashMap<String, String>, name: &str) -> Option<String> {
+    let key = options.keys().find(|key| key.eq_ignore_ascii_case(name))?.clone();
+    options.remove(&key)
+}
+
+fn exists(name: &str) -> Error {
+    let relation = format!("`spark_catalog`.`default`.`{name}`");
+    Error::invalid(format!(
+        "Cannot create table or view {relation} because it already exists.\nChoose a different name, drop or replace the \
+         existing object, or add the IF NOT EXISTS clause to tolerate pre-existing objects."
+    ))
+    .with_class("TABLE_OR_VIEW_ALREADY_EXISTS", SparkException::Analysis)
+    .with_sql_state("42P07")
+    .with_parameter("relationName", relation)
+}
+
+/// For a name, in backticks, that a command needs.
+pub(super) fn not_found(relation: &str) -> Error {
+    Error::not_found(format!(
+        "The table or view {relation} cannot be found. Verify the spelling and correctness of the schema and \
+         catalog.\nSearch path: [`spark_catalog`.`default`].\nIf you did not qualify the name with a schema, verify the \
+         current_schema() output, or qualify the name with the correct schema and catalog.\nTo tolerate the error on drop \
+         use DROP VIEW IF EXISTS or DROP TABLE IF EXISTS."
+    ))
+    .with_class("TABLE_OR_VIEW_NOT_FOUND", SparkException::Analysis)
+    .with_sql_state("42P01")
+    .with_parameter("relationName", relation)
+    .with_parameter("searchPath", "[`spark_catalog`.`default`]")
+}
+
+fn not_allowed(name: &str) -> Error {
+    Error::invalid(format!("Can't insert into the target. The target relation `{name}` does not allow insertion."))
+        .with_class("UNSUPPORTED_INSERT.NOT_ALLOWED", SparkException::Analysis)
+        .with_sql_state("42809")
+        .with_parameter("relationId", format!("`{name}`"))
+        .with_hint("INSERT INTO writes into what CREATE TABLE … USING has named")
+}

@@ -1,0 +1,125 @@
+//! SQL programs inside of the process: a session to which statements come without a client.
+//!
+//! A query over streams that names no table to go to is printed by the console sink: the whole result at each batch where it
+//! is aggregated, else its new rows.
+
+mod variables;
+
+use std::fmt::{self, Debug};
+use std::sync::Arc;
+
+use millstream_core::show::{ShowOptions, show_string};
+use millstream_core::{OutputMode, Result};
+use millstream_engine::query::StreamingQuery;
+use millstream_sql::parser::{self, Command, Statement};
+use spark_connect_proto::{Relation, ShowString, WriteStreamOperationStart};
+
+use crate::service::{query_plan, sql_command, table, write_stream};
+use crate::session::Session;
+
+/// Gives the values of environment variables.
+pub type Environment = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
+/// How many rows of a query are printed.
+const ROWS_SHOWN: i32 = 1000;
+
+/// What a statement did.
+#[derive(Debug)]
+pub enum SqlAnswer {
+    /// There is nothing to show.
+    Done,
+    /// Rows, as a table.
+    Table(String),
+    /// A streaming query runs from now on.
+    Started(StreamingQuery),
+}
+
+/// A session for SQL.
+pub struct SqlSession {
+    session: Arc<Session>,
+    environment: Environment,
+}
+
+impl Debug for SqlSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SqlSession({})", self.session.id())
+    }
+}
+
+impl SqlSession {
+    pub(crate) fn new(session: Arc<Session>, environment: Environment) -> Self {
+        Self { session, environment }
+    }
+
+    /// The statements of a program, each a part of its text.
+    ///
+    /// # Errors
+    /// Spark's parse errors for a string, name or comment without end.
+    pub fn split(program: &str) -> Result<Vec<&str>> {
+        parser::split_statements(program)
+    }
+
+    /// `SET key = value`; also what `${key}` stands for.
+    ///
+    /// # Errors
+    /// A value that the key does not take.
+    pub fn set(&self, key: &str, value: &str) -> Result<()> {
+        self.session.conf().lock().set(key, value)
+    }
+
+    /// Carries out one statement. `${key}`, `${env:NAME}` and `${…:-default}` are put in first.
+    ///
+    /// # Errors
+    /// Spark's, and variables without a value.
+    pub async fn execute(&self, statement: &str) -> Result<SqlAnswer> {
+        let text = variables::substitute(statement, |name| match name.strip_prefix("env:") {
+            Some(name) => (self.environment)(name),
+            None => self.session.conf().lock().find(name),
+        })?;
+        match parser::parse_statement(&text)? {
+            Statement::Query(query) => self.query(query).await,
+            Statement::Command(Command::Insert { table, query }) => {
+                let started = table::insert(&self.session, &table, *query).await?;
+                Ok(started.map_or(SqlAnswer::Done, SqlAnswer::Started))
+            }
+            Statement::Command(command @ Command::Set { .. }) => {
+                sql_command::run(&self.session, command).map(|_| SqlAnswer::Done)
+            }
+            Statement::Command(command) => {
+                let rows = sql_command::run(&self.session, command)?;
+                if rows.num_columns() == 0 {
+                    return Ok(SqlAnswer::Done);
+                }
+                let time_zone = self.session.conf().lock().query_settings()?.time_zone;
+                let options = ShowOptions { num_rows: rows.num_rows(), truncate: 0, vertical: false, time_zone };
+                let schema = rows.schema();
+                show_string(&[rows], &schema, &options).map(SqlAnswer::Table)
+            }
+        }
+    }
+
+    async fn query(&self, query: Relation) -> Result<SqlAnswer> {
+        if !query_plan::analyze(&self.session, &query)?.is_streaming {
+            let input = Some(Box::new(query));
+            let show = ShowString { input, num_rows: ROWS_SHOWN, truncate: 0, vertical: false };
+            return query_plan::show_text(&self.session, show).await.map(SqlAnswer::Table);
+        }
+        let complete = self.start_console(query.clone(), OutputMode::Complete).await;
+        let refused = complete
+            .as_ref()
+            .is_err_and(|error| error.class().is_some_and(|class| class.starts_with("STREAMING_OUTPUT_MODE.")));
+        let started = if refused { self.start_console(query, OutputMode::Append).await } else { complete };
+        started.map(SqlAnswer::Started)
+    }
+
+    async fn start_console(&self, query: Relation, output_mode: OutputMode) -> Result<StreamingQuery> {
+        let request = WriteStreamOperationStart {
+            input: Some(query),
+            format: "console".to_owned(),
+            options: [("truncate".to_owned(), "false".to_owned())].into(),
+            output_mode: output_mode.to_string(),
+            ..WriteStreamOperationStart::default()
+        };
+        write_stream::start_query(&self.session, request).await
+    }
+}

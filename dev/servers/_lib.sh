@@ -13,7 +13,7 @@ fail() {
 # fetch_jars NAME GROUP:ARTIFACT:VERSION…
 # The artifacts and everything they need at run time, as jar files in $tools/NAME; with ARTIFACTS_ALONE=1 without what they need.
 fetch_jars() {
-  local target="$tools/$1" artifact attempt
+  local target="$tools/$1" artifact attempt group name version
   shift
   [ -e "$target/.complete" ] && return
   command -v java >/dev/null || fail "needs a JDK 17 or newer (Debian: openjdk-17-jdk-headless)"

@@ -21,7 +21,7 @@ use crate::error::{Error, ErrorKind, Place, Result, kind_of};
 use crate::metadata::{Cluster, Topic, Topics};
 
 /// Topics with ids need version 10; 2.8 has 11.
-const METADATA_VERSIONS: (i16, i16) = (9, 13);
+pub(crate) const METADATA_VERSIONS: (i16, i16) = (9, 13);
 
 /// A client of one cluster. Clones share connections and metadata. Nothing is connected before the first operation.
 #[derive(Debug, Clone)]
@@ -89,7 +89,7 @@ impl Client {
         }
     }
 
-    async fn request_metadata(&self, topics: Topics<'_>, create: bool) -> Result<MetadataResponse> {
+    pub(crate) async fn request_metadata(&self, topics: Topics<'_>, create: bool) -> Result<MetadataResponse> {
         let named = match topics {
             Topics::All => None,
             Topics::Named(names) => Some(

@@ -3,6 +3,7 @@
 //! * [`Client`] finds brokers, keeps metadata, asks for offsets.
 //! * [`Fetcher`] reads partitions over one connection a broker, with the next request always in flight.
 //! * [`Fetched`] is one response: records are slices of it and nothing is allocated for one.
+//! * [`Client::create_topic`] and its siblings make, delete and describe topics.
 //! * [`BatchWriter`] writes record batches and [`RecordBatch::parse`] reads one, for the producer and for a broker alike.
 //!
 //! Deliberately not here: consumer groups (the offsets live in the caller's checkpoint), message formats before Kafka 0.11,
@@ -10,6 +11,7 @@
 
 mod wire;
 
+mod admin;
 mod buffers;
 mod client;
 mod compression;
@@ -26,6 +28,7 @@ mod producer;
 mod record_batch;
 mod security;
 
+pub use admin::{ConfigEntry, NewTopic, PartitionDescription, TopicDescription};
 pub use buffers::{MemoryBudget, Unlimited};
 pub use client::Client;
 pub use compression::{CompressionType, Compressor, Decompressor};

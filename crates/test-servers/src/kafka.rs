@@ -7,8 +7,12 @@ use std::sync::{Mutex, OnceLock};
 
 use tempfile::TempDir;
 
+/// The version whose client the tools use, and whose broker is started unless another is asked for.
+const NEWEST: &str = "4.1";
+
 /// A running cluster with its own data. It ends when it is dropped, and in any case with the process.
 pub struct Kafka {
+    version: String,
     data: TempDir,
     brokers: usize,
     settings: String,
@@ -32,14 +36,23 @@ struct Broker {
 impl Kafka {
     /// Whether Kafka can be started here; else why not.
     pub fn available() -> Result<(), String> {
+        Self::version_available(NEWEST)
+    }
+
+    /// The same for another version, such as 2.8.
+    ///
+    /// # Errors
+    /// Why it cannot be started.
+    pub fn version_available(version: &str) -> Result<(), String> {
         if !crate::has("java", "-version") {
             return Err("no Java on PATH".to_owned());
         }
-        let downloaded = crate::program_folder("kafka-4.1").join(".complete").exists();
-        if downloaded || crate::has("mvn", "-version") {
+        let is_there = |version: &str| crate::program_folder(&format!("kafka-{version}")).join(".complete").exists();
+        // The tool is the newest client, whatever the broker is.
+        if is_there(version) && is_there(NEWEST) || crate::has("mvn", "-version") {
             Ok(())
         } else {
-            Err("Kafka is not downloaded, and no Maven on PATH".to_owned())
+            Err(format!("Kafka {version} is not downloaded, and no Maven on PATH"))
         }
     }
 
@@ -54,7 +67,15 @@ impl Kafka {
     /// # Panics
     /// If it cannot be started; ask [`Kafka::available`] first.
     pub fn start(brokers: usize, settings: &str) -> Self {
-        Self::start_with(brokers, settings, &[])
+        Self::start_with((NEWEST, brokers), settings, &[])
+    }
+
+    /// One broker of another version; see `dev/servers/kafka` for those there are.
+    ///
+    /// # Panics
+    /// If it cannot be started; ask [`Kafka::version_available`] first.
+    pub fn start_version(version: &str) -> Self {
+        Self::start_with((version, 1), "", &[])
     }
 
     /// One broker with more listeners, each a name and a security protocol, beside the plain one. Their settings are among
@@ -63,12 +84,13 @@ impl Kafka {
     /// # Panics
     /// If it cannot be started; ask [`Kafka::available`] first.
     pub fn start_with_listeners(settings: &str, listeners: &[(&str, &str)]) -> Self {
-        Self::start_with(1, settings, listeners)
+        Self::start_with((NEWEST, 1), settings, listeners)
     }
 
-    fn start_with(brokers: usize, settings: &str, listeners: &[(&str, &str)]) -> Self {
+    fn start_with((version, brokers): (&str, usize), settings: &str, listeners: &[(&str, &str)]) -> Self {
         let data = tempfile::Builder::new().prefix("millstream-kafka-").tempdir().expect("temporary folder");
         let mut kafka = Self {
+            version: version.to_owned(),
             _sweeper: sweeper(data.path()),
             data,
             brokers,
@@ -131,7 +153,10 @@ impl Kafka {
     /// Starts one broker or all of them; gives what the script prints.
     fn run_script(&self, node: Option<usize>) -> String {
         let mut command = crate::script("kafka");
-        command.env("KAFKA_BROKERS", self.brokers.to_string()).env("KAFKA_DIR", self.data.path());
+        command
+            .env("KAFKA_VERSION", &self.version)
+            .env("KAFKA_BROKERS", self.brokers.to_string())
+            .env("KAFKA_DIR", self.data.path());
         command.env("KAFKA_EXTRA", &self.settings).env("KAFKA_LISTENERS", &self.listeners);
         // Tests are short: the second compiler would only take cores from them.
         command.env("KAFKA_JIT_LEVEL", "1");
@@ -201,7 +226,7 @@ impl KafkaTool {
     /// # Panics
     /// If Java cannot be run.
     pub fn start(bootstrap: &str) -> Self {
-        let jars = crate::program_folder("kafka-4.1").join("*");
+        let jars = crate::program_folder(&format!("kafka-{NEWEST}")).join("*");
         let source = concat!(env!("CARGO_MANIFEST_DIR"), "/java/KafkaTool.java");
         let mut process = Command::new("java")
             .args(["-Xmx768m", "-XX:TieredStopAtLevel=1", "-cp"])

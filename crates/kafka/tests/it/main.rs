@@ -6,6 +6,7 @@ mod reading;
 mod security;
 mod throughput;
 mod transactions;
+mod versions;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 

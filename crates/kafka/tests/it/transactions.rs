@@ -22,7 +22,7 @@ async fn ready(kafka: &Kafka, id: &str) -> (Client, Producer) {
 }
 
 /// Transactions that are committed, aborted, empty, and with offsets; then a second producer with the same id.
-async fn check(kafka: &Kafka) {
+pub(crate) async fn check(kafka: &Kafka) {
     let topic = topic_name("transactions");
     kafka.tool(&format!("create {topic} 2 1"));
     let (_, first) = ready(kafka, &topic).await;

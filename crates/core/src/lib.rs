@@ -32,6 +32,6 @@ pub use options::Options;
 pub use output_mode::OutputMode;
 pub use query::{BatchId, QueryId, RunId};
 pub use settings::QuerySettings;
-pub use sink::{Sink, SinkBatch, SinkProgress, WriteKind};
+pub use sink::{LoggedBatch, Sink, SinkBatch, SinkProgress, SinkStart, SinkSteps, WriteKind};
 pub use source::{BatchStream, ReadLimit, ScanColumn, ScanRequest, Source};
 pub use trigger::Trigger;

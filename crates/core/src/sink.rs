@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use crate::connector::BatchReader;
 use crate::error::Result;
 use crate::output_mode::OutputMode;
-use crate::query::BatchId;
+use crate::query::{BatchId, QueryId, RunId};
 use crate::source::BatchStream;
 
 /// What the rows of a batch mean to the rows that were written before.
@@ -64,6 +64,34 @@ pub struct SinkProgress {
     pub metrics: BTreeMap<String, String>,
 }
 
+/// The run that is about to write, and what its log says of the batches before.
+#[derive(Debug, Clone)]
+pub struct SinkStart {
+    /// The query.
+    pub query: QueryId,
+    /// The run.
+    pub run: RunId,
+    /// The batches that the log knows, with a hash of what each depends on. Empty when the query starts for the first time.
+    pub logged: BTreeMap<BatchId, u64>,
+    /// The newest batch that is done, as far as the log knows.
+    pub newest_commit: Option<BatchId>,
+    /// Is told of the steps that only the sink sees.
+    pub steps: Arc<dyn SinkSteps>,
+}
+
+/// What the log says of a batch that is about to be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LoggedBatch {
+    /// The hash of its entry: other inputs, another hash.
+    pub hash: u64,
+}
+
+/// Is told when a sink has done one of several steps of a batch, so that crash tests can break off between them.
+pub trait SinkSteps: Send + Sync + Debug {
+    /// The step of this name is done. On an error the sink leaves everything as it is, as if the process had died.
+    fn pass(&self, step: &'static str) -> Result<()>;
+}
+
 /// Takes whole batches. Writing one batch id twice leaves the target as if written once, or the sink's documentation
 /// says that it does not.
 #[async_trait]
@@ -81,8 +109,26 @@ pub trait Sink: Send + Sync + Debug {
         Ok(None)
     }
 
+    /// What a streaming query calls instead of [`Sink::open`]: for sinks that keep a marker of the newest batch beside what
+    /// they have written, and fence off an older run.
+    async fn open_for(&self, start: SinkStart) -> Result<Option<BatchId>> {
+        drop(start);
+        self.open().await
+    }
+
     /// Drains the batch and writes it. On an error nothing of the batch may show.
     async fn write(&self, batch: SinkBatch) -> Result<SinkProgress>;
+
+    /// What a streaming query calls instead of [`Sink::write`], with what its log says of the batch.
+    async fn write_logged(&self, batch: SinkBatch, logged: LoggedBatch) -> Result<SinkProgress> {
+        let _ = logged;
+        self.write(batch).await
+    }
+
+    /// Whether each batch shows exactly once whatever happens, so that the log must not lose an entry to a power cut.
+    fn is_exactly_once(&self) -> bool {
+        false
+    }
 
     /// Called once, after the last batch, however the query ended.
     async fn close(&self) -> Result<()> {

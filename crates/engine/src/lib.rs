@@ -15,5 +15,5 @@ pub mod state;
 mod watermark;
 
 pub use batch_context::BatchContext;
-pub use checkpoint::{FAIL_POINTS, FailPoint};
+pub use checkpoint::{FAIL_POINTS, FailPoint, SINK_FAIL_POINTS};
 pub use query::{Engine, QuerySpec, StreamingQuery, StreamingQueryManager, StreamingQueryStatus, SyncPolicy};

@@ -23,7 +23,6 @@ use millstream_core::{BatchReader, Connector, Error, Result, Sink, SinkConfig, S
 
 use batch::KafkaBatch;
 use options::{KafkaOptions, Mode};
-use sink::{KafkaSink, SinkOptions};
 use source::KafkaSource;
 
 /// The connector for `format("kafka")`.
@@ -62,6 +61,6 @@ impl Connector for KafkaConnector {
     }
 
     fn open_sink(&self, config: SinkConfig) -> Result<Arc<dyn Sink>> {
-        Ok(Arc::new(KafkaSink::new(SinkOptions::parse(&config.options)?, &config)?))
+        sink::open(&config.options, &config)
     }
 }

@@ -61,6 +61,16 @@ pub(crate) struct OffsetsEntry {
     pub(crate) sources: Vec<OffsetRange>,
 }
 
+impl OffsetsEntry {
+    /// Tells it from an entry of the same number in another copy of the log. Sinks keep it for as long as they keep rows, so
+    /// it is XXH3 as its specification has it, over the entry's JSON.
+    pub(crate) fn hash(&self) -> u64 {
+        let mut body = Vec::new();
+        put_json(&mut body, &OffsetsJson::from(self));
+        xxhash_rust::xxh3::xxh3_64(&body)
+    }
+}
+
 /// A state delta.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StateEntry {

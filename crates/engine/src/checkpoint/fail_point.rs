@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use millstream_core::{Error, Result};
+use millstream_core::{Error, Result, SinkSteps};
 
 /// The places, in the order in which a batch passes them.
 pub const FAIL_POINTS: [&str; 10] = [
@@ -23,6 +23,9 @@ pub const FAIL_POINTS: [&str; 10] = [
     "after_snapshot",
 ];
 
+/// The places within a sink that writes a batch in a transaction, all between `after_query_planning` and `after_add_batch`.
+pub const SINK_FAIL_POINTS: [&str; 3] = ["after_produce", "after_marker", "after_end_transaction"];
+
 /// One place, and what happens when it has been passed often enough.
 #[derive(Debug, Clone)]
 pub struct FailPoint {
@@ -34,7 +37,7 @@ pub struct FailPoint {
 impl FailPoint {
     /// Ends the query's loop the `count`-th time it passes the place of this name; `None` for an unknown name.
     pub fn break_off(name: &str, count: u64) -> Option<Self> {
-        let name = FAIL_POINTS.into_iter().find(|&known| known == name)?;
+        let name = FAIL_POINTS.into_iter().chain(SINK_FAIL_POINTS).find(|&known| known == name)?;
         Some(Self { name, abort: false, left: Arc::new(AtomicU64::new(count.max(1))) })
     }
 
@@ -76,6 +79,16 @@ pub(crate) fn pass(point: Option<&FailPoint>, name: &'static str) -> Result<()> 
     match point {
         Some(point) if cfg!(debug_assertions) && point.strikes(name) => Err(Error::cancelled(BROKEN_OFF)),
         _ => Ok(()),
+    }
+}
+
+/// The fail point as the sink sees it.
+#[derive(Debug)]
+pub(crate) struct SinkFailPoint(pub(crate) Option<FailPoint>);
+
+impl SinkSteps for SinkFailPoint {
+    fn pass(&self, step: &'static str) -> Result<()> {
+        pass(self.0.as_ref(), step)
     }
 }
 

@@ -22,8 +22,8 @@ mod store;
 mod writer;
 
 pub(crate) use entry::{CommitEntry, OffsetsEntry};
-pub use fail_point::{FAIL_POINTS, FailPoint};
-pub(crate) use fail_point::{is_broken_off, pass};
+pub use fail_point::{FAIL_POINTS, FailPoint, SINK_FAIL_POINTS};
+pub(crate) use fail_point::{SinkFailPoint, is_broken_off, pass};
 pub(crate) use history::History;
 pub(crate) use store::{Checkpoint, QueryStart};
 pub(crate) use writer::{CheckpointWriter, Retention};

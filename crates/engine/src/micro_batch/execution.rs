@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use futures::TryStreamExt;
 use millstream_core::{
-    BatchId, BatchStream, Clock, Error, ErrorKind, Offset, OffsetRange, OutputMode, ReadLimit, Result, Sink, SinkBatch,
-    SinkProgress, Trigger,
+    BatchId, BatchStream, Clock, Error, ErrorKind, LoggedBatch, Offset, OffsetRange, OutputMode, ReadLimit, Result,
+    Sink, SinkBatch, SinkProgress, Trigger,
 };
 use tokio::task::JoinSet;
 
@@ -261,7 +261,8 @@ impl MicroBatchExecution {
             drain(rows).await?
         } else {
             let (kind, schema, upsert_key) = (self.output_mode.into(), self.plan.schema(), self.plan.upsert_key());
-            self.sink.write(SinkBatch { id: batch.id(), kind, upsert_key, schema, rows }).await?
+            let logged = LoggedBatch { hash: batch.entry.hash() };
+            self.sink.write_logged(SinkBatch { id: batch.id(), kind, upsert_key, schema, rows }, logged).await?
         };
         self.progress.add(Phase::AddBatch, since);
         Ok((context, written))

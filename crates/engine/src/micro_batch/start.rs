@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use millstream_core::{BatchId, Clock, Error, Offset, Options, Result, RunId};
+use millstream_core::{BatchId, Clock, Error, Offset, Options, Result, RunId, SinkStart};
 use tokio_util::sync::CancellationToken;
 
 use super::batch::MicroBatch;
@@ -16,7 +16,7 @@ use super::execution::{MicroBatchExecution, Position};
 use super::progress::ProgressReporter;
 use super::restart;
 use super::trigger::TriggerExecutor;
-use crate::checkpoint::{Checkpoint, FailPoint, History, QueryStart, Retention};
+use crate::checkpoint::{Checkpoint, FailPoint, History, QueryStart, Retention, SinkFailPoint};
 use crate::plan::IncrementalExecution;
 use crate::query::{Engine, QueryControl, QuerySpec};
 
@@ -122,7 +122,14 @@ impl StartingQuery {
             retention: conf.retention,
         };
         let (writer, history) = checkpoint.begin(start, spec.sync, Arc::clone(&clock)).await?;
-        let newest_in_sink = spec.sink.open().await?;
+        let start = SinkStart {
+            query: control.id,
+            run: control.run_id,
+            logged: history.offsets.iter().map(|(&batch, entry)| (batch, entry.hash())).collect(),
+            newest_commit: history.newest_commit(),
+            steps: Arc::new(SinkFailPoint(fail_point.clone())),
+        };
+        let newest_in_sink = spec.sink.open_for(start).await?;
         let (position, again) = match recover(&history, &plan, newest_in_sink, initial) {
             Ok(recovered) => recovered,
             Err(error) => {

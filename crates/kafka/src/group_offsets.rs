@@ -1,0 +1,57 @@
+//! What a consumer group has committed, without being one of its members.
+
+use kafka_protocol::ResponseError;
+use kafka_protocol::messages::offset_fetch_request::OffsetFetchRequestTopic;
+use kafka_protocol::messages::{GroupId, OffsetFetchRequest};
+use kafka_protocol::protocol::StrBytes;
+
+use crate::client::{Client, topic_name};
+use crate::coordinator::CoordinatorKind;
+use crate::error::Result;
+use crate::metadata::TopicPartition;
+
+/// Offsets of open transactions can be waited for since version 7; version 8 asks in another form for the same.
+const FETCH_VERSIONS: (i16, i16) = (7, 7);
+
+/// An offset as a group keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommittedOffset {
+    /// The offset.
+    pub offset: i64,
+    /// What was committed beside it.
+    pub metadata: String,
+}
+
+impl Client {
+    /// What a group has committed for a partition; `None` if nothing, or if it has expired. A `stable` one waits for the end
+    /// of transactions that may change it.
+    ///
+    /// # Errors
+    /// What cannot be helped, such as a group that the client may not read.
+    pub async fn committed_offset(
+        &self,
+        group: &str,
+        of: &TopicPartition,
+        stable: bool,
+    ) -> Result<Option<CommittedOffset>> {
+        let topic = OffsetFetchRequestTopic::default()
+            .with_name(topic_name(&of.topic))
+            .with_partition_indexes(vec![of.partition]);
+        let request = OffsetFetchRequest::default()
+            .with_group_id(GroupId(StrBytes::from_string(group.to_owned())))
+            .with_topics(Some(vec![topic]))
+            .with_require_stable(stable);
+        let response = self
+            .call_coordinator((CoordinatorKind::Group, group), FETCH_VERSIONS, &request, |response| {
+                let partitions = response.topics.iter().flat_map(|topic| &topic.partitions);
+                let mut codes = std::iter::once(response.error_code).chain(partitions.map(|it| it.error_code));
+                codes.find_map(ResponseError::try_from_code)
+            })
+            .await?;
+        let partition = response.topics.into_iter().flat_map(|topic| topic.partitions).next();
+        Ok(partition.filter(|partition| partition.committed_offset >= 0).map(|partition| CommittedOffset {
+            offset: partition.committed_offset,
+            metadata: partition.metadata.map(|text| text.to_string()).unwrap_or_default(),
+        }))
+    }
+}

@@ -8,7 +8,9 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 
+use crate::logging::LogFormat;
 use crate::memory_size::MemorySize;
 
 /// Runs Spark Structured Streaming programs on Kafka, without a JVM and without a cluster.
@@ -18,9 +20,23 @@ use crate::memory_size::MemorySize;
     version,
     arg_required_else_help = true,
     after_help = "Examples:\n  millstream demo\n  millstream run monitor.py\n  millstream run --broker monitor.py\n  \
-                  millstream serve --listen 127.0.0.1:15002\n  millstream broker --data ./kafka"
+                  millstream serve --listen 127.0.0.1:15002\n  millstream broker --data ./kafka\n\nEvery option can \
+                  also be set by a variable (MILLSTREAM_MEMORY=2GB; MILLSTREAM_SERVE_LISTEN for one command alone) or in \
+                  the TOML file (memory = \"2GB\"; listen under [serve])."
 )]
 pub(crate) struct Cli {
+    /// TOML file with options [default: millstream.toml, where there is one].
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Which log lines to write, such as info, or warn,millstream_kafka=debug.
+    #[arg(long, value_name = "FILTER", global = true, default_value = "warn")]
+    pub(crate) log: String,
+
+    /// How to write them.
+    #[arg(long, value_name = "FORMAT", global = true, value_enum, default_value_t = LogFormat::Text)]
+    pub(crate) log_format: LogFormat,
+
     #[command(subcommand)]
     pub(crate) command: Command,
 }
@@ -34,6 +50,10 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// Show a running query: payments on a broker, counted by the stock payment monitor, drawn as they change.
     Demo(DemoArgs),
+    /// Print what completes commands and options in a shell.
+    Completions(CompletionsArgs),
+    /// Write manual pages.
+    Man(ManArgs),
     /// Be a Kafka broker: one node, for development, tests, demos and the edge.
     Broker(BrokerArgs),
 }
@@ -95,12 +115,19 @@ pub(crate) struct EngineArgs {
 #[derive(Debug, Clone, Args)]
 pub(crate) struct EmbeddedBrokerArgs {
     /// Be a Kafka broker as well, which ends with the process; it takes a quarter of the memory.
-    #[arg(long, value_name = "ADDR", num_args = 0..=1, require_equals = true, default_missing_value = "127.0.0.1:9092")]
+    #[arg(long, value_name = "ADDR", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+          value_parser = broker_address)]
     pub(crate) broker: Option<SocketAddr>,
 
     /// Where that broker keeps its records [default: in memory].
     #[arg(long, value_name = "DIR", requires = "broker")]
     pub(crate) broker_data: Option<PathBuf>,
+}
+
+/// `true` is Kafka's own port on this machine alone.
+fn broker_address(text: &str) -> Result<SocketAddr, String> {
+    let text = if text == "true" { "127.0.0.1:9092" } else { text };
+    text.parse().map_err(|_| "must be an address and a port, such as 127.0.0.1:9092".to_owned())
 }
 
 /// `millstream demo`
@@ -142,6 +169,25 @@ impl FromStr for Span {
         };
         number.checked_mul(unit_ms).map(Duration::from_millis).map(Self).ok_or_else(refused)
     }
+}
+
+/// `millstream completions`
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  millstream completions bash > ~/.local/share/bash-completion/completions/millstream\n  \
+                        millstream completions fish > ~/.config/fish/completions/millstream.fish"
+)]
+pub(crate) struct CompletionsArgs {
+    /// For which shell.
+    pub(crate) shell: Shell,
+}
+
+/// `millstream man`
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  millstream man ~/.local/share/man/man1\n  man millstream-run")]
+pub(crate) struct ManArgs {
+    /// The folder, which must exist: a page for the program and for each command.
+    pub(crate) folder: PathBuf,
 }
 
 /// `millstream broker`

@@ -6,11 +6,14 @@ mod demo;
 mod exit;
 mod lifeline;
 mod logging;
+mod manual;
 mod memory_size;
 mod process;
 mod program;
 mod python;
+mod script_header;
 mod serve;
+mod settings;
 mod shim;
 mod sql_program;
 mod terminal;
@@ -18,18 +21,18 @@ mod time_zone;
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use millstream_core::{Error, Result};
 
 use crate::args::{Cli, Command};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    logging::start();
-    match run(cli) {
-        Ok(code) => code,
-        Err(error) => exit::report(&error),
-    }
+    let arguments: Vec<_> = std::env::args_os().collect();
+    let environment = |name: &str| std::env::var(name).ok();
+    let ended = settings::parse(&arguments, environment).and_then(|parsed| match parsed {
+        Ok(cli) => logging::start(&cli.log, cli.log_format).and_then(|()| run(cli)),
+        Err(status) => Ok(ExitCode::from(status)),
+    });
+    ended.unwrap_or_else(|error| exit::report(&error))
 }
 
 fn run(cli: Cli) -> Result<ExitCode> {
@@ -46,6 +49,8 @@ fn run(cli: Cli) -> Result<ExitCode> {
             Command::Run(args) => program::run(args).await,
             Command::Broker(args) => broker::run(args).await,
             Command::Demo(args) => demo::run(args).await,
+            Command::Completions(args) => manual::completions(&args),
+            Command::Man(args) => manual::pages(&args),
         }
     });
     // What is still under way belongs to nobody any more.

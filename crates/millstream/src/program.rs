@@ -19,6 +19,7 @@ use crate::args::RunArgs;
 use crate::lifeline::Lifeline;
 use crate::process::{Process, QUERIES_END_WITHIN};
 use crate::python;
+use crate::script_header::ScriptHeader;
 use crate::serve::{EndSignal, Signals};
 use crate::shim::Shim;
 use crate::sql_program;
@@ -37,10 +38,11 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode> {
     if args.program.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("sql")) {
         return sql_program::run(&args).await;
     }
+    let header = ScriptHeader::find(&String::from_utf8_lossy(&read(&args.program)?))?;
     let mut signals = Signals::new()?;
     let mut process = Process::start(LOOPBACK, &args.engine, Console::to_stdout()).await?;
     let python = tokio::select! {
-        python = python::find() => python?,
+        python = python::find(&header) => python?,
         _ = signals.next() => return Err(Error::cancelled("interrupted before the program started")),
     };
     let launcher = Launcher::new()?;
@@ -64,6 +66,11 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode> {
     process.stop().await;
     let status = status.map_err(|error| Error::internal("cannot wait for the program").with_source(error))?;
     Ok(exit_code(status))
+}
+
+fn read(program: &Path) -> Result<Vec<u8>> {
+    std::fs::read(program)
+        .map_err(|error| Error::data(format!("cannot read '{}'", program.display())).with_source(error))
 }
 
 /// Starts programs that use the engine of this process, and what they need for as long as they run.

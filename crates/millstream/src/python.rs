@@ -7,7 +7,9 @@ use std::process::Stdio;
 
 use millstream_core::{Error, Result};
 use tokio::process::Command;
+use xxhash_rust::xxh3::xxh3_64;
 
+use crate::script_header::ScriptHeader;
 use crate::terminal;
 
 /// What the prepared environment holds. PySpark 4.2 warns at every start with pandas 3.
@@ -25,10 +27,20 @@ const PACKAGES: [&str; 7] = [
 const PROBE: &str = "import importlib.util as u, sys\n\
     sys.exit(not all(u.find_spec(m) for m in ('pyspark', 'grpc', 'grpc_status', 'pandas', 'pyarrow')))";
 
-/// The interpreter for the user's program.
-pub(crate) async fn find() -> Result<PathBuf> {
+/// Fails with a sentence unless the interpreter's version is among those given; pip knows how these are written.
+const CHECK_VERSION: &str = "import platform, sys\n\
+    from pip._vendor.packaging.specifiers import SpecifierSet\n\
+    version = platform.python_version()\n\
+    sys.exit(None if SpecifierSet(sys.argv[1]).contains(version, prereleases=True) else \
+    f'python3 is {version}, and it asks for {sys.argv[1]}')";
+
+/// The interpreter for a program with this header.
+pub(crate) async fn find(header: &ScriptHeader) -> Result<PathBuf> {
     if let Some(named) = std::env::var_os("MILLSTREAM_PYTHON") {
         return Ok(PathBuf::from(named));
+    }
+    if *header != ScriptHeader::default() {
+        return prepared_for(header).await;
     }
     if let Some(environment) = std::env::var_os("VIRTUAL_ENV") {
         let python = Path::new(&environment).join("bin/python");
@@ -57,13 +69,46 @@ async fn prepared(base: &Path) -> Result<PathBuf> {
         return Ok(python);
     }
     terminal::say(&format!("preparing a Python with PySpark's client in {} (once)", folder.display()));
-    let mut make = Command::new(base);
-    make.args(["-m", "venv"]).arg(&folder);
-    succeed(make, "cannot make a Python environment").await?;
-    let mut install = Command::new(&python);
-    install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(PACKAGES);
-    succeed(install, "cannot install PySpark's client").await?;
+    make(base, &folder).await?;
+    install(&python, &[]).await?;
     Ok(python)
+}
+
+/// An environment for all programs with this header, with the client in it, made at the first use.
+async fn prepared_for(header: &ScriptHeader) -> Result<PathBuf> {
+    let text = format!("{PACKAGES:?}{header:?}");
+    let folder = cache_folder()?.join(format!("script-{:016x}", xxh3_64(text.as_bytes())));
+    let python = folder.join("bin/python");
+    let complete = folder.join(".complete");
+    if complete.exists() {
+        return Ok(python);
+    }
+    let wanted = header.dependencies.join(", ");
+    terminal::say(&format!("preparing a Python with {wanted} and PySpark's client in {} (once)", folder.display()));
+    make(Path::new("python3"), &folder).await?;
+    if let Some(versions) = &header.requires_python {
+        let mut check = Command::new(&python);
+        check.args(["-c", CHECK_VERSION, versions]);
+        succeed(check, "the program asks for another Python in its header").await?;
+    }
+    install(&python, &header.dependencies).await?;
+    std::fs::write(&complete, "")
+        .map_err(|error| Error::unavailable(format!("cannot write '{}'", complete.display())).with_source(error))?;
+    Ok(python)
+}
+
+/// Makes an environment with nothing in it. What is left of an earlier attempt is made whole.
+async fn make(base: &Path, folder: &Path) -> Result<()> {
+    let mut make = Command::new(base);
+    make.args(["-m", "venv"]).arg(folder);
+    succeed(make, "cannot make a Python environment").await
+}
+
+/// Puts the client and what else is wanted into an environment.
+async fn install(python: &Path, wanted: &[String]) -> Result<()> {
+    let mut install = Command::new(python);
+    install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(PACKAGES).args(wanted);
+    succeed(install, "cannot install PySpark's client and what the program asks for").await
 }
 
 async fn succeed(mut command: Command, attempted: &str) -> Result<()> {

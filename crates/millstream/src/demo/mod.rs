@@ -26,6 +26,7 @@ use crate::args::DemoArgs;
 use crate::process::Process;
 use crate::program::LOOPBACK;
 use crate::python;
+use crate::script_header::ScriptHeader;
 use crate::serve::Signals;
 
 /// The topic that the program names.
@@ -41,8 +42,9 @@ pub(crate) async fn run(args: DemoArgs) -> Result<ExitCode> {
     let console = Console::new(Arc::<Mutex<Printed>>::clone(&printed)).with_pace(Duration::ZERO);
     let mut process = Process::start(LOOPBACK, &settings, console).await?;
     let broker = process.broker_address().ok_or_else(|| Error::internal("the demo has no broker"))?;
+    let header = ScriptHeader::default();
     let python = tokio::select! {
-        python = python::find() => python,
+        python = python::find(&header) => python,
         _ = signals.next() => return Err(Error::cancelled("interrupted before the program started")),
     };
     let latencies = Arc::new(Mutex::new(Latencies::default()));

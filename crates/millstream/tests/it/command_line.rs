@@ -37,7 +37,7 @@ fn the_version_is_the_packages() {
 
 #[test]
 fn help_has_examples() {
-    for arguments in [["run", "--help"], ["serve", "--help"], ["broker", "--help"]] {
+    for arguments in [["run", "--help"], ["serve", "--help"], ["broker", "--help"], ["demo", "--help"], ["topic", "--help"]] {
         let help = String::from_utf8_lossy(&run(&arguments).stdout).into_owned();
         assert!(help.contains("Examples:"), "{help}");
     }
@@ -75,4 +75,49 @@ fn signals_end_a_server_in_time_and_without_an_error() {
         server.stderr.take().unwrap().read_to_string(&mut rest).unwrap();
         assert_eq!(rest, "");
     }
+}
+
+#[test]
+fn options_come_from_the_environment_and_from_a_file_too() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("millstream.toml"), "[serve]\nmemory = 'much'\n").unwrap();
+    let mut command = millstream();
+    let refused = command.arg("serve").current_dir(folder.path()).output().unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(said.starts_with("error: invalid value 'much' for '--memory <SIZE>'"), "{said}");
+    assert!(said.ends_with("millstream: hint: the value is that of 'serve.memory' in millstream.toml\n"), "{said}");
+    let mut command = millstream();
+    let refused = command.arg("serve").env("MILLSTREAM_SERVE_LISTEN", "nowhere").output().unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.ends_with("millstream: hint: the value is that of MILLSTREAM_SERVE_LISTEN\n"), "{said}");
+}
+
+#[test]
+fn logs_are_lines_of_json_where_that_is_asked_for() {
+    let mut command = millstream();
+    let program = tempfile::Builder::new().suffix(".sql").tempfile().unwrap();
+    std::fs::write(program.path(), "SELECT * FROM STREAM(nowhere)").unwrap();
+    command.args(["run", "--log", "debug", "--log-format=json"]).arg(program.path());
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let logged: Vec<_> = said.lines().filter(|line| !line.starts_with("millstream: ")).collect();
+    assert!(!logged.is_empty() && logged.iter().all(|line| line.starts_with("{\"timestamp\":\"")), "{said}");
+    let refused = run(&["serve", "--log", "millstream=loud"]);
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(said.starts_with("millstream: 'millstream=loud' is no log filter: "), "{said}");
+}
+
+#[test]
+fn shells_and_man_learn_the_command_line() {
+    for shell in ["bash", "zsh", "fish"] {
+        let script = String::from_utf8(run(&["completions", shell]).stdout).unwrap();
+        assert!(script.contains("broker-data"), "{shell}: {script}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    assert!(run(&["man", folder.path().to_str().unwrap()]).status.success());
+    let page = std::fs::read_to_string(folder.path().join("millstream-run.1")).unwrap();
+    assert!(page.contains("monitor.sql"), "{page}");
+    let refused = run(&["man", "/nowhere"]);
+    assert_eq!(refused.status.code(), Some(4));
 }

@@ -236,3 +236,23 @@ fn sigterm_ends_the_query_and_lets_the_program_finish() {
     child.stdout.take().unwrap().read_to_string(&mut rest).unwrap();
     assert_eq!((rest.as_str(), status.code()), ("over\n", Some(0)));
 }
+
+#[test]
+fn a_program_has_what_its_header_asks_for() {
+    require_or_skip!(client_available());
+    let folder = tempfile::tempdir().unwrap();
+    let program = "# /// script\n# requires-python = \">=3.9\"\n# dependencies = [\"iniconfig==2.0.0\"]\n# ///\n\
+                   import iniconfig\nfrom importlib.metadata import version\nfrom pyspark.sql import SparkSession\n\
+                   print(version('iniconfig'), SparkSession.builder.getOrCreate().range(3).count())\n";
+    // The user's own choice would be taken as it is.
+    let output = command(folder.path(), program).env_remove("MILLSTREAM_PYTHON").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "2.0.0 3\n", "{said}");
+
+    let program = "# /// script\n# requires-python = \">=99\"\n# ///\n";
+    let mut command = command(folder.path(), program);
+    let output = command.env_remove("MILLSTREAM_PYTHON").env("XDG_CACHE_HOME", folder.path()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(4), "{said}");
+    assert!(said.contains("the program asks for another Python in its header: python3 is 3."), "{said}");
+}

@@ -1,0 +1,84 @@
+use std::path::Path;
+
+use super::*;
+use crate::args;
+
+fn parse_with(line: &str, variables: &[(&str, &str)], file: Option<&Path>) -> Result<std::result::Result<Cli, u8>> {
+    let file = file.map(|file| format!("--config={}", file.display()));
+    let words = ["millstream"].into_iter().chain(file.as_deref()).chain(line.split(' '));
+    let arguments: Vec<_> = words.map(OsString::from).collect();
+    let find = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+    parse(&arguments, find)
+}
+
+fn serve_args(line: &str, variables: &[(&str, &str)], file: Option<&Path>) -> args::ServeArgs {
+    let cli = parse_with(line, variables, file).expect("settings").expect("a command line");
+    match cli.command {
+        args::Command::Serve(args) => args,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn written(text: &str) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("settings.toml");
+    std::fs::write(&path, text).expect("writable");
+    (folder, path)
+}
+
+#[test]
+fn the_command_line_wins_over_the_environment_and_that_over_the_file() {
+    let (_folder, file) =
+        written("cores = 3\nlisten = '127.0.0.1:1'\n[serve]\nlisten = '127.0.0.1:2'\nmemory = '3GB'\n");
+    let general = ("MILLSTREAM_LISTEN", "127.0.0.1:3");
+    let particular = ("MILLSTREAM_SERVE_LISTEN", "127.0.0.1:4");
+    for (line, variables, port) in [
+        ("serve", &[][..], 2),
+        ("serve", &[general], 3),
+        ("serve", &[general, particular], 4),
+        ("serve --listen 127.0.0.1:5", &[general, particular], 5),
+    ] {
+        let args = serve_args(line, variables, Some(&file));
+        assert_eq!(args.listen.port(), port, "{line} {variables:?}");
+        assert_eq!(args.engine.cores, Some(3));
+    }
+}
+
+#[test]
+fn an_option_whose_value_may_be_left_out_is_true_or_false() {
+    for (value, address) in [("true", Some("127.0.0.1:9092")), ("false", None), ("127.0.0.1:7", Some("127.0.0.1:7"))] {
+        let args = serve_args("serve", &[("MILLSTREAM_BROKER", value)], None);
+        assert_eq!(args.engine.broker.broker.map(|address| address.to_string()).as_deref(), address, "{value}");
+    }
+}
+
+#[test]
+fn the_environment_names_the_file() {
+    let (_folder, file) = written("log = 'debug'\nlog-format = 'json'\n");
+    let cli = parse_with("serve", &[("MILLSTREAM_CONFIG", &file.display().to_string())], None);
+    let cli = cli.expect("settings").expect("a command line");
+    assert_eq!((cli.log.as_str(), cli.log_format), ("debug", crate::logging::LogFormat::Json));
+}
+
+#[test]
+fn mistakes_in_the_file_are_named() {
+    for (text, expected) in [
+        ("memroy = '2GB'", "FILE: 'memroy' is no option of any command"),
+        ("[serve]\nrate = 3", "FILE: 'serve.rate' is no option of any command"),
+        ("memory =", "FILE:1: "),
+        ("cores = 1979-05-27", "'cores' in FILE is no value of an option"),
+    ] {
+        let (_folder, file) = written(text);
+        let error = parse_with("serve", &[], Some(&file)).expect_err(text).to_string();
+        let expected = expected.replace("FILE", &file.display().to_string());
+        assert!(error.starts_with(&expected), "{text}: {error}");
+    }
+    let error = parse_with("serve", &[], Some(Path::new("/nowhere.toml"))).expect_err("no file").to_string();
+    assert!(error.starts_with("cannot read '/nowhere.toml'"), "{error}");
+}
+
+#[test]
+fn a_value_that_is_refused_ends_with_a_status() {
+    let refused = parse_with("serve", &[("MILLSTREAM_CORES", "many")], None).expect("settings");
+    assert_eq!(refused.expect_err("refused"), 2);
+}

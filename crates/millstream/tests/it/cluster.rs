@@ -25,7 +25,8 @@ impl Cluster {
         [&KAFKA, &EMBEDDED.0]
     }
 
-    fn at(name: &'static str, bootstrap: String) -> Self {
+    /// Brokers that a test has started.
+    pub(crate) fn at(name: &'static str, bootstrap: String) -> Self {
         let tool = Mutex::new(KafkaTool::start(&bootstrap));
         Self { name, bootstrap, tool }
     }

@@ -15,13 +15,16 @@ pub(crate) fn report(error: &Error) -> ExitCode {
     ExitCode::from(status(error.kind()))
 }
 
-/// The message with its causes behind it.
+/// The message with its causes behind it, but for those that it quotes.
 fn one_line(error: &Error) -> String {
     let mut line = error.to_string();
     let mut cause = std::error::Error::source(error);
     while let Some(current) = cause {
-        line.push_str(": ");
-        line.push_str(&current.to_string());
+        let text = current.to_string();
+        if !line.contains(&text) {
+            line.push_str(": ");
+            line.push_str(&text);
+        }
         cause = current.source();
     }
     line.replace('\n', " ")
@@ -47,5 +50,7 @@ mod tests {
     fn causes_stand_on_the_same_line() {
         let error = Error::unavailable("cannot listen on 127.0.0.1:1").with_source(std::io::Error::other("in\nuse"));
         assert_eq!(one_line(&error), "cannot listen on 127.0.0.1:1: in use");
+        let quoting = Error::data("query 7 failed: bad row").with_source(Error::data("bad row"));
+        assert_eq!(one_line(&quoting), "query 7 failed: bad row");
     }
 }

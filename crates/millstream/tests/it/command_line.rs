@@ -97,8 +97,11 @@ fn options_come_from_the_environment_and_from_a_file_too() {
 fn logs_are_lines_of_json_where_that_is_asked_for() {
     let mut command = millstream();
     let program = tempfile::Builder::new().suffix(".sql").tempfile().unwrap();
-    std::fs::write(program.path(), "SELECT * FROM STREAM(nowhere)").unwrap();
-    command.args(["run", "--log", "debug", "--log-format=json"]).arg(program.path());
+    // A query that fails is worth a line in any case.
+    let failing = "CREATE TABLE r USING rate OPTIONS (rowsPerSecond 1000);\n\
+                   SELECT CAST(concat('x', CAST(value AS STRING)) AS INT) FROM STREAM r";
+    std::fs::write(program.path(), failing).unwrap();
+    command.args(["run", "--log-format=json"]).arg(program.path());
     let output = command.output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     let logged: Vec<_> = said.lines().filter(|line| !line.starts_with("millstream: ")).collect();

@@ -12,6 +12,7 @@ use clap_complete::Shell;
 
 use crate::logging::LogFormat;
 use crate::memory_size::MemorySize;
+use crate::topic::args::TopicArgs;
 
 /// Runs Spark Structured Streaming programs on Kafka, without a JVM and without a cluster.
 #[derive(Debug, Parser)]
@@ -56,6 +57,8 @@ pub(crate) enum Command {
     Man(ManArgs),
     /// Be a Kafka broker: one node, for development, tests, demos and the edge.
     Broker(BrokerArgs),
+    /// Make, list, describe and delete topics; write lines to them and print their records.
+    Topic(TopicArgs),
 }
 
 /// `millstream run`

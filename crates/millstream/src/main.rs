@@ -18,6 +18,7 @@ mod shim;
 mod sql_program;
 mod terminal;
 mod time_zone;
+mod topic;
 
 use std::process::ExitCode;
 
@@ -51,6 +52,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
             Command::Demo(args) => demo::run(args).await,
             Command::Completions(args) => manual::completions(&args),
             Command::Man(args) => manual::pages(&args),
+            Command::Topic(args) => topic::run(args).await,
         }
     });
     // What is still under way belongs to nobody any more.

@@ -13,3 +13,4 @@ mod program;
 mod programs;
 mod pyspark;
 mod sql;
+mod topic;

@@ -1,6 +1,6 @@
 //! Kafka as old as 2.8: the client administers, writes, reads and transacts there as it does with the newest.
 
-use millstream_kafka::{Error, NewTopic, OffsetSpec, ResponseError, Topics};
+use millstream_kafka::{CommittedOffset, Error, NewTopic, OffsetSpec, OffsetToCommit, ResponseError, Topics};
 use millstream_test_servers::{Kafka, require_or_skip};
 
 use crate::producing::{numbered, producer, send_all};
@@ -15,6 +15,7 @@ async fn check(kafka: &Kafka) {
         writes_and_reads(kafka, codec).await;
     }
     transactions::check(kafka).await;
+    commits_offsets(kafka).await;
 }
 
 async fn administers(kafka: &Kafka) {
@@ -66,6 +67,21 @@ async fn writes_and_reads(kafka: &Kafka, codec: &str) {
     let at = [OffsetSpec::Earliest, OffsetSpec::Timestamp(1500), OffsetSpec::Timestamp(1_000_000), OffsetSpec::Latest];
     let offsets = client.list_offsets(&at.map(|spec| (of(&theirs, 0), spec))).await.expect("offsets");
     assert_eq!(offsets, [Some(0), Some(500), None, Some(RECORDS as i64)]);
+}
+
+/// What a transaction commits for a group is what the group has.
+async fn commits_offsets(kafka: &Kafka) {
+    let name = topic_name("group");
+    kafka.tool(&format!("create {name} 2 1"));
+    let (client, producer) = producer(kafka.bootstrap(), &[("transactional.id", &name)]);
+    producer.init_transactions().await.expect("ready");
+    producer.begin_transaction().expect("ready");
+    let offset = OffsetToCommit { of: of(&name, 0), offset: 17, metadata: "note".to_owned() };
+    producer.send_offsets(&name, &[offset]).await.expect("sent");
+    producer.commit_transaction().await.expect("committed");
+    let committed = CommittedOffset { offset: 17, metadata: "note".to_owned() };
+    assert_eq!(client.committed_offset(&name, &of(&name, 0), true).await.expect("an answer"), Some(committed));
+    assert_eq!(client.committed_offset(&name, &of(&name, 1), true).await.expect("an answer"), None);
 }
 
 #[tokio::test]

@@ -91,8 +91,7 @@ impl Session {
                 return Ok(());
             }
             in_flight = next?;
-            // The broker does not read from this connection for as long.
-            sleep(throttle).await;
+            pause(throttle).await;
         }
     }
 
@@ -265,3 +264,13 @@ impl Session {
         Ok(true)
     }
 }
+
+/// The broker does not read from this connection for as long. A timer of zero would still ring a millisecond later.
+async fn pause(throttle: Duration) {
+    if !throttle.is_zero() {
+        sleep(throttle).await;
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -19,6 +19,7 @@ pub(crate) mod naming;
 mod relation;
 mod resolved_relation;
 mod scope;
+mod session_window;
 mod time_window;
 
 use std::collections::{HashMap, HashSet};

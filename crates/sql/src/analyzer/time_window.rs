@@ -1,4 +1,5 @@
-//! `window(time, length, slide, start)`: event-time windows as a column below the operator that asks for them.
+//! `window(time, length, slide, start)`: event-time windows as a column below the operator that asks for them. The column
+//! of a session is made here too; merging sessions is the business of [`super::session_window`].
 //!
 //! The windows are aligned to the epoch in UTC, whatever the session's zone. Rows without a time are in no window and
 //! drop out. Tumbling windows are one struct a row; sliding ones an array of structs, unnested.
@@ -18,37 +19,79 @@ use millstream_core::Result;
 use millstream_engine::error::from_datafusion;
 
 use super::attribute::Attribute;
+use super::expression::named_struct;
 use super::resolved_relation::{ResolvedRelation, project};
 use super::typed_expr::TypedExpr;
 use super::{Analyzer, error};
 use crate::data_type::{array, structure};
-use crate::functions::TimeWindow;
+use crate::functions::{SessionWindow, TimeWindow};
 
 /// A window that an expression of the operator under analysis refers to by its column.
 #[derive(Debug)]
 pub(crate) struct PendingWindow {
     column: String,
-    window: TimeWindow,
+    window: Kind,
+}
+
+#[derive(Debug)]
+enum Kind {
+    Time(TimeWindow),
+    Session(SessionWindow),
+}
+
+impl Kind {
+    fn time(&self) -> &TypedExpr {
+        match self {
+            Self::Time(window) => &window.time,
+            Self::Session(window) => &window.time,
+        }
+    }
+
+    /// The name under which the column can be asked for.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Time(_) => "window",
+            Self::Session(_) => "session_window",
+        }
+    }
 }
 
 impl Analyzer<'_> {
     /// The column in which a window will be found; asked for twice, it is computed once.
     pub(crate) fn time_window(&mut self, window: TimeWindow) -> TypedExpr {
-        let known = self.windows.iter().find(|pending| {
-            pending.window.time.expr == window.time.expr
-                && (pending.window.window_us, pending.window.slide_us, pending.window.start_us)
-                    == (window.window_us, window.slide_us, window.start_us)
+        let known = self.windows.iter().position(|pending| {
+            matches!(&pending.window, Kind::Time(known) if known.time.expr == window.time.expr
+                && (known.window_us, known.slide_us, known.start_us) == (window.window_us, window.slide_us, window.start_us))
         });
-        let data_type = window_type(&window.time.data_type);
+        self.pending_window(known, Kind::Time(window))
+    }
+
+    /// The same of a session.
+    pub(crate) fn session_window(&mut self, window: SessionWindow) -> TypedExpr {
+        let known = self.windows.iter().position(|pending| {
+            matches!(&pending.window, Kind::Session(known)
+                if known.time.expr == window.time.expr && known.end.expr == window.end.expr)
+        });
+        self.pending_window(known, Kind::Session(window))
+    }
+
+    fn pending_window(&mut self, known: Option<usize>, window: Kind) -> TypedExpr {
+        let (name, data_type) = (window.name(), window_type(&window.time().data_type));
         let column = match known {
-            Some(pending) => pending.column.clone(),
+            Some(at) => self.windows[at].column.clone(),
             None => {
-                let column = self.fresh("window");
+                let column = self.fresh(name);
                 self.windows.push(PendingWindow { column: column.clone(), window });
                 column
             }
         };
-        TypedExpr::column(&column, data_type, false).with_sql("window")
+        TypedExpr::column(&column, data_type, false).with_sql(name)
+    }
+
+    /// The column of a session that was asked for since the last call of [`Self::with_time_windows`].
+    pub(crate) fn pending_session(&self) -> Option<String> {
+        let session = self.windows.iter().find(|pending| matches!(pending.window, Kind::Session(_)));
+        session.map(|pending| pending.column.clone())
     }
 
     /// Adds the windows that expressions over `input` asked for since the last call.
@@ -62,35 +105,63 @@ impl Analyzer<'_> {
                  currently not supported.",
             ));
         }
-        let mut exprs: Vec<Expr> = input.plan.schema().columns().into_iter().map(Expr::Column).collect();
-        let time_type = window.time.data_type.clone();
-        let data_type = window_type(&time_type);
-        let with_time = Filter::try_new(window.time.expr.clone().is_not_null(), Arc::new(input.plan.clone()))
-            .map(LogicalPlan::Filter)
-            .map_err(from_datafusion)?;
-        let sliding = window.window_us != window.slide_us;
-        let function = WindowOf {
-            window_us: window.window_us,
-            slide_us: window.slide_us,
-            start_us: window.start_us,
-            time_type,
-            signature: Signature::any(1, Volatility::Immutable),
+        let name = window.name();
+        let (plan, data_type) = match window {
+            Kind::Time(window) => with_window(&input, &column, window)?,
+            Kind::Session(window) => self.with_session(&input, &column, window)?,
         };
-        exprs.push(ScalarUDF::new_from_impl(function).call(vec![window.time.expr]).alias(&column));
-        let projected = project(with_time, exprs)?;
-        let plan = if sliding { unnest(projected, &column)? } else { projected };
         let mut input = input.with_plan(plan);
-        input.hidden.push(Attribute::new("window", column, data_type, false));
+        input.hidden.push(Attribute::new(name, column, data_type, false));
         Ok(input)
+    }
+
+    /// The session of each event alone.
+    fn with_session(
+        &self,
+        input: &ResolvedRelation,
+        column: &str,
+        window: SessionWindow,
+    ) -> Result<(LogicalPlan, DataType)> {
+        let data_type = window_type(&window.time.data_type);
+        let lasts = window.end.expr.clone().gt(window.time.expr.clone());
+        let lasting = Filter::try_new(lasts, Arc::new(input.plan.clone()));
+        let lasting = lasting.map(LogicalPlan::Filter).map_err(from_datafusion)?;
+        let edge = |edge: TypedExpr| TypedExpr { nullable: true, ..edge };
+        let edges = vec![("start".to_owned(), edge(window.time)), ("end".to_owned(), edge(window.end))];
+        let mut exprs: Vec<Expr> = lasting.schema().columns().into_iter().map(Expr::Column).collect();
+        exprs.push(named_struct(edges, self.context)?.expr.alias(column));
+        Ok((project(lasting, exprs)?, data_type))
     }
 
     /// The columns under which windows asked for so far can be named: `window.start` beside `GROUP BY window(…)`.
     pub(crate) fn named_windows(&self) -> Vec<Attribute> {
         let attribute = |pending: &PendingWindow| {
-            Attribute::new("window", &pending.column, window_type(&pending.window.time.data_type), false)
+            let data_type = window_type(&pending.window.time().data_type);
+            Attribute::new(pending.window.name(), &pending.column, data_type, false)
         };
         self.windows.iter().map(attribute).collect()
     }
+}
+
+/// The windows that each row is in.
+fn with_window(input: &ResolvedRelation, column: &str, window: TimeWindow) -> Result<(LogicalPlan, DataType)> {
+    let mut exprs: Vec<Expr> = input.plan.schema().columns().into_iter().map(Expr::Column).collect();
+    let time_type = window.time.data_type.clone();
+    let data_type = window_type(&time_type);
+    let with_time = Filter::try_new(window.time.expr.clone().is_not_null(), Arc::new(input.plan.clone()))
+        .map(LogicalPlan::Filter)
+        .map_err(from_datafusion)?;
+    let sliding = window.window_us != window.slide_us;
+    let function = WindowOf {
+        window_us: window.window_us,
+        slide_us: window.slide_us,
+        start_us: window.start_us,
+        time_type,
+        signature: Signature::any(1, Volatility::Immutable),
+    };
+    exprs.push(ScalarUDF::new_from_impl(function).call(vec![window.time.expr]).alias(column));
+    let projected = project(with_time, exprs)?;
+    Ok((if sliding { unnest(projected, column)? } else { projected }, data_type))
 }
 
 /// Turns a column of arrays into rows.

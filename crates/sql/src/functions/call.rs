@@ -53,6 +53,8 @@ pub(crate) enum Resolved {
     Generator(Generator),
     /// `window(…)`: the row's event-time windows.
     TimeWindow(TimeWindow),
+    /// `session_window(…)`: the row's own session, before those that touch are merged.
+    SessionWindow(SessionWindow),
 }
 
 /// A table of rows for each input row.
@@ -64,6 +66,15 @@ pub(crate) struct Generator {
     pub(crate) columns: Vec<(String, DataType, bool)>,
     /// Whether an input row without rows gives one row of NULLs.
     pub(crate) outer: bool,
+}
+
+/// `session_window(time, gap)`.
+#[derive(Debug)]
+pub(crate) struct SessionWindow {
+    /// The event time, a TIMESTAMP or TIMESTAMP_NTZ.
+    pub(crate) time: TypedExpr,
+    /// A gap after it; NULL if that is no span of time.
+    pub(crate) end: TypedExpr,
 }
 
 /// `window(time, length, slide, start)`.

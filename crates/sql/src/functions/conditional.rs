@@ -186,7 +186,9 @@ fn floating(call: &FunctionCall<'_>, index: usize) -> Result<TypedExpr> {
 }
 
 fn is_nan(call: &FunctionCall<'_>) -> Result<Resolved> {
-    scalar(IS_NAN.over([floating(call, 0)?], (DataType::Boolean, false), &call.context.settings))
+    // Under one name, however it was called.
+    let sql = format!("isnan({})", call.arguments[0].sql);
+    scalar(IS_NAN.over([floating(call, 0)?], (DataType::Boolean, false), &call.context.settings).with_sql(sql))
 }
 
 const NANVL: Function = Function::total("nanvl", |one| {

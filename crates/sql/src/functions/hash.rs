@@ -137,6 +137,11 @@ const XXHASH64: Function = Function::total("xxhash64", |one| {
     Ok(Arc::new(Int64Array::from_iter_values(hashes.into_iter().map(|hash| hash as i64))))
 });
 
+/// The 64-bit hash of one value, as for counting different ones.
+pub(super) fn distinct_hash(column: &ArrayRef, row: usize) -> Result<u64> {
+    hash_value::<xxhash::XxHash64>(column, row, 42)
+}
+
 fn all(call: &FunctionCall<'_>) -> Vec<TypedExpr> {
     (0..call.count()).map(|index| call.argument(index)).collect()
 }

@@ -30,7 +30,7 @@ mod window;
 mod window_time;
 
 pub(crate) use argument::constant_of;
-pub(crate) use call::{FunctionCall, FunctionContext, Generator, Resolved, TimeWindow};
+pub(crate) use call::{FunctionCall, FunctionContext, Generator, Resolved, SessionWindow, TimeWindow};
 pub(crate) use cast::{CastMode, cast};
 pub(crate) use collection::{array_fold, array_sort_by};
 pub(crate) use entry::lookup;

@@ -1,16 +1,17 @@
 //! Event-time windows: `window` and what belongs to it. The rows of windows are made by the analyzer.
 
-use arrow::datatypes::{DataType, TimeUnit};
+use arrow::datatypes::{DataType, IntervalMonthDayNano, TimeUnit};
 use datafusion::common::ScalarValue;
 use datafusion::functions::core::expr_fn::get_field;
 use millstream_core::error::SparkException;
-use millstream_core::interval::parse_interval;
+use millstream_core::interval::{CalendarInterval, parse_interval};
 use millstream_core::{Error, Result};
 
-use crate::data_type::{is_timestamp, timestamp};
+use crate::analyzer::typed_expr::TypedExpr;
+use crate::data_type::{is_timestamp, sql_name, timestamp};
 
 use super::argument::{constant_of, scalar};
-use super::call::{FunctionCall, Resolved, TimeWindow};
+use super::call::{FunctionCall, Resolved, SessionWindow, TimeWindow};
 use super::entry::Arity::{Between, Exactly};
 use super::entry::FunctionEntry;
 use super::failure::{datatype_mismatch, unexpected_input_type};
@@ -24,13 +25,7 @@ pub(super) static FUNCTIONS: &[FunctionEntry] = &[
 ];
 
 fn window(call: &FunctionCall<'_>) -> Result<Resolved> {
-    let time = match call.data_type(0) {
-        one if is_timestamp(one) => call.argument(0),
-        DataType::Date32 | DataType::Utf8 => call.timestamp(0)?,
-        // A window of a window is that of its last moment.
-        DataType::Struct(fields) if fields.len() == 2 && fields[1].name() == "end" => last_moment(call)?,
-        _ => return unexpected_input_type(call, 0, "(\"TIMESTAMP\" or \"TIMESTAMP WITHOUT TIME ZONE\")"),
-    };
+    let time = event_time(call)?;
     let window_us = duration(call, 1)?;
     let slide_us = if call.count() > 2 { duration(call, 2)? } else { window_us };
     let start_us = if call.count() > 3 { duration(call, 3)? } else { 0 };
@@ -54,6 +49,16 @@ fn window(call: &FunctionCall<'_>) -> Result<Resolved> {
     Ok(Resolved::TimeWindow(TimeWindow { time, window_us, slide_us, start_us }))
 }
 
+fn event_time(call: &FunctionCall<'_>) -> Result<TypedExpr> {
+    match call.data_type(0) {
+        one if is_timestamp(one) => Ok(call.argument(0)),
+        DataType::Date32 | DataType::Utf8 => call.timestamp(0),
+        // A window of a window is that of its last moment.
+        DataType::Struct(fields) if fields.len() == 2 && fields[1].name() == "end" => last_moment(call),
+        _ => unexpected_input_type(call, 0, "(\"TIMESTAMP\" or \"TIMESTAMP WITHOUT TIME ZONE\")"),
+    }
+}
+
 /// A constant span of time in microseconds.
 fn duration(call: &FunctionCall<'_>, index: usize) -> Result<i64> {
     match constant_of(&call.argument(index).expr) {
@@ -70,7 +75,32 @@ fn duration(call: &FunctionCall<'_>, index: usize) -> Result<i64> {
 }
 
 fn session_window(call: &FunctionCall<'_>) -> Result<Resolved> {
-    Err(Error::unsupported(format!("The session window \"{}\" is not supported.", call.sql())))
+    if call.context.streaming {
+        return Err(Error::unsupported(format!(
+            "The session window \"{}\" over a stream is not supported.",
+            call.sql()
+        )));
+    }
+    let time = event_time(call)?;
+    let gap = match constant_of(&call.argument(1).expr) {
+        // A text that is no interval is a gap of NULL, so that there is no window.
+        Some(ScalarValue::Utf8(text)) => text.and_then(|text| parse_interval(&text).ok()),
+        Some(ScalarValue::IntervalMonthDayNano(gap)) => {
+            gap.map(|gap| CalendarInterval { months: gap.months, days: gap.days, microseconds: gap.nanoseconds / 1000 })
+        }
+        Some(other) => {
+            let message = format!(
+                "Gap duration expression used in session window must be CalendarIntervalType, but got {}.",
+                sql_name(&other.data_type())
+            );
+            return Err(Error::invalid(message).with_class("_LEGACY_ERROR_TEMP_1040", SparkException::Analysis));
+        }
+        None => return Err(Error::unsupported("A session window with a gap that is no constant is not supported.")),
+    };
+    let gap = gap.map(|gap| IntervalMonthDayNano::new(gap.months, gap.days, gap.microseconds.saturating_mul(1000)));
+    let gap = TypedExpr::literal(ScalarValue::IntervalMonthDayNano(gap), "");
+    let end = super::operators::time_plus(call, time.clone(), gap);
+    Ok(Resolved::SessionWindow(SessionWindow { time, end }))
 }
 
 const BEFORE: Function = Function::new("microsecond_before", |one| {
@@ -84,7 +114,7 @@ const BEFORE: Function = Function::new("microsecond_before", |one| {
     Ok(std::sync::Arc::new(moments.with_timezone_opt(zone.clone())))
 });
 
-fn last_moment(call: &FunctionCall<'_>) -> Result<crate::analyzer::typed_expr::TypedExpr> {
+fn last_moment(call: &FunctionCall<'_>) -> Result<TypedExpr> {
     let window = call.argument(0);
     let DataType::Struct(fields) = &window.data_type else {
         return unexpected_input_type(call, 0, "\"STRUCT\"");

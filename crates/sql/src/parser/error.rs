@@ -117,6 +117,15 @@ impl SyntaxError {
         Self::new("", "", message, Place::Span(span.0, span.1))
     }
 
+    /// A value of an interval that is no number.
+    pub(crate) fn interval_number(value: &str, span: (usize, usize)) -> Self {
+        let message = format!(
+            "Can only use numbers in the interval value part for multiple unit value pairs interval form, but got \
+             invalid value: {value}."
+        );
+        Self::new("_LEGACY_ERROR_TEMP_0026", "", message, Place::Span(span.0, span.1))
+    }
+
     /// What Spark's analyzer refuses, but needs no more than the text to be seen.
     pub(crate) fn analysis(class: &str, sql_state: &'static str, message: impl Into<String>, at: usize) -> Self {
         Self::new(class, sql_state, message, Place::Analysis(at))

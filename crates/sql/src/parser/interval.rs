@@ -35,7 +35,11 @@ impl Parser<'_> {
         let mut text = String::new();
         let mut units = Vec::new();
         loop {
+            let place = self.peek().start;
             let value = self.interval_value()?;
+            if value.contains(char::is_alphabetic) {
+                return Err(SyntaxError::interval_number(&value, (place, self.last_end())));
+            }
             let Some(unit) = self.unit_at(0) else { return self.fail() };
             self.advance();
             if units.is_empty() && self.accept_word("TO") {

@@ -126,6 +126,14 @@ pub fn parse_schema(text: &str) -> Result<DataType> {
     schema::parse(text).map_err(|error| error.into_error(text))
 }
 
+/// Parses a type, as DDL or Spark's JSON.
+pub(crate) fn parse_type(text: &str) -> Result<DataType> {
+    if schema::looks_like_json(text) {
+        return schema::parse_json(text);
+    }
+    schema::parse_type(text).map_err(|error| error.into_error(text))
+}
+
 fn expression(text: &str) -> Parsed<Expression> {
     let mut parser = Parser::new(text, Parameters::default())?;
     if text.trim().is_empty() {

@@ -9,7 +9,7 @@ mod text;
 use spark_connect_proto::DataType;
 use spark_connect_proto::data_type::Kind;
 
-pub(crate) use ddl::parse;
+pub(crate) use ddl::{parse, parse_type};
 pub use json::to_json;
 pub(crate) use json::{looks_like_json, parse_json};
 pub use text::{simple_string, to_ddl, tree_string};

@@ -1,7 +1,6 @@
 //! OVER and the WINDOW clause: partitions, order and frames.
 
 use spark_connect_proto::Expression;
-use spark_connect_proto::expression::literal::LiteralType;
 use spark_connect_proto::expression::window::WindowFrame;
 use spark_connect_proto::expression::window::window_frame::{FrameBoundary, FrameType, frame_boundary::Boundary};
 use spark_connect_proto::expression::{ExprType, Window};
@@ -99,7 +98,7 @@ impl Parser<'_> {
             return Ok(Boundary::Value(Box::new(offset)));
         }
         self.expect_word("PRECEDING")?;
-        Ok(Boundary::Value(Box::new(negated(offset))))
+        Ok(Boundary::Value(Box::new(call("negative", vec![offset]))))
     }
 }
 
@@ -110,21 +109,4 @@ pub(crate) fn missing_window(name: &str, at: usize) -> SyntaxError {
          clauses, please refer to 'https://spark.apache.org/docs/latest/sql-ref-syntax-qry-select-window.html'."
     );
     SyntaxError::analysis("MISSING_WINDOW_SPECIFICATION", "42P20", message, at)
-}
-
-/// Rows before the current one have negative offsets.
-fn negated(mut offset: Expression) -> Expression {
-    let Some(ExprType::Literal(literal)) = &mut offset.expr_type else { return call("negative", vec![offset]) };
-    let negative = match &literal.literal_type {
-        Some(LiteralType::Integer(value)) => value.checked_neg().map(LiteralType::Integer),
-        Some(LiteralType::Long(value)) => value.checked_neg().map(LiteralType::Long),
-        Some(LiteralType::DayTimeInterval(value)) => value.checked_neg().map(LiteralType::DayTimeInterval),
-        Some(LiteralType::YearMonthInterval(value)) => value.checked_neg().map(LiteralType::YearMonthInterval),
-        _ => None,
-    };
-    match negative {
-        Some(value) => literal.literal_type = Some(value),
-        None => return call("negative", vec![offset]),
-    }
-    offset
 }

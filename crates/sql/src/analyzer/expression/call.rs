@@ -94,6 +94,7 @@ impl Analyzer<'_> {
             }
             Resolved::Generator(generator) => Ok(Value::Rows(generator, sql())),
             Resolved::TimeWindow(window) => Ok(Value::One(self.time_window(window))),
+            Resolved::SessionWindow(window) => Ok(Value::One(self.session_window(window))),
         }
     }
 

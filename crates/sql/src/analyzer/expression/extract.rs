@@ -81,7 +81,9 @@ pub(crate) fn call_internal(name: &str, arguments: Vec<TypedExpr>, context: &Ana
     };
     match entry.resolve(&call)? {
         Resolved::Scalar(expr) | Resolved::Aggregate(expr) | Resolved::Window(expr) => Ok(expr),
-        Resolved::Generator(_) | Resolved::TimeWindow(_) => Err(error::unresolved_routine(name)),
+        Resolved::Generator(_) | Resolved::TimeWindow(_) | Resolved::SessionWindow(_) => {
+            Err(error::unresolved_routine(name))
+        }
     }
 }
 

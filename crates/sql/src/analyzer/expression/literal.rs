@@ -11,6 +11,7 @@ use datafusion::common::ScalarValue;
 use millstream_core::{Error, Result};
 use millstream_engine::error::from_datafusion;
 use spark_connect_proto::DataType as ProtoType;
+use spark_connect_proto::data_type::Kind;
 use spark_connect_proto::expression::Literal;
 use spark_connect_proto::expression::literal::{self as message, LiteralType};
 
@@ -71,11 +72,11 @@ fn value(one: &Literal, zone: Tz) -> Result<(ScalarValue, String)> {
             (ScalarValue::IntervalMonthDayNano(Some(value)), calendar_interval_sql(one))
         }
         LiteralType::YearMonthInterval(months) => {
-            let (sign, total) = if *months < 0 { ("-", months.unsigned_abs()) } else { ("", months.unsigned_abs()) };
-            let sql = format!("INTERVAL '{sign}{}-{}' YEAR TO MONTH", total / 12, total % 12);
-            (ScalarValue::IntervalYearMonth(Some(*months)), sql)
+            (ScalarValue::IntervalYearMonth(Some(*months)), year_month_sql(*months, interval_fields(one, 1)))
         }
-        LiteralType::DayTimeInterval(us) => (ScalarValue::DurationMicrosecond(Some(*us)), day_time_sql(*us)),
+        LiteralType::DayTimeInterval(us) => {
+            (ScalarValue::DurationMicrosecond(Some(*us)), day_time_sql(*us, interval_fields(one, 3)))
+        }
         LiteralType::Array(_) | LiteralType::Map(_) | LiteralType::Struct(_) | LiteralType::SpecializedArray(_) => {
             return nested(one, zone);
         }
@@ -158,15 +159,51 @@ fn calendar_interval_sql(one: &message::CalendarInterval) -> String {
     format!("INTERVAL '{}'", if parts.is_empty() { "0 seconds".to_owned() } else { parts.join(" ") })
 }
 
-fn day_time_sql(us: i64) -> String {
-    let (sign, total) = (if us < 0 { "-" } else { "" }, us.unsigned_abs());
-    let (days, seconds) = (total / 86_400_000_000, total / 1_000_000);
-    let (hours, minutes) = (seconds / 3600 % 24, seconds / 60 % 60);
-    let fraction = match total % 1_000_000 {
-        0 => String::new(),
-        us => format!(".{us:06}").trim_end_matches('0').to_owned(),
+/// The first and the last field of an interval literal: all up to this one unless its type says less.
+fn interval_fields(one: &Literal, last: usize) -> (usize, usize) {
+    let stated = match one.data_type.as_ref().and_then(|data_type| data_type.kind.as_ref()) {
+        Some(Kind::DayTimeInterval(fields)) => (fields.start_field, fields.end_field),
+        Some(Kind::YearMonthInterval(fields)) => (fields.start_field, fields.end_field),
+        _ => (None, None),
     };
-    format!("INTERVAL '{sign}{days} {hours:02}:{minutes:02}:{:02}{fraction}' DAY TO SECOND", seconds % 60)
+    let field = |number: Option<i32>, default| {
+        number.and_then(|number| usize::try_from(number).ok()).filter(|number| *number <= last).unwrap_or(default)
+    };
+    let first = field(stated.0, 0);
+    (first, field(stated.1, last).max(first))
+}
+
+fn year_month_sql(months: i32, fields: (usize, usize)) -> String {
+    let (sign, total) = (if months < 0 { "-" } else { "" }, months.unsigned_abs());
+    match fields {
+        (0, 0) => format!("INTERVAL '{sign}{}' YEAR", total / 12),
+        (1, _) => format!("INTERVAL '{sign}{total}' MONTH"),
+        _ => format!("INTERVAL '{sign}{}-{}' YEAR TO MONTH", total / 12, total % 12),
+    }
+}
+
+/// The fields from the first, which takes all that is larger, to the last.
+fn day_time_sql(us: i64, (first, last): (usize, usize)) -> String {
+    const NAMES: [&str; 4] = ["DAY", "HOUR", "MINUTE", "SECOND"];
+    let (sign, total) = (if us < 0 { "-" } else { "" }, us.unsigned_abs());
+    let seconds = total / 1_000_000;
+    let whole = [seconds / 86_400, seconds / 3600, seconds / 60, seconds];
+    let part = [whole[0], whole[1] % 24, whole[2] % 60, whole[3] % 60];
+    let mut text = sign.to_owned();
+    for field in first..=last {
+        let number = if field == first { whole[field] } else { part[field] };
+        match field {
+            _ if field == first => {}
+            1 => text.push(' '),
+            _ => text.push(':'),
+        }
+        text.push_str(&if field == 0 { number.to_string() } else { format!("{number:02}") });
+    }
+    if last == 3 && total % 1_000_000 != 0 {
+        text.push_str(format!(".{:06}", total % 1_000_000).trim_end_matches('0'));
+    }
+    let units = if first == last { NAMES[first].to_owned() } else { format!("{} TO {}", NAMES[first], NAMES[last]) };
+    format!("INTERVAL '{text}' {units}")
 }
 
 /// The type that a literal is said to have: by itself, or by the fields that older clients fill in.

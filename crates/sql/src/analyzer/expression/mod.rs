@@ -167,7 +167,7 @@ impl Analyzer<'_> {
         let target: &ProtoType = match one.cast_to_type.as_ref() {
             Some(CastToType::Type(data_type)) => data_type,
             Some(CastToType::TypeStr(text)) => {
-                parsed = crate::parser::parse_schema(text)?;
+                parsed = crate::parser::parse_type(text)?;
                 &parsed
             }
             None => return Err(Error::invalid("a cast without a type")),
@@ -239,6 +239,12 @@ pub(crate) fn nested_generator(sql: &str) -> Error {
 pub(crate) fn has_aggregate(expr: &Expr) -> bool {
     use datafusion::common::tree_node::TreeNode;
     expr.exists(|inner| Ok(matches!(inner, Expr::AggregateFunction(_)))).unwrap_or(false)
+}
+
+/// Whether a window function is called in it.
+pub(crate) fn has_window_function(expr: &Expr) -> bool {
+    use datafusion::common::tree_node::TreeNode;
+    expr.exists(|inner| Ok(matches!(inner, Expr::WindowFunction(_)))).unwrap_or(false)
 }
 
 fn unsupported(kind: &ExprType) -> Error {

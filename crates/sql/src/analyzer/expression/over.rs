@@ -8,9 +8,11 @@ use datafusion::logical_expr::{
 };
 use millstream_core::{Error, Result};
 use millstream_engine::error::from_datafusion;
-use spark_connect_proto::expression::Window;
+use spark_connect_proto::Expression;
+use spark_connect_proto::expression::window::WindowFrame as SpecifiedFrame;
 use spark_connect_proto::expression::window::window_frame::frame_boundary::Boundary;
 use spark_connect_proto::expression::window::window_frame::{FrameBoundary, FrameType};
+use spark_connect_proto::expression::{ExprType, Window};
 
 use super::super::scope::Scope;
 use super::super::typed_expr::TypedExpr;
@@ -46,7 +48,12 @@ impl Analyzer<'_> {
             text.push_str(&format!("ORDER BY {} ", order_texts.join(", ")));
         }
         let frame = self.frame(one, &function, &order, scope)?;
-        text.push_str(&offset_frame_sql(&function.expr).unwrap_or_else(|| frame_sql(&frame)));
+        let sql = match (offset_frame_sql(&function.expr), one.frame_spec.as_deref()) {
+            (Some(sql), _) => sql,
+            (None, Some(spec)) => self.frame_spec_sql(spec, scope)?,
+            (None, None) => frame_sql(&frame),
+        };
+        text.push_str(&sql);
         let sql = format!("{} OVER ({text})", function.sql);
         let order = order.into_iter().map(|(key, _)| key).collect();
         let expr = with_window(function.expr.clone(), Windowing { partition, order, frame })
@@ -75,6 +82,22 @@ impl Analyzer<'_> {
         Ok(WindowFrame::new_bounds(units, lower, upper))
     }
 
+    /// The frame as it was given: `-1 FOLLOWING` is a number's, `1 PRECEDING` stands in SQL.
+    fn frame_spec_sql(&mut self, spec: &SpecifiedFrame, scope: Scope<'_>) -> Result<String> {
+        let mut bound = |one: Option<&FrameBoundary>, unbounded: &str| match required(one)?.boundary.as_ref() {
+            Some(Boundary::CurrentRow(_)) => Ok::<_, Error>("CURRENT ROW".to_owned()),
+            Some(Boundary::Value(value)) => Ok(match preceding(value) {
+                Some(value) => format!("{} PRECEDING", self.expression(value, scope)?.sql),
+                None => format!("{} FOLLOWING", self.expression(value, scope)?.sql),
+            }),
+            _ => Ok(unbounded.to_owned()),
+        };
+        let lower = bound(spec.lower.as_deref(), "UNBOUNDED PRECEDING")?;
+        let upper = bound(spec.upper.as_deref(), "UNBOUNDED FOLLOWING")?;
+        let units = if spec.frame_type() == FrameType::Row { "ROWS" } else { "RANGE" };
+        Ok(format!("{units} BETWEEN {lower} AND {upper}"))
+    }
+
     fn bound(
         &mut self,
         one: Option<&FrameBoundary>,
@@ -86,10 +109,13 @@ impl Analyzer<'_> {
             Some(Boundary::Unbounded(_)) if lower => Ok(WindowFrameBound::Preceding(ScalarValue::UInt64(None))),
             Some(Boundary::Unbounded(_)) => Ok(WindowFrameBound::Following(ScalarValue::UInt64(None))),
             Some(Boundary::Value(value)) => {
+                let (value, sign) = preceding(value).map_or((&**value, 1), |value| (value, -1));
                 let value = self.expression(value, scope)?;
                 let offset = match value.as_literal() {
-                    Some(ScalarValue::Int32(Some(number))) => i64::from(*number),
-                    Some(ScalarValue::Int64(Some(number)) | ScalarValue::DurationMicrosecond(Some(number))) => *number,
+                    Some(ScalarValue::Int32(Some(number))) => sign * i64::from(*number),
+                    Some(ScalarValue::Int64(Some(number)) | ScalarValue::DurationMicrosecond(Some(number))) => {
+                        number.saturating_mul(sign)
+                    }
                     _ => {
                         return Err(Error::unsupported(
                             "A window frame with bounds other than integers and day-time intervals is not supported.",
@@ -108,6 +134,14 @@ impl Analyzer<'_> {
             }
             None => Err(Error::invalid("a window frame lacks a bound")),
         }
+    }
+}
+
+/// What the parser negates for PRECEDING.
+fn preceding(value: &Expression) -> Option<&Expression> {
+    match value.expr_type.as_ref() {
+        Some(ExprType::UnresolvedFunction(one)) if one.function_name == "negative" => one.arguments.first(),
+        _ => None,
     }
 }
 

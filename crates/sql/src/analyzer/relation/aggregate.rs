@@ -59,7 +59,11 @@ impl Analyzer<'_> {
         let items = self.items(&one.aggregate_expressions, scope)?;
         let mut groups = self.groups(&one.grouping_expressions, &items, scope)?;
         let sets = self.sets(one, &items, &mut groups, scope)?;
-        let input = self.with_time_windows(input)?;
+        let session = self.pending_session();
+        let mut input = self.with_time_windows(input)?;
+        if let Some(session) = session {
+            input = self.with_merged_sessions(input, &session, &groups)?;
+        }
         let mut items: Vec<Item> = if is_select_list { items } else { groups.iter().cloned().chain(items).collect() };
         if !sets.is_empty() {
             // A key is NULL in the sets that leave it out.
@@ -310,7 +314,8 @@ impl Analyzer<'_> {
 }
 
 fn is_window_call(expression: &Expression) -> bool {
-    matches!(&expression.expr_type, Some(ExprType::UnresolvedFunction(one)) if one.function_name.eq_ignore_ascii_case("window"))
+    let is_window = |name: &str| matches!(name.to_ascii_lowercase().as_str(), "window" | "session_window");
+    matches!(&expression.expr_type, Some(ExprType::UnresolvedFunction(one)) if is_window(&one.function_name))
 }
 
 /// A grouping expression and the column that holds it below the aggregation.

@@ -12,6 +12,7 @@ mod pivot;
 mod project;
 mod set_operation;
 mod sort_filter;
+mod statistic;
 mod summary;
 mod watermark;
 mod with_relations;
@@ -77,6 +78,9 @@ impl Analyzer<'_> {
             RelType::UnresolvedTableValuedFunction(one) => self.table_function(one),
             RelType::Describe(one) => self.describe(one),
             RelType::Summary(one) => self.summary(one),
+            RelType::Corr(one) => self.correlation(one),
+            RelType::Cov(one) => self.covariance(one),
+            RelType::ApproxQuantile(one) => self.approx_quantile(one),
             RelType::Sample(one) => self.sample(one),
             RelType::Repartition(one) => self.input(one.input.as_deref()),
             RelType::RepartitionByExpression(one) => self.input(one.input.as_deref()),

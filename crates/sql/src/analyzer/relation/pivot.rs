@@ -1,13 +1,18 @@
-//! `pivot` with values, and `unpivot`.
+//! `pivot` with values, and `unpivot`, of DataFrames and of SQL.
+
+use std::collections::HashSet;
+use std::sync::Arc;
 
 use arrow::datatypes::DataType;
+use datafusion::common::ScalarValue;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::functions_aggregate::expr_fn::count;
-use datafusion::logical_expr::{BinaryExpr, Expr, Operator, lit, when};
+use datafusion::logical_expr::{BinaryExpr, Expr, Filter, LogicalPlan, Operator, lit, when};
 use millstream_core::{Error, Result};
 use millstream_engine::error::from_datafusion;
 use spark_connect_proto::aggregate::Pivot;
-use spark_connect_proto::{Aggregate, Unpivot, UnresolvedTableValuedFunction};
+use spark_connect_proto::expression::ExprType;
+use spark_connect_proto::{Aggregate, Expression, Unpivot, UnresolvedTableValuedFunction};
 
 use super::super::expression::{Call, Item, Value, call_internal, literal, named_struct, required};
 use super::super::resolved_relation::ResolvedRelation;
@@ -15,7 +20,20 @@ use super::super::scope::Scope;
 use super::super::typed_expr::TypedExpr;
 use super::super::{Analyzer, coercion, error};
 use super::PendingAggregate;
-use crate::functions::Generator;
+use crate::functions::{CastMode, Generator, constant_of};
+use crate::parser::extension::{PivotSelect, UnpivotSelect};
+
+/// One value of the pivot columns, and the name that its columns begin with.
+struct PivotValue {
+    name: String,
+    values: Vec<TypedExpr>,
+}
+
+/// Columns of a row that become one row of the result.
+struct UnpivotRow {
+    name: String,
+    values: Vec<TypedExpr>,
+}
 
 impl Analyzer<'_> {
     /// One column a value and aggregate: the aggregate over the rows with that value, NULL where there are none.
@@ -25,31 +43,83 @@ impl Analyzer<'_> {
         one: &Aggregate,
         pivot: &Pivot,
     ) -> Result<ResolvedRelation> {
-        if pivot.values.is_empty() {
-            return Err(if input.streaming {
-                pivot_over_stream()
-            } else {
-                Error::unsupported("pivot() without values is not supported.")
-                    .with_hint("name the values: pivot(column, values)")
-            });
+        if pivot.values.is_empty() && input.streaming {
+            return Err(pivot_over_stream());
         }
         let scope = Scope::new(&input.columns, input.streaming);
         let groups = self.items(&one.grouping_expressions, scope)?;
         let column = self.expression(required(pivot.col.as_ref())?, scope)?;
+        if pivot.values.is_empty() {
+            return Err(without_values(&one.aggregate_expressions));
+        }
         let aggregates = self.items(&one.aggregate_expressions, scope)?;
-        let input = self.with_time_windows(input)?;
-        let mut items = groups.clone();
+        let mut values = Vec::with_capacity(pivot.values.len());
         for value in &pivot.values {
             let value = literal(value, self.context.settings.time_zone)?;
-            let shown = value.sql.clone();
-            let value = coercion::coerce_to(value, &column.data_type, &self.context.settings)?;
-            let same = Expr::BinaryExpr(BinaryExpr::new(
-                Box::new(column.expr.clone()),
-                Operator::IsNotDistinctFrom,
-                Box::new(value.expr),
-            ));
-            for aggregate in &aggregates {
-                let name = if aggregates.len() == 1 { shown.clone() } else { format!("{shown}_{}", aggregate.name) };
+            values.push(PivotValue { name: self.text_of(value.clone())?, values: vec![value] });
+        }
+        self.pivoted(input, groups, (&[column], values), &aggregates)
+    }
+
+    /// `PIVOT` in SQL: grouped by all columns that it does not name.
+    pub(super) fn pivot_select(&mut self, one: &PivotSelect) -> Result<ResolvedRelation> {
+        let input = self.input(one.input.as_deref())?;
+        let scope = Scope::new(&input.columns, input.streaming);
+        let columns = self.items(&one.columns, scope)?.into_iter().map(|item| item.expr).collect::<Vec<_>>();
+        let aggregates = self.items(&one.aggregates, scope)?;
+        let named = columns.iter().chain(aggregates.iter().map(|item| &item.expr));
+        let named: HashSet<String> =
+            named.flat_map(|one| one.expr.column_refs()).map(|column| column.name.clone()).collect();
+        let groups = input.columns.iter().filter(|column| !named.contains(&column.column)).map(Item::pass).collect();
+        let mut values = Vec::with_capacity(one.values.len());
+        for value in &one.values {
+            let (alias, value) = unaliased(value);
+            let parts = if columns.len() == 1 { std::slice::from_ref(value) } else { parts_of(value) };
+            if parts.len() != columns.len() {
+                return Err(Error::invalid("a value of PIVOT has to have a part for each of its columns"));
+            }
+            let given = parts.iter().map(|part| self.expression(part, Scope::empty())).collect::<Result<Vec<_>>>()?;
+            let texts = given.iter().map(|part| self.text_of(part.clone())).collect::<Result<Vec<_>>>()?;
+            let shown = if texts.len() == 1 { texts.concat() } else { format!("{{{}}}", texts.join(", ")) };
+            values.push(PivotValue { name: alias.unwrap_or(shown), values: given });
+        }
+        self.pivoted(input, groups, (&columns, values), &aggregates)
+    }
+
+    /// A constant as Spark names a pivoted column after it.
+    fn text_of(&self, value: TypedExpr) -> Result<String> {
+        let zone = self.context.settings.time_zone;
+        let text = crate::functions::cast(value, &DataType::Utf8, CastMode::Ansi, zone)?;
+        match constant_of(&text.expr) {
+            Some(ScalarValue::Utf8(Some(text))) => Ok(text),
+            Some(_) => Ok("null".to_owned()),
+            None => Err(Error::invalid(format!("the value {} of PIVOT is no constant", text.sql))),
+        }
+    }
+
+    fn pivoted(
+        &mut self,
+        input: ResolvedRelation,
+        groups: Vec<Item>,
+        (columns, values): (&[TypedExpr], Vec<PivotValue>),
+        aggregates: &[Item],
+    ) -> Result<ResolvedRelation> {
+        let input = self.with_time_windows(input)?;
+        let mut items = groups.clone();
+        for value in values {
+            let mut same = Vec::with_capacity(columns.len());
+            for (column, value) in columns.iter().zip(value.values) {
+                let value = coercion::coerce_to(value, &column.data_type, &self.context.settings)?;
+                let column = Box::new(column.expr.clone());
+                let equal = BinaryExpr::new(column, Operator::IsNotDistinctFrom, Box::new(value.expr));
+                same.push(Expr::BinaryExpr(equal));
+            }
+            let same = same.into_iter().reduce(Expr::and).ok_or_else(|| Error::invalid("PIVOT without a column"))?;
+            for aggregate in aggregates {
+                let name = match aggregates {
+                    [_] => value.name.clone(),
+                    _ => format!("{}_{}", value.name, aggregate.name),
+                };
                 items.push(Item::new(name, only_where(aggregate.expr.clone(), &same)?));
             }
         }
@@ -68,22 +138,64 @@ impl Analyzer<'_> {
                 input.columns.iter().filter(|column| !is_id(&column.name)).map(Item::pass).collect()
             }
         };
-        let settings = &self.context.settings;
-        let common = coercion::common_type(values.iter().map(|item| &item.expr.data_type), settings)
-            .ok_or_else(|| Error::invalid("the columns of unpivot have no common type"))?;
-        let mut rows = Vec::with_capacity(values.len());
-        for item in values {
-            let name = TypedExpr::literal(item.name.as_str().into(), item.name.as_str());
-            let value = TypedExpr { nullable: true, ..coercion::coerce_to(item.expr, &common, settings)? };
-            let parts = vec![(one.variable_column_name.clone(), name), (one.value_column_name.clone(), value)];
-            rows.push(named_struct(parts, self.context)?);
+        let rows = values.into_iter().map(|item| UnpivotRow { name: item.name, values: vec![item.expr] }).collect();
+        let names = (one.variable_column_name.as_str(), std::slice::from_ref(&one.value_column_name));
+        self.unpivoted(input, ids, (names, rows), true)
+    }
+
+    /// `UNPIVOT` in SQL: with all columns that it does not name.
+    pub(super) fn unpivot_select(&mut self, one: &UnpivotSelect) -> Result<ResolvedRelation> {
+        let input = self.input(one.input.as_deref())?;
+        let scope = Scope::new(&input.columns, input.streaming);
+        let mut rows = Vec::with_capacity(one.columns.len());
+        for column in &one.columns {
+            let (alias, column) = unaliased(column);
+            let parts = if one.value_column_names.len() == 1 { std::slice::from_ref(column) } else { parts_of(column) };
+            if parts.len() != one.value_column_names.len() {
+                return Err(Error::invalid("a row of UNPIVOT has to have a column for each of its values"));
+            }
+            let items = self.items(parts, scope)?;
+            let name = items.iter().map(|item| item.name.as_str()).collect::<Vec<_>>().join("_");
+            let values = items.into_iter().map(|item| item.expr).collect();
+            rows.push(UnpivotRow { name: alias.unwrap_or(name), values });
         }
-        let rows = call_internal("array", rows, self.context)?;
-        let columns = vec![
-            (one.variable_column_name.clone(), DataType::Utf8, false),
-            (one.value_column_name.clone(), common, true),
-        ];
-        let (plan, unpivoted) = self.generate(input.plan.clone(), Generator { rows, columns, outer: false })?;
+        let named = rows.iter().flat_map(|row| &row.values).flat_map(|value| value.expr.column_refs());
+        let named: HashSet<String> = named.map(|column| column.name.clone()).collect();
+        let ids = input.columns.iter().filter(|column| !named.contains(&column.column)).map(Item::pass).collect();
+        let names = (one.variable_column_name.as_str(), one.value_column_names.as_slice());
+        self.unpivoted(input, ids, (names, rows), one.include_nulls)
+    }
+
+    fn unpivoted(
+        &mut self,
+        input: ResolvedRelation,
+        ids: Vec<Item>,
+        ((variable, value_names), rows): ((&str, &[String]), Vec<UnpivotRow>),
+        include_nulls: bool,
+    ) -> Result<ResolvedRelation> {
+        let settings = &self.context.settings;
+        let mut columns = vec![(variable.to_owned(), DataType::Utf8, false)];
+        for (place, name) in value_names.iter().enumerate() {
+            let common = coercion::common_type(rows.iter().map(|row| &row.values[place].data_type), settings)
+                .ok_or_else(|| Error::invalid("the columns of unpivot have no common type"))?;
+            columns.push((name.clone(), common, true));
+        }
+        let mut structs = Vec::with_capacity(rows.len());
+        for row in rows {
+            let name = TypedExpr::literal(row.name.as_str().into(), row.name.as_str());
+            let mut parts = vec![(variable.to_owned(), name)];
+            for (value, (name, data_type, _)) in row.values.into_iter().zip(&columns[1..]) {
+                let value = coercion::coerce_to(value, data_type, settings)?;
+                parts.push((name.clone(), TypedExpr { nullable: true, ..value }));
+            }
+            structs.push(named_struct(parts, self.context)?);
+        }
+        let rows = call_internal("array", structs, self.context)?;
+        let (mut plan, unpivoted) = self.generate(input.plan.clone(), Generator { rows, columns, outer: false })?;
+        let present = unpivoted[1..].iter().map(|item| item.expr.expr.clone().is_not_null()).reduce(Expr::or);
+        if let Some(present) = present.filter(|_| !include_nulls) {
+            plan = Filter::try_new(present, Arc::new(plan)).map(LogicalPlan::Filter).map_err(from_datafusion)?;
+        }
         let input = input.with_plan(plan);
         self.select_values(input, ids.into_iter().chain(unpivoted).collect())
     }
@@ -102,6 +214,38 @@ impl Analyzer<'_> {
             }
         }
     }
+}
+
+/// The alias of an expression, and the expression.
+fn unaliased(expression: &Expression) -> (Option<String>, &Expression) {
+    match expression.expr_type.as_ref() {
+        Some(ExprType::Alias(alias)) => (alias.name.first().cloned(), alias.expr.as_deref().unwrap_or(expression)),
+        _ => (None, expression),
+    }
+}
+
+/// What stands in the parentheses of `(a, b)`, which the parser makes a struct of.
+fn parts_of(expression: &Expression) -> &[Expression] {
+    match expression.expr_type.as_ref() {
+        Some(ExprType::UnresolvedFunction(one)) if matches!(one.function_name.as_str(), "struct" | "named_struct") => {
+            &one.arguments
+        }
+        _ => std::slice::from_ref(expression),
+    }
+}
+
+/// Spark looks for the values with the aggregates as they are, so that it stops at a star.
+fn without_values(aggregates: &[Expression]) -> Error {
+    let counts_star = |one: &Expression| match unaliased(one).1.expr_type.as_ref() {
+        Some(ExprType::UnresolvedFunction(call)) => {
+            call.arguments.iter().any(|one| matches!(one.expr_type, Some(ExprType::UnresolvedStar(_))))
+        }
+        _ => false,
+    };
+    if aggregates.iter().any(counts_star) {
+        return error::plain("INVALID_USAGE_OF_STAR_OR_REGEX", "42000", "Invalid usage of '*' in expression `count`.");
+    }
+    Error::unsupported("pivot() without values is not supported.").with_hint("name the values: pivot(column, values)")
 }
 
 fn pivot_over_stream() -> Error {

@@ -11,7 +11,7 @@ use spark_connect_proto::expression::{ExprType, SortOrder};
 use spark_connect_proto::{Expression, Filter, Sort};
 
 use super::super::attribute::Attribute;
-use super::super::expression::{has_aggregate, required, sort_expr};
+use super::super::expression::{has_aggregate, has_window_function, required, sort_expr};
 use super::super::resolved_relation::ResolvedRelation;
 use super::super::scope::Scope;
 use super::super::typed_expr::TypedExpr;
@@ -27,6 +27,14 @@ impl Analyzer<'_> {
         self.without_generator(&condition.sql)?;
         if has_aggregate(&condition.expr) {
             return Err(error::invalid_where(&condition.sql, &self.aggregates.join(", ")));
+        }
+        if has_window_function(&condition.expr) {
+            return Err(error::plain(
+                "WINDOW_FUNCTION_NOT_ALLOWED_IN_CLAUSE",
+                "42601",
+                "It is not allowed to use window functions inside WHERE clause.",
+            )
+            .with_parameter("clauseName", "WHERE"));
         }
         let input = self.with_time_windows(input)?;
         let condition = match condition.data_type {

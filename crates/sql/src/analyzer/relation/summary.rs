@@ -98,7 +98,7 @@ fn statistic_of(statistic: &str, column: Expression, data_type: &DataType) -> Re
     Ok(value)
 }
 
-fn cast(expr: Expression, type_name: &str, mode: EvalMode) -> Expression {
+pub(super) fn cast(expr: Expression, type_name: &str, mode: EvalMode) -> Expression {
     expression(ExprType::Cast(Box::new(Cast {
         expr: Some(Box::new(expr)),
         eval_mode: mode.into(),
@@ -110,16 +110,16 @@ fn expression(kind: ExprType) -> Expression {
     Expression { common: None, expr_type: Some(kind) }
 }
 
-fn literal(value: LiteralType) -> Expression {
+pub(super) fn literal(value: LiteralType) -> Expression {
     expression(ExprType::Literal(Literal { literal_type: Some(value), data_type: None }))
 }
 
-fn attribute(name: &str) -> Expression {
+pub(super) fn attribute(name: &str) -> Expression {
     let unparsed_identifier = quote_if_needed(name);
     expression(ExprType::UnresolvedAttribute(UnresolvedAttribute { unparsed_identifier, ..Default::default() }))
 }
 
-fn alias(expr: Expression, name: &str) -> Expression {
+pub(super) fn alias(expr: Expression, name: &str) -> Expression {
     expression(ExprType::Alias(Box::new(Alias {
         expr: Some(Box::new(expr)),
         name: vec![name.to_owned()],
@@ -127,7 +127,7 @@ fn alias(expr: Expression, name: &str) -> Expression {
     })))
 }
 
-fn call(name: &str, arguments: Vec<Expression>) -> Expression {
+pub(super) fn call(name: &str, arguments: Vec<Expression>) -> Expression {
     let function = UnresolvedFunction { function_name: name.to_owned(), arguments, ..Default::default() };
     expression(ExprType::UnresolvedFunction(function))
 }

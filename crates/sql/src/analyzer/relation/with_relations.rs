@@ -60,8 +60,8 @@ impl Analyzer<'_> {
         match extension {
             RelationExtension::InlineTable(one) => self.inline_table(one),
             RelationExtension::NaturalJoin(one) => self.natural_join(one),
-            RelationExtension::PivotSelect(_) => Err(Error::unsupported("PIVOT is not supported.")),
-            RelationExtension::UnpivotSelect(_) => Err(Error::unsupported("UNPIVOT is not supported.")),
+            RelationExtension::PivotSelect(one) => self.pivot_select(one),
+            RelationExtension::UnpivotSelect(one) => self.unpivot_select(one),
         }
     }
 }

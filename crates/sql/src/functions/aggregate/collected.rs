@@ -69,15 +69,19 @@ pub(super) fn product(call: &FunctionCall<'_>) -> Result<Resolved> {
     of_doubles(call, PRODUCT)
 }
 
-const MODE: Function = Function::total("mode", |one| {
+const MODE: Function = Function::total("mode", |one| modes(one, false));
+const LEAST_MODE: Function = Function::total("least_mode", |one| modes(one, true));
+
+fn modes(one: &Evaluation<'_>, least: bool) -> Result<ArrayRef> {
     let list = one.columns[0].as_list::<i32>();
-    let parts = (0..one.rows).map(|row| most_frequent(&list.value(row), one.data_type)).collect::<Result<Vec<_>>>()?;
+    let mode = |row: usize| most_frequent(&list.value(row), one.data_type, least);
+    let parts = (0..one.rows).map(mode).collect::<Result<Vec<_>>>()?;
     let views: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
     Ok(if views.is_empty() { new_empty_array(one.data_type) } else { concat(&views)? })
-});
+}
 
-/// The value that comes most often; of several the one that came first.
-fn most_frequent(values: &ArrayRef, data_type: &DataType) -> Result<ArrayRef> {
+/// The value that comes most often; of several the least, or the one that came first.
+fn most_frequent(values: &ArrayRef, data_type: &DataType, least: bool) -> Result<ArrayRef> {
     if values.is_empty() {
         return Ok(arrow::array::new_null_array(data_type, 1));
     }
@@ -88,18 +92,32 @@ fn most_frequent(values: &ArrayRef, data_type: &DataType) -> Result<ArrayRef> {
     for (at, row) in rows.iter().enumerate() {
         counts.entry(row).or_insert((0, at)).0 += 1;
     }
-    let best = counts.values().max_by_key(|(count, at)| (*count, std::cmp::Reverse(*at))).map_or(0, |(_, at)| *at);
+    let best = counts.iter().max_by(|(row, (count, at)), (other, (other_count, other_at))| {
+        let tied = if least { other.cmp(row) } else { other_at.cmp(at) };
+        count.cmp(other_count).then(tied)
+    });
+    let best = best.map_or(0, |(_, (_, at))| *at);
     Ok(take(values, &UInt32Array::from(vec![best as u32]), None)?)
 }
 
 pub(super) fn mode(call: &FunctionCall<'_>) -> Result<Resolved> {
-    if call.count() > 1 || !call.order_by.is_empty() {
+    if !call.order_by.is_empty() {
         return Err(Error::unsupported("mode with an order is not supported."));
     }
+    let least = match call.arguments.get(1).map(|one| constant_of(&one.expr)) {
+        None => false,
+        Some(Some(ScalarValue::Boolean(Some(deterministic)))) => deterministic,
+        Some(_) => return non_foldable(call, 1, "deterministic", "BOOLEAN"),
+    };
     let value = call.argument(0);
     let data_type = value.data_type.clone();
+    let sql = match least {
+        true => format!("{}() WITHIN GROUP (ORDER BY {} DESC)", call.name, value.sql),
+        false => format!("{}({})", call.name, value.sql),
+    };
     let list = collect::list_of(call, value);
-    resolved(MODE.call_nullable([list], data_type, call))
+    let mode = (if least { LEAST_MODE } else { MODE }).call_nullable([list], data_type, call);
+    resolved(mode.with_sql(sql))
 }
 
 const LISTAGG: Function = Function::total("listagg", |one| {

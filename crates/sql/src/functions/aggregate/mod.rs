@@ -6,6 +6,7 @@
 mod average;
 mod collect;
 mod collected;
+mod distinct_estimate;
 mod moments;
 mod percentile;
 mod sum;
@@ -48,7 +49,7 @@ pub(super) static FUNCTIONS: &[FunctionEntry] = &[
     FunctionEntry::new(
         "approx_count_distinct",
         Between(1, 2),
-        approx_count_distinct,
+        distinct_estimate::approx_count_distinct,
         "about how many different values there are",
     ),
     FunctionEntry::new("stddev", Exactly(1), moments::stddev_samp, "the standard deviation of a sample")
@@ -290,13 +291,6 @@ fn bool_or(call: &FunctionCall<'_>) -> Result<Resolved> {
 }
 
 /// DataFusion's sketch has a standard error of 0.8 %, below any that Spark is asked for in practice.
-fn approx_count_distinct(call: &FunctionCall<'_>) -> Result<Resolved> {
-    let function = native::approx_distinct::approx_distinct_udaf();
-    let counted = aggregate(call, function, vec![call.argument(0).expr], (DataType::UInt64, false));
-    let wide = datafusion::logical_expr::cast(counted.expr, DataType::Int64);
-    resolved(TypedExpr::new(wide, DataType::Int64, false))
-}
-
 /// ARRAY&lt;element&gt; without NULL.
 fn array_of(element: &DataType) -> DataType {
     array(element.clone(), false)

@@ -106,6 +106,12 @@ pub(super) fn add(call: &FunctionCall<'_>) -> Result<Resolved> {
     resolve(call, Operation::Add, ADD)
 }
 
+/// A timestamp moved by an interval.
+pub(in crate::functions) fn time_plus(call: &FunctionCall<'_>, time: TypedExpr, by: TypedExpr) -> TypedExpr {
+    let data_type = time.data_type.clone();
+    ADD.call_nullable([time, by], data_type, call)
+}
+
 pub(super) fn subtract(call: &FunctionCall<'_>) -> Result<Resolved> {
     if call.count() == 1 {
         return negative(call);

@@ -14,6 +14,7 @@ mod time;
 use super::entry::Arity::{AtLeast, Between, Exactly};
 use super::entry::FunctionEntry;
 
+pub(super) use arithmetic::time_plus;
 pub(super) use comparison::{choose, common_type_of, equal, less, normal_column, null_safe};
 pub(super) use time::add_months_to_days;
 

@@ -16,8 +16,7 @@ const DECIMAL_DIGITS_MAX: i32 = 38;
 
 /// Reads a type, or a list of columns as a struct.
 pub(crate) fn parse(text: &str) -> Parsed<DataType> {
-    let mut parser = Parser::new(text, Parameters::default())?;
-    let bare = parser.data_type().and_then(|found| parser.finish().map(|()| found));
+    let bare = parse_type(text);
     if bare.is_ok() || text.trim().is_empty() {
         return bare.or_else(|_| Ok(struct_of(Vec::new())));
     }
@@ -26,6 +25,14 @@ pub(crate) fn parse(text: &str) -> Parsed<DataType> {
     let fields = parser.list(Parser::column).map_err(SyntaxError::at_its_start)?;
     parser.finish()?;
     Ok(struct_of(fields))
+}
+
+/// Reads a type.
+pub(crate) fn parse_type(text: &str) -> Parsed<DataType> {
+    let mut parser = Parser::new(text, Parameters::default())?;
+    let found = parser.data_type()?;
+    parser.finish()?;
+    Ok(found)
 }
 
 fn struct_of(fields: Vec<StructField>) -> DataType {

@@ -228,13 +228,13 @@ fn windows() {
         ("sum(a) OVER ()", "sum(a) over [; ]"),
         (
             "sum(a) OVER (ORDER BY b DESC NULLS FIRST ROWS BETWEEN 2 PRECEDING AND CURRENT ROW)",
-            "sum(a) over [; b desc first; rows -2 to current]",
+            "sum(a) over [; b desc first; rows negative(2) to current]",
         ),
         (
             "sum(a) OVER (ORDER BY ts RANGE BETWEEN INTERVAL 1 DAY PRECEDING AND UNBOUNDED FOLLOWING)",
-            "sum(a) over [; ts asc first; range interval day -86400000000 to unbounded]",
+            "sum(a) over [; ts asc first; range negative(interval day 86400000000) to unbounded]",
         ),
-        ("sum(a) OVER (ROWS 1 PRECEDING)", "sum(a) over [; ; rows -1 to current]"),
+        ("sum(a) OVER (ROWS 1 PRECEDING)", "sum(a) over [; ; rows negative(1) to current]"),
         ("count(1) FILTER (WHERE a) OVER (ORDER BY b)", "count(1) where a over [; b asc first]"),
     ]);
 }

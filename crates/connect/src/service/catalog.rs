@@ -2,18 +2,24 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, StringArray};
+use arrow::array::{ArrayRef, BooleanArray, ListArray, RecordBatch, RecordBatchOptions, StringArray};
+use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, Field, Schema};
-use millstream_core::Result;
-use millstream_sql::Catalog as _;
-use spark_connect_proto::Catalog;
+use millstream_core::{Error, Result};
+use millstream_sql::parser::simple_string;
+use millstream_sql::{Catalog as _, schema_to_proto};
 use spark_connect_proto::catalog::CatType;
+use spark_connect_proto::data_type::Kind;
+use spark_connect_proto::read::{NamedTable, ReadType};
+use spark_connect_proto::relation::RelType;
+use spark_connect_proto::{Catalog, Read, Relation};
 
+use super::query_plan;
 use crate::error::handle::unsupported;
 use crate::session::{Session, ViewName};
 
 /// The rows that answer a question of the catalog.
-pub(super) fn answer(session: &Session, question: Catalog) -> Result<RecordBatch> {
+pub(super) fn answer(session: &Arc<Session>, question: Catalog) -> Result<RecordBatch> {
     match question.cat_type {
         Some(CatType::CurrentDatabase(_)) => text("default"),
         Some(CatType::CurrentCatalog(_)) => text("spark_catalog"),
@@ -31,6 +37,7 @@ pub(super) fn answer(session: &Session, question: Catalog) -> Result<RecordBatch
             boolean(session.drop_view(ViewName { name: &drop.view_name, global: true }))
         }
         Some(CatType::ListTables(_)) => tables(session.relation_names()),
+        Some(CatType::ListColumns(asked)) => columns(session, asked.db_name, &asked.table_name),
         Some(CatType::IsCached(_)) => boolean(false),
         // Caching is a hint; nothing is kept, so there is nothing to forget or to read again.
         Some(
@@ -51,7 +58,7 @@ fn tables(names: Vec<String>) -> Result<RecordBatch> {
     let columns = [
         ("name", Arc::new(StringArray::from(names)) as ArrayRef),
         ("catalog", empty()),
-        ("namespace", Arc::new(arrow::array::new_null_array(&list_of_texts(), count)) as ArrayRef),
+        ("namespace", no_texts(count)?),
         ("description", empty()),
         ("tableType", Arc::new(StringArray::from(vec!["TEMPORARY"; count]))),
         ("isTemporary", Arc::new(BooleanArray::from(vec![true; count]))),
@@ -59,8 +66,38 @@ fn tables(names: Vec<String>) -> Result<RecordBatch> {
     rows(columns.to_vec())
 }
 
-fn list_of_texts() -> DataType {
-    DataType::List(Arc::new(Field::new("item", DataType::Utf8, true)))
+/// The columns of Spark's `Column` objects.
+fn columns(session: &Arc<Session>, database: Option<String>, table: &str) -> Result<RecordBatch> {
+    let unparsed_identifier = database.map_or_else(|| table.to_owned(), |database| format!("{database}.{table}"));
+    let table = NamedTable { unparsed_identifier, ..NamedTable::default() };
+    let read = Read { is_streaming: false, read_type: Some(ReadType::NamedTable(table)) };
+    let relation = Relation { common: None, rel_type: Some(RelType::Read(read)) };
+    let schema = query_plan::analyze(session, &relation)?.schema;
+    let Some(Kind::Struct(fields)) = schema_to_proto(&schema).kind else {
+        return Err(Error::internal("a schema that is no struct"));
+    };
+    let types = fields.fields.iter().map(|field| field.data_type.as_ref().map(simple_string));
+    let count = schema.fields().len();
+    let names = schema.fields().iter().map(|field| field.name().clone());
+    let flags = |flag: &dyn Fn(&Field) -> bool| {
+        Arc::new(BooleanArray::from(schema.fields().iter().map(|field| flag(field)).collect::<Vec<_>>())) as ArrayRef
+    };
+    rows(vec![
+        ("name", Arc::new(StringArray::from_iter_values(names)) as ArrayRef),
+        ("description", Arc::new(StringArray::from(vec![None::<&str>; count]))),
+        ("dataType", Arc::new(types.collect::<StringArray>())),
+        ("nullable", flags(&Field::is_nullable)),
+        ("isPartition", flags(&|_| false)),
+        ("isBucket", flags(&|_| false)),
+        ("isCluster", flags(&|_| false)),
+    ])
+}
+
+/// So many empty lists: a temporary view is in no database.
+fn no_texts(count: usize) -> Result<ArrayRef> {
+    let item = Arc::new(Field::new("item", DataType::Utf8, true));
+    let offsets = OffsetBuffer::from_lengths(std::iter::repeat_n(0, count));
+    Ok(Arc::new(ListArray::try_new(item, offsets, Arc::new(StringArray::from(Vec::<&str>::new())), None)?))
 }
 
 fn text(value: &str) -> Result<RecordBatch> {

@@ -1,13 +1,15 @@
 //! Result rows as the Arrow IPC streams of Spark Connect.
 //!
 //! Inside, TIMESTAMP is microseconds in UTC; only here it takes the session's zone into its Arrow type, as clients
-//! expect it. Names come from the analysed schema, since a plan gives columns of equal names other ones.
+//! expect it. Names come from the analysed schema, since a plan gives columns of equal names other ones. Fields of one
+//! struct have to have different names for clients, though, so that a name that comes twice is sent with a number, as by
+//! Spark; clients go by the analysed schema.
 
 use std::sync::Arc;
 
-use arrow::array::{RecordBatch, RecordBatchOptions};
+use arrow::array::{Array, ArrayRef, AsArray, ListArray, MapArray, RecordBatch, RecordBatchOptions, StructArray};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
 use arrow::ipc::writer::StreamWriter;
 use millstream_core::Result;
 use spark_connect_proto::execute_plan_response::ArrowBatch;
@@ -26,7 +28,7 @@ pub(crate) struct ArrowBatchEncoder {
 impl ArrowBatchEncoder {
     /// `columns` are the result's columns as the user sees them.
     pub(crate) fn new(columns: &Schema, time_zone: &str) -> Self {
-        let fields: Vec<_> = columns.fields().iter().map(|field| in_zone(field, time_zone)).collect();
+        let fields: Vec<_> = columns.fields().iter().map(|field| sent(field, field.name(), time_zone)).collect();
         Self { schema: Arc::new(Schema::new(fields)), rows_sent: 0 }
     }
 
@@ -51,14 +53,8 @@ impl ArrowBatchEncoder {
     }
 
     fn convert(&self, rows: &RecordBatch) -> Result<RecordBatch> {
-        let columns = rows.columns().iter().zip(self.schema.fields()).map(|(column, field)| {
-            if column.data_type() == field.data_type() {
-                Ok(Arc::clone(column))
-            } else {
-                cast(column, field.data_type())
-            }
-        });
-        let columns = columns.collect::<Result<Vec<_>, _>>()?;
+        let columns = rows.columns().iter().zip(self.schema.fields());
+        let columns = columns.map(|(column, field)| as_sent(column, field.data_type())).collect::<Result<Vec<_>>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
         Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?)
     }
@@ -76,18 +72,59 @@ impl ArrowBatchEncoder {
     }
 }
 
-fn in_zone(field: &FieldRef, time_zone: &str) -> FieldRef {
-    let inner = |field: &FieldRef| in_zone(field, time_zone);
+/// The column in the type it is sent in. Fields of structs are the same by place, whatever their names.
+fn as_sent(column: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
+    if column.data_type() == to {
+        return Ok(Arc::clone(column));
+    }
+    Ok(match (column.data_type(), to) {
+        (DataType::List(_), DataType::List(item)) => {
+            let list = column.as_list::<i32>();
+            let items = as_sent(list.values(), item.data_type())?;
+            Arc::new(ListArray::try_new(Arc::clone(item), list.offsets().clone(), items, list.nulls().cloned())?)
+        }
+        (DataType::Map(_, _), DataType::Map(entries, sorted)) => {
+            let map = column.as_map();
+            let pairs: ArrayRef = Arc::new(map.entries().clone());
+            let pairs = as_sent(&pairs, entries.data_type())?.as_struct().clone();
+            let (offsets, nulls) = (map.offsets().clone(), map.nulls().cloned());
+            Arc::new(MapArray::try_new(Arc::clone(entries), offsets, pairs, nulls, *sorted)?)
+        }
+        (DataType::Struct(_), DataType::Struct(fields)) => {
+            let of = column.as_struct();
+            let columns = of.columns().iter().zip(fields).map(|(column, field)| as_sent(column, field.data_type()));
+            let (columns, nulls) = (columns.collect::<Result<Vec<_>>>()?, of.nulls().cloned());
+            Arc::new(StructArray::try_new_with_length(fields.clone(), columns, nulls, of.len())?)
+        }
+        _ => cast(column, to)?,
+    })
+}
+
+/// The field as it is sent.
+fn sent(field: &Field, name: &str, time_zone: &str) -> FieldRef {
+    let inner = |field: &FieldRef| sent(field, field.name(), time_zone);
     let data_type = match field.data_type() {
         DataType::Timestamp(TimeUnit::Microsecond, Some(_)) => {
             DataType::Timestamp(TimeUnit::Microsecond, Some(time_zone.into()))
         }
         DataType::List(item) => DataType::List(inner(item)),
         DataType::Map(entries, sorted) => DataType::Map(inner(entries), *sorted),
-        DataType::Struct(fields) => DataType::Struct(fields.iter().map(inner).collect()),
+        DataType::Struct(fields) => {
+            let names = different_names(fields);
+            DataType::Struct(fields.iter().zip(names).map(|(field, name)| sent(field, &name, time_zone)).collect())
+        }
         other => other.clone(),
     };
-    Arc::new(Field::new(field.name(), data_type, field.is_nullable()))
+    Arc::new(Field::new(name, data_type, field.is_nullable()))
+}
+
+/// The names of a struct's fields, where `a, b, a` are `a_0, b, a_1`.
+fn different_names(fields: &Fields) -> Vec<String> {
+    let named = |at: usize, name: &str| {
+        let same = |fields: &[FieldRef]| fields.iter().filter(|field| field.name() == name).count();
+        if same(fields) == 1 { name.to_owned() } else { format!("{name}_{}", same(&fields[..at])) }
+    };
+    fields.iter().enumerate().map(|(at, field)| named(at, field.name())).collect()
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! What a client decodes is what was encoded.
 
-use arrow::array::{Array, AsArray, Int64Array, StringArray, StructArray, TimestampMicrosecondArray};
-use arrow::datatypes::TimestampMicrosecondType;
+use arrow::array::{Int64Array, StringArray, TimestampMicrosecondArray};
+use arrow::buffer::OffsetBuffer;
+use arrow::datatypes::{Int64Type, TimestampMicrosecondType};
 use arrow::ipc::reader::StreamReader;
 
 use super::*;
@@ -60,6 +61,22 @@ fn columns_go_by_the_names_the_user_gave() {
     let back = decode(&ArrowBatchEncoder::new(&seen, "UTC").encode(&rows).unwrap()[0]);
     let names: Vec<_> = back.schema().fields().iter().map(|field| field.name().clone()).collect();
     assert_eq!(names, ["a", "a"]);
+}
+
+#[test]
+fn fields_of_a_struct_get_different_names_and_keep_their_places() {
+    let fields: Fields = ["a", "b", "a", "A"].map(|name| Field::new(name, DataType::Int64, true)).to_vec().into();
+    let columns = (1..=4).map(|value| Arc::new(Int64Array::from(vec![value])) as ArrayRef).collect();
+    let structs: ArrayRef = Arc::new(StructArray::new(fields, columns, None));
+    let item = Arc::new(Field::new_list_field(structs.data_type().clone(), true));
+    let lists: ArrayRef = Arc::new(ListArray::new(item, OffsetBuffer::from_lengths([1]), structs, None));
+    let schema = Arc::new(Schema::new(vec![Field::new("l", lists.data_type().clone(), true)]));
+    let rows = RecordBatch::try_new(Arc::clone(&schema), vec![lists]).unwrap();
+    let back = decode(&ArrowBatchEncoder::new(&schema, "UTC").encode(&rows).unwrap()[0]);
+    let back = back.column(0).as_list::<i32>().values().as_struct().clone();
+    assert_eq!(back.column_names(), ["a_0", "b", "a_1", "A"]);
+    let values: Vec<_> = back.columns().iter().map(|column| column.as_primitive::<Int64Type>().value(0)).collect();
+    assert_eq!(values, [1, 2, 3, 4]);
 }
 
 #[test]

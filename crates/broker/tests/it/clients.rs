@@ -58,3 +58,9 @@ async fn consumers_can_be_killed_in_the_middle() {
     require_or_skip!(PythonClients::available());
     python(&in_memory().await, "killed_consumer.py").await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pipelines_can_be_killed_in_their_transactions() {
+    require_or_skip!(PythonClients::available());
+    python(&in_memory().await, "killed_pipeline.py").await;
+}

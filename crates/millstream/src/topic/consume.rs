@@ -1,4 +1,5 @@
-//! `millstream topic consume`: records are printed as they come.
+//! `millstream topic consume`: records are printed as they come, those of one partition in their order. Partitions that are
+//! added meanwhile are not read.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +16,6 @@ use crate::serve::Signals;
 
 /// Prints until it is interrupted, its reader goes away, or the arguments say that it is enough.
 pub(super) async fn run(settings: &Settings, args: ConsumeArgs) -> Result<()> {
-    let mut signals = Signals::new()?;
     let client = match args.isolation {
         None => settings.client().await?,
         Some(isolation) => settings.with("isolation.level", isolation.name()).client().await?,
@@ -23,6 +23,8 @@ pub(super) async fn run(settings: &Settings, args: ConsumeArgs) -> Result<()> {
     let assignments = assignments(&client, &args).await?;
     let mut fetcher = client.fetcher(assignments, FetchOptions::default());
     let mut printer = Printer::new(&args);
+    // Until here a signal just ends the process.
+    let mut signals = Signals::new()?;
     let patience = args.timeout.map(|timeout| timeout.0);
     let mut deadline = patience.map(|patience| Instant::now() + patience);
     let gone = reader_gone();

@@ -24,7 +24,6 @@ type KeyAndValue<'a> = (Option<&'a [u8]>, Option<&'a [u8]>);
 
 /// Writes all lines, or those until it is interrupted, and waits until they are acknowledged.
 pub(super) async fn run(settings: &Settings, args: ProduceArgs) -> Result<()> {
-    let mut signals = Signals::new()?;
     if settings.get("transactional.id").is_some() {
         return Err(Error::invalid("'transactional.id' cannot be set: lines are not written in a transaction"));
     }
@@ -52,6 +51,8 @@ pub(super) async fn run(settings: &Settings, args: ProduceArgs) -> Result<()> {
     if typed {
         terminal::say("each line is a record; Ctrl-D ends");
     }
+    // Until here a signal just ends the process.
+    let mut signals = Signals::new()?;
     let mut writer = Writer::new(&producer, topic, args);
     let ended = tokio::select! {
         ended = writer.write_all(&mut lines) => ended,

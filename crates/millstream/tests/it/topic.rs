@@ -379,3 +379,35 @@ fn settings_come_from_files_and_arguments() {
     let tls = ["list", "--bootstrap", &cluster.bootstrap, "--property", "security.protocol=SSL"];
     refused(with(&tls), "", (4, "cannot reach Kafka at"));
 }
+
+#[test]
+fn javas_settings_reach_a_secured_broker() {
+    require_or_skip!(Kafka::available());
+    const PLAIN: &str = "org.apache.kafka.common.security.plain.PlainLoginModule required";
+    let settings = format!(
+        "listener.name.closed.sasl.enabled.mechanisms=PLAIN\n\
+         listener.name.closed.plain.sasl.jaas.config={PLAIN} user_alice=\"open sesame\";\n"
+    );
+    let kafka = Kafka::start_with_listeners(&settings, &[("CLOSED", "SASL_PLAINTEXT")]);
+    kafka.tool("create guarded 1 1");
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let file = folder.path().join("alice.properties");
+    let properties = format!(
+        "bootstrap.servers={}\nsecurity.protocol=SASL_PLAINTEXT\nsasl.mechanism=PLAIN\n\
+         sasl.jaas.config={PLAIN} \\\n  username=\"alice\" \\\n  password=\"open sesame\";\n",
+        kafka.listener("CLOSED")
+    );
+    std::fs::write(&file, properties).expect("it can be written");
+    let with = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_millstream"));
+        command.args(["topic", "--properties"]).arg(&file).args(arguments);
+        command
+    };
+    assert_eq!(printed(with(&["produce", "guarded"]), "one\n"), "");
+    assert_eq!(printed(with(&["consume", "guarded", "--from-beginning", "--max", "1"]), ""), "one\n");
+    let wrong = format!("sasl.jaas.config={PLAIN} username=\"alice\" password=\"open barley\";");
+    let refusal = run(with(&["list", "--property", &wrong]), "");
+    let said = String::from_utf8_lossy(&refusal.stderr);
+    assert_eq!(refusal.status.code(), Some(4), "{said}");
+    assert!(said.contains("does not accept the client by PLAIN") && !said.contains("barley"), "{said}");
+}

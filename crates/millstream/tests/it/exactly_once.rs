@@ -3,10 +3,11 @@
 //! sees them.
 //!
 //! A query that breaks off leaves everything as a process that died would: nothing is flushed, aborted or closed. That a
-//! process can really be killed is shown by the crash tests.
+//! process can really be killed is shown by [`killed`].
 
 mod instances;
 mod job;
+mod killed;
 mod proxy;
 
 use millstream_core::OutputMode;

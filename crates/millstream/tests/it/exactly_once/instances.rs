@@ -96,6 +96,23 @@ async fn without_its_marker_only_a_person_can_say_what_is_written() {
     }
 }
 
+/// The check is checked: it sees what an instance that ignores the marker would do.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rows_that_come_twice_are_found() {
+    require_or_skip!(Kafka::available());
+    for cluster in Cluster::all() {
+        let job = Job::new(cluster, &input(cluster, 0..40).await, Work::Pass)
+            .set("delivery.marker.topic", &topic(cluster, 1));
+        assert!(job.die("after_end_transaction", 2).await);
+        let job = job.set("delivery.marker.topic", &topic(cluster, 1)).set("delivery.recovery", "aborted");
+        job.run().await.expect("it believes what it is told");
+        let mut rows = job.output().await;
+        assert!(rows.len() > 40, "one batch was written twice");
+        rows.dedup();
+        assert_eq!(rows.len(), 40);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_queries_write_to_one_topic() {
     require_or_skip!(Kafka::available());

@@ -67,6 +67,11 @@ impl<'a> Job<'a> {
         self
     }
 
+    /// The options of the sink beyond topic and brokers.
+    pub(super) fn options(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        self.options.iter().map(|(&name, value)| (name, value.as_str()))
+    }
+
     /// The same query on a copy of its checkpoint as it is now.
     pub(super) fn copy(&self) -> Self {
         let checkpoint = tempfile::tempdir().expect("temporary folder");

@@ -1,5 +1,6 @@
 //! What every connector promises, and connectors against the real things.
 
 mod contract;
+mod exactly_once;
 mod kafka;
 mod kafka_sink;

@@ -33,6 +33,9 @@ use crate::kafka::lane::LedgerBudget;
 /// Transactional ids of a query. Fewer in a later version would leave some of an older instance unfenced.
 const TRANSACTIONAL_IDS: u64 = 4;
 
+/// `transaction.max.timeout.ms` of brokers that say nothing else.
+const TRANSACTION_TIMEOUT_MAX: Duration = Duration::from_secs(15 * 60);
+
 /// How long an abort may take that only spares readers the wait for `transaction.timeout.ms`.
 const ABORT_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -46,6 +49,8 @@ pub(super) struct ExactlyOnceSink {
     clock: Arc<dyn Clock>,
     run: OnceLock<Run>,
     session: Mutex<Option<Session>>,
+    /// After this the brokers end a transaction by themselves.
+    transaction_timeout: Mutex<Duration>,
 }
 
 /// For whom it writes.
@@ -74,7 +79,8 @@ impl ExactlyOnceSink {
     ) -> Self {
         let (memory, clock) = (config.memory.clone(), Arc::clone(&config.clock));
         let (run, session) = (OnceLock::new(), Mutex::default());
-        Self { options, exactly_once, rows, memory, clock, run, session }
+        let transaction_timeout = Mutex::new(options.producer.transaction_timeout);
+        Self { options, exactly_once, rows, memory, clock, run, session, transaction_timeout }
     }
 
     /// A producer for each transactional id. None has it yet.
@@ -82,6 +88,7 @@ impl ExactlyOnceSink {
         let producer = |number| {
             let mut config = self.options.producer.clone();
             config.transactional_id = Some(format!("{}-{number}", run.name));
+            config.transaction_timeout = *self.transaction_timeout.lock();
             Arc::new(client.producer(config, Arc::new(LedgerBudget::new(&self.memory, BUFFER))))
         };
         (0..TRANSACTIONAL_IDS).map(producer).collect()
@@ -182,21 +189,25 @@ impl ExactlyOnceSink {
 
     /// Says what a failure means for the query.
     fn explain(&self, error: Error, id: BatchId, took: Duration) -> Error {
-        let patience = self.options.producer.transaction_timeout;
-        match self.run.get() {
-            Some(run) if error.kind() == ErrorKind::Conflict && took < patience => taken_over(run, id, error.message()),
-            Some(_) if error.kind() == ErrorKind::Conflict => Error::invalid(format!(
-                "batch {id} took {took:.1?}, longer than 'kafka.transaction.timeout.ms' = {}, so the brokers have ended its \
-                 transaction: {}",
-                patience.as_millis(),
-                error.message()
-            ))
-            .with_hint(
+        let Some(run) = self.run.get().filter(|_| error.kind() == ErrorKind::Conflict) else { return error };
+        let mut patience = self.transaction_timeout.lock();
+        if took < *patience {
+            return taken_over(run, id, error.message());
+        }
+        let what = format!(
+            "batch {id} took {took:.1?}, longer than 'kafka.transaction.timeout.ms' = {}, so the brokers have ended its \
+             transaction",
+            patience.as_millis()
+        );
+        if !self.exactly_once.lengthens_timeout || *patience >= TRANSACTION_TIMEOUT_MAX {
+            return Error::invalid(format!("{what}: {}", error.message())).with_hint(
                 "make batches smaller with 'maxOffsetsPerTrigger', or raise 'kafka.transaction.timeout.ms', at the most to \
                  'transaction.max.timeout.ms' of the brokers",
-            ),
-            _ => error,
+            );
         }
+        // A short one spares readers the wait after a crash, and most batches take milliseconds. This one needs more.
+        *patience = (*patience * 4).min(TRANSACTION_TIMEOUT_MAX);
+        Error::unavailable(format!("{what}; the next try has {} ms", patience.as_millis()))
     }
 }
 
@@ -277,3 +288,6 @@ fn taken_over(run: &Run, id: BatchId, why: &str) -> Error {
         "only one instance of a query may write; let this one rest, or start it again to take over from the other",
     )
 }
+
+#[cfg(test)]
+mod tests;

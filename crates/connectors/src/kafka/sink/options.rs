@@ -31,6 +31,9 @@ pub(crate) struct ExactlyOnce {
     /// The topic to whose first partition the marker belongs.
     pub(super) marker_topic: String,
     pub(super) recovery: Recovery,
+    /// Whether a batch that takes longer than the transaction may is tried again with more time. Not where a person has said
+    /// how long it may take.
+    pub(super) lengthens_timeout: bool,
 }
 
 impl SinkOptions {
@@ -93,7 +96,8 @@ impl ExactlyOnce {
             ))
             .with_hint("the topic's first partition is the name under which the newest batch is kept; nothing is written to it")
         })?;
-        Ok(Some(Self { marker_topic, recovery }))
+        let lengthens_timeout = !options.contains("kafka.transaction.timeout.ms");
+        Ok(Some(Self { marker_topic, recovery, lengthens_timeout }))
     }
 }
 

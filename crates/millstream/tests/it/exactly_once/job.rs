@@ -224,7 +224,9 @@ pub(super) async fn add(cluster: &Cluster, topic: &str, rows: Range<u64>) {
     for row in rows {
         let (key, value) = (key(row), row.to_string());
         let (key, value) = (Some(key.as_bytes()), Some(value.as_bytes()));
-        let record = NewRecord { timestamp: 0, key, value, headers: &[] };
+        // An old one would be deleted by and by.
+        let timestamp = clock().now_ms();
+        let record = NewRecord { timestamp, key, value, headers: &[] };
         producer.send(handle, Some((row % 2) as i32), &record).await.expect("room");
     }
     producer.flush().await.expect("written");

@@ -1,0 +1,108 @@
+//! What exactly-once asks of a batch, against real Apache Kafka. Whole queries, their deaths and their copies are tested where
+//! everything comes together, in the binary's tests.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, StringArray};
+use futures::{StreamExt, stream};
+use millstream_connectors::kafka::KafkaConnector;
+use millstream_core::{
+    BatchId, BatchStream, Connector, ErrorKind, LoggedBatch, MemoryLedger, OutputMode, QueryId, QuerySettings, Result,
+    RunId, Sink, SinkBatch, SinkConfig, SinkStart, SinkSteps, SystemClock, WriteKind,
+};
+use millstream_kafka::{Client, ClientConfig, OffsetSpec, TopicPartition};
+use millstream_test_servers::{Kafka, require_or_skip};
+
+use crate::kafka::topic_name;
+
+#[derive(Debug)]
+struct NoSteps;
+
+impl SinkSteps for NoSteps {
+    fn pass(&self, _step: &'static str) -> Result<()> {
+        Ok(())
+    }
+}
+
+fn row(value: &str) -> RecordBatch {
+    RecordBatch::try_from_iter([("value", Arc::new(StringArray::from(vec![value])) as ArrayRef)]).expect("a column")
+}
+
+fn open(kafka: &Kafka, topic: &str, option: (&str, &str)) -> Arc<dyn Sink> {
+    let options = [
+        ("kafka.bootstrap.servers", kafka.bootstrap()),
+        ("topic", topic),
+        ("delivery.guarantee", "exactly-once"),
+        option,
+    ];
+    let config = SinkConfig {
+        options: options.into_iter().collect(),
+        schema: row("").schema(),
+        output_mode: OutputMode::Append,
+        query_name: None,
+        settings: QuerySettings::default(),
+        memory: MemoryLedger::unlimited(),
+        clock: Arc::new(SystemClock::new(|duration| Box::pin(tokio::time::sleep(duration)))),
+    };
+    KafkaConnector.open_sink(config).expect("valid")
+}
+
+fn batch(rows: BatchStream) -> SinkBatch {
+    let schema = row("").schema();
+    SinkBatch { id: BatchId(0), kind: WriteKind::Append, upsert_key: None, schema, rows: vec![rows] }
+}
+
+/// Where the topic ends for readers of this kind.
+async fn end(bootstrap: &str, topic: &str, isolation: &str) -> Option<i64> {
+    let properties = [("bootstrap.servers", bootstrap), ("isolation.level", isolation)];
+    let (config, _) = ClientConfig::from_properties(properties).expect("valid");
+    let ends = Client::new(config).list_offsets(&[(TopicPartition::new(topic, 0), OffsetSpec::Latest)]).await;
+    ends.expect("an answer")[0]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_that_takes_longer_than_its_transaction_may_says_so() {
+    require_or_skip!(Kafka::available());
+    let kafka = Kafka::start(1, "transaction.abort.timed.out.transaction.cleanup.interval.ms=100\n");
+    let topic = topic_name("slow");
+    kafka.tool(&format!("create {topic} 1 1"));
+    let sink = open(&kafka, &topic, ("kafka.transaction.timeout.ms", "1000"));
+    let id = |number: u128| uuid::Uuid::from_u128(number);
+    let start = SinkStart {
+        query: QueryId(id(1)),
+        run: RunId(id(2)),
+        logged: BTreeMap::new(),
+        newest_commit: None,
+        steps: Arc::new(NoSteps),
+    };
+    assert_eq!(sink.open_for(start).await.expect("the first start"), None);
+    // The second row comes when the first is in the log and the brokers have ended its transaction.
+    let (bootstrap, name) = (kafka.bootstrap().to_owned(), topic.clone());
+    let second = stream::once(async move {
+        while end(&bootstrap, &name, "read_uncommitted").await == Some(0)
+            || end(&bootstrap, &name, "read_committed").await != end(&bootstrap, &name, "read_uncommitted").await
+        {
+        }
+        Ok(row("second"))
+    });
+    let rows = stream::once(async { Ok(row("first")) }).chain(second).boxed();
+    let error = sink.write_logged(batch(rows), LoggedBatch { hash: 7 }).await.expect_err("too long");
+    assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
+    assert!(error.message().contains("longer than 'kafka.transaction.timeout.ms' = 1000"), "{error}");
+
+    // Nothing of it was seen, and the batch can be written by another try.
+    let rows = stream::once(async { Ok(row("again")) }).boxed();
+    sink.write_logged(batch(rows), LoggedBatch { hash: 7 }).await.expect("quick enough");
+    sink.close().await.expect("closed");
+    // first, its abort, again, its commit; a marker follows its transaction's end.
+    while end(kafka.bootstrap(), &topic, "read_committed").await != Some(4) {}
+}
+
+#[tokio::test]
+async fn a_batch_without_a_log_is_refused() {
+    require_or_skip!(Kafka::available());
+    let sink = open(Kafka::shared(), "any", ("kafka.client.id", "none"));
+    let error = sink.write(batch(stream::empty().boxed())).await.expect_err("no log");
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+}

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 pub use kafka::{Kafka, KafkaTool};
-pub use programs::{JavaClient, PythonClients};
+pub use programs::{JavaClient, KafkaTools, PythonClients};
 
 /// Leaves the test out where the servers named by the function cannot be started, else goes on.
 ///

@@ -52,3 +52,39 @@ impl JavaClient {
         command
     }
 }
+
+/// Apache Kafka's own command-line tools.
+#[derive(Debug)]
+pub struct KafkaTools;
+
+impl KafkaTools {
+    /// Whether they can be had here; else why not.
+    pub fn available() -> Result<(), String> {
+        if !crate::has("java", "-version") {
+            return Err("no Java on PATH".to_owned());
+        }
+        Self::class_path().map(|_| ())
+    }
+
+    /// Where they are, which the first call downloads.
+    fn class_path() -> Result<&'static str, String> {
+        static CLASS_PATH: OnceLock<Option<String>> = OnceLock::new();
+        let fetch = || {
+            let output = crate::script("kafka-tools").stdin(Stdio::null()).output().ok()?;
+            output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        };
+        let found = CLASS_PATH.get_or_init(fetch).as_deref();
+        found.ok_or_else(|| "Kafka's tools cannot be downloaded".to_owned())
+    }
+
+    /// A command that runs the tool of this class, below `org.apache.kafka.tools`. Ask [`KafkaTools::available`] first.
+    ///
+    /// # Panics
+    /// If they cannot be had.
+    pub fn command(class: &str) -> Command {
+        let mut command = Command::new("java");
+        command.args(["-Xmx256m", "-XX:TieredStopAtLevel=1", "-cp", Self::class_path().expect("they are available")]);
+        command.arg(format!("org.apache.kafka.tools.{class}")).stdin(Stdio::null());
+        command
+    }
+}

@@ -3,6 +3,7 @@
 mod clients;
 mod crash;
 mod hostile;
+mod tools;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

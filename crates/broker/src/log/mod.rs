@@ -273,8 +273,8 @@ impl Log {
             }
             let span = Span { from: wanted.offset, to: end, max_bytes: left, at_least_one };
             let taken = segment.read(span, &mut read.slices).map_err(|error| self.storage_error(&error))?;
-            read.bytes += taken;
-            if taken == 0 && !segment.is_empty() && segment.last_offset() >= Some(wanted.offset) {
+            read.bytes += taken.bytes;
+            if !taken.is_rest {
                 break;
             }
         }

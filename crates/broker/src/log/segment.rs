@@ -54,6 +54,14 @@ pub(crate) struct Segment {
     store: Store,
 }
 
+/// What a read took of a segment.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Taken {
+    pub(crate) bytes: usize,
+    /// Whether it was all that the segment has, so that the next segment follows without a gap.
+    pub(crate) is_rest: bool,
+}
+
 /// How much of a segment is wanted.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Span {
@@ -172,8 +180,8 @@ impl Segment {
         self.blocks.get(block + 1).map_or(self.bytes, |next| next.position)
     }
 
-    /// Whole batches of the span. Appends them to `slices` and gives their bytes.
-    pub(crate) fn read(&self, span: Span, slices: &mut Vec<Slice>) -> io::Result<usize> {
+    /// Whole batches of the span. Appends them to `slices`.
+    pub(crate) fn read(&self, span: Span, slices: &mut Vec<Slice>) -> io::Result<Taken> {
         let first = self.blocks.partition_point(|block| block.last_offset < span.from);
         match &self.store {
             Store::Memory(batches) => Ok(self.read_memory(&batches[first..], first, span, slices)),
@@ -181,21 +189,24 @@ impl Segment {
         }
     }
 
-    fn read_memory(&self, batches: &[Bytes], first: usize, span: Span, slices: &mut Vec<Slice>) -> usize {
+    fn read_memory(&self, batches: &[Bytes], first: usize, span: Span, slices: &mut Vec<Slice>) -> Taken {
         let mut taken = 0;
         for (block, batch) in self.blocks[first..].iter().zip(batches) {
             let fits = taken + batch.len() <= span.max_bytes || (taken == 0 && span.at_least_one);
             if block.base_offset >= span.to || !fits {
-                break;
+                return Taken { bytes: taken, is_rest: false };
             }
             taken += batch.len();
             slices.push(Slice::Memory(batch.clone()));
         }
-        taken
+        Taken { bytes: taken, is_rest: true }
     }
 
-    fn read_file(&self, file: &Arc<File>, first: usize, span: Span, slices: &mut Vec<Slice>) -> io::Result<usize> {
-        let Some(block) = self.blocks.get(first).filter(|block| block.base_offset < span.to) else { return Ok(0) };
+    fn read_file(&self, file: &Arc<File>, first: usize, span: Span, slices: &mut Vec<Slice>) -> io::Result<Taken> {
+        let Some(block) = self.blocks.get(first) else { return Ok(Taken { bytes: 0, is_rest: true }) };
+        if block.base_offset >= span.to {
+            return Ok(Taken { bytes: 0, is_rest: false });
+        }
         let mut start = block.position;
         if block.base_offset < span.from {
             // The batch that is wanted lies within the block.
@@ -221,7 +232,7 @@ impl Segment {
         if len > 0 {
             slices.push(Slice::File(FileSlice { file: Arc::clone(file), position: start, len }));
         }
-        Ok(len)
+        Ok(Taken { bytes: len, is_rest: end == self.bytes })
     }
 
     /// The position of the first batch from `position` on that does not pass.

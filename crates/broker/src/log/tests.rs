@@ -226,6 +226,21 @@ fn a_read_goes_over_segments() {
 }
 
 #[test]
+fn a_read_skips_no_batch_that_does_not_fit_for_a_later_one_that_does() {
+    // 1 KiB a segment: the third begins a new one.
+    let drafts = [10, 600, 400].map(|value_bytes| Draft { value_bytes, ..Draft::of(1) });
+    let [small, _, medium] = drafts.each_ref().map(|draft| draft.batch().len());
+    for mut fixture in Fixture::both(&[("segment.bytes", "1048576")]) {
+        for draft in &drafts {
+            fixture.appended(draft);
+        }
+        assert_eq!(fixture.log.segments.len(), 2);
+        assert_eq!(fixture.read(0, small + medium), [(0, 0)]);
+        assert_eq!(fixture.read(0, usize::MAX), [(0, 0), (1, 1), (2, 2)]);
+    }
+}
+
+#[test]
 fn committed_readers_see_only_what_is_decided() {
     let of = |producer| Draft { producer: (producer, 0, 0), transactional: true, ..Draft::of(2) };
     for mut fixture in Fixture::both(&[]) {

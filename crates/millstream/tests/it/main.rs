@@ -9,6 +9,7 @@ mod command_line;
 mod crash;
 mod demo;
 mod exactly_once;
+mod first_hour;
 mod old_kafka;
 mod program;
 mod programs;

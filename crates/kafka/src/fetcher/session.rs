@@ -4,6 +4,8 @@
 //! with an error leaves; an error of the connection ends the session, and all of its partitions leave.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::task::Poll;
 use std::time::Duration;
 
 use kafka_protocol::ResponseError;
@@ -85,10 +87,11 @@ impl Session {
                 self.request(&mut connection).await.map(Some)
             };
             // What was read is passed on even if the connection has failed since: positions are beyond it.
-            if let Some(fetched) = fetched
-                && self.shared.responses.send(Ok(fetched)).await.is_err()
-            {
-                return Ok(());
+            if let Some(fetched) = fetched {
+                if self.shared.responses.send(Ok(fetched)).await.is_err() {
+                    return Ok(());
+                }
+                step_aside().await;
             }
             in_flight = next?;
             pause(throttle).await;
@@ -263,6 +266,20 @@ impl Session {
         tracked.last_epoch = leader_epoch.unwrap_or(tracked.last_epoch);
         Ok(true)
     }
+}
+
+/// Lets the task that the response has woken run, here and now. A worker keeps what its task wakes until that task waits,
+/// which a session does not while answers are there already; nobody can take over what it keeps, but the session can be.
+async fn step_aside() {
+    let mut stepped = false;
+    poll_fn(|context| {
+        if std::mem::replace(&mut stepped, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// The broker does not read from this connection for as long. A timer of zero would still ring a millisecond later.

@@ -9,3 +9,11 @@ async fn only_a_throttle_takes_time() {
         assert_eq!(done.is_none(), waits, "{throttle_ms} ms");
     }
 }
+
+#[tokio::test]
+async fn others_run_when_a_session_steps_aside() {
+    let other = tokio::spawn(async {});
+    assert!(!other.is_finished());
+    step_aside().await;
+    assert!(other.is_finished());
+}

@@ -206,7 +206,8 @@ async fn a_port_without_tls_is_named() {
         }
     });
     let reader = client(&address, &[("security.protocol", "SSL")]);
-    let error = reader.metadata(millstream_kafka::Topics::Named(&["any".into()])).await.expect_err("no broker").to_string();
+    let error =
+        reader.metadata(millstream_kafka::Topics::Named(&["any".into()])).await.expect_err("no broker").to_string();
     assert_eq!(error, format!("no TLS connection to broker {address}: it does not speak TLS on this port"));
     answering.abort();
 }

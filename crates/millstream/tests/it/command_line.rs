@@ -37,7 +37,9 @@ fn the_version_is_the_packages() {
 
 #[test]
 fn help_has_examples() {
-    for arguments in [["run", "--help"], ["serve", "--help"], ["broker", "--help"], ["demo", "--help"], ["topic", "--help"]] {
+    for arguments in
+        [["run", "--help"], ["serve", "--help"], ["broker", "--help"], ["demo", "--help"], ["topic", "--help"]]
+    {
         let help = String::from_utf8_lossy(&run(&arguments).stdout).into_owned();
         assert!(help.contains("Examples:"), "{help}");
     }

@@ -17,7 +17,8 @@ Usage: cargo xtask <TASK> [ARGS…]
   check         formatting, clippy with -D warnings, layers, licences: what must hold before a commit
   test          every test, with real servers where there is a JDK; ARGS go to cargo test
   layers        which crate may use which, and which module which
-  bench         the measures of bench/, in a release build; ARGS go to bench/run.py
+  bench         the measures of bench/, in a release build; ARGS go to bench/run.py, or to bench/latency.py
+                after the word `latency`
   conformance   replays what Apache Spark answered; `record` asks a real Spark again
 ";
 
@@ -73,8 +74,17 @@ fn layers_and_tidy() -> Result<()> {
 }
 
 fn bench(arguments: &[String]) -> Result<()> {
-    run("cargo", &["build", "--quiet", "--release", "--package", "millstream"])?;
-    python("bench/run.py", arguments)
+    let build = ["build", "--quiet", "--release", "--package", "millstream"];
+    match arguments.iter().position(|argument| argument != "--") {
+        Some(first) if arguments[first] == "latency" => {
+            run("cargo", &[&build[..], &["--package", "millstream-latency"]].concat())?;
+            python("bench/latency.py", &arguments[first + 1..])
+        }
+        _ => {
+            run("cargo", &build)?;
+            python("bench/run.py", arguments)
+        }
+    }
 }
 
 fn conformance(arguments: &[String]) -> Result<()> {

@@ -1,0 +1,239 @@
+"""How long a row takes through the engine, beside the floor: a bare relay on the same client, in turn in the same run.
+
+usage: cargo xtask bench latency [--runs N] [--seconds N] [--rates R,…] [--jobs J,…] [--brokers B,…] [--spark]
+
+Starts Apache Kafka and `millstream broker` on loopback, and for each run, rate and broker the relay and then each job
+of bench/jobs, each on new topics with a new engine and a new checkpoint. Prints a table; writes bench/latency.json. Every
+figure is the median of the runs; every row is checked to have come back, once.
+
+Milliseconds are lost to whatever else runs, and to a hypervisor that wakes sleeping cores late. Where the system allows it
+(root), everything measured therefore runs at real-time priority on cores that do not sleep; `--ordinary` leaves this out.
+"""
+import argparse
+import contextlib
+import json
+import os
+import pathlib
+import platform
+import re
+import shutil
+import signal
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "bench"))
+
+from run import Millstream, server  # noqa: E402  (after the path)
+
+# What each job makes of the rows, in the driver's words.
+EXPECT = {"filter": "nine-of-ten", "counts": "counts"}
+SHARES = ["p50_ms", "p90_ms", "p99_ms", "p99.9_ms"]
+RESULTS = ROOT / "bench" / "latency.json"
+
+
+def undisturbed(stack):
+    """Real-time priority for this process and those it starts, and cores that stay awake; says whether it was allowed."""
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+        # Linux keeps the request for as long as the file is open.
+        latency_us = stack.enter_context(open("/dev/cpu_dma_latency", "wb", buffering=0))
+        latency_us.write(struct.pack("i", 0))
+    except OSError as error:
+        print(f"at ordinary priority: {error}", file=sys.stderr)
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def ending(process, how=signal.SIGTERM):
+    """A process that ends with the block."""
+    try:
+        yield process
+    finally:
+        process.send_signal(how)
+        process.wait(10)
+
+
+@contextlib.contextmanager
+def apache_kafka(_options):
+    started = server("kafka")
+    try:
+        yield started["KAFKA"]
+    finally:
+        for pid in map(int, started["KAFKA_PIDS"].split()):
+            os.kill(pid, signal.SIGTERM)
+        shutil.rmtree(started["KAFKA_DIR"], ignore_errors=True)
+
+
+@contextlib.contextmanager
+def embedded_broker(options):
+    command = [options.engine, "broker", "--listen", "127.0.0.1:0"]
+    with ending(subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)) as process:
+        line = process.stdout.readline()
+        found = re.search(r"Kafka broker on (\S+)", line)
+        if not found:
+            raise RuntimeError(f"the broker said {line!r}")
+        yield found.group(1)
+
+
+BROKERS = {"kafka": apache_kafka, "millstream": embedded_broker}
+
+
+class Bench:
+    """Measures on one broker."""
+
+    def __init__(self, options, kafka):
+        self.options, self.kafka = options, kafka
+        self.driver = str(pathlib.Path(options.engine).with_name("millstream-latency"))
+        self.count = 0
+
+    def topics(self):
+        """Two new ones."""
+        self.count += 1
+        names = [f"latency-{os.getpid()}-{self.count}-{side}" for side in ("in", "out")]
+        subprocess.run([self.driver, "topics", "--bootstrap", self.kafka, *names], check=True)
+        return names
+
+    def drive(self, names, rate, expect):
+        to, back = names
+        done = subprocess.run(
+            [self.driver, "drive", "--bootstrap", self.kafka, "--to", to, "--from", back, "--rate", str(rate),
+             "--seconds", str(self.options.seconds), "--skip", str(self.options.skip), "--expect", expect],
+            text=True, stdout=subprocess.PIPE,
+        )
+        if done.returncode != 0:
+            raise RuntimeError(f"{expect} at {rate} rows/s failed")
+        return json.loads(done.stdout)
+
+    def floor(self, rate):
+        names = self.topics()
+        command = [self.driver, "relay", "--bootstrap", self.kafka, "--from", names[0], "--to", names[1]]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+        with ending(subprocess.Popen(command, **pipes)) as relay:
+            if relay.stdout.readline() != "ready\n":
+                raise RuntimeError("the relay did not start")
+            return self.drive(names, rate, "all")
+
+    def job(self, job, rate):
+        """The job on a new engine, or on Apache Spark."""
+        names = self.topics()
+        with contextlib.ExitStack() as stack:
+            if self.options.spark:
+                remote = self.options.spark
+            else:
+                engine = Millstream(self.options.engine)
+                stack.callback(engine.stop)
+                remote = engine.remote
+            environment = {
+                **os.environ, "SPARK_REMOTE": remote, "KAFKA": self.kafka, "FROM": names[0], "TO": names[1],
+                "CHECKPOINT": stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)),
+                "PYTHONWARNINGS": "ignore",
+            }
+            program = subprocess.Popen([sys.executable, ROOT / "bench" / "jobs" / f"{job}.py"], env=environment)
+            stack.enter_context(ending(program, signal.SIGKILL))
+            return self.drive(names, rate, EXPECT[job])
+
+
+def measure(options):
+    """Everything that is asked for: by broker, rate and program, the line of each run."""
+    lines = {}
+    for broker in options.brokers:
+        with BROKERS[broker](options) as kafka:
+            bench = Bench(options, kafka)
+            for rate in options.rates * 2:
+                bench.floor(rate)   # for the broker's compiler
+            for run in range(options.runs):
+                for rate in options.rates:
+                    for program in ["floor", *options.jobs]:
+                        line = bench.floor(rate) if program == "floor" else bench.job(program, rate)
+                        lines.setdefault((broker, rate, program), []).append(line)
+                        print(f"run {run + 1}: {broker}, {rate} rows/s, {program}: {brief(line)}", file=sys.stderr)
+    return lines
+
+
+def brief(line):
+    return "  ".join(f"{share[:-3]} {line[share]:.2f}" for share in SHARES)
+
+
+def table(lines):
+    """The medians, and how far a job is above the floor of its own run."""
+    rows = []
+    for (broker, rate, program), runs in lines.items():
+        row = {"broker": broker, "rows_per_s": rate, "program": program, "runs": len(runs)}
+        floors = lines[broker, rate, "floor"]
+        for share in SHARES:
+            values = [line[share] for line in runs]
+            above = [line[share] - floor[share] for line, floor in zip(runs, floors)]
+            row[share] = {"median": statistics.median(values), "min": min(values), "max": max(values)}
+            row[share]["above_floor"] = statistics.median(above)
+        rows.append(row)
+    return rows
+
+
+def show(rows):
+    print(f"{'broker':<11}{'rows/s':>7}  {'program':<8}" + "".join(f"{share[:-3] + ', ms':>24}" for share in SHARES[:3]))
+    for row in rows:
+        cells = ""
+        for share in SHARES[:3]:
+            value = row[share]
+            above = "" if row["program"] == "floor" else f" (+{value['above_floor']:.2f})"
+            cells += f"{value['median']:.2f}{above}".rjust(24)
+        print(f"{row['broker']:<11}{row['rows_per_s']:>7}  {row['program']:<8}{cells}")
+
+
+def listed(known):
+    """Takes names that are known, with commas between them."""
+    def parse(text):
+        names = text.split(",")
+        if unknown := set(names) - set(known):
+            raise argparse.ArgumentTypeError(f"there is no {min(unknown)}; there are {', '.join(known)}")
+        return names
+    return parse
+
+
+def rates(text):
+    return [int(rate) for rate in text.split(",")]
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=6, help="how long each measure sends (default 6)")
+    parser.add_argument("--skip", type=int, default=3, help="its first seconds, which do not count (default 3)")
+    parser.add_argument("--rates", type=rates, default=[2000, 10000])
+    parser.add_argument("--jobs", type=listed(list(EXPECT)), default=list(EXPECT))
+    parser.add_argument("--brokers", type=listed(list(BROKERS)), default=list(BROKERS))
+    parser.add_argument("--ordinary", action="store_true", help="at ordinary priority, on cores that may sleep")
+    parser.add_argument("--spark", metavar="REMOTE", help="measure this Spark Connect server instead of Millstream")
+    target = os.environ.get("CARGO_TARGET_DIR", ROOT / "target")
+    parser.add_argument("--engine", default=str(pathlib.Path(target) / "release" / "millstream"))
+    parser.add_argument("--out", type=pathlib.Path, default=RESULTS)
+    return parser.parse_args()
+
+
+def main():
+    options = arguments()
+    python = subprocess.run([ROOT / "dev" / "python"], check=True, text=True, stdout=subprocess.PIPE).stdout.strip()
+    if sys.executable != python:   # PySpark's client lives there
+        os.execv(python, [python, *sys.argv])
+    with contextlib.ExitStack() as stack:
+        real_time = not options.ordinary and undisturbed(stack)
+        rows = table(measure(options))
+    show(rows)
+    results = {
+        "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.platform()}",
+        "settings": {
+            "row_bytes": 1100, "partitions": 1, "seconds": options.seconds, "skipped_seconds": options.skip,
+            "trigger": "default", "checkpoint.sync": "never", "real_time_priority": real_time,
+        },
+        "latency": rows,
+    }
+    options.out.write_text(json.dumps(results, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

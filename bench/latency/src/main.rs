@@ -2,12 +2,14 @@
 //!
 //! `drive` sends rows at a fixed rate, each with the time at which it was due, and reads the results in the same process,
 //! so that one clock gives all times and a sender that is late counts against the measured, not for it. `relay` is the
-//! floor: it passes rows from topic to topic with the same client as the engine, and does nothing else.
+//! floor: it passes rows from topic to topic with the same client as the engine, and does nothing else. `pump` measures
+//! what a broker can do at most.
 //!
 //! Deliberately not here: starting brokers and engines, repeating and comparing; that is `bench/latency.py`.
 #![expect(clippy::disallowed_methods, reason = "latency is measured by the machine's clock")]
 
 mod drive;
+mod pump;
 mod receiver;
 mod relay;
 mod report;
@@ -24,6 +26,7 @@ use clap::{Args, Parser, Subcommand};
 use millstream_kafka::{Client, ClientConfig, ProducerConfig, Unlimited};
 
 use crate::drive::DriveArgs;
+use crate::pump::PumpArgs;
 use crate::relay::RelayArgs;
 
 #[derive(Debug, Parser)]
@@ -41,6 +44,8 @@ enum Command {
     Relay(RelayArgs),
     /// Sends rows, reads the results, checks that none is missing, and prints percentiles as a line of JSON
     Drive(DriveArgs),
+    /// Fills a topic and drains it at the same time, as fast as it goes, and prints rows a second as a line of JSON
+    Pump(PumpArgs),
 }
 
 #[derive(Debug, Args)]
@@ -67,6 +72,7 @@ fn run(command: Command) -> Result<()> {
         Command::Topics(args) => create_topics(&args),
         Command::Relay(args) => relay::run(&args),
         Command::Drive(args) => drive::run(&args),
+        Command::Pump(args) => pump::run(&args),
     }
 }
 

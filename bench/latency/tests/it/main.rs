@@ -43,3 +43,15 @@ fn rows_pass_through_the_relay() {
     drop(relay.stdin.take());
     assert!(relay.wait().expect("it ends").success());
 }
+
+#[test]
+fn the_pump_sees_every_row_in_its_turn() {
+    require_or_skip!(Kafka::available());
+    let kafka = Kafka::shared();
+    let topic = format!("latency-it-pump-{}", std::process::id());
+    let pump = ["pump", "--bootstrap", kafka.bootstrap(), "--topic", &topic, "--rows", "50000"];
+    let pumped = latency(&pump).output().expect("it starts");
+    assert!(pumped.status.success(), "{}", String::from_utf8_lossy(&pumped.stderr));
+    let line: serde_json::Value = serde_json::from_slice(&pumped.stdout).expect("JSON");
+    assert_eq!((line["rows"].as_u64(), line["bytes"].as_u64()), (Some(50_000), Some(32)));
+}

@@ -36,7 +36,8 @@ impl Settings {
             all.extend(parsed.map_err(|line| unusable(format!("line {line} has a broken \\u escape")))?);
         }
         all.extend(args.properties.iter().cloned());
-        if let Some(bootstrap) = &args.bootstrap {
+        // A variable that is set to nothing is not set.
+        if let Some(bootstrap) = args.bootstrap.as_ref().filter(|bootstrap| !bootstrap.is_empty()) {
             all.insert("bootstrap.servers".to_owned(), bootstrap.clone());
         }
         all.entry("bootstrap.servers".to_owned()).or_insert_with(|| DEFAULT_BOOTSTRAP.to_owned());

@@ -33,5 +33,5 @@ pub use output_mode::OutputMode;
 pub use query::{BatchId, QueryId, RunId};
 pub use settings::QuerySettings;
 pub use sink::{LoggedBatch, Sink, SinkBatch, SinkProgress, SinkStart, SinkSteps, WriteKind};
-pub use source::{BatchStream, ReadLimit, ScanColumn, ScanRequest, Source};
+pub use source::{BatchStream, GroupOffsets, ReadLimit, ScanColumn, ScanRequest, Source};
 pub use trigger::Trigger;

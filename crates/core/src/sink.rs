@@ -12,7 +12,7 @@ use crate::connector::BatchReader;
 use crate::error::Result;
 use crate::output_mode::OutputMode;
 use crate::query::{BatchId, QueryId, RunId};
-use crate::source::BatchStream;
+use crate::source::{BatchStream, GroupOffsets};
 
 /// What the rows of a batch mean to the rows that were written before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,10 +80,12 @@ pub struct SinkStart {
 }
 
 /// What the log says of a batch that is about to be written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoggedBatch {
     /// The hash of its entry: other inputs, another hash.
     pub hash: u64,
+    /// What consumer groups of the sources may be told with it.
+    pub group_offsets: Vec<GroupOffsets>,
 }
 
 /// Is told when a sink has done one of several steps of a batch, so that crash tests can break off between them.

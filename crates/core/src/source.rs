@@ -76,6 +76,17 @@ pub struct LatestOffset {
     pub latest: Offset,
 }
 
+/// What has been read, for a consumer group that the source's own system keeps offsets of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupOffsets {
+    /// The system, in a form in which the same text is the same system.
+    pub system: String,
+    /// The group.
+    pub group: String,
+    /// The next offset of each topic and partition.
+    pub offsets: Vec<(Arc<str>, i32, i64)>,
+}
+
 /// A replayable stream of records (Spark: `MicroBatchStream` with `SupportsAdmissionControl`).
 #[async_trait]
 pub trait Source: Send + Sync + Debug {
@@ -103,6 +114,13 @@ pub trait Source: Send + Sync + Debug {
 
     /// Everything before `end` is committed and may be forgotten.
     async fn commit(&self, end: &Offset) -> Result<()>;
+
+    /// What a group is told of everything before `end`, if the user wants one to know. A sink that writes to the same system
+    /// can make it part of the batch; [`Source::commit`] tells the group in any case.
+    fn group_offsets(&self, end: &Offset) -> Option<GroupOffsets> {
+        let _ = end;
+        None
+    }
 
     /// `sources[].metrics` of the progress, given where the last batch ended and what was newest then.
     fn metrics(&self, end: &Offset, latest: &Offset) -> BTreeMap<String, String> {

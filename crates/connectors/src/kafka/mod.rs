@@ -6,6 +6,7 @@
 mod batch;
 mod columns;
 mod errors;
+mod group_offsets;
 mod lane;
 mod offset_reader;
 mod offsets;

@@ -56,6 +56,8 @@ pub(crate) struct KafkaOptions {
     pub(crate) max_trigger_delay: Duration,
     pub(crate) include_headers: bool,
     pub(crate) group_id_is_set: bool,
+    /// The group that is told what each batch has read (`commit.offsets`).
+    pub(crate) told_group: Option<String>,
     pub(crate) client: ClientConfig,
 }
 
@@ -98,9 +100,21 @@ impl KafkaOptions {
             max_trigger_delay: if mode == Mode::Streaming { trigger_delay(options)? } else { Duration::ZERO },
             include_headers: truth(options, "includeHeaders", false)?,
             group_id_is_set: options.contains("kafka.group.id"),
+            told_group: told_group(options)?,
             client,
         })
     }
+}
+
+/// Spark never commits offsets; where the user wants it, lag tools see how far the query is.
+fn told_group(options: &Options) -> Result<Option<String>> {
+    if !truth(options, "commit.offsets", false)? {
+        return Ok(None);
+    }
+    let group = options.get("kafka.group.id").filter(|group| !group.is_empty()).map(str::to_owned);
+    group.map(Some).ok_or_else(|| {
+        Error::illegal_argument("option 'commit.offsets' needs 'kafka.group.id', the group to commit them for")
+    })
 }
 
 fn strategy(options: &Options) -> Result<Strategy> {

@@ -11,14 +11,16 @@ use std::time::Duration;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use millstream_core::source::LatestOffset;
-use millstream_core::{BatchStream, Clock, Offset, ReadLimit, Result, ScanRequest, Source, SourceConfig};
+use millstream_core::{BatchStream, Clock, GroupOffsets, Offset, ReadLimit, Result, ScanRequest, Source, SourceConfig};
 use millstream_kafka::TopicPartition;
 use parking_lot::Mutex;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use super::columns;
-use super::errors::DataLoss;
+use super::errors::{DataLoss, kafka_write_error};
+use super::group_offsets::{system_of, to_commit};
 use super::lane::{LaneConfig, report};
 use super::offset_reader::{End, OffsetReader};
 use super::offsets::{PartitionMap, behind_latest, from_offset, is_delayed, rate_limit, text_of, to_offset};
@@ -26,6 +28,8 @@ use super::options::{KafkaOptions, Mode, Strategy};
 use super::reader::{AtHand, Reader};
 use super::scan::Wanted;
 
+/// How long a batch waits for a group to take its offsets, which is only for others to see.
+const GROUP_PATIENCE: Duration = Duration::from_secs(5);
 /// How often new partitions are looked for beside the stream of records.
 const DISCOVERY_INTERVAL: Duration = Duration::from_secs(2);
 /// How often a batch that waits for `minOffsetsPerTrigger` looks again.
@@ -280,8 +284,21 @@ impl Source for KafkaSource {
         self.reader.scan(ranges, &wanted, request.max_streams)
     }
 
-    async fn commit(&self, _end: &Offset) -> Result<()> {
-        Ok(())
+    async fn commit(&self, end: &Offset) -> Result<()> {
+        let Some(GroupOffsets { group, offsets, .. }) = self.group_offsets(end) else { return Ok(()) };
+        let offsets = to_commit(&offsets);
+        let committed = self.offsets.client.commit_offsets(&group, &offsets);
+        let committed = timeout(GROUP_PATIENCE, committed).await.map_err(|_| {
+            millstream_core::Error::unavailable(format!("group '{group}' does not answer within {GROUP_PATIENCE:?}"))
+        });
+        committed?.map_err(kafka_write_error)
+    }
+
+    fn group_offsets(&self, end: &Offset) -> Option<GroupOffsets> {
+        let group = self.options.told_group.clone()?;
+        let ends = from_offset(end).ok()?;
+        let offsets = ends.into_iter().map(|(of, next)| (of.topic, of.partition, next)).collect();
+        Some(GroupOffsets { system: system_of(&self.options.client), group, offsets })
     }
 
     fn metrics(&self, end: &Offset, latest: &Offset) -> BTreeMap<String, String> {

@@ -87,13 +87,14 @@ async fn a_batch_that_takes_longer_than_its_transaction_may_says_so() {
         Ok(row("second"))
     });
     let rows = stream::once(async { Ok(row("first")) }).chain(second).boxed();
-    let error = sink.write_logged(batch(rows), LoggedBatch { hash: 7 }).await.expect_err("too long");
+    let logged = LoggedBatch { hash: 7, group_offsets: Vec::new() };
+    let error = sink.write_logged(batch(rows), logged.clone()).await.expect_err("too long");
     assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
     assert!(error.message().contains("longer than 'kafka.transaction.timeout.ms' = 1000"), "{error}");
 
     // Nothing of it was seen, and the batch can be written by another try.
     let rows = stream::once(async { Ok(row("again")) }).boxed();
-    sink.write_logged(batch(rows), LoggedBatch { hash: 7 }).await.expect("quick enough");
+    sink.write_logged(batch(rows), logged).await.expect("quick enough");
     sink.close().await.expect("closed");
     // first, its abort, again, its commit; a marker follows its transaction's end.
     while end(kafka.bootstrap(), &topic, "read_committed").await != Some(4) {}

@@ -261,7 +261,9 @@ impl MicroBatchExecution {
             drain(rows).await?
         } else {
             let (kind, schema, upsert_key) = (self.output_mode.into(), self.plan.schema(), self.plan.upsert_key());
-            let logged = LoggedBatch { hash: batch.entry.hash() };
+            let ends = self.plan.sources().iter().zip(&batch.entry.sources);
+            let group_offsets = ends.filter_map(|(source, range)| source.group_offsets(&range.end)).collect();
+            let logged = LoggedBatch { hash: batch.entry.hash(), group_offsets };
             self.sink.write_logged(SinkBatch { id: batch.id(), kind, upsert_key, schema, rows }, logged).await?
         };
         self.progress.add(Phase::AddBatch, since);

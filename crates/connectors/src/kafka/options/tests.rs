@@ -144,6 +144,15 @@ fn numbers_and_switches() {
     abc("kafkaConsumer.pollTimeoutMs", SparkException::NumberFormat);
     abc("failOnDataLoss", SparkException::IllegalArgument);
     abc("includeHeaders", SparkException::IllegalArgument);
+    abc("commit.offsets", SparkException::IllegalArgument);
+    check(
+        mode,
+        &[T, ("commit.offsets", "true")],
+        "option 'commit.offsets' needs 'kafka.group.id', the group to commit them for",
+    );
+    let told = |options: &[(&str, &str)]| parse(mode, options).expect("valid").told_group;
+    assert_eq!(told(&[T, ("kafka.group.id", "g")]), None);
+    assert_eq!(told(&[T, ("kafka.group.id", "g"), ("commit.offsets", "true")]).as_deref(), Some("g"));
     let strategy = parse(mode, &[T, ("startingOffsetsByTimestampStrategy", "foo")]).expect_err("unknown");
     assert_eq!((strategy.message(), strategy.exception()), ("No value found for 'FOO'", SparkException::NoSuchElement));
     // A batch read does not look at what only streams have.

@@ -28,6 +28,7 @@ use super::options::{ExactlyOnce, SinkOptions};
 use super::writer::{RowWriter, drain};
 use super::{BUFFER, description};
 use crate::kafka::errors::kafka_write_error;
+use crate::kafka::group_offsets::{system_of, to_commit};
 use crate::kafka::lane::LedgerBudget;
 
 /// Transactional ids of a query. Fewer in a later version would leave some of an older instance unfenced.
@@ -135,7 +136,7 @@ impl ExactlyOnceSink {
     }
 
     /// The session for this batch; none if the batch turns out to be in the output already.
-    async fn session_for(&self, id: BatchId, logged: LoggedBatch) -> Result<Option<Session>> {
+    async fn session_for(&self, id: BatchId, logged: &LoggedBatch) -> Result<Option<Session>> {
         let kept = self.session.lock().clone();
         let session = match kept {
             Some(session) => session,
@@ -162,7 +163,7 @@ impl ExactlyOnceSink {
     async fn write_transaction(
         &self,
         producer: &Arc<Producer>,
-        (id, logged): (BatchId, LoggedBatch),
+        (id, logged): (BatchId, &LoggedBatch),
         rows: Vec<BatchStream>,
     ) -> Result<u64> {
         let steps = &self.run()?.steps;
@@ -170,6 +171,10 @@ impl ExactlyOnceSink {
         let written = self.rows.write_all(producer, rows).await?;
         steps.pass("after_produce")?;
         self.mark(producer, id.0 + 1, Some(logged.hash)).await?;
+        let system = system_of(&self.options.client);
+        for told in logged.group_offsets.iter().filter(|told| told.system == system) {
+            producer.send_offsets(&told.group, &to_commit(&told.offsets)).await.map_err(kafka_write_error)?;
+        }
         steps.pass("after_marker")?;
         producer.commit_transaction().await.map_err(kafka_write_error)?;
         steps.pass("after_end_transaction")?;
@@ -252,13 +257,13 @@ impl Sink for ExactlyOnceSink {
 
     async fn write_logged(&self, batch: SinkBatch, logged: LoggedBatch) -> Result<SinkProgress> {
         let id = batch.id;
-        let Some(session) = self.session_for(id, logged).await? else {
+        let Some(session) = self.session_for(id, &logged).await? else {
             let rows_written = drain(batch.rows).await?;
             return Ok(SinkProgress { rows_written, ..SinkProgress::default() });
         };
         let producer = &session.producers[(id.0 % TRANSACTIONAL_IDS) as usize];
         let since = self.clock.monotonic();
-        match self.write_transaction(producer, (id, logged), batch.rows).await {
+        match self.write_transaction(producer, (id, &logged), batch.rows).await {
             Ok(rows_written) => {
                 *self.session.lock() = Some(Session { batches: id.0 + 1, ..session });
                 Ok(SinkProgress { rows_written, ..SinkProgress::default() })

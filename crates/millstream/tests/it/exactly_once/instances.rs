@@ -128,6 +128,27 @@ async fn two_queries_write_to_one_topic() {
     }
 }
 
+/// Within the transaction where the sink can, after the batch where it cannot.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn groups_are_told_what_was_read() {
+    require_or_skip!(Kafka::available());
+    for cluster in Cluster::all() {
+        let input = input(cluster, 0..40).await;
+        for (guarantee, place, wanted) in [
+            ("exactly-once", "after_end_transaction", [Some(6); 2]),
+            ("at-least-once", "after_add_batch", [Some(3); 2]),
+        ] {
+            let group = format!("{input}-{guarantee}");
+            let job = Job::new(cluster, &input, Work::Pass).set("delivery.guarantee", guarantee).tell(&group);
+            // A batch has three rows of each partition.
+            assert!(job.die(place, 2).await);
+            assert_eq!(job.told().await, wanted, "{guarantee} on {}", cluster.name);
+            job.run().await.expect("nothing fails");
+            assert_eq!(job.told().await, [Some(20); 2], "{guarantee} on {}", cluster.name);
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_commit_whose_answer_is_lost_is_not_repeated() {
     require_or_skip!(Kafka::available());

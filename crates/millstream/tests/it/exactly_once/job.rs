@@ -51,6 +51,7 @@ pub(super) struct Job<'a> {
     pub(super) work: Work,
     pub(super) checkpoint: TempDir,
     options: BTreeMap<&'static str, String>,
+    told_group: Option<String>,
 }
 
 impl<'a> Job<'a> {
@@ -59,12 +60,31 @@ impl<'a> Job<'a> {
         let output = topic(cluster, OUTPUT_PARTITIONS);
         let checkpoint = tempfile::tempdir().expect("temporary folder");
         let options = [("delivery.guarantee", "exactly-once".to_owned())].into();
-        Self { cluster, input: input.to_owned(), output, work, checkpoint, options }
+        Self { cluster, input: input.to_owned(), output, work, checkpoint, options, told_group: None }
     }
 
     pub(super) fn set(mut self, name: &'static str, value: &str) -> Self {
         self.options.insert(name, value.to_owned());
         self
+    }
+
+    /// Lets this group be told what has been read.
+    pub(super) fn tell(mut self, group: &str) -> Self {
+        self.told_group = Some(group.to_owned());
+        self
+    }
+
+    /// How far the group has heard of each partition of the input.
+    pub(super) async fn told(&self) -> [Option<i64>; 2] {
+        let servers = [("bootstrap.servers", self.cluster.bootstrap.as_str())];
+        let (config, _) = ClientConfig::from_properties(servers).expect("valid");
+        let (client, group) = (Client::new(config), self.told_group.as_deref().expect("one is told"));
+        let mut told = [None; 2];
+        for (partition, told) in told.iter_mut().enumerate() {
+            let of = TopicPartition::new(self.input.as_str(), partition as i32);
+            *told = client.committed_offset(group, &of, true).await.expect("an answer").map(|it| it.offset);
+        }
+        told
     }
 
     /// The options of the sink beyond topic and brokers.
@@ -76,7 +96,7 @@ impl<'a> Job<'a> {
     pub(super) fn copy(&self) -> Self {
         let checkpoint = tempfile::tempdir().expect("temporary folder");
         copy_folder(self.checkpoint.path(), checkpoint.path());
-        let Self { cluster, input, output, work, options, .. } = self;
+        let Self { cluster, input, output, work, options, told_group, .. } = self;
         Self {
             input: input.clone(),
             output: output.clone(),
@@ -84,17 +104,21 @@ impl<'a> Job<'a> {
             checkpoint,
             cluster,
             work: *work,
+            told_group: told_group.clone(),
         }
     }
 
     fn plan(&self) -> LogicalPlan {
         let limit = ROWS_OF_A_BATCH.to_string();
-        let options = [
+        let mut options = vec![
             ("kafka.bootstrap.servers", self.cluster.bootstrap.as_str()),
             ("subscribe", self.input.as_str()),
             ("startingOffsets", "earliest"),
             ("maxOffsetsPerTrigger", limit.as_str()),
         ];
+        if let Some(group) = &self.told_group {
+            options.extend([("commit.offsets", "true"), ("kafka.group.id", group)]);
+        }
         let node = StreamingRelationNode::try_new("kafka", Arc::new(KafkaConnector), source_config(&options));
         let text = |column| cast(col(column), DataType::Utf8);
         let rows = LogicalPlanBuilder::from(LogicalPlan::Extension(Extension { node: Arc::new(node.expect("valid")) }))

@@ -95,7 +95,7 @@ static TABLE: LazyLock<HashMap<&'static str, &'static FunctionEntry>> = LazyLock
 
 /// All entries, family by family.
 pub(super) fn entries() -> impl Iterator<Item = &'static FunctionEntry> {
-    let families: [&'static [FunctionEntry]; 13] = [
+    let families: [&'static [FunctionEntry]; 14] = [
         super::conversion::FUNCTIONS,
         super::operators::FUNCTIONS,
         super::conditional::FUNCTIONS,
@@ -103,6 +103,7 @@ pub(super) fn entries() -> impl Iterator<Item = &'static FunctionEntry> {
         super::math::FUNCTIONS,
         super::date_time::FUNCTIONS,
         super::json::FUNCTIONS,
+        super::csv::FUNCTIONS,
         super::collection::FUNCTIONS,
         super::aggregate::FUNCTIONS,
         super::generator::FUNCTIONS,

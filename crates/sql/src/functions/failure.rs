@@ -23,6 +23,12 @@ pub(super) fn arithmetic_overflow(instead: &str) -> Error {
     data(format!("overflow.{hint} {BYPASS}"), "ARITHMETIC_OVERFLOW", SparkException::Arithmetic, "22003")
 }
 
+/// An interval left the range of its type.
+pub(super) fn interval_overflow() -> Error {
+    let class = "INTERVAL_ARITHMETIC_OVERFLOW.WITHOUT_SUGGESTION";
+    data("Integer overflow while operating with intervals.", class, SparkException::Arithmetic, "22015")
+}
+
 /// `x / 0`
 pub(super) fn divide_by_zero() -> Error {
     let message =

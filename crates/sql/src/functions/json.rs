@@ -96,7 +96,7 @@ fn schema_argument(call: &FunctionCall<'_>) -> Result<DataType> {
 }
 
 /// A constant map of options.
-fn options_argument(call: &FunctionCall<'_>, index: usize) -> Result<Options> {
+pub(super) fn options_argument(call: &FunctionCall<'_>, index: usize) -> Result<Options> {
     if call.count() <= index {
         return Ok(Options::new());
     }

@@ -15,6 +15,7 @@ mod cast;
 mod collection;
 mod conditional;
 mod conversion;
+mod csv;
 mod date_time;
 mod entry;
 mod failure;

@@ -5,7 +5,8 @@
 
 use spark_connect_proto::Expression;
 use spark_connect_proto::SubqueryExpression;
-use spark_connect_proto::expression::ExprType;
+use spark_connect_proto::expression::literal::LiteralType;
+use spark_connect_proto::expression::{ExprType, Literal};
 use spark_connect_proto::subquery_expression::SubqueryType;
 
 use super::cursor::Parser;
@@ -138,7 +139,7 @@ impl Parser<'_> {
             self.advance();
             self.in_predicate(operand)?
         } else if self.at_any_word(&["LIKE", "ILIKE", "RLIKE", "REGEXP"]) && self.starts_expression(1) {
-            self.like(operand)?
+            return self.like(operand, negated);
         } else {
             return if negated { self.fail() } else { Ok(operand) };
         };
@@ -192,7 +193,8 @@ impl Parser<'_> {
         Ok(call("in", arguments))
     }
 
-    fn like(&mut self, operand: Expression) -> Parsed<Expression> {
+    fn like(&mut self, operand: Expression, negated: bool) -> Parsed<Expression> {
+        let not = |test| if negated { call("not", vec![test]) } else { test };
         let start = self.peek().start;
         let keyword = self.advance().text.to_ascii_lowercase();
         let name = if keyword == "regexp" { "rlike" } else { keyword.as_str() };
@@ -200,7 +202,11 @@ impl Parser<'_> {
         if quantified {
             let all = self.advance().text.eq_ignore_ascii_case("ALL");
             let patterns = self.list_in_parentheses(Self::expression)?;
-            let terms = patterns.into_iter().map(|pattern| call(name, vec![operand.clone(), pattern])).collect();
+            if let Some(texts) = patterns.iter().map(text_of).collect::<Option<Vec<_>>>() {
+                return Ok(quantified_like((negated, all), name, operand, texts));
+            }
+            // NOT LIKE ANY asks for a pattern that does not fit, NOT LIKE ALL that none does.
+            let terms = patterns.into_iter().map(|pattern| not(call(name, vec![operand.clone(), pattern]))).collect();
             return Ok(balanced(if all { "and" } else { "or" }, terms));
         }
         let mut arguments = vec![operand, self.value()?];
@@ -211,7 +217,7 @@ impl Parser<'_> {
             }
             arguments.push(string(escape));
         }
-        Ok(call(name, arguments))
+        Ok(not(call(name, arguments)))
     }
 
     /// An expression without AND, OR, NOT and predicates.
@@ -309,4 +315,26 @@ fn without_double_negation(expr: Expression) -> Expression {
         }
         _ => call("not", vec![expr]),
     }
+}
+
+/// The text of a literal that is one.
+fn text_of(pattern: &Expression) -> Option<String> {
+    match pattern.expr_type.as_ref() {
+        Some(ExprType::Literal(Literal { literal_type: Some(LiteralType::String(text)), .. })) => Some(text.clone()),
+        _ => None,
+    }
+}
+
+/// `LIKE ANY` and its kin over constants, each a function of its own. ILIKE compares in lower case.
+fn quantified_like((negated, all): (bool, bool), name: &str, operand: Expression, texts: Vec<String>) -> Expression {
+    let function = match (negated, all) {
+        (false, false) => "likeany",
+        (false, true) => "likeall",
+        (true, false) => "notlikeany",
+        (true, true) => "notlikeall",
+    };
+    let any_case = name == "ilike";
+    let operand = if any_case { call("lower", vec![operand]) } else { operand };
+    let texts = texts.into_iter().map(|text| string(if any_case { text.to_lowercase() } else { text }));
+    call(function, std::iter::once(operand).chain(texts).collect())
 }

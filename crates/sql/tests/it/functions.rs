@@ -209,4 +209,4 @@ macro_rules! families {
     };
 }
 
-families! { operators cast conditional string hash math date_time json collection session aggregate }
+families! { operators cast conditional string hash math date_time json csv collection session aggregate }

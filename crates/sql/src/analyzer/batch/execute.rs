@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{DataType, SchemaRef};
+use datafusion::error::DataFusionError;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::{SessionState, SessionStateBuilder};
 use datafusion::functions_aggregate::first_last::first_value_udaf;
@@ -48,7 +49,7 @@ pub async fn collect_stream(analyzed: &Analyzed, context: &AnalysisContext) -> R
         .with_class("_LEGACY_ERROR_TEMP_3102", SparkException::Analysis));
     }
     let state = session_state(context)?;
-    let plan = state.optimize(&analyzed.plan).map_err(from_datafusion)?;
+    let plan = state.optimize(&analyzed.plan).map_err(failure)?;
     let planner = Arc::clone(state.query_planner());
     let plan = planner.create_physical_plan(&plan, &state).await.map_err(from_datafusion)?;
     // One partition after the other, as Spark collects them; those behind already run.
@@ -56,7 +57,22 @@ pub async fn collect_stream(analyzed: &Analyzed, context: &AnalysisContext) -> R
     let ahead: Vec<_> = partitions.into_iter().map(|one| spawn_buffered(one, BATCHES_AHEAD)).collect();
     let rows = stream::iter(ahead).flatten();
     let schema = Arc::clone(&analyzed.schema);
-    Ok(rows.map(move |batch| as_shown(&batch.map_err(from_datafusion)?, &schema)).boxed())
+    Ok(rows.map(move |batch| as_shown(&batch.map_err(failure)?, &schema)).boxed())
+}
+
+/// DataFusion has no errors of their own for what goes wrong with subqueries.
+fn failure(error: DataFusionError) -> Error {
+    match error.find_root() {
+        DataFusionError::Execution(message) if message.starts_with("Scalar subquery returned more than one row") => {
+            Error::data("More than one row returned by a subquery used as an expression.")
+                .with_class("SCALAR_SUBQUERY_TOO_MANY_ROWS", SparkException::Spark)
+                .with_sql_state("21000")
+        }
+        DataFusionError::Plan(message) if message.starts_with("Correlated scalar subquery must be aggregated") => {
+            Error::unsupported("A subquery that names columns of the query around it has to aggregate here.")
+        }
+        _ => from_datafusion(error),
+    }
 }
 
 /// The rules that are right for plans in which every type is settled and Spark decides what an expression means; streams

@@ -254,3 +254,22 @@ for name, build in {
     "distinct": lambda: rate.distinct(),
 }.items():
     case("stream", name, build)
+
+# --- sessions, rows as columns, columns as rows, and figures of a whole table -----------------------------------------
+visits = spark.createDataFrame(
+    [(datetime.datetime(2024, 1, 1, 0, minute), key, minute) for minute, key in [(0, "a"), (5, "a"), (5, "b"), (11, "a"), (2, "a")]] + [(None, "a", 0)],
+    "ts timestamp, k string, n int")
+for name, build in {
+    "session by key": lambda: visits.groupBy(F.session_window("ts", "5 minutes"), "k").agg(F.count("*"), F.sum("n")),
+    "session of all": lambda: visits.groupBy(F.session_window("ts", "150 seconds").alias("w")).count(),
+    "session of months": lambda: visits.groupBy(F.session_window("ts", "1 month").alias("w")).count(),
+    "session alone": lambda: visits.select(F.session_window("ts", "5 minutes").alias("w"), "n"),
+    "session without length": lambda: visits.groupBy(F.session_window("ts", "0 seconds").alias("w")).count(),
+    "pivot in sql": lambda: sql("select * from values ('a', 1, 2), ('b', 2, 3), ('a', 2, 4) t(k, m, v) pivot (sum(v) as s, count(*) as n for m in (1, 2 as two))"),
+    "pivot of two columns": lambda: sql("select * from values ('a', 1, 2), ('b', 2, 3) t(k, m, v) pivot (max(v) for (k, m) in (('a', 1) as a1, ('b', 2)))"),
+    "unpivot in sql": lambda: sql("select * from values (1, 2, 3), (4, null, null) t(a, b, c) unpivot (v for n in (b, c as cee))"),
+    "unpivot with nulls": lambda: sql("select * from values (1, 2, 3), (4, null, null) t(a, b, c) unpivot include nulls ((v, w) for n in ((b, c)))"),
+    "window function in where": lambda: sql("select 1 where row_number() over (order by 1) = 1"),
+    "frame of numbers": lambda: people.select("id", F.sum("id").over(Window.orderBy("id").rangeBetween(-1, 0))),
+}.items():
+    case("sessions", name, build)

@@ -140,3 +140,8 @@ fn settings_of_the_session() {
 fn streams() {
     check("stream", include_str!("spark/stream.txt"));
 }
+
+#[test]
+fn sessions_and_pivots() {
+    check("sessions", include_str!("spark/sessions.txt"));
+}

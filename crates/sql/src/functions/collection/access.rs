@@ -56,7 +56,7 @@ fn elements(one: &Evaluation<'_>, indexing: Indexing) -> Result<ArrayRef> {
     Ok(take(list.values(), &UInt64Array::from(places), None)?)
 }
 
-fn index_of_zero() -> Error {
+pub(super) fn index_of_zero() -> Error {
     let message = "The index 0 is invalid. An index shall be either < 0 or > 0 (the first element has index 1).";
     Error::new(ErrorKind::Data, message)
         .with_class("INVALID_INDEX_OF_ZERO", SparkException::Runtime)

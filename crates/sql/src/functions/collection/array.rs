@@ -52,23 +52,28 @@ pub(super) fn map_lists(one: &Evaluation<'_>, map: impl Fn(usize, ArrayRef) -> R
 
 /// Array and element in types that can be compared.
 pub(super) fn with_element(call: &FunctionCall<'_>) -> Result<[TypedExpr; 2]> {
+    with_element_at(call, 1)
+}
+
+/// The same where the element is another argument.
+pub(super) fn with_element_at(call: &FunctionCall<'_>, at: usize) -> Result<[TypedExpr; 2]> {
     let of = element(call, 0)?;
     // A string does not follow the other side here.
-    let promotes = (*of.data_type() == DataType::Utf8) != (*call.data_type(1) == DataType::Utf8)
+    let promotes = (*of.data_type() == DataType::Utf8) != (*call.data_type(at) == DataType::Utf8)
         && *of.data_type() != DataType::Null
-        && *call.data_type(1) != DataType::Null;
-    let meeting = wider_type(of.data_type(), call.data_type(1), &call.context.settings).filter(|_| !promotes);
+        && *call.data_type(at) != DataType::Null;
+    let meeting = wider_type(of.data_type(), call.data_type(at), &call.context.settings).filter(|_| !promotes);
     let Some(meeting) = meeting else {
         let reason = format!(
             "Input to `{}` should have been \"ARRAY\" followed by a value with same element type, but it's [\"{}\", \"{}\"].",
             call.name,
             data_type::sql_name(call.data_type(0)),
-            data_type::sql_name(call.data_type(1))
+            data_type::sql_name(call.data_type(at))
         );
         return Err(datatype_mismatch(call, "ARRAY_FUNCTION_DIFF_TYPES", &reason));
     };
     let array = call.cast(call.argument(0), &data_type::array(meeting.clone(), of.is_nullable()))?;
-    Ok([array, call.cast(call.argument(1), &meeting)?])
+    Ok([array, call.cast(call.argument(at), &meeting)?])
 }
 
 /// The index of an element, if there is one, and whether the array has a NULL.

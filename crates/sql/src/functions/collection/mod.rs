@@ -60,6 +60,7 @@ pub(super) static FUNCTIONS: &[FunctionEntry] = &[
     FunctionEntry::new("array_remove", Exactly(2), set::remove, "without an element"),
     FunctionEntry::new("array_append", Exactly(2), set::append, "with an element at the end"),
     FunctionEntry::new("array_prepend", Exactly(2), set::prepend, "with an element in front"),
+    FunctionEntry::new("array_insert", Exactly(3), set::insert, "with an element at a place"),
     FunctionEntry::new("array_compact", Exactly(1), set::compact, "without NULL"),
     FunctionEntry::new("arrays_zip", AtLeast(1), set::zip, "the n-th elements of all as structs"),
     FunctionEntry::new("arrays_zip_by_place", Exactly(2), set::zip_by_place, "`zip_with`'s pairs"),

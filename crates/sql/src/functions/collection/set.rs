@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int32Array, ListArray, StructArray, UInt32Array};
 use arrow::compute::{concat, filter, interleave, is_not_null, take};
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Int32Type};
 use arrow::row::{RowConverter, Rows, SortField};
 use millstream_core::{Error, Result};
 
-use super::array::{element, lists_of, map_lists, with_element};
+use super::access::index_of_zero;
+use super::array::{element, lists_of, map_lists, with_element, with_element_at};
 use crate::analyzer::coercion::wider_type;
 use crate::analyzer::typed_expr::TypedExpr;
 use crate::data_type::{self, structure};
@@ -167,6 +168,49 @@ pub(super) fn append(call: &FunctionCall<'_>) -> Result<Resolved> {
 
 pub(super) fn prepend(call: &FunctionCall<'_>) -> Result<Resolved> {
     extend(call, PREPEND)
+}
+
+const INSERT: Function = Function::new("array_insert", |one| {
+    let list: &ListArray = one.columns[0].as_list();
+    let places = one.numbers::<Int32Type>(1);
+    let row = |row: usize| {
+        if list.is_null(row) || places.is_null(row) {
+            return Ok(None);
+        }
+        let place = i64::from(places.value(row));
+        inserted(&list.value(row), &one.columns[2].slice(row, 1), place).map(Some)
+    };
+    lists_of(one.data_type, (0..one.rows).map(row).collect::<Result<_>>()?)
+});
+
+/// The values with one more at a place, counted from 1 or, if negative, from the end; NULLs fill what is between.
+fn inserted(values: &ArrayRef, added: &ArrayRef, place: i64) -> Result<ArrayRef> {
+    let length = values.len();
+    let missing = |count: usize| arrow::array::new_null_array(values.data_type(), count);
+    // Places this far out are refused by Spark too.
+    let distance = usize::try_from(place.unsigned_abs()).unwrap_or(usize::MAX);
+    Ok(match place {
+        0 => return Err(index_of_zero()),
+        1.. if distance > length => concat(&[values, &missing(distance - 1 - length), added])?,
+        ..0 if distance > length + 1 => concat(&[added, &missing(distance - 1 - length), values])?,
+        _ => {
+            let before = if place > 0 { distance - 1 } else { length + 1 - distance };
+            concat(&[&values.slice(0, before), added, &values.slice(before, length - before)])?
+        }
+    })
+}
+
+/// `array_insert(array, place, element)`
+pub(super) fn insert(call: &FunctionCall<'_>) -> Result<Resolved> {
+    let [array, added] = with_element_at(call, 2)?;
+    if !data_type::is_integral(call.data_type(1)) {
+        return unexpected_input_type(call, 1, "\"INT\"");
+    }
+    let DataType::List(of) = &array.data_type else { return unexpected_input_type(call, 0, "\"ARRAY\"") };
+    let data_type = data_type::array(of.data_type().clone(), true);
+    let place = call.int(1)?;
+    let nullable = array.nullable || place.nullable;
+    scalar(INSERT.over([array, place, added], (data_type, nullable), &call.context.settings))
 }
 
 const COMPACT: Function =

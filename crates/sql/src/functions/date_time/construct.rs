@@ -2,17 +2,18 @@
 
 use std::sync::Arc;
 
-use arrow::array::TimestampMicrosecondArray;
-use arrow::datatypes::{DataType, Decimal128Type, Int32Type};
-use millstream_core::Result;
+use arrow::array::{DurationMicrosecondArray, IntervalYearMonthArray, TimestampMicrosecondArray};
+use arrow::datatypes::{DataType, Decimal128Type, Int32Type, IntervalUnit, TimeUnit};
+use datafusion::common::ScalarValue;
 use millstream_core::datetime::{SECOND_US, Zone, checked_days};
+use millstream_core::{QuerySettings, Result};
 
 use crate::analyzer::typed_expr::TypedExpr;
-use crate::data_type::{decimal, timestamp};
+use crate::data_type::{decimal, timestamp, timestamp_ntz};
 use crate::functions::argument::scalar;
 use crate::functions::call::{FunctionCall, Resolved};
 use crate::functions::cast::time::dates;
-use crate::functions::failure::datetime_field_out_of_bounds;
+use crate::functions::failure::{datetime_field_out_of_bounds, interval_overflow};
 use crate::functions::kernel::{Evaluation, Function};
 
 /// Days since 1970, an error under ANSI where there is no such date.
@@ -58,6 +59,7 @@ const MAKE_TIMESTAMP: Function = Function::new("make_timestamp", |one| {
         let Some(days) = days(one, row)? else { return Ok(None) };
         let zone = match one.columns.get(6) {
             Some(_) => Zone::parse(one.strings(6).value(row)),
+            None if matches!(one.data_type, DataType::Timestamp(_, None)) => Some(Zone::Region(chrono_tz::UTC)),
             None => Some(Zone::Region(one.settings.time_zone)),
         };
         let (true, Some(zone)) = (fits, zone) else {
@@ -70,14 +72,83 @@ const MAKE_TIMESTAMP: Function = Function::new("make_timestamp", |one| {
         Ok(Some(zone.to_utc_s(local_s) * SECOND_US + seconds_us % SECOND_US))
     };
     let made: TimestampMicrosecondArray = (0..one.rows).map(make).collect::<Result<_>>()?;
-    Ok(Arc::new(made.with_timezone("UTC")))
+    Ok(Arc::new(made.with_data_type(one.data_type.clone())))
 });
 
-pub(super) fn make_timestamp(call: &FunctionCall<'_>) -> Result<Resolved> {
+fn timestamp_parts(call: &FunctionCall<'_>) -> Result<Vec<TypedExpr>> {
     let mut arguments = (0..5).map(|index| call.int(index)).collect::<Result<Vec<_>>>()?;
     arguments.push(call.implicit(5, &decimal(16, 6))?);
     if call.count() > 6 {
         arguments.push(call.string(6)?);
     }
-    scalar(made(MAKE_TIMESTAMP, arguments, timestamp(), call))
+    Ok(arguments)
+}
+
+pub(super) fn make_timestamp(call: &FunctionCall<'_>) -> Result<Resolved> {
+    scalar(made(MAKE_TIMESTAMP, timestamp_parts(call)?, timestamp(), call))
+}
+
+pub(super) fn make_timestamp_ntz(call: &FunctionCall<'_>) -> Result<Resolved> {
+    scalar(made(MAKE_TIMESTAMP, timestamp_parts(call)?, timestamp_ntz(), call))
+}
+
+fn tried(call: &FunctionCall<'_>, data_type: DataType) -> Result<Resolved> {
+    let settings = QuerySettings { ansi: false, ..call.context.settings };
+    scalar(MAKE_TIMESTAMP.over(timestamp_parts(call)?, (data_type, true), &settings))
+}
+
+pub(super) fn try_make_timestamp(call: &FunctionCall<'_>) -> Result<Resolved> {
+    tried(call, timestamp())
+}
+
+pub(super) fn try_make_timestamp_ntz(call: &FunctionCall<'_>) -> Result<Resolved> {
+    tried(call, timestamp_ntz())
+}
+
+const MAKE_DAY_TIME: Function = Function::new("make_dt_interval", |one| {
+    let seconds = one.numbers::<Decimal128Type>(3);
+    let make = |row: usize| {
+        if !one.all_valid(row) {
+            return Ok(None);
+        }
+        let part = |index: usize| i64::from(one.numbers::<Int32Type>(index).value(row));
+        // Numbers of 32 bits cannot overflow this far.
+        let whole = ((part(0) * 24 + part(1)) * 60 + part(2)) * 60;
+        let us = i64::try_from(seconds.value(row)).ok().zip(whole.checked_mul(SECOND_US));
+        us.and_then(|(us, whole)| whole.checked_add(us)).map(Some).ok_or_else(interval_overflow)
+    };
+    Ok(Arc::new((0..one.rows).map(make).collect::<Result<DurationMicrosecondArray>>()?))
+});
+
+/// `make_dt_interval(days, hours, minutes, seconds)`, where what is not given is 0.
+pub(super) fn make_day_time_interval(call: &FunctionCall<'_>) -> Result<Resolved> {
+    let mut arguments = (0..call.count().min(3)).map(|index| call.int(index)).collect::<Result<Vec<_>>>()?;
+    arguments.resize(3, TypedExpr::literal(ScalarValue::Int32(Some(0)), "0"));
+    arguments.push(match call.count() {
+        4 => call.implicit(3, &decimal(18, 6))?,
+        _ => TypedExpr::literal(ScalarValue::Decimal128(Some(0), 18, 6), "0.000000"),
+    });
+    let texts: Vec<&str> = arguments.iter().map(|one| one.sql.as_str()).collect();
+    let sql = format!("{}({})", call.name, texts.join(", "));
+    scalar(MAKE_DAY_TIME.call(arguments, DataType::Duration(TimeUnit::Microsecond), call).with_sql(sql))
+}
+
+const MAKE_YEAR_MONTH: Function = Function::new("make_ym_interval", |one| {
+    let (years, months) = (one.numbers::<Int32Type>(0), one.numbers::<Int32Type>(1));
+    let make = |row: usize| {
+        if !one.all_valid(row) {
+            return Ok(None);
+        }
+        let total = years.value(row).checked_mul(12).and_then(|years| years.checked_add(months.value(row)));
+        total.map(Some).ok_or_else(interval_overflow)
+    };
+    Ok(Arc::new((0..one.rows).map(make).collect::<Result<IntervalYearMonthArray>>()?))
+});
+
+/// `make_ym_interval(years, months)`, where what is not given is 0.
+pub(super) fn make_year_month_interval(call: &FunctionCall<'_>) -> Result<Resolved> {
+    let mut arguments = (0..call.count()).map(|index| call.int(index)).collect::<Result<Vec<_>>>()?;
+    arguments.resize(2, TypedExpr::literal(ScalarValue::Int32(Some(0)), "0"));
+    let sql = format!("{}({}, {})", call.name, arguments[0].sql, arguments[1].sql);
+    scalar(MAKE_YEAR_MONTH.call(arguments, DataType::Interval(IntervalUnit::YearMonth), call).with_sql(sql))
 }

@@ -9,6 +9,8 @@ mod pattern;
 mod truncate;
 mod unix;
 
+pub(super) use pattern::DateTimePattern;
+
 use super::entry::Arity::{Between, Exactly};
 use super::entry::FunctionEntry;
 
@@ -98,4 +100,26 @@ pub(super) static FUNCTIONS: &[FunctionEntry] = &[
     FunctionEntry::new("make_date", Exactly(3), construct::make_date, "a date of year, month and day"),
     FunctionEntry::new("make_timestamp", Between(6, 7), construct::make_timestamp, "a timestamp of its parts")
         .or(&["make_timestamp_ltz"]),
+    FunctionEntry::new("make_timestamp_ntz", Exactly(6), construct::make_timestamp_ntz, "a timestamp without zone"),
+    FunctionEntry::new(
+        "try_make_timestamp",
+        Between(6, 7),
+        construct::try_make_timestamp,
+        "a timestamp of its parts, NULL for what is none",
+    )
+    .or(&["try_make_timestamp_ltz"]),
+    FunctionEntry::new(
+        "try_make_timestamp_ntz",
+        Exactly(6),
+        construct::try_make_timestamp_ntz,
+        "a timestamp without zone, NULL for what is none",
+    ),
+    FunctionEntry::new("make_dt_interval", Between(0, 4), construct::make_day_time_interval, "a day-time interval"),
+    FunctionEntry::new("make_ym_interval", Between(0, 2), construct::make_year_month_interval, "a year-month interval"),
+    FunctionEntry::new(
+        "convert_timezone",
+        Between(2, 3),
+        unix::convert_timezone,
+        "what another zone's clock shows at that time",
+    ),
 ];

@@ -30,7 +30,7 @@ const DAYS: [&str; 7] = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday",
 
 /// A compiled pattern.
 #[derive(Debug, Clone)]
-pub(super) struct DateTimePattern(Vec<Item>);
+pub(in crate::functions) struct DateTimePattern(Vec<Item>);
 
 #[derive(Debug, Clone)]
 enum Item {
@@ -41,7 +41,7 @@ enum Item {
 
 impl DateTimePattern {
     /// Compiles a pattern.
-    pub(super) fn new(pattern: &str) -> Result<Self> {
+    pub(in crate::functions) fn new(pattern: &str) -> Result<Self> {
         let letters: Vec<char> = pattern.chars().collect();
         let mut at = 0;
         let items = compile(&letters, &mut at, pattern)?;
@@ -49,7 +49,7 @@ impl DateTimePattern {
     }
 
     /// A moment as text, in a zone.
-    pub(super) fn format(&self, us: i64, zone: Tz) -> String {
+    pub(in crate::functions) fn format(&self, us: i64, zone: Tz) -> String {
         let local = to_local_us(us, zone);
         let offset_s = offset_at(zone, us.div_euclid(SECOND_US));
         let mut out = String::new();
@@ -58,7 +58,7 @@ impl DateTimePattern {
     }
 
     /// The moment that a text means; without a zone in it, in `zone`. The error is the byte where it stops fitting.
-    pub(super) fn parse(&self, text: &str, zone: Tz) -> std::result::Result<i64, usize> {
+    pub(in crate::functions) fn parse(&self, text: &str, zone: Tz) -> std::result::Result<i64, usize> {
         let mut parser = Parser { text, at: 0, fields: Fields::default() };
         parser.read(&self.0)?;
         if parser.at < text.len() {

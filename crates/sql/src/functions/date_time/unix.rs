@@ -15,7 +15,7 @@ use millstream_core::{Error, Result};
 
 use super::pattern::CompiledPatterns;
 use crate::analyzer::typed_expr::TypedExpr;
-use crate::data_type::timestamp;
+use crate::data_type::{timestamp, timestamp_ntz};
 use crate::functions::argument::scalar;
 use crate::functions::call::{FunctionCall, Resolved};
 use crate::functions::failure::{arithmetic_overflow, unexpected_input_type};
@@ -178,6 +178,18 @@ pub(super) fn date_from_unix_date(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(DATE_FROM_UNIX_DATE.call([call.int(0)?], DataType::Date32, call))
 }
 
+/// The clock of a zone as that of UTC, or the other way.
+fn moved(us: i64, zone: &str, from_utc: bool) -> Result<i64> {
+    let zone = Zone::parse(zone).ok_or_else(|| {
+        Error::new(ErrorKind::Data, format!("The timezone: {zone} is invalid."))
+            .with_class("INVALID_TIMEZONE", SparkException::DateTime)
+            .with_sql_state("22009")
+    })?;
+    let seconds = us.div_euclid(SECOND_US);
+    let moved = if from_utc { seconds + i64::from(zone.offset_at(seconds)) } else { zone.to_utc_s(seconds) };
+    Ok(moved * SECOND_US + us.rem_euclid(SECOND_US))
+}
+
 /// Moves the clock of a zone to that of UTC, or the other way.
 fn shifted(one: &Evaluation<'_>, from_utc: bool) -> Result<ArrayRef> {
     let (times, zones) = (one.columns[0].as_primitive::<TimestampMicrosecondType>(), one.strings(1));
@@ -185,15 +197,7 @@ fn shifted(one: &Evaluation<'_>, from_utc: bool) -> Result<ArrayRef> {
         if !one.all_valid(row) {
             return Ok(None);
         }
-        let zone = Zone::parse(zones.value(row)).ok_or_else(|| {
-            Error::new(ErrorKind::Data, format!("The timezone: {} is invalid.", zones.value(row)))
-                .with_class("INVALID_TIMEZONE", SparkException::DateTime)
-                .with_sql_state("22009")
-        })?;
-        let us = times.value(row);
-        let seconds = us.div_euclid(SECOND_US);
-        let moved = if from_utc { seconds + i64::from(zone.offset_at(seconds)) } else { zone.to_utc_s(seconds) };
-        Ok(Some(moved * SECOND_US + us.rem_euclid(SECOND_US)))
+        moved(times.value(row), zones.value(row), from_utc).map(Some)
     };
     // The clock that is read and the clock that is shown are both the session's: the difference alone is applied.
     Ok(instants((0..one.rows).map(shift).collect::<Result<_>>()?))
@@ -208,4 +212,31 @@ pub(super) fn from_utc_timestamp(call: &FunctionCall<'_>) -> Result<Resolved> {
 
 pub(super) fn to_utc_timestamp(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(TO_UTC.call([call.timestamp(0)?, call.string(1)?], timestamp(), call))
+}
+
+const CONVERT_TIMEZONE: Function = Function::new("convert_timezone", |one| {
+    let times = one.columns[2].as_primitive::<TimestampMicrosecondType>();
+    let convert = |row: usize| {
+        if !one.all_valid(row) {
+            return Ok(None);
+        }
+        let utc = moved(times.value(row), one.strings(0).value(row), false)?;
+        moved(utc, one.strings(1).value(row), true).map(Some)
+    };
+    Ok(Arc::new((0..one.rows).map(convert).collect::<Result<TimestampMicrosecondArray>>()?))
+});
+
+/// `convert_timezone([from,] to, time)`: what the clock of another zone shows, out of the session's if none is named.
+pub(super) fn convert_timezone(call: &FunctionCall<'_>) -> Result<Resolved> {
+    let last = call.count() - 1;
+    let from = if last > 1 {
+        call.string(0)?
+    } else {
+        TypedExpr::literal(ScalarValue::from(call.context.time_zone_text.as_str()), "current_timezone()")
+    };
+    let time = call.implicit(last, &timestamp_ntz())?;
+    let arguments = [from, call.string(last - 1)?, time];
+    let texts: Vec<&str> = arguments.iter().map(|one| one.sql.as_str()).collect();
+    let sql = format!("{}({})", call.name, texts.join(", "));
+    scalar(CONVERT_TIMEZONE.call(arguments, timestamp_ntz(), call).with_sql(sql))
 }

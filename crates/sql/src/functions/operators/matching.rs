@@ -7,13 +7,14 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, BooleanArray};
 use arrow::datatypes::DataType;
+use datafusion::logical_expr::Expr;
 use millstream_core::error::{ErrorKind, SparkException};
 use millstream_core::{Error, Result};
 use regex::Regex;
 
 use crate::functions::argument::scalar;
 use crate::functions::call::{FunctionCall, Resolved};
-use crate::functions::kernel::{Evaluation, Function};
+use crate::functions::kernel::{Evaluation, Function, native};
 use crate::functions::string::{Patterns, java_regex};
 
 const LIKE: Function =
@@ -77,6 +78,35 @@ fn invalid_escape(pattern: &str, reason: &str) -> Error {
 
 fn resolve(call: &FunctionCall<'_>, function: Function) -> Result<Resolved> {
     scalar(function.call(call.all_strings()?, DataType::Boolean, call))
+}
+
+/// `LIKE ANY` and its kin: whether the text fits one of the patterns, or all of them.
+fn quantified(call: &FunctionCall<'_>, negated: bool, join: fn(Expr, Expr) -> Expr) -> Result<Resolved> {
+    let mut arguments = call.all_strings()?.into_iter();
+    let text = arguments.next().ok_or_else(|| Error::internal("LIKE without a text"))?;
+    let sql = format!("{}({})", call.name, text.sql);
+    let test = |pattern| {
+        let test = LIKE.call([text.clone(), pattern], DataType::Boolean, call).expr;
+        if negated { Expr::Not(Box::new(test)) } else { test }
+    };
+    let all = arguments.map(test).reduce(join).ok_or_else(|| Error::internal("LIKE without a pattern"))?;
+    scalar(native(all, DataType::Boolean, true).with_sql(sql))
+}
+
+pub(super) fn like_any(call: &FunctionCall<'_>) -> Result<Resolved> {
+    quantified(call, false, Expr::or)
+}
+
+pub(super) fn like_all(call: &FunctionCall<'_>) -> Result<Resolved> {
+    quantified(call, false, Expr::and)
+}
+
+pub(super) fn not_like_any(call: &FunctionCall<'_>) -> Result<Resolved> {
+    quantified(call, true, Expr::or)
+}
+
+pub(super) fn not_like_all(call: &FunctionCall<'_>) -> Result<Resolved> {
+    quantified(call, true, Expr::and)
 }
 
 pub(super) fn like(call: &FunctionCall<'_>) -> Result<Resolved> {

@@ -61,6 +61,10 @@ pub(super) static FUNCTIONS: &[FunctionEntry] = &[
     FunctionEntry::new("shiftright", Exactly(2), bitwise::shift_right, "bits moved down, the sign kept").or(&[">>"]),
     FunctionEntry::new("shiftrightunsigned", Exactly(2), bitwise::shift_right_unsigned, "bits moved down").or(&[">>>"]),
     FunctionEntry::new("like", Between(2, 3), matching::like, "matches an SQL pattern"),
+    FunctionEntry::new("likeany", AtLeast(2), matching::like_any, "`LIKE ANY` of constants"),
+    FunctionEntry::new("likeall", AtLeast(2), matching::like_all, "`LIKE ALL` of constants"),
+    FunctionEntry::new("notlikeany", AtLeast(2), matching::not_like_any, "`NOT LIKE ANY` of constants"),
+    FunctionEntry::new("notlikeall", AtLeast(2), matching::not_like_all, "`NOT LIKE ALL` of constants"),
     FunctionEntry::new("ilike", Between(2, 3), matching::ilike, "matches an SQL pattern in any letter case"),
     FunctionEntry::new("rlike", Exactly(2), matching::rlike, "contains a match of a regular expression")
         .or(&["regexp", "regexp_like"]),

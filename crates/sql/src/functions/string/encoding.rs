@@ -102,7 +102,7 @@ const UNHEX: Function = Function::new("unhex", |one| {
 });
 
 /// `None` where a letter is no hexadecimal digit; an odd number of them has a zero before it.
-fn from_hex(text: &str) -> Option<Vec<u8>> {
+pub(super) fn from_hex(text: &str) -> Option<Vec<u8>> {
     let digits: Vec<u8> =
         text.chars().map(|letter| letter.to_digit(16).map(|digit| digit as u8)).collect::<Option<_>>()?;
     let (first, rest) = digits.split_at(digits.len() % 2);

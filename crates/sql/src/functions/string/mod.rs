@@ -1,5 +1,6 @@
 //! Strings, which count in characters (code points), from 1.
 
+mod binary;
 mod casing;
 mod choice;
 mod encoding;
@@ -78,6 +79,8 @@ pub(super) static FUNCTIONS: &[FunctionEntry] = &[
     FunctionEntry::new("unhex", Exactly(1), encoding::unhex, "out of base 16"),
     FunctionEntry::new("encode", Exactly(2), encoding::encode, "as bytes of a character set"),
     FunctionEntry::new("decode", AtLeast(2), encoding::decode, "bytes of a character set as text"),
+    FunctionEntry::new("to_binary", Between(1, 2), binary::to_binary, "bytes written in a format"),
+    FunctionEntry::new("try_to_binary", Between(1, 2), binary::try_to_binary, "the same, NULL for what is none"),
     FunctionEntry::new("elt", AtLeast(2), choice::elt, "the text at a place in the list"),
     FunctionEntry::new("find_in_set", Exactly(2), choice::find_in_set, "the place in a list with commas, or 0"),
     FunctionEntry::new("mask", Between(1, 5), choice::mask, "with letters and digits made unreadable"),

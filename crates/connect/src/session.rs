@@ -56,6 +56,8 @@ pub(crate) struct Session {
     conf: Mutex<Conf>,
     views: Mutex<Views>,
     artifacts: Mutex<HashMap<String, Bytes>>,
+    /// Rows that the client asked to keep (`localCheckpoint`), by the id it was given.
+    checkpoints: Mutex<HashMap<String, Relation>>,
     operations: Operations,
     queries: StreamingQueryManager,
     /// Every query started here, so that one that has ended can still be asked.
@@ -77,6 +79,7 @@ impl Session {
             conf: Mutex::new(conf),
             views: Mutex::default(),
             artifacts: Mutex::default(),
+            checkpoints: Mutex::default(),
             operations: Operations::new(server.engine.memory().clone()),
             queries: StreamingQueryManager::new(server.engine.clone()),
             started: Mutex::default(),
@@ -195,6 +198,18 @@ impl Session {
         views.remove(&name.name.to_lowercase()).is_some()
     }
 
+    /// Keeps rows until [`Self::remove_checkpoint`], or as long as the session lives. Answers the id to ask for them by.
+    pub(crate) fn add_checkpoint(&self, rows: Relation) -> String {
+        let id = Uuid::new_v4().to_string();
+        self.checkpoints.lock().insert(id.clone(), rows);
+        id
+    }
+
+    /// Forgets the rows of a checkpoint.
+    pub(crate) fn remove_checkpoint(&self, id: &str) {
+        self.checkpoints.lock().remove(id);
+    }
+
     pub(crate) fn add_query(&self, query: StreamingQuery) {
         let mut started = self.started.lock();
         let mut ended = started.iter().filter(|query| !query.is_active()).count();
@@ -292,8 +307,8 @@ impl Catalog for Session {
         self.views.lock().keys().cloned().collect()
     }
 
-    fn cached_remote_relation(&self, _relation_id: &str) -> Option<NamedRelation> {
-        None
+    fn cached_remote_relation(&self, relation_id: &str) -> Option<NamedRelation> {
+        self.checkpoints.lock().get(relation_id).map(|rows| NamedRelation::View(Box::new(rows.clone())))
     }
 
     fn cached_local_relation(&self, hash: &str) -> Result<Vec<u8>> {

@@ -2,10 +2,15 @@
 
 use std::sync::Arc;
 
+use arrow::compute::concat_batches;
+use futures::TryStreamExt;
 use millstream_core::Result;
 use spark_connect_proto::command::CommandType;
 use spark_connect_proto::execute_plan_response::ResponseType;
-use spark_connect_proto::{Command, CreateDataFrameViewCommand, GetResourcesCommandResult};
+use spark_connect_proto::{
+    CachedRemoteRelation, CheckpointCommand, CheckpointCommandResult, Command, CreateDataFrameViewCommand,
+    GetResourcesCommandResult,
+};
 
 use super::{
     listener_bus, query_plan, sql_command, streaming_query, streaming_query_manager, write_batch, write_stream,
@@ -13,6 +18,7 @@ use super::{
 use crate::error::handle::{invalid_plan, unsupported};
 use crate::session::operation::ResponseSender;
 use crate::session::{Session, ViewName};
+use crate::to_proto::local_relation::local_relation;
 
 pub(super) async fn execute(session: &Arc<Session>, command: Command, sender: &ResponseSender) -> Result<()> {
     let Some(command) = command.command_type else {
@@ -31,8 +37,13 @@ pub(super) async fn execute(session: &Arc<Session>, command: Command, sender: &R
         CommandType::GetResourcesCommand(_) => {
             sender.send(ResponseType::GetResourcesCommandResult(GetResourcesCommandResult::default())).await
         }
-        // Nothing is ever handed out to be held, so there is nothing to forget.
-        CommandType::RemoveCachedRemoteRelationCommand(_) => Ok(()),
+        CommandType::CheckpointCommand(command) if command.local => checkpoint(session, command, sender).await,
+        CommandType::RemoveCachedRemoteRelationCommand(remove) => {
+            if let Some(relation) = remove.relation {
+                session.remove_checkpoint(&relation.relation_id);
+            }
+            Ok(())
+        }
         refused => Err(unsupported(refused_name(&refused))),
     }
 }
@@ -51,6 +62,16 @@ fn refused_name(command: &CommandType) -> &'static str {
         CommandType::PipelineCommand(_) => "Declarative pipelines",
         _ => "This command",
     }
+}
+
+/// `localCheckpoint()`: the rows as they are now, whatever its inputs become. They are read at once even if asked for later.
+async fn checkpoint(session: &Arc<Session>, command: CheckpointCommand, sender: &ResponseSender) -> Result<()> {
+    let input = command.relation.ok_or_else(|| invalid_plan("FIELD_NOT_SET", "A checkpoint needs a relation."))?;
+    let (schema, rows) = query_plan::rows(session, &input).await?;
+    let rows: Vec<_> = rows.try_collect().await?;
+    let relation_id = session.add_checkpoint(local_relation(&concat_batches(&schema, &rows)?)?);
+    let relation = Some(CachedRemoteRelation { relation_id });
+    sender.send(ResponseType::CheckpointCommandResult(CheckpointCommandResult { relation })).await
 }
 
 fn create_view(session: &Arc<Session>, view: CreateDataFrameViewCommand) -> Result<()> {

@@ -1,4 +1,4 @@
-//! Rows of a command's answer as a relation that the client sends back when it wants them.
+//! Rows as a relation: of a command's answer, which the client sends back when it wants them, and of a checkpoint.
 
 use arrow::array::RecordBatch;
 use arrow::ipc::writer::StreamWriter;

@@ -19,7 +19,7 @@ def run_case(python, remote, case, interval):
     environment = {**os.environ, "SPARK_REMOTE": remote, "CASE_INTERVAL": interval, "TZ": "UTC", "PYTHONWARNINGS": "ignore"}
     done = subprocess.run(
         [python, HERE / "ask.py", case], env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        timeout=900,
+        timeout=1800,
     )
     line = next((line for line in done.stdout.splitlines() if line.startswith("ANSWERS ")), None)
     if line is None:
@@ -79,7 +79,7 @@ def compare(python, cases):
     try:
         for case in cases:
             golden = json.loads((HERE / "golden" / f"{case.stem}.json").read_text())
-            answers = run_case(python, remote, case, "1 second")["answers"]
+            answers = run_case(python, remote, case, "0.5")["answers"]
             lines, bad = [], 0
             for label, theirs in golden["answers"].items():
                 found = differences(label, answers.get(label), theirs)
@@ -101,7 +101,7 @@ def record(python, cases):
     remote, pid = start_spark()
     try:
         for case in cases:
-            answers = run_case(python, remote, case, "6 seconds")
+            answers = run_case(python, remote, case, "3")
             (HERE / "golden" / f"{case.stem}.json").write_text(json.dumps(answers, indent=1, sort_keys=True) + "\n")
             print(f"{case.stem}: {len(answers['answers'])} answers of Spark {answers['version']}")
     finally:

@@ -159,3 +159,34 @@ for label, text in {
     "missing from json schema": "SELECT from_json('{}', 'a INTEGERR')",
 }.items():
     ask(f"error: {label}", text)
+
+# Sessions, and rows as columns
+visits = "(VALUES (TIMESTAMP'2024-01-01 00:00:00', 'a', 1), (TIMESTAMP'2024-01-01 00:05:00', 'a', 2), (TIMESTAMP'2024-01-01 00:05:00', 'b', 3), (TIMESTAMP'2024-01-01 00:10:00.000001', 'a', 4), (TIMESTAMP'2024-01-01 00:02:00', 'a', 5), (CAST(NULL AS TIMESTAMP), 'a', 6)) AS v(ts, k, n)"
+for label, text in {
+    "by key": "SELECT session_window, k, count(*), sum(n) FROM {v} GROUP BY session_window(ts, '5 minutes'), k",
+    "of all": "SELECT session_window(ts, '150 seconds') AS w, collect_set(k) FROM {v} GROUP BY 1",
+    "alone": "SELECT session_window(ts, '5 minutes'), ts FROM {v} WHERE k = 'b'",
+    "parts": "SELECT session_window.start AS s, session_window.end AS e, max(n) FROM {v} GROUP BY session_window(ts, '5 minutes') HAVING count(*) > 1",
+    "of months": "SELECT session_window(ts, '1 month') AS w, count(*) FROM {v} GROUP BY 1",
+    "without length": "SELECT session_window(ts, '0 seconds') AS w, count(*) FROM {v} GROUP BY 1",
+    "of nonsense": "SELECT session_window(ts, 'soon') AS w, count(*) FROM {v} GROUP BY 1",
+    "of an interval": "SELECT session_window(ts, INTERVAL 5 MINUTES) AS w, count(*) FROM {v} GROUP BY 1",
+    "of a number": "SELECT session_window(n, '5 minutes') AS w, count(*) FROM {v} GROUP BY 1",
+    "two": "SELECT session_window(ts, '5 minutes'), window(ts, '5 minutes') FROM {v}",
+    "distinct": "SELECT session_window(ts, '5 minutes') AS w, count(DISTINCT k) FROM {v} GROUP BY 1",
+    "joined": "SELECT s.w, s.c, v.n FROM (SELECT session_window(ts, '5 minutes') AS w, count(*) AS c FROM {v} GROUP BY 1) s JOIN {v} ON v.ts >= s.w.start AND v.ts < s.w.end",
+}.items():
+    ask(f"session {label}", text.replace("{v}", visits))
+ask("pivot several", "SELECT * FROM (SELECT team, id % 2 AS odd, pay FROM staff) PIVOT (sum(pay) AS s, count(*) AS n FOR odd IN (0, 1 AS one))")
+ask("pivot of two columns", "SELECT * FROM (SELECT id % 2 AS odd, team, pay FROM staff) PIVOT (max(pay) FOR (odd, team) IN ((0, 'eng') AS even_eng, (1, 'ops')))")
+ask("pivot alone", "SELECT * FROM (SELECT team, pay FROM staff) PIVOT (count(*) FOR team IN ('eng', 'ops', 'none'))")
+ask("pivot dates", "SELECT * FROM VALUES (1, 2, DATE'2024-01-01') AS t(a, b, d) PIVOT (sum(b) FOR d IN (DATE'2024-01-01', NULL))")
+ask("unpivot several", "SELECT * FROM VALUES (1, 2, 3, 4), (5, NULL, NULL, 6) AS t(a, b, c, d) UNPIVOT ((x, y) FOR n IN ((b, c), (d, a) AS da))")
+ask("unpivot nulls", "SELECT * FROM VALUES (1, 2, 3, 4), (5, NULL, NULL, 6) AS t(a, b, c, d) UNPIVOT INCLUDE NULLS (x FOR n IN (b AS bee, c))")
+ask("unpivot no nulls", "SELECT * FROM VALUES (1, 2, 3, 4), (5, NULL, NULL, 6) AS t(a, b, c, d) UNPIVOT (x FOR n IN (b, c)) AS u")
+ask("intervals shown", "SELECT INTERVAL '1 2' DAY TO HOUR, INTERVAL '-1 2:3' DAY TO MINUTE, INTERVAL '3:04' HOUR TO MINUTE, INTERVAL '100:04:5.6' HOUR TO SECOND, INTERVAL '5.25' SECOND, INTERVAL '-0.5' SECOND, INTERVAL '3:04' MINUTE TO SECOND")
+ask("frames shown", "SELECT sum(id) OVER (ORDER BY id ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING), sum(id) OVER (ORDER BY id RANGE BETWEEN 2 PRECEDING AND CURRENT ROW), sum(id) OVER (ORDER BY id ROWS UNBOUNDED PRECEDING), sum(id) OVER (ORDER BY id ROWS BETWEEN 2 FOLLOWING AND UNBOUNDED FOLLOWING) FROM staff")
+ask("not like any", "SELECT name, name NOT LIKE ANY ('A%', '%d'), name NOT LIKE ALL ('A%', '%d'), name ILIKE ANY ('a%', name) FROM staff")
+ask("structs of equal names", "SELECT arrays_zip(xs, xs, xs), named_struct('a', 1, 'b', 2, 'a', 3), map('k', named_struct('x', 1, 'x', 2)), 1 AS d, 2 AS d FROM nested")
+ask("many distinct", "SELECT approx_count_distinct(id), approx_count_distinct(id % 300), approx_count_distinct(CAST(id AS STRING)), approx_count_distinct(id / 7), approx_count_distinct(id, 0.02) FROM range(100000)")
+ask("csv kept", "SELECT from_csv('x,2,3', 'a INT, b INT, _corrupt_record STRING', map('columnNameOfCorruptRecord', '_corrupt_record')), to_csv(struct(id, name, team)) FROM staff")

@@ -124,7 +124,8 @@ impl Screen {
             self.rate, self.rows, self.next_batch, self.batch_ms
         );
         if let (Some(median), Some(slowest)) = (latencies.percentile(0.5), latencies.percentile(0.99)) {
-            let _ = write!(line, ", sent to result p50 {} ms p99 {} ms", median.as_millis(), slowest.as_millis());
+            let ms = |time: Duration| time.as_secs_f64() * 1e3;
+            let _ = write!(line, ", sent to result p50 {:.1} ms p99 {:.1} ms", ms(median), ms(slowest));
         }
         line
     }

@@ -8,6 +8,7 @@ use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, BinaryViewArray, Int32
 use arrow::array::{LargeStringArray, ListArray, RecordBatch, StringArray, StringViewArray};
 use arrow::datatypes::{DataType, Field, Int32Type, Schema};
 use millstream_core::error::SparkException;
+use millstream_core::text::simple_string;
 use millstream_core::{Error, Result};
 
 /// Where the columns stand.
@@ -60,7 +61,7 @@ fn check(field: &Field, name: &str, fits: fn(&DataType) -> bool, wanted: &str) -
     if fits(field.data_type()) {
         return Ok(());
     }
-    let found = type_name(field.data_type());
+    let found = simple_string(field.data_type());
     Err(refused(format!("{name} attribute unsupported type {found}. {name} must be a(n) {wanted}")))
 }
 
@@ -86,39 +87,6 @@ fn is_headers(found: &DataType) -> bool {
     let DataType::Struct(fields) = item.data_type() else { return false };
     let [key, value] = &fields[..] else { return false };
     key.name() == "key" && is_text(key.data_type()) && value.name() == "value" && is_binary(value.data_type())
-}
-
-/// Spark's name of a type, as its messages of this sink print it.
-fn type_name(data_type: &DataType) -> String {
-    let simple = match data_type {
-        DataType::Null => "void",
-        DataType::Boolean => "boolean",
-        DataType::Int8 => "tinyint",
-        DataType::Int16 => "smallint",
-        DataType::Int32 => "int",
-        DataType::Int64 => "bigint",
-        DataType::Float32 => "float",
-        DataType::Float64 => "double",
-        DataType::Date32 => "date",
-        DataType::Timestamp(_, Some(_)) => "timestamp",
-        DataType::Timestamp(_, None) => "timestamp_ntz",
-        text if is_text(text) => "string",
-        bytes if is_binary(bytes) => "binary",
-        DataType::Decimal128(precision, scale) => return format!("decimal({precision},{scale})"),
-        DataType::List(item) | DataType::LargeList(item) => return format!("array<{}>", type_name(item.data_type())),
-        DataType::Struct(fields) => {
-            let fields: Vec<_> =
-                fields.iter().map(|field| format!("{}:{}", field.name(), type_name(field.data_type()))).collect();
-            return format!("struct<{}>", fields.join(","));
-        }
-        DataType::Map(entry, _) => {
-            let DataType::Struct(parts) = entry.data_type() else { return "map".to_owned() };
-            let parts: Vec<_> = parts.iter().map(|part| type_name(part.data_type())).collect();
-            return format!("map<{}>", parts.join(","));
-        }
-        other => return other.to_string().to_lowercase(),
-    };
-    simple.to_owned()
 }
 
 /// A column of strings or bytes.

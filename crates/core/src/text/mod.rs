@@ -1,7 +1,8 @@
-//! Values as Spark prints them: `cast(x as string)` and the cells of `show()`.
+//! Values and types as Spark prints them: `cast(x as string)` and the cells of `show()`.
 //!
 //! One printer serves both; they differ in the word for NULL within a value and in the form of binaries.
 
+mod data_type;
 pub mod double;
 mod internal;
 mod interval;
@@ -18,6 +19,7 @@ use arrow::datatypes::{
 };
 use chrono_tz::Tz;
 
+pub use self::data_type::simple_string;
 use self::double::{push_double, push_float};
 pub(crate) use self::internal::push_internal;
 pub use self::time::{push_date, push_timestamp, push_timestamp_ntz};

@@ -17,7 +17,8 @@ pub(crate) use arrow_form::{
     array, decimal, is_integral, is_numeric, is_timestamp, map, map_entry, structure, timestamp, timestamp_ntz,
 };
 pub(crate) use from_proto::{from_proto, schema_from_proto};
-pub(crate) use text::{quote_if_needed, simple_string, sql_name};
+pub(crate) use millstream_core::text::simple_string;
+pub(crate) use text::{quote_if_needed, sql_name};
 pub(crate) use to_proto::METADATA_KEY;
 pub use to_proto::schema_to_proto;
 #[cfg(test)]

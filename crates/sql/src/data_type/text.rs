@@ -1,6 +1,7 @@
-//! Types as text: `BIGINT` in error messages and expressions, `bigint` in `dtypes` and schema trees.
+//! Types as text: `BIGINT` in error messages and expressions. (`bigint` is core's [`simple_string`].)
 
-use arrow::datatypes::{DataType, Field, IntervalUnit};
+use arrow::datatypes::{DataType, Field};
+use millstream_core::text::simple_string;
 
 use super::map_entry;
 
@@ -23,44 +24,6 @@ pub(crate) fn sql_name(data_type: &DataType) -> String {
 fn sql_field(field: &Field) -> String {
     let not_null = if field.is_nullable() { "" } else { " NOT NULL" };
     format!("{}: {}{not_null}", quote_if_needed(field.name()), sql_name(field.data_type()))
-}
-
-/// Spark's `DataType.simpleString`: `struct<a:int,b:string>`.
-pub(crate) fn simple_string(data_type: &DataType) -> String {
-    let plain = match data_type {
-        DataType::Null => "void",
-        DataType::Boolean => "boolean",
-        DataType::Int8 => "tinyint",
-        DataType::Int16 => "smallint",
-        DataType::Int32 => "int",
-        DataType::Int64 => "bigint",
-        DataType::Float32 => "float",
-        DataType::Float64 => "double",
-        DataType::Utf8 => "string",
-        DataType::Binary => "binary",
-        DataType::Date32 => "date",
-        DataType::Time64(_) => "time(6)",
-        DataType::Timestamp(_, Some(_)) => "timestamp",
-        DataType::Timestamp(_, None) => "timestamp_ntz",
-        DataType::Interval(IntervalUnit::YearMonth) => "interval year to month",
-        DataType::Duration(_) => "interval day to second",
-        DataType::Interval(_) => "interval",
-        DataType::Decimal128(precision, scale) => return format!("decimal({precision},{scale})"),
-        DataType::List(element) => return format!("array<{}>", simple_string(element.data_type())),
-        DataType::Map(entries, _) => match map_entry(entries) {
-            Some((key, value)) => {
-                return format!("map<{},{}>", simple_string(key.data_type()), simple_string(value.data_type()));
-            }
-            None => "map",
-        },
-        DataType::Struct(fields) => {
-            let fields: Vec<_> =
-                fields.iter().map(|field| format!("{}:{}", field.name(), simple_string(field.data_type()))).collect();
-            return format!("struct<{}>", fields.join(","));
-        }
-        other => return other.to_string().to_ascii_lowercase(),
-    };
-    plain.to_owned()
 }
 
 /// A name in backticks unless it is a plain identifier (Spark: `quoteIfNeeded`).

@@ -4,6 +4,7 @@ mod access;
 mod array;
 mod construct;
 mod fold;
+mod lambda_function;
 mod map;
 mod merge;
 mod sequence;

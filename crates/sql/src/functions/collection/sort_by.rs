@@ -4,91 +4,48 @@
 //! columns: one call compares the heads of all runs that are being merged. A lambda that contradicts itself gives some
 //! order, never a panic.
 
-use std::hash::{Hash, Hasher};
 use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, ListArray, UInt32Array};
 use arrow::buffer::OffsetBuffer;
 use arrow::compute::{cast, take, take_arrays};
-use arrow::datatypes::{DataType, Field, FieldRef, Int32Type};
+use arrow::datatypes::{DataType, FieldRef, Int32Type};
 use datafusion::error::Result;
-use datafusion::logical_expr::{
-    ColumnarValue, HigherOrderFunctionArgs, HigherOrderReturnFieldArgs, HigherOrderSignature, HigherOrderUDF,
-    HigherOrderUDFImpl, LambdaArgument, LambdaParametersProgress, ValueOrLambda, Volatility,
-};
+use datafusion::logical_expr::{ColumnarValue, HigherOrderFunctionArgs, HigherOrderUDF, LambdaArgument, ValueOrLambda};
 use millstream_engine::error::to_datafusion;
 
-use super::fold::{element_of, misused};
+use super::lambda_function::{LambdaFunction, misused};
 use crate::functions::failure::comparator_returns_null;
+
+const NAME: &str = "array_sort_by";
 
 /// The function for arrays of this type.
 pub(crate) fn array_sort_by(data_type: DataType) -> Arc<HigherOrderUDF> {
-    let values = vec![ValueOrLambda::Value(()), ValueOrLambda::Lambda(())];
-    let signature = HigherOrderSignature::exact(values, Volatility::Immutable);
-    Arc::new(HigherOrderUDF::new_from_impl(ArraySortBy { data_type, signature }))
+    let parameters = |_: &DataType, element: FieldRef| vec![Arc::clone(&element), element];
+    LambdaFunction { name: NAME, values: 1, data_type, parameters, invoke: sort_by }.into_udf()
 }
 
-#[derive(Debug, PartialEq, Eq)]
-struct ArraySortBy {
-    data_type: DataType,
-    signature: HigherOrderSignature,
-}
-
-impl Hash for ArraySortBy {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.data_type.hash(state);
+fn sort_by(data_type: &DataType, arguments: &HigherOrderFunctionArgs) -> Result<ColumnarValue> {
+    let [ValueOrLambda::Value(list), ValueOrLambda::Lambda(lambda)] = arguments.args.as_slice() else {
+        return Err(misused(NAME));
+    };
+    let DataType::List(field) = data_type else { return Err(misused(NAME)) };
+    let list = list.to_array(arguments.number_rows)?;
+    let list: &ListArray = list.as_list();
+    let lengths = || (0..list.len()).map(|row| if list.is_valid(row) { list.value_length(row) as usize } else { 0 });
+    let mut elements = Vec::with_capacity(list.values().len());
+    let mut spans = Vec::with_capacity(list.len());
+    for (row, length) in lengths().enumerate() {
+        let first = list.value_offsets()[row] as u32;
+        spans.push((row as u32, elements.len()..elements.len() + length));
+        elements.extend(first..first + length as u32);
     }
-}
-
-impl HigherOrderUDFImpl for ArraySortBy {
-    fn name(&self) -> &'static str {
-        "array_sort_by"
-    }
-
-    fn signature(&self) -> &HigherOrderSignature {
-        &self.signature
-    }
-
-    fn coerce_value_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        Ok(types.to_vec())
-    }
-
-    fn lambda_parameters(
-        &self,
-        _step: usize,
-        fields: &[ValueOrLambda<FieldRef, Option<FieldRef>>],
-    ) -> Result<LambdaParametersProgress> {
-        let element = element_of(fields).ok_or_else(|| misused("array_sort_by"))?;
-        Ok(LambdaParametersProgress::Complete(vec![vec![Arc::clone(&element), element]]))
-    }
-
-    fn return_field_from_args(&self, _arguments: HigherOrderReturnFieldArgs<'_>) -> Result<FieldRef> {
-        Ok(Arc::new(Field::new("", self.data_type.clone(), true)))
-    }
-
-    fn invoke_with_args(&self, arguments: HigherOrderFunctionArgs) -> Result<ColumnarValue> {
-        let [ValueOrLambda::Value(list), ValueOrLambda::Lambda(lambda)] = arguments.args.as_slice() else {
-            return Err(misused("array_sort_by"));
-        };
-        let DataType::List(field) = &self.data_type else { return Err(misused("array_sort_by")) };
-        let list = list.to_array(arguments.number_rows)?;
-        let list: &ListArray = list.as_list();
-        let lengths =
-            || (0..list.len()).map(|row| if list.is_valid(row) { list.value_length(row) as usize } else { 0 });
-        let mut elements = Vec::with_capacity(list.values().len());
-        let mut spans = Vec::with_capacity(list.len());
-        for (row, length) in lengths().enumerate() {
-            let first = list.value_offsets()[row] as u32;
-            spans.push((row as u32, elements.len()..elements.len() + length));
-            elements.extend(first..first + length as u32);
-        }
-        let sorted = UInt32Array::from(sorted(elements, &spans, |pairs| right_first(list, lambda, pairs))?);
-        let values = take(list.values(), &sorted, None)?;
-        let offsets = OffsetBuffer::from_lengths(lengths());
-        let sorted = ListArray::try_new(Arc::clone(field), offsets, values, list.nulls().cloned())?;
-        Ok(ColumnarValue::Array(Arc::new(sorted)))
-    }
+    let sorted = UInt32Array::from(sorted(elements, &spans, |pairs| right_first(list, lambda, pairs))?);
+    let values = take(list.values(), &sorted, None)?;
+    let offsets = OffsetBuffer::from_lengths(lengths());
+    let sorted = ListArray::try_new(Arc::clone(field), offsets, values, list.nulls().cloned())?;
+    Ok(ColumnarValue::Array(Arc::new(sorted)))
 }
 
 /// Two elements of the array of a row, by their places.

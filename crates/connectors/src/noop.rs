@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::TryStreamExt;
-use millstream_core::{Connector, Result, Sink, SinkBatch, SinkConfig, SinkProgress};
+use millstream_core::{BatchStream, Connector, Result, Sink, SinkBatch, SinkConfig, SinkProgress};
 
 /// `format("noop")`.
 #[derive(Debug, Clone, Copy)]
@@ -34,11 +34,16 @@ impl Sink for NoopSink {
     }
 
     async fn write(&self, batch: SinkBatch) -> Result<SinkProgress> {
-        let mut rows = 0_u64;
-        let mut streams = futures::stream::select_all(batch.rows);
-        while let Some(part) = streams.try_next().await? {
-            rows += part.num_rows() as u64;
-        }
-        Ok(SinkProgress { rows_written: rows, ..SinkProgress::default() })
+        Ok(SinkProgress { rows_written: drain(batch.rows).await?, ..SinkProgress::default() })
     }
+}
+
+/// Reads the rows of a batch to their end; gives their number.
+pub(crate) async fn drain(rows: Vec<BatchStream>) -> Result<u64> {
+    let mut read = 0;
+    let mut streams = futures::stream::select_all(rows);
+    while let Some(part) = streams.try_next().await? {
+        read += part.num_rows() as u64;
+    }
+    Ok(read)
 }

@@ -56,25 +56,6 @@ impl RowWriter {
     }
 }
 
-/// Reads rows to their end without writing them; gives their number.
-pub(super) async fn drain(rows: Vec<BatchStream>) -> Result<u64> {
-    let mut tasks = JoinSet::new();
-    for mut stream in rows {
-        tasks.spawn(async move {
-            let mut read = 0;
-            while let Some(batch) = stream.next().await {
-                read += batch?.num_rows() as u64;
-            }
-            Ok::<_, Error>(read)
-        });
-    }
-    let mut read = 0;
-    while let Some(ended) = tasks.join_next().await {
-        read += ended.map_err(|error| Error::internal("a task that read a batch ended early").with_source(error))??;
-    }
-    Ok(read)
-}
-
 /// Writes streams of a batch.
 #[derive(Debug, Clone)]
 struct Writer {

@@ -83,10 +83,10 @@ impl SqlSession {
                 Ok(started.map_or(SqlAnswer::Done, SqlAnswer::Started))
             }
             Statement::Command(command @ Command::Set { .. }) => {
-                sql_command::run(&self.session, command).map(|_| SqlAnswer::Done)
+                sql_command::run(&self.session, command).await.map(|_| SqlAnswer::Done)
             }
             Statement::Command(command) => {
-                let rows = sql_command::run(&self.session, command)?;
+                let rows = sql_command::run(&self.session, command).await?;
                 if rows.num_columns() == 0 {
                     return Ok(SqlAnswer::Done);
                 }

@@ -31,11 +31,7 @@ pub(super) async fn execute(session: &Arc<Session>, command: SqlCommand, sender:
             query_plan::analyze(session, &input)?;
             input
         }
-        Statement::Command(Command::Insert { table, query }) => {
-            let started = table::insert(session, &table, *query).await?;
-            local_relation(&started.map_or_else(nothing, |query| started_row(&query))?)?
-        }
-        Statement::Command(command) => local_relation(&run(session, command)?)?,
+        Statement::Command(command) => local_relation(&run(session, command).await?)?,
     };
     sender.send(ResponseType::SqlCommandResult(SqlCommandResult { relation: Some(relation) })).await
 }
@@ -79,13 +75,16 @@ fn literal(value: Literal) -> Expression {
 }
 
 /// Carries a command out and gives the rows that Spark answers it with.
-pub(crate) fn run(session: &Arc<Session>, command: Command) -> Result<RecordBatch> {
+pub(crate) async fn run(session: &Arc<Session>, command: Command) -> Result<RecordBatch> {
     match command {
         Command::CreateTable { name, source, if_not_exists } => {
             table::create(session, &unquoted(&name), *source, if_not_exists)?;
             nothing()
         }
-        Command::Insert { .. } => Err(unsupported("INSERT INTO at this place")),
+        Command::Insert { table, query } => {
+            let started = table::insert(session, &table, *query).await?;
+            started.map_or_else(nothing, |query| started_row(&query))
+        }
         Command::CreateView { name, query, replace, global } => {
             query_plan::analyze(session, &query)?;
             let name = unquoted(&name);

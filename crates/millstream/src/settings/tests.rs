@@ -53,6 +53,22 @@ fn an_option_whose_value_may_be_left_out_is_true_or_false() {
 }
 
 #[test]
+fn options_of_a_command_reach_the_commands_below_it() {
+    let (general, particular) = (("MILLSTREAM_BOOTSTRAP", "a:1"), ("MILLSTREAM_TOPIC_BOOTSTRAP", "b:2"));
+    for (line, variables, bootstrap) in [
+        ("topic list", &[][..], None),
+        ("topic list", &[general], Some("a:1")),
+        ("topic list", &[general, particular], Some("b:2")),
+        ("topic --bootstrap c:3 list", &[general, particular], Some("c:3")),
+        ("topic list --bootstrap c:3", &[general, particular], Some("c:3")),
+    ] {
+        let cli = parse_with(line, variables, None).expect("settings").expect("a command line");
+        let args::Command::Topic(args) = cli.command else { panic!("{line}") };
+        assert_eq!(args.connection.bootstrap.as_deref(), bootstrap, "{line} {variables:?}");
+    }
+}
+
+#[test]
 fn the_environment_names_the_file() {
     let (_folder, file) = written("log = 'debug'\nlog-format = 'json'\n");
     let cli = parse_with("serve", &[("MILLSTREAM_CONFIG", &file.display().to_string())], None);

@@ -30,7 +30,7 @@ pub(crate) struct TopicArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ConnectionArgs {
     /// Brokers to begin with [default: bootstrap.servers of the properties, else localhost:9092].
-    #[arg(long, value_name = "HOST:PORT,…", help_heading = "Connection", env = "MILLSTREAM_BOOTSTRAP", global = true)]
+    #[arg(long, value_name = "HOST:PORT,…", help_heading = "Connection", global = true)]
     pub(crate) bootstrap: Option<String>,
 
     /// A setting of Kafka's Java client, such as security.protocol=SASL_SSL.

@@ -66,8 +66,9 @@ pub(crate) enum Command {
 #[command(
     trailing_var_arg = true,
     after_help = "PROGRAM.py is an ordinary PySpark script; it ends with its own exit status. Its Python is \
-                  $MILLSTREAM_PYTHON, else the active virtual environment, else python3 on PATH, if that has PySpark's \
-                  Connect client; else one is prepared in the cache folder, once.\n\nPROGRAM.sql holds statements with \
+                  $MILLSTREAM_PYTHON; else, where it has a PEP 723 header, one prepared with what that asks for; else \
+                  the active virtual environment or python3 on PATH, if that has PySpark's Connect client; else one is \
+                  prepared in the cache folder, once.\n\nPROGRAM.sql holds statements with \
                   semicolons between them; ARGS are NAME=VALUE for each ${NAME} in it, and ${env:NAME} is of the \
                   environment. It ends when its queries do.\n\nExamples:\n  millstream run \
                   monitor.py\n  millstream run --broker monitor.py\n  millstream run --memory 1GB monitor.py --topic \

@@ -16,4 +16,5 @@ mod watermark;
 
 pub use batch_context::BatchContext;
 pub use checkpoint::{FAIL_POINTS, FailPoint, SINK_FAIL_POINTS};
+pub use micro_batch::PlantedFault;
 pub use query::{Engine, QuerySpec, StreamingQuery, StreamingQueryManager, StreamingQueryStatus, SyncPolicy};

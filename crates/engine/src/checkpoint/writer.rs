@@ -90,12 +90,17 @@ impl CheckpointWriter {
 
     /// Adds that a batch is done, and what it did to the operators' state, to the next write.
     pub(crate) fn add_commit(&mut self, deltas: Vec<Vec<u8>>, entry: CommitEntry) {
-        for (operator, delta) in deltas.into_iter().enumerate().filter(|(_, delta)| !delta.is_empty()) {
-            self.delta_bytes += delta.len() as u64;
-            self.log.append(&Entry::State(StateEntry { batch: entry.batch, operator, delta }));
-        }
+        self.add_state(entry.batch, deltas);
         self.log.append(&Entry::Commit(entry));
         self.newest.add_commit(entry);
+    }
+
+    /// Adds what a batch did to the operators' state. It counts once the commit follows.
+    pub(crate) fn add_state(&mut self, batch: BatchId, deltas: Vec<Vec<u8>>) {
+        for (operator, delta) in deltas.into_iter().enumerate().filter(|(_, delta)| !delta.is_empty()) {
+            self.delta_bytes += delta.len() as u64;
+            self.log.append(&Entry::State(StateEntry { batch, operator, delta }));
+        }
     }
 
     /// Whether a commit waits to be written.

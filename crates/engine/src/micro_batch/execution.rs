@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 
 use super::availability::{self, Available};
 use super::batch::MicroBatch;
+use super::planted_fault::PlantedFault;
 use super::progress::{FinishedBatch, Phase, ProgressReporter};
 use super::retry::Backoff;
 use super::trigger::{Due, TriggerExecutor};
@@ -34,6 +35,7 @@ pub(crate) struct MicroBatchExecution {
     pub(super) trigger: TriggerExecutor,
     pub(super) progress: ProgressReporter,
     pub(super) fail_point: Option<FailPoint>,
+    pub(super) planted_fault: Option<PlantedFault>,
     /// `spark.sql.streaming.noDataMicroBatches.enabled`
     pub(super) runs_no_data_batches: bool,
     pub(super) writer: CheckpointWriter,
@@ -210,10 +212,16 @@ impl MicroBatchExecution {
     async fn run_batch(&mut self, batch: &MicroBatch) -> Result<()> {
         self.control.set_status(if batch.has_data() { PROCESSING } else { CLEANING });
         self.pass("after_latest_offset")?;
-        self.write_offsets(batch).await?;
+        let is_late = PlantedFault::OffsetsLate.is_planted(self.planted_fault);
+        if !is_late {
+            self.write_offsets(batch).await?;
+        }
         self.pass("after_wal_commit")?;
         let (context, written) = self.add_batch(batch).await?;
         self.pass("after_add_batch")?;
+        if is_late {
+            self.write_offsets(batch).await?;
+        }
         self.commit(batch, &context)?;
         self.pass("after_commit_offsets")?;
         self.report(batch, &context, written);
@@ -253,7 +261,10 @@ impl MicroBatchExecution {
         let context = self.plan.new_batch(batch.inputs());
         self.progress.add(Phase::GetBatch, since);
         let since = self.progress.now();
-        let rows = self.plan.execute(&context)?;
+        let mut rows = self.plan.execute(&context)?;
+        if PlantedFault::StateEarly.is_planted(self.planted_fault) {
+            rows = self.commit_state_early(batch.id(), rows).await?;
+        }
         self.progress.add(Phase::QueryPlanning, since);
         self.pass("after_query_planning")?;
         let since = self.progress.now();

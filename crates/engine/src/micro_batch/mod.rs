@@ -5,11 +5,13 @@
 //! ```
 //!
 //! [`execution`] is the loop, [`start`] and [`restart`] what comes before it, [`recovery`] where it goes on; [`batch`] is one
-//! batch, [`trigger`] when it is due, [`availability`] what it can read, [`progress`] what it says of itself.
+//! batch, [`trigger`] when it is due, [`availability`] what it can read, [`progress`] what it says of itself;
+//! [`planted_fault`] is what checkers of crashes must find.
 
 mod availability;
 mod batch;
 mod execution;
+mod planted_fault;
 mod progress;
 mod recovery;
 mod restart;
@@ -17,4 +19,5 @@ mod retry;
 mod start;
 mod trigger;
 
+pub use planted_fault::PlantedFault;
 pub(crate) use start::StartingQuery;

@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::batch::MicroBatch;
 use super::execution::{MicroBatchExecution, Position};
+use super::planted_fault::{PlantedFault, apply_uncommitted};
 use super::progress::ProgressReporter;
 use super::restart;
 use super::trigger::TriggerExecutor;
@@ -35,6 +36,7 @@ pub(crate) struct StartingQuery {
     control: Arc<QueryControl>,
     conf: StreamingConf,
     fail_point: Option<FailPoint>,
+    planted_fault: Option<PlantedFault>,
 }
 
 /// The streaming settings of the session, typed.
@@ -80,8 +82,8 @@ impl StartingQuery {
         let explained = (plan.explain(false), plan.explain(true));
         let control = QueryControl::new((checkpoint.id(), run_id, spec.name.clone()), environment.clock, explained)
             .with_limits(conf.stop_timeout, conf.progress_updates);
-        let fail_point = engine.fail_point();
-        Ok(Self { spec, plan, checkpoint, control: Arc::new(control), conf, fail_point })
+        let (fail_point, planted_fault) = (engine.fail_point(), engine.planted_fault());
+        Ok(Self { spec, plan, checkpoint, control: Arc::new(control), conf, fail_point, planted_fault })
     }
 
     /// What its handle shares with it.
@@ -110,7 +112,7 @@ impl StartingQuery {
     }
 
     async fn begin(self) -> Result<(MicroBatchExecution, Vec<MicroBatch>)> {
-        let Self { spec, plan, checkpoint, control, conf, fail_point } = self;
+        let Self { spec, plan, checkpoint, control, conf, fail_point, planted_fault } = self;
         let clock = Arc::clone(&control.clock);
         restart::check_operators(&checkpoint, &plan)?;
         let initial = restart::initial_offsets(&checkpoint, plan.sources()).await?;
@@ -130,6 +132,7 @@ impl StartingQuery {
             steps: Arc::new(SinkFailPoint(fail_point.clone())),
         };
         let newest_in_sink = spec.sink.open_for(start).await?;
+        let newest_in_sink = newest_in_sink.filter(|_| !PlantedFault::MarkerIgnored.is_planted(planted_fault));
         let (position, again) = match recover(&history, &plan, newest_in_sink, initial) {
             Ok(recovered) => recovered,
             Err(error) => {
@@ -137,6 +140,9 @@ impl StartingQuery {
                 return Err(error);
             }
         };
+        if PlantedFault::StateEarly.is_planted(planted_fault) {
+            apply_uncommitted(&history, plan.operators())?;
+        }
         let (pace, mode) = (spec.sink.pace(), spec.output_mode);
         let execution = MicroBatchExecution {
             trigger: TriggerExecutor::new(spec.trigger, Arc::clone(&clock), control.stop.clone(), (pace, mode)),
@@ -147,6 +153,7 @@ impl StartingQuery {
             clock,
             control,
             fail_point,
+            planted_fault,
             runs_no_data_batches: conf.no_data_batches,
             writer,
             position,

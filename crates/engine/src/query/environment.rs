@@ -9,6 +9,7 @@ use parking_lot::Mutex;
 
 use super::handle::StreamingQuery;
 use crate::checkpoint::FailPoint;
+use crate::micro_batch::PlantedFault;
 
 /// The surroundings of one run: what the plan needs to open sources and to account for its buffers.
 #[derive(Debug, Clone)]
@@ -28,6 +29,7 @@ pub struct QueryEnvironment {
 #[derive(Clone)]
 pub struct Engine {
     shared: Arc<Shared>,
+    planted_fault: Option<PlantedFault>,
 }
 
 struct Shared {
@@ -41,7 +43,8 @@ struct Shared {
 impl Engine {
     /// An engine that accounts to `memory`, reads time from `clock` and runs large batches on `cores` tasks.
     pub fn new(memory: MemoryLedger, clock: Arc<dyn Clock>, cores: usize) -> Self {
-        Self::with_fail_point(memory, clock, cores, FailPoint::from_environment())
+        let engine = Self::with_fail_point(memory, clock, cores, FailPoint::from_environment());
+        Self { planted_fault: PlantedFault::from_environment(), ..engine }
     }
 
     /// An engine whose queries break off at a step of the batch loop, for crash tests. A release build never does.
@@ -52,7 +55,13 @@ impl Engine {
         fail_point: Option<FailPoint>,
     ) -> Self {
         let cores = cores.max(1);
-        Self { shared: Arc::new(Shared { memory, clock, cores, fail_point, running: Mutex::default() }) }
+        let shared = Shared { memory, clock, cores, fail_point, running: Mutex::default() };
+        Self { shared: Arc::new(shared), planted_fault: None }
+    }
+
+    /// The same engine with a fault in its queries, to check those who check crashes. A release build has none.
+    pub fn with_planted_fault(self, fault: PlantedFault) -> Self {
+        Self { planted_fault: Some(fault), ..self }
     }
 
     /// Every query that runs in the process, whoever started it.
@@ -77,6 +86,10 @@ impl Engine {
 
     pub(crate) fn fail_point(&self) -> Option<FailPoint> {
         self.shared.fail_point.clone()
+    }
+
+    pub(crate) fn planted_fault(&self) -> Option<PlantedFault> {
+        self.planted_fault
     }
 
     /// The run of this query that is active, if there is one.

@@ -1,7 +1,7 @@
 //! Stops, restarts and deaths: the answer is the same as if nothing had happened.
 
 use millstream_core::{ErrorKind, Trigger};
-use millstream_engine::FAIL_POINTS;
+use millstream_engine::{FAIL_POINTS, PlantedFault};
 
 use crate::script::{Bench, Step, check, rows, values};
 
@@ -76,6 +76,32 @@ async fn a_death_at_any_step_changes_nothing() {
             }
         }
     }
+}
+
+/// The tests above would see what they look for: a death in the second batch shows each fault that can be planted.
+#[tokio::test]
+async fn a_death_shows_what_is_done_wrong() {
+    let bench = |fault, bench: Bench| {
+        let mut bench = Bench { planted_fault: Some(fault), trigger: Trigger::AvailableNow, ..bench };
+        bench.sink.knows_newest = fault != PlantedFault::StateEarly;
+        bench.stream.limit(2);
+        bench.stream.add(rows(0..6));
+        bench
+    };
+    let death = || vec![Step::StartAndDie("after_add_batch", 2), Step::Start];
+
+    let ignored = bench(PlantedFault::MarkerIgnored, Bench::new());
+    check(&ignored, death().into_iter().chain([Step::ExpectEnd]).collect()).await;
+    assert_eq!(ignored.sink.writes(), [0, 1, 1, 2]);
+
+    let late = bench(PlantedFault::OffsetsLate, Bench::new());
+    check(&late, death().into_iter().chain([Step::ExpectFailure("it is older than the sink")]).collect()).await;
+
+    let early = bench(PlantedFault::StateEarly, Bench::counting());
+    check(&early, death().into_iter().chain([Step::ExpectEnd]).collect()).await;
+    let mut newest: Vec<_> = early.sink.rows().into_iter().rev().take(2).collect();
+    newest.sort();
+    assert_eq!(newest, [[0, 4], [1, 4]], "three of each, and those of the second batch twice");
 }
 
 /// The same with a snapshot after every batch, so that the log is taken up again from the middle.

@@ -10,7 +10,9 @@ use datafusion::logical_expr::{Extension, LogicalPlan, LogicalPlanBuilder, col, 
 use millstream_core::progress::StreamingQueryProgress;
 use millstream_core::{Clock, MemoryLedger, OutputMode, Trigger};
 use millstream_engine::plan::StreamingRelationNode;
-use millstream_engine::{Engine, FailPoint, QuerySpec, StreamingQuery, StreamingQueryManager, SyncPolicy};
+use millstream_engine::{
+    Engine, FailPoint, PlantedFault, QuerySpec, StreamingQuery, StreamingQueryManager, SyncPolicy,
+};
 use tempfile::TempDir;
 
 use crate::clock::ManualClock;
@@ -47,6 +49,7 @@ pub(crate) struct Bench {
     pub(crate) conf: BTreeMap<String, String>,
     pub(crate) plan: LogicalPlan,
     pub(crate) name: Option<String>,
+    pub(crate) planted_fault: Option<PlantedFault>,
 }
 
 impl Bench {
@@ -64,6 +67,7 @@ impl Bench {
             sync: SyncPolicy::Never,
             conf: BTreeMap::new(),
             name: None,
+            planted_fault: None,
         }
     }
 
@@ -98,7 +102,11 @@ impl Bench {
 
     pub(crate) fn manager(&self, fail_point: Option<FailPoint>) -> StreamingQueryManager {
         let clock: Arc<dyn Clock> = self.clock.clone();
-        StreamingQueryManager::new(Engine::with_fail_point(MemoryLedger::unlimited(), clock, 2, fail_point))
+        let engine = Engine::with_fail_point(MemoryLedger::unlimited(), clock, 2, fail_point);
+        StreamingQueryManager::new(match self.planted_fault {
+            Some(fault) => engine.with_planted_fault(fault),
+            None => engine,
+        })
     }
 }
 

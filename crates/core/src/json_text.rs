@@ -285,7 +285,12 @@ fn push_all(
 /// A JSON string with as few escapes as may be; with `ascii` everything else is escaped too.
 fn push_quoted(out: &mut String, text: &str, ascii: bool) {
     out.push('"');
-    for character in text.chars() {
+    // Most texts have nothing to escape; what lies between two escapes is copied as a whole.
+    let mut rest = text;
+    while let Some(at) = rest.bytes().position(|byte| is_escaped(byte, ascii)) {
+        out.push_str(&rest[..at]);
+        let character = rest[at..].chars().next().unwrap_or(char::REPLACEMENT_CHARACTER);
+        rest = &rest[at + character.len_utf8()..];
         match character {
             '"' => out.push_str("\\\""),
             '\\' => out.push_str("\\\\"),
@@ -294,15 +299,21 @@ fn push_quoted(out: &mut String, text: &str, ascii: bool) {
             '\n' => out.push_str("\\n"),
             '\u{c}' => out.push_str("\\f"),
             '\r' => out.push_str("\\r"),
-            other if other < ' ' || (ascii && !other.is_ascii()) => {
+            other => {
                 for unit in other.encode_utf16(&mut [0; 2]) {
                     push_formatted(out, format_args!("\\u{unit:04X}"));
                 }
             }
-            other => out.push(other),
         }
     }
+    out.push_str(rest);
     out.push('"');
+}
+
+/// Whether a character that begins with this byte is not written as it is.
+#[inline]
+fn is_escaped(byte: u8, ascii: bool) -> bool {
+    byte < b' ' || byte == b'"' || byte == b'\\' || (ascii && byte >= 0x80)
 }
 
 fn push_base64(out: &mut String, bytes: &[u8]) {

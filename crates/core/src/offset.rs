@@ -1,25 +1,27 @@
 //! Positions in a source. Only the source reads what is inside; the logs keep it as JSON.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde_json::Value;
 
 use crate::error::{Error, Result};
 
-/// A position in a source: JSON in the form that Spark's own source writes, so that checkpoints can move.
+/// A position in a source: JSON in the form that Spark's own source writes, so that checkpoints can move. Copies of it, of
+/// which a batch makes several, share the JSON.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Offset(Value);
+pub struct Offset(Arc<Value>);
 
 impl Offset {
     /// A position from its JSON value.
     pub fn new(json: Value) -> Self {
-        Self(json)
+        Self(Arc::new(json))
     }
 
     /// A position from the text of a log.
     pub fn parse(text: &str) -> Result<Self> {
         serde_json::from_str(text)
-            .map(Self)
+            .map(Self::new)
             .map_err(|error| Error::data(format!("'{text}' is not an offset: {error}")).with_source(error))
     }
 

@@ -63,7 +63,7 @@ pub struct ScanRequest {
     pub columns: Vec<ScanColumn>,
     /// Rows of one output batch at the most.
     pub batch_rows: usize,
-    /// Streams at the most. A small range should come as one, so that few rows run on one task.
+    /// Streams at the most.
     pub max_streams: usize,
 }
 
@@ -111,6 +111,12 @@ pub trait Source: Send + Sync + Debug {
 
     /// The rows of a range, as one or more streams that can be drained at the same time.
     async fn scan(&self, request: ScanRequest) -> Result<Vec<BatchStream>>;
+
+    /// How many rows a range has at the most, where that can be told at once. A small batch runs on one task.
+    fn rows_max(&self, range: &OffsetRange) -> Option<u64> {
+        let _ = range;
+        None
+    }
 
     /// Everything before `end` is committed and may be forgotten.
     async fn commit(&self, end: &Offset) -> Result<()>;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use millstream_core::{Error, Offset, Result};
+use millstream_core::{Error, Offset, OffsetRange, Result};
 use millstream_kafka::TopicPartition;
 use serde_json::{Map, Value};
 
@@ -58,6 +58,20 @@ pub(crate) fn from_offset(offset: &Offset) -> Result<PartitionMap> {
     from_json(offset.json()).ok_or_else(|| {
         Error::data(format!("'{offset}' is not an offset of Kafka, which would be {{\"topic\":{{\"0\":1}}}}"))
     })
+}
+
+/// How many offsets a range has; `None` where a partition begins that the start does not know. Asked for each batch, so
+/// nothing is copied.
+pub(crate) fn offsets_between(range: &OffsetRange) -> Option<u64> {
+    let mut count = 0;
+    for (topic, partitions) in range.end.json().as_object()? {
+        let starts = range.start.json().get(topic)?;
+        for (partition, end) in partitions.as_object()? {
+            let start = starts.get(partition)?.as_i64()?;
+            count += u64::try_from(end.as_i64()? - start).unwrap_or(0);
+        }
+    }
+    Some(count)
 }
 
 /// A partition as Java and Spark's messages write it.

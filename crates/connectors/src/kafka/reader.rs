@@ -15,8 +15,6 @@ use super::scan::{self, LaneRange, Wanted};
 
 /// More lanes than this only add connections.
 const LANES_MAX: usize = 16;
-/// A range of fewer rows is read by one task: handing it to others takes longer than reading it.
-const ONE_TASK_ROWS_MAX: i64 = 4096;
 
 /// All lanes, and which partition is in which.
 #[derive(Debug)]
@@ -95,12 +93,11 @@ impl Reader {
         wanted: &Wanted,
         streams_max: usize,
     ) -> Result<Vec<BatchStream>> {
-        let rows = ranges.values().map(|range| range.end - range.start).sum::<i64>();
         let mut by_lane = BTreeMap::<usize, HashMap<_, _>>::new();
         for (of, range) in ranges {
             by_lane.entry(self.home(&of)).or_default().insert(of, range);
         }
-        let streams = if rows <= ONE_TASK_ROWS_MAX { 1 } else { streams_max.clamp(1, by_lane.len().max(1)) };
+        let streams = streams_max.clamp(1, by_lane.len().max(1));
         let mut groups: Vec<Vec<LaneRange>> = (0..streams).map(|_| Vec::new()).collect();
         for (index, (lane, ranges)) in by_lane.into_iter().enumerate() {
             groups[index % streams].push(LaneRange { lane: Arc::clone(&self.lanes[lane]), ranges });

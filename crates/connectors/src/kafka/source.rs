@@ -11,7 +11,9 @@ use std::time::Duration;
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use millstream_core::source::LatestOffset;
-use millstream_core::{BatchStream, Clock, GroupOffsets, Offset, ReadLimit, Result, ScanRequest, Source, SourceConfig};
+use millstream_core::{
+    BatchStream, Clock, GroupOffsets, Offset, OffsetRange, ReadLimit, Result, ScanRequest, Source, SourceConfig,
+};
 use millstream_kafka::TopicPartition;
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -23,7 +25,9 @@ use super::errors::{DataLoss, kafka_write_error};
 use super::group_offsets::{system_of, to_commit};
 use super::lane::{LaneConfig, report};
 use super::offset_reader::{End, OffsetReader};
-use super::offsets::{PartitionMap, behind_latest, from_offset, is_delayed, rate_limit, text_of, to_offset};
+use super::offsets::{
+    PartitionMap, behind_latest, from_offset, is_delayed, offsets_between, rate_limit, text_of, to_offset,
+};
 use super::options::{KafkaOptions, Mode, Strategy};
 use super::reader::{AtHand, Reader};
 use super::scan::Wanted;
@@ -282,6 +286,10 @@ impl Source for KafkaSource {
             .collect();
         let wanted = Wanted { source: self.schema(), columns: request.columns, batch_rows: request.batch_rows };
         self.reader.scan(ranges, &wanted, request.max_streams)
+    }
+
+    fn rows_max(&self, range: &OffsetRange) -> Option<u64> {
+        offsets_between(range)
     }
 
     async fn commit(&self, end: &Offset) -> Result<()> {

@@ -3,10 +3,12 @@
 
 mod event_time_watermark_exec;
 mod late_rows;
+mod map_exec;
 mod source_scan_exec;
 mod stateful_aggregate_exec;
 
 pub(crate) use event_time_watermark_exec::EventTimeWatermarkExec;
+pub(crate) use map_exec::MapExec;
 pub(crate) use source_scan_exec::{ScanTarget, SourceScanExec};
 pub(crate) use stateful_aggregate_exec::{
     AggregateColumn, AggregateColumns, Shape, StatefulAggregateExec, output_schema,

@@ -67,6 +67,11 @@ impl SourceScanExec {
         );
         Self { target, properties: Arc::new(properties), scanned: Arc::default() }
     }
+
+    /// The same scan with one partition.
+    pub(crate) fn with_one_partition(&self) -> Self {
+        Self::new(Arc::clone(&self.target), 1)
+    }
 }
 
 impl Scanned {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, ListArray, RecordBatch, StringArray, StructArray};
@@ -37,6 +38,8 @@ pub(crate) struct MemoryRows {
     batches: Arc<Mutex<Vec<RecordBatch>>>,
     /// What scans asked for.
     pub(crate) asked: Arc<Mutex<Vec<Vec<ScanColumn>>>>,
+    /// Whether it says how few rows there are, so that they run on one task.
+    pub(crate) tells_rows: Arc<AtomicBool>,
     schema: Option<SchemaRef>,
 }
 
@@ -150,6 +153,10 @@ impl Source for MemoryRows {
         };
         // One stream for each batch, so that a plan's partitions have something to do at the same time.
         Ok(batches.into_iter().map(|rows| stream::iter([give(rows)]).boxed()).collect())
+    }
+
+    fn rows_max(&self, _range: &OffsetRange) -> Option<u64> {
+        self.tells_rows.load(Ordering::Relaxed).then_some(100)
     }
 
     async fn commit(&self, _end: &Offset) -> Result<()> {

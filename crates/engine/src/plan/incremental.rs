@@ -19,8 +19,8 @@ use millstream_core::{BatchId, BatchStream, OffsetRange, OutputMode, Result, Sou
 
 use super::physical::OperatorContext;
 use super::{
-    batch_time, decode_push_down, event_time, optimizer, physical, source_table, stateful_aggregate, unsupported,
-    upsert_key,
+    batch_time, decode_push_down, event_time, one_task, optimizer, physical, source_table, stateful_aggregate,
+    unsupported, upsert_key,
 };
 use crate::batch_context::{BatchContext, EventTimeStats};
 use crate::error::from_datafusion;
@@ -39,6 +39,8 @@ const MAX_PARTITIONS: usize = 16;
 pub(crate) struct IncrementalExecution {
     logical: LogicalPlan,
     physical: Arc<dyn ExecutionPlan>,
+    /// For batches of a few rows.
+    one_task: Arc<dyn ExecutionPlan>,
     state: SessionState,
     sources: Vec<Arc<dyn Source>>,
     operators: Vec<Arc<dyn StatefulOperator>>,
@@ -92,9 +94,11 @@ impl IncrementalExecution {
             shuffle_partitions: shuffle_partitions(spec),
         };
         let (physical, operators) = physical::plan(&logical, &state, context).await.map_err(from_datafusion)?;
+        let one_task = one_task::for_one_task(&physical).map_err(from_datafusion)?;
         Ok(Self {
             logical,
             physical,
+            one_task,
             state,
             sources,
             operators,
@@ -167,13 +171,22 @@ impl IncrementalExecution {
         self.now_us.store(batch.timestamp_ms.saturating_mul(1000), Ordering::Relaxed);
         let config = batch.install(self.state.config().clone());
         let task = Arc::new(TaskContext::from(&self.state).with_session_config(config));
-        let plan = reset_plan_states(Arc::clone(&self.physical)).map_err(from_datafusion)?;
+        let plan = if self.is_small(batch) { &self.one_task } else { &self.physical };
+        let plan = reset_plan_states(Arc::clone(plan)).map_err(from_datafusion)?;
         (0..plan.output_partitioning().partition_count())
             .map(|partition| {
                 let rows = plan.execute(partition, Arc::clone(&task)).map_err(from_datafusion)?;
                 Ok(rows.map_err(from_datafusion).boxed())
             })
             .collect()
+    }
+
+    /// Whether all sources together have but a few rows for the batch. It depends on the logged ranges alone, so a batch that
+    /// is run again runs on the same plan.
+    fn is_small(&self, batch: &BatchContext) -> bool {
+        let ranges = self.sources.iter().zip(&batch.ranges);
+        let rows = ranges.map(|(source, range)| range.as_ref().map_or(Some(0), |range| source.rows_max(range)));
+        rows.sum::<Option<u64>>().is_some_and(|rows| rows <= one_task::ONE_TASK_ROWS_MAX)
     }
 
     /// Whether a batch without data is due, now that the watermark is here. Spark's rule, so that batch ids agree: it

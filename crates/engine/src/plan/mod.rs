@@ -7,6 +7,7 @@ mod event_time;
 mod fixture;
 mod incremental;
 mod nodes;
+mod one_task;
 mod optimizer;
 mod physical;
 mod source_table;

@@ -4,6 +4,8 @@ mod aggregates;
 mod operators;
 mod properties;
 
+use std::sync::atomic::Ordering;
+
 use datafusion::common::{Column, UnnestOptions};
 use datafusion::functions_aggregate::expr_fn::{count, sum};
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, lit};
@@ -26,7 +28,8 @@ fn windowed_sum(source: &MemoryRows, delay_s: i64) -> LogicalPlan {
 
 /// Each step: rows of one trigger, then the rows of every batch it causes.
 async fn check_trace(plan: LogicalPlan, source: &MemoryRows, mode: OutputMode, trace: &[(&[Row], &[&[&str]])]) {
-    for cores in [1, 3] {
+    for (cores, one_task) in [(1, false), (3, false), (3, true)] {
+        source.tells_rows.store(one_task, Ordering::Relaxed);
         let before = StreamTest::start(plan.clone(), Setting { cores, ..Setting::of(mode) }).await;
         let mut test = before.unwrap();
         // The rows of an earlier round are still in the source.
@@ -34,7 +37,7 @@ async fn check_trace(plan: LogicalPlan, source: &MemoryRows, mode: OutputMode, t
         test = test.skip(seen);
         for (step, (rows, expected)) in trace.iter().enumerate() {
             source.add(rows);
-            assert_eq!(test.run().await.unwrap(), *expected, "step {step} with {cores} cores");
+            assert_eq!(test.run().await.unwrap(), *expected, "step {step} with {cores} cores, one task: {one_task}");
         }
     }
 }

@@ -1,9 +1,12 @@
 use std::time::Duration;
 
-use millstream_core::Offset;
+use millstream_core::{Offset, OffsetRange};
 use millstream_kafka::TopicPartition;
 
-use super::{PartitionMap, behind_latest, from_offset, is_delayed, parse_partition_map, rate_limit, set_of, to_offset};
+use super::{
+    PartitionMap, behind_latest, from_offset, is_delayed, offsets_between, parse_partition_map, rate_limit, set_of,
+    to_offset,
+};
 
 fn map(offsets: &[(&str, i32, i64)]) -> PartitionMap {
     offsets.iter().map(|&(topic, partition, offset)| (TopicPartition::new(topic, partition), offset)).collect()
@@ -56,4 +59,16 @@ fn metrics_are_numbers_as_java_prints_them() {
     let text: Vec<_> = metrics.iter().map(|(name, value)| format!("{name}={value}")).collect();
     assert_eq!(text, ["avgOffsetsBehindLatest=1.5", "maxOffsetsBehindLatest=3", "minOffsetsBehindLatest=0"]);
     assert!(behind_latest(&map(&[]), &map(&[("t", 0, 1)])).is_empty());
+}
+
+#[test]
+fn a_range_has_as_many_offsets_as_its_partitions_together() {
+    let check = |start: &str, end: &str, expected| {
+        let (start, end) = (Offset::parse(start).unwrap(), Offset::parse(end).unwrap());
+        assert_eq!(offsets_between(&OffsetRange { start, end }), expected);
+    };
+    check(r#"{"a":{"0":1,"1":5},"b":{"0":0}}"#, r#"{"a":{"0":4,"1":5},"b":{"0":2}}"#, Some(5));
+    check(r#"{"a":{"0":1}}"#, r#"{"a":{"0":1,"1":3}}"#, None);
+    check(r#"{"a":{"0":1}}"#, r#"{"b":{"0":1}}"#, None);
+    check(r#"{"a":{"0":7},"gone":{"0":9}}"#, r#"{"a":{"0":3}}"#, Some(0));
 }

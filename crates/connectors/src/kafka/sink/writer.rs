@@ -40,12 +40,14 @@ impl RowWriter {
             topic,
             topics: HashMap::new(),
         };
-        // Each stream is a task: together they are the batch, and each may have a core.
-        let mut tasks = JoinSet::new();
-        for stream in rows {
-            tasks.spawn(writer.clone().write_stream(stream));
+        // Each stream is a task: together they are the batch, and each may have a core. A single one needs no other task.
+        let (mut tasks, mut written) = (JoinSet::new(), 0);
+        match <[_; 1]>::try_from(rows) {
+            Ok([stream]) => written = writer.write_stream(stream).await?,
+            Err(streams) => streams.into_iter().for_each(|stream| {
+                tasks.spawn(writer.clone().write_stream(stream));
+            }),
         }
-        let mut written = 0;
         while let Some(ended) = tasks.join_next().await {
             written += ended.map_err(|error| {
                 Error::internal("a task that wrote to Kafka ended without an answer").with_source(error)

@@ -18,7 +18,7 @@ mod scalars;
 mod tokens;
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Fields};
@@ -37,6 +37,9 @@ pub struct JsonDecoder {
     data_type: DataType,
     corrupt: Option<usize>,
     options: Arc<JsonOptions>,
+    /// What tasks that have ended knew of the records' shapes. A stream's batches are tasks one after the other, often of a
+    /// single record.
+    known: Arc<Mutex<Vec<Templates>>>,
 }
 
 impl JsonDecoder {
@@ -75,7 +78,12 @@ impl JsonDecoder {
         }
         let data_type = nullable(data_type);
         Column::new(&data_type)?;
-        Ok(Self { data_type, corrupt, options: Arc::new(options) })
+        Ok(Self { data_type, corrupt, options: Arc::new(options), known: Arc::default() })
+    }
+
+    fn known(&self) -> MutexGuard<'_, Vec<Templates>> {
+        // Shapes are added and taken as a whole, so a panic between leaves nothing half done.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -90,7 +98,7 @@ impl ValueDecoder for JsonDecoder {
             decoder: self.clone(),
             column,
             rows: 0,
-            templates: Templates::default(),
+            templates: self.known().pop().unwrap_or_default(),
             buffers: Buffers::default(),
         })
     }
@@ -102,7 +110,8 @@ impl ValueDecoder for JsonDecoder {
             return None;
         }
         let kept: Fields = fields.iter().map(|&index| all.get(index).map(Arc::clone)).collect::<Option<_>>()?;
-        Some(Arc::new(Self { data_type: DataType::Struct(kept), corrupt: None, options: Arc::clone(&self.options) }))
+        let (data_type, options) = (DataType::Struct(kept), Arc::clone(&self.options));
+        Some(Arc::new(Self { data_type, corrupt: None, options, known: Arc::default() }))
     }
 }
 
@@ -113,6 +122,12 @@ struct JsonDecoding {
     rows: usize,
     templates: Templates,
     buffers: Buffers,
+}
+
+impl Drop for JsonDecoding {
+    fn drop(&mut self) {
+        self.decoder.known().push(std::mem::take(&mut self.templates));
+    }
 }
 
 impl ValueDecoding for JsonDecoding {

@@ -1,11 +1,18 @@
 """How long a row takes through the engine, beside the floor: a bare relay on the same client, in turn in the same run.
 
-usage: cargo xtask bench latency [--runs N] [--seconds N] [--rates R,…] [--jobs J,…] [--brokers B,…] [--spark]
+usage: cargo xtask bench latency [--runs N] [--seconds N] [--rates R,…] [--jobs J,…] [--brokers B,…] [--exactly-once] [--burst N] [--spark]
 
 Starts Apache Kafka and `millstream broker` on loopback, and for each run, rate and broker the relay and then each job
 of bench/jobs, each on new topics with a new engine and a new checkpoint. Prints a table; writes bench/latency.json, where
 brokers that were not measured keep their figures. Every figure is the median of the runs; every row is checked to have come
 back, once.
+
+With `--exactly-once` the results are read with `read_committed`, the relay makes a transaction of each poll, and each job is
+measured once with a log that is forced to the disk, as is the default then, and once without. A second relay puts an
+offset into each transaction, as the engine does. So one sees what log, marker and transaction cost.
+
+With `--burst N` the sender sends N times as much for half a second; beside the percentiles stands how long the longest row took,
+how long after the burst rows were as quick again as 99 of 100 before it, and the most memory the engine had.
 
 Milliseconds are lost to whatever else runs, and to a hypervisor that wakes sleeping cores late. Where the system allows it
 (root), everything measured therefore runs at real-time priority on cores that do not sleep; `--ordinary` leaves this out.
@@ -29,7 +36,7 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "bench"))
 
-from run import Millstream, server  # noqa: E402  (after the path)
+from run import Millstream, peak_rss_mb, server  # noqa: E402  (after the path)
 
 # What each job makes of the rows, in the driver's words.
 EXPECT = {"filter": "nine-of-ten", "counts": "counts"}
@@ -102,25 +109,27 @@ class Bench:
 
     def drive(self, names, rate, expect):
         to, back = names
-        done = subprocess.run(
-            [self.driver, "drive", "--bootstrap", self.kafka, "--to", to, "--from", back, "--rate", str(rate),
-             "--seconds", str(self.options.seconds), "--skip", str(self.options.skip), "--expect", expect],
-            text=True, stdout=subprocess.PIPE,
-        )
+        command = [
+            self.driver, "drive", "--bootstrap", self.kafka, "--to", to, "--from", back, "--rate", str(rate),
+            "--seconds", str(self.options.seconds), "--skip", str(self.options.skip), "--expect", expect,
+            *(["--read-committed"] if self.options.exactly_once else []),
+            *(["--burst", str(self.options.burst)] if self.options.burst else []),
+        ]
+        done = subprocess.run(command, text=True, stdout=subprocess.PIPE)
         if done.returncode != 0:
             raise RuntimeError(f"{expect} at {rate} rows/s failed")
         return json.loads(done.stdout)
 
-    def floor(self, rate):
+    def relay(self, rate, *settings):
         names = self.topics()
-        command = [self.driver, "relay", "--bootstrap", self.kafka, "--from", names[0], "--to", names[1]]
+        command = [self.driver, "relay", "--bootstrap", self.kafka, "--from", names[0], "--to", names[1], *settings]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
         with ending(subprocess.Popen(command, **pipes)) as relay:
             if relay.stdout.readline() != "ready\n":
                 raise RuntimeError("the relay did not start")
             return self.drive(names, rate, "all")
 
-    def job(self, job, rate):
+    def job(self, rate, job, *sink_options):
         """The job on a new engine, or on Apache Spark."""
         names = self.topics()
         with contextlib.ExitStack() as stack:
@@ -133,25 +142,44 @@ class Bench:
             environment = {
                 **os.environ, "SPARK_REMOTE": remote, "KAFKA": self.kafka, "FROM": names[0], "TO": names[1],
                 "CHECKPOINT": stack.enter_context(tempfile.TemporaryDirectory(ignore_cleanup_errors=True)),
-                "PYTHONWARNINGS": "ignore",
+                "PYTHONWARNINGS": "ignore", "SINK_OPTIONS": " ".join(sink_options),
             }
             program = subprocess.Popen([sys.executable, ROOT / "bench" / "jobs" / f"{job}.py"], env=environment)
             stack.enter_context(ending(program, signal.SIGKILL))
-            return self.drive(names, rate, EXPECT[job])
+            line = self.drive(names, rate, EXPECT[job])
+            if not self.options.spark:
+                line["peak_rss_mb"] = peak_rss_mb(engine.process.pid)
+            return line
+
+
+def programs(options):
+    """What is measured, by name: a method of the bench and what follows its rate. The floor is the first."""
+    if not options.exactly_once:
+        return {"floor": (Bench.relay,), **{job: (Bench.job, job) for job in options.jobs}}
+    measured = {
+        "floor": (Bench.relay, "--transactions"),
+        "floor, marker": (Bench.relay, "--transactions", "--marker", f"latency-{os.getpid()}"),
+    }
+    for job in options.jobs:
+        measured[job] = (Bench.job, job, "delivery.guarantee=exactly-once")
+        measured[f"{job}, sync=never"] = (*measured[job], "checkpoint.sync=never")
+    return measured
 
 
 def measure(options):
     """Everything that is asked for: by broker, rate and program, the line of each run."""
     lines = {}
+    measured = programs(options)
     for broker in options.brokers:
         with BROKERS[broker](options) as kafka:
             bench = Bench(options, kafka)
-            for rate in options.rates * 2:
-                bench.floor(rate)   # for the broker's compiler
+            for rate in options.rates * 2:   # for the broker's compiler
+                for method, *settings in list(measured.values())[:2 if options.exactly_once else 1]:
+                    method(bench, rate, *settings)
             for run in range(options.runs):
                 for rate in options.rates:
-                    for program in ["floor", *options.jobs]:
-                        line = bench.floor(rate) if program == "floor" else bench.job(program, rate)
+                    for program, (method, *settings) in measured.items():
+                        line = method(bench, rate, *settings)
                         lines.setdefault((broker, rate, program), []).append(line)
                         print(f"run {run + 1}: {broker}, {rate} rows/s, {program}: {brief(line)}", file=sys.stderr)
     return lines
@@ -172,19 +200,23 @@ def table(lines):
             above = [line[share] - floor[share] for line, floor in zip(runs, floors)]
             row[share] = {"median": statistics.median(values), "min": min(values), "max": max(values)}
             row[share]["above_floor"] = statistics.median(above)
+        if "burst" in runs[0]:
+            row["burst"] = [{**line["burst"], "peak_rss_mb": line.get("peak_rss_mb")} for line in runs]
         rows.append(row)
     return rows
 
 
 def show(rows):
-    print(f"{'broker':<11}{'rows/s':>7}  {'program':<8}" + "".join(f"{share[:-3] + ', ms':>24}" for share in SHARES[:3]))
+    print(f"{'broker':<11}{'rows/s':>7}  {'program':<20}" + "".join(f"{share[:-3] + ', ms':>24}" for share in SHARES[:3]))
     for row in rows:
         cells = ""
         for share in SHARES[:3]:
             value = row[share]
             above = "" if row["program"] == "floor" else f" (+{value['above_floor']:.2f})"
             cells += f"{value['median']:.2f}{above}".rjust(24)
-        print(f"{row['broker']:<11}{row['rows_per_s']:>7}  {row['program']:<8}{cells}")
+        print(f"{row['broker']:<11}{row['rows_per_s']:>7}  {row['program']:<20}{cells}")
+        for burst in row.get("burst", []):
+            print("    burst: " + ", ".join(f"{name} {value}" for name, value in burst.items()))
 
 
 def listed(known):
@@ -209,6 +241,8 @@ def arguments():
     parser.add_argument("--rates", type=rates, default=[2000, 10000])
     parser.add_argument("--jobs", type=listed(list(EXPECT)), default=list(EXPECT))
     parser.add_argument("--brokers", type=listed(list(BROKERS)), default=list(BROKERS))
+    parser.add_argument("--exactly-once", action="store_true", help="with transactions, read with read_committed")
+    parser.add_argument("--burst", type=int, metavar="N", help="send N times as much for half a second in the middle")
     parser.add_argument("--ordinary", action="store_true", help="at ordinary priority, on cores that may sleep")
     parser.add_argument("--spark", metavar="REMOTE", help="measure this Spark Connect server instead of Millstream")
     target = os.environ.get("CARGO_TARGET_DIR", ROOT / "target")
@@ -229,11 +263,12 @@ def main():
     settings = {
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.platform()}", "row_bytes": 1100,
         "partitions": 1, "seconds": options.seconds, "skipped_seconds": options.skip, "trigger": "default",
-        "checkpoint.sync": "never", "real_time_priority": real_time,
+        "checkpoint.sync": "as named, else always" if options.exactly_once else "never", "real_time_priority": real_time,
     }
     results = json.loads(options.out.read_text()) if options.out.exists() else {}
     for broker in options.brokers:
-        results[broker] = {**settings, "latency": [row for row in rows if row["broker"] == broker]}
+        name = broker + (", exactly once" if options.exactly_once else "") + (", burst" if options.burst else "")
+        results[name] = {**settings, "latency": [row for row in rows if row["broker"] == broker]}
     options.out.write_text(json.dumps(results, indent=1) + "\n")
 
 

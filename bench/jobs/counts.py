@@ -1,4 +1,5 @@
-"""Latency, second job: a count and the newest row of each user, in update mode. A stock PySpark program; `bench/latency.py` runs it."""
+"""Latency, second job: a count and the newest row of each user, in update mode. A stock PySpark program; `bench/latency.py`
+runs it, and says by SINK_OPTIONS what else the sink is told."""
 import os
 
 from pyspark.sql import SparkSession
@@ -26,6 +27,7 @@ query = (
     .option("kafka.bootstrap.servers", os.environ["KAFKA"])
     .option("topic", os.environ["TO"])
     .option("checkpointLocation", os.environ["CHECKPOINT"])
+    .options(**dict(option.split("=") for option in os.environ.get("SINK_OPTIONS", "").split()))
     .start()
 )
 query.awaitTermination()

@@ -1,4 +1,5 @@
-"""Latency, first job: rows in, JSON read, filtered, written as JSON again. A stock PySpark program; `bench/latency.py` runs it."""
+"""Latency, first job: rows in, JSON read, filtered, written as JSON again. A stock PySpark program; `bench/latency.py`
+runs it, and says by SINK_OPTIONS what else the sink is told."""
 import os
 
 from pyspark.sql import SparkSession
@@ -23,6 +24,7 @@ query = (
     .option("kafka.bootstrap.servers", os.environ["KAFKA"])
     .option("topic", os.environ["TO"])
     .option("checkpointLocation", os.environ["CHECKPOINT"])
+    .options(**dict(option.split("=") for option in os.environ.get("SINK_OPTIONS", "").split()))
     .start()
 )
 query.awaitTermination()

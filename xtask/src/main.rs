@@ -17,8 +17,8 @@ Usage: cargo xtask <TASK> [ARGS…]
   check         formatting, clippy with -D warnings, layers, licences: what must hold before a commit
   test          every test, with real servers where there is a JDK; ARGS go to cargo test
   layers        which crate may use which, and which module which
-  bench         the measures of bench/, in a release build; ARGS go to bench/run.py, or behind the word `latency`
-                or `broker` to bench/latency.py or bench/broker.py
+  bench         the measures of bench/, in a release build; ARGS go to bench/run.py, or behind the word `latency`,
+                `broker` or `guarantees` to the script of that name
   conformance   replays what Apache Spark answered; `record` asks a real Spark again
 ";
 
@@ -76,7 +76,7 @@ fn layers_and_tidy() -> Result<()> {
 fn bench(arguments: &[String]) -> Result<()> {
     let build = ["build", "--quiet", "--release", "--package", "millstream"];
     match arguments.iter().position(|argument| argument != "--") {
-        Some(first) if matches!(arguments[first].as_str(), "latency" | "broker") => {
+        Some(first) if matches!(arguments[first].as_str(), "latency" | "broker" | "guarantees") => {
             run("cargo", &[&build[..], &["--package", "millstream-latency"]].concat())?;
             python(&format!("bench/{}.py", arguments[first]), &arguments[first + 1..])
         }

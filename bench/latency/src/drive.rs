@@ -11,12 +11,15 @@ use serde_json::json;
 use tokio::runtime::{Builder, Handle};
 
 use crate::row::RowWriter;
-use crate::schedule::{Schedule, TICK};
+use crate::schedule::{Burst, Schedule, TICK};
 use crate::tally::{Expect, Tally};
 use crate::{client, receiver, report, say};
 
 /// From the start of the receiver to the first row.
 const LEAD: Duration = Duration::from_millis(300);
+
+/// How long a burst is.
+const BURST: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Args)]
 pub(crate) struct DriveArgs {
@@ -38,6 +41,12 @@ pub(crate) struct DriveArgs {
     /// Rows of the first seconds are sent and checked, but not measured
     #[arg(long, default_value_t = 3)]
     skip: u64,
+    /// For half a second in the middle send so many times more rows, and print how long until all is as before
+    #[arg(long, value_parser = clap::value_parser!(u64).range(2..))]
+    burst: Option<u64>,
+    /// Read the results of committed transactions only
+    #[arg(long)]
+    read_committed: bool,
     /// What must come back
     #[arg(long, value_enum, default_value_t = Expect::All)]
     expect: Expect,
@@ -60,7 +69,9 @@ impl Clock {
 /// Drives, and prints what was measured.
 pub(crate) fn run(args: &DriveArgs) -> Result<()> {
     ensure!(args.rate > 0 && args.skip < args.seconds, "rows must be sent for longer than what is skipped");
-    let schedule = Schedule::new(args.rate, args.seconds, Duration::from_secs(args.skip));
+    let begin = Duration::from_secs(args.skip + args.seconds) / 2;
+    let burst = args.burst.map(|factor| Burst { begin, end: begin + BURST, factor });
+    let schedule = Schedule::new(args.rate, args.seconds, Duration::from_secs(args.skip), burst);
     // The sender's thread only appends; the producer's own tasks need a thread that does not sleep.
     let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let config = ProducerConfig { acks: Acks::Leader, idempotence: false, ..ProducerConfig::default() };
@@ -76,13 +87,19 @@ pub(crate) fn run(args: &DriveArgs) -> Result<()> {
     let tally = Tally::new(args.expect, schedule);
     let (sent, received) = thread::scope(|scope| {
         let sending = Duration::from_secs(args.seconds);
-        let receiver = scope.spawn(move || receiver::receive((&args.bootstrap, &args.from), clock, sending, tally));
+        let isolation = if args.read_committed { "read_committed" } else { "read_uncommitted" };
+        let from = (args.bootstrap.as_str(), args.from.as_str(), isolation);
+        let receiver = scope.spawn(move || receiver::receive(from, clock, sending, tally));
         let sent = send((&producer, topic), runtime.handle(), clock, schedule);
         (sent, receiver.join())
     });
     let sender_late = sent?;
     let tally = received.map_err(|_| anyhow::anyhow!("the receiver panicked"))??;
-    let mut line = report::summary(tally.into_latencies_ns());
+    let results = tally.into_results();
+    let mut line = report::summary(results.iter().map(|row| row.latency_ns).collect());
+    if let Some(burst) = burst {
+        line["burst"] = report::burst(&results, burst);
+    }
     line["rows"] = json!(schedule.rows);
     line["rate"] = json!(args.rate);
     line["sender_late_p99_ms"] = report::summary(sender_late)["p99_ms"].clone();

@@ -88,7 +88,12 @@ fn create_topics(args: &TopicsArgs) -> Result<()> {
 }
 
 fn client(bootstrap: &str) -> Result<Client> {
-    let (config, _) = ClientConfig::from_properties([("bootstrap.servers", bootstrap)])?;
+    client_with(bootstrap, "read_uncommitted")
+}
+
+fn client_with(bootstrap: &str, isolation: &str) -> Result<Client> {
+    let (config, _) =
+        ClientConfig::from_properties([("bootstrap.servers", bootstrap), ("isolation.level", isolation)])?;
     Ok(Client::new(config))
 }
 

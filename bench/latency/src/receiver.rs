@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 use millstream_kafka::{Assignment, Decompressor, FetchOptions, TopicPartition};
 use tokio::time::timeout_at;
 
-use crate::client;
+use crate::client_with;
 use crate::drive::Clock;
 use crate::tally::Tally;
 
@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Reads until everything has come.
 pub(crate) fn receive(
-    (bootstrap, topic): (&str, &str),
+    (bootstrap, topic, isolation): (&str, &str, &str),
     clock: Clock,
     sending: Duration,
     mut tally: Tally,
@@ -24,7 +24,7 @@ pub(crate) fn receive(
     let until = clock.begin + sending + PATIENCE;
     runtime.block_on(async {
         let start = Assignment { of: TopicPartition::new(topic, 0), position: 0, end: None };
-        let mut fetcher = client(bootstrap)?.fetcher([start], FetchOptions::default());
+        let mut fetcher = client_with(bootstrap, isolation)?.fetcher([start], FetchOptions::default());
         let mut room = Decompressor::new();
         while !tally.is_complete() {
             let Ok(fetched) = timeout_at(until.into(), fetcher.next()).await else {

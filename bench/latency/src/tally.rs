@@ -29,7 +29,15 @@ pub(crate) struct Tally {
     /// Rows that came, or counted rows.
     done: u64,
     wanted: u64,
-    latencies_ns: Vec<u64>,
+    results: Vec<Timed>,
+}
+
+/// A result that counts.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Timed {
+    /// When its row was due, from the first one's.
+    pub(crate) due_ns: u64,
+    pub(crate) latency_ns: u64,
 }
 
 impl Tally {
@@ -43,7 +51,7 @@ impl Tally {
             counts: vec![0; usize::try_from(KEYS).unwrap_or(0)],
             done: 0,
             wanted,
-            latencies_ns: Vec::new(),
+            results: Vec::new(),
         }
     }
 
@@ -55,8 +63,9 @@ impl Tally {
         }
         let sent_ns = row::number(value, "sent")?;
         ensure!(sent_ns <= now_ns, "a result came before it was sent");
-        if u128::from(sent_ns) >= u128::from(begin_ns) + self.schedule.skip.as_nanos() {
-            self.latencies_ns.push(now_ns - sent_ns);
+        let due_ns = sent_ns.saturating_sub(begin_ns);
+        if u128::from(due_ns) >= self.schedule.skip.as_nanos() {
+            self.results.push(Timed { due_ns, latency_ns: now_ns - sent_ns });
         }
         Ok(())
     }
@@ -90,9 +99,9 @@ impl Tally {
         (self.done, self.wanted)
     }
 
-    /// The latencies that count, once everything has come.
-    pub(crate) fn into_latencies_ns(self) -> Vec<u64> {
-        self.latencies_ns
+    /// The results that count, once everything has come.
+    pub(crate) fn into_results(self) -> Vec<Timed> {
+        self.results
     }
 }
 

@@ -4,7 +4,7 @@ use super::*;
 
 /// Adds results that are read at 900 ns, where the sender began at 100 ns.
 fn check(expect: Expect, rows: u64, results: &[&str]) -> Result<Tally> {
-    let schedule = Schedule { rate: 1, rows, skip: Duration::from_nanos(200) };
+    let schedule = Schedule { rate: 1, rows, skip: Duration::from_nanos(200), burst: None };
     let mut tally = Tally::new(expect, schedule);
     for result in results {
         tally.add(result.as_bytes(), (100, 900))?;
@@ -18,7 +18,8 @@ fn complete_when_every_row_is_there_and_none_before_the_skip_counts() {
     assert!(!check(Expect::All, 3, &results[..2]).expect("valid").is_complete());
     let tally = check(Expect::All, 3, &results).expect("valid");
     assert!(tally.is_complete());
-    assert_eq!(tally.into_latencies_ns(), [600, 50]);
+    let results: Vec<_> = tally.into_results().iter().map(|row| (row.due_ns, row.latency_ns)).collect();
+    assert_eq!(results, [(200, 600), (750, 50)]);
 }
 
 #[test]

@@ -1,19 +1,20 @@
 //! The Kafka source against real Apache Kafka, driven as the engine drives it.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arrow::array::{Array, AsArray, RecordBatch, StringBuilder};
 use arrow::datatypes::{DataType, Int32Type, Int64Type, TimestampMicrosecondType};
 use futures::TryStreamExt;
+use futures::future::BoxFuture;
 use millstream_connectors::kafka::KafkaConnector;
 use millstream_core::decode::{ValueDecoder, ValueDecoding};
 use millstream_core::source::LatestOffset;
 use millstream_core::{
-    BatchStream, Connector, MemoryLedger, Offset, OffsetRange, Options, QuerySettings, ReadLimit, Result, ScanColumn,
-    ScanRequest, Source, SourceConfig, SystemClock,
+    BatchStream, Clock, Connector, MemoryLedger, Offset, OffsetRange, Options, QuerySettings, ReadLimit, Result,
+    ScanColumn, ScanRequest, Source, SourceConfig, SystemClock,
 };
 use millstream_test_servers::{Kafka, require_or_skip};
 
@@ -496,6 +497,64 @@ async fn all_brokers_go_and_come_back() {
     kafka.tool(&format!("produce {topic} 0 10 10"));
     let second = soon(waiting).await.expect("no panic").expect("goes on");
     assert_eq!(values(&source, &first.end, &second.end).await, expected(10..20));
+}
+
+/// A clock that goes on when it is told to.
+#[derive(Debug, Default)]
+struct HandClock(Mutex<Duration>);
+
+impl Clock for HandClock {
+    fn now_us(&self) -> i64 {
+        0
+    }
+
+    fn monotonic(&self) -> Duration {
+        *self.0.lock().expect("no panic")
+    }
+
+    fn sleep(&self, _duration: Duration) -> BoxFuture<'static, ()> {
+        Box::pin(std::future::pending())
+    }
+}
+
+/// Spark's `delayBatch`: the first batch takes what there is; later ones wait for enough rows or for long enough.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_waits_for_enough_rows_or_long_enough() {
+    require_or_skip!(Kafka::available());
+    let kafka = Kafka::shared();
+    let topic = topic_name("patient");
+    kafka.tool(&format!("create {topic} 1 1"));
+    kafka.tool(&format!("produce {topic} 0 0 20"));
+    let options = [
+        ("subscribe", topic.as_str()),
+        ("startingOffsets", "earliest"),
+        ("minOffsetsPerTrigger", "50"),
+        ("maxTriggerDelay", "1h"),
+        ("maxOffsetsPerTrigger", "60"),
+    ];
+    let clock = Arc::new(HandClock::default());
+    let source = KafkaConnector
+        .open_source(SourceConfig { clock: Arc::clone(&clock) as Arc<dyn Clock>, ..config(kafka, &options) })
+        .expect("valid options");
+    let end = async |start: &Offset| {
+        let latest = source.latest_offset(start, ReadLimit::Options).await.expect("an answer");
+        from_one_partition(&latest.end, &topic)
+    };
+    let at = |position: i64| offset(&format!("{{\"{topic}\":{{\"0\":{position}}}}}"));
+    assert_eq!(end(&at(0)).await, 20, "the first batch");
+    kafka.tool(&format!("produce {topic} 0 20 30"));
+    assert_eq!(end(&at(20)).await, 20, "30 rows are too few");
+    *clock.0.lock().expect("no panic") = Duration::from_secs(3599);
+    assert_eq!(end(&at(20)).await, 20, "an hour is not over");
+    *clock.0.lock().expect("no panic") = Duration::from_secs(3600);
+    assert_eq!(end(&at(20)).await, 50, "an hour is over");
+    kafka.tool(&format!("produce {topic} 0 50 70"));
+    assert_eq!(end(&at(50)).await, 110, "70 rows are enough, of which a batch may have 60");
+    assert_eq!(end(&at(110)).await, 110, "10 are too few");
+}
+
+fn from_one_partition(offset: &Offset, topic: &str) -> i64 {
+    offset.json()[topic]["0"].as_i64().expect("an offset")
 }
 
 /// What a scan costs, for a person to read: run with `--nocapture` in a release build. It asserts only the count.

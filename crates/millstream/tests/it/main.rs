@@ -11,6 +11,7 @@ mod demo;
 mod exactly_once;
 mod first_hour;
 mod old_kafka;
+mod pressure;
 mod program;
 mod programs;
 mod pyspark;

@@ -127,6 +127,12 @@ pub trait Sink: Send + Sync + Debug {
         self.write(batch).await
     }
 
+    /// Whether [`Sink::write_logged`] itself tells this group, as part of the batch, so that nobody else needs to.
+    fn tells(&self, told: &GroupOffsets) -> bool {
+        let _ = told;
+        false
+    }
+
     /// Whether each batch shows exactly once whatever happens, so that the log must not lose an entry to a power cut.
     fn is_exactly_once(&self) -> bool {
         false

@@ -122,7 +122,7 @@ pub trait Source: Send + Sync + Debug {
     async fn commit(&self, end: &Offset) -> Result<()>;
 
     /// What a group is told of everything before `end`, if the user wants one to know. A sink that writes to the same system
-    /// can make it part of the batch; [`Source::commit`] tells the group in any case.
+    /// can make it part of the batch; else [`Source::commit`] tells the group.
     fn group_offsets(&self, end: &Offset) -> Option<GroupOffsets> {
         let _ = end;
         None

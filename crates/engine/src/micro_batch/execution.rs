@@ -9,7 +9,7 @@ use std::sync::Arc;
 use futures::TryStreamExt;
 use millstream_core::{
     BatchId, BatchStream, Clock, Error, ErrorKind, LoggedBatch, Offset, OffsetRange, OutputMode, ReadLimit, Result,
-    Sink, SinkBatch, SinkProgress, Trigger,
+    Sink, SinkBatch, SinkProgress, Source, Trigger,
 };
 use tokio::task::JoinSet;
 
@@ -99,7 +99,7 @@ impl MicroBatchExecution {
         let closed = self.sink.close().await;
         let written = self.writer.close(result.is_err()).await;
         if position.is_news && written.is_ok() {
-            tell_sources(sources, &position.ends).await;
+            tell_sources(sources, &position.ends, &*self.sink).await;
         }
         result.and(written).and(closed)
     }
@@ -351,7 +351,7 @@ impl MicroBatchExecution {
 
     async fn tell_sources(&mut self) {
         if std::mem::take(&mut self.position.is_news) {
-            tell_sources(self.plan.sources(), &self.position.ends).await;
+            tell_sources(self.plan.sources(), &self.position.ends, &*self.sink).await;
         }
     }
 
@@ -360,9 +360,13 @@ impl MicroBatchExecution {
     }
 }
 
-/// Tells the sources what is committed. A source that cannot take note of it loses nothing.
-async fn tell_sources(sources: &[Arc<dyn millstream_core::Source>], ends: &[Offset]) {
+/// Tells the sources what is committed, but for those whose group the sink has told. A source that cannot take note of it
+/// loses nothing.
+async fn tell_sources(sources: &[Arc<dyn Source>], ends: &[Offset], sink: &dyn Sink) {
     for (source, end) in sources.iter().zip(ends) {
+        if source.group_offsets(end).is_some_and(|told| sink.tells(&told)) {
+            continue;
+        }
         if let Err(error) = source.commit(end).await {
             tracing::warn!(source = %source.description(), %error, "cannot tell the source what is committed");
         }

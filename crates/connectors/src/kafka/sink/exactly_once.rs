@@ -16,8 +16,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::future::{join_all, try_join_all};
 use millstream_core::{
-    BatchId, BatchStream, Clock, Error, ErrorKind, LoggedBatch, MemoryLedger, QueryId, Result, RunId, Sink, SinkBatch,
-    SinkConfig, SinkProgress, SinkStart, SinkSteps,
+    BatchId, BatchStream, Clock, Error, ErrorKind, GroupOffsets, LoggedBatch, MemoryLedger, QueryId, Result, RunId,
+    Sink, SinkBatch, SinkConfig, SinkProgress, SinkStart, SinkSteps,
 };
 use millstream_kafka::{Client, OffsetToCommit, Producer, TopicPartition};
 use parking_lot::Mutex;
@@ -172,8 +172,7 @@ impl ExactlyOnceSink {
         let written = self.rows.write_all(producer, rows).await?;
         steps.pass("after_produce")?;
         self.mark(producer, id.0 + 1, Some(logged.hash)).await?;
-        let system = system_of(&self.options.client);
-        for told in logged.group_offsets.iter().filter(|told| told.system == system) {
+        for told in logged.group_offsets.iter().filter(|told| self.tells(told)) {
             producer.send_offsets(&told.group, &to_commit(&told.offsets)).await.map_err(kafka_write_error)?;
         }
         steps.pass("after_marker")?;
@@ -225,6 +224,10 @@ impl Sink for ExactlyOnceSink {
 
     fn is_exactly_once(&self) -> bool {
         true
+    }
+
+    fn tells(&self, told: &GroupOffsets) -> bool {
+        told.system == system_of(&self.options.client)
     }
 
     async fn open_for(&self, start: SinkStart) -> Result<Option<BatchId>> {

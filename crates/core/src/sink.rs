@@ -127,6 +127,12 @@ pub trait Sink: Send + Sync + Debug {
         self.write(batch).await
     }
 
+    /// Called about once a day while there is nothing to write, for sinks whose target would forget in the end what they keep
+    /// there.
+    async fn refresh(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Whether [`Sink::write_logged`] itself tells this group, as part of the batch, so that nobody else needs to.
     fn tells(&self, told: &GroupOffsets) -> bool {
         let _ = told;

@@ -17,6 +17,7 @@ import org.apache.kafka.common.serialization.*;
  *   create TOPIC PARTITIONS REPLICAS [topic settings]
  *   partitions TOPIC COUNT              raises the number of partitions
  *   delete TOPIC                        and waits until it is gone
+ *   delete-group GROUP
  *   delete-records TOPIC PARTITION OFFSET
  *   leader TOPIC PARTITION              answers the broker's number
  *   produce TOPIC PARTITION FROM COUNT [settings]
@@ -74,6 +75,9 @@ public class KafkaTool {
             case "delete":
                 admin.deleteTopics(List.of(w[1])).all().get();
                 while (admin.listTopics().names().get().contains(w[1])) Thread.sleep(20);
+                return "";
+            case "delete-group":
+                admin.deleteConsumerGroups(List.of(w[1])).all().get();
                 return "";
             case "delete-records":
                 admin.deleteRecords(Map.of(new TopicPartition(w[1], Integer.parseInt(w[2])),

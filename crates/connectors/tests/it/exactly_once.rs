@@ -100,6 +100,45 @@ async fn a_batch_that_takes_longer_than_its_transaction_may_says_so() {
     while end(kafka.bootstrap(), &topic, "read_committed").await != Some(4) {}
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_marker_that_was_forgotten_is_there_again_after_a_refresh() {
+    require_or_skip!(Kafka::available());
+    let kafka = Kafka::shared();
+    let topic = topic_name("idle");
+    kafka.tool(&format!("create {topic} 1 1"));
+    let sink = open(kafka, &topic, ("kafka.client.id", "idle"));
+    let id = |number: u128| uuid::Uuid::from_u128(number);
+    let start = SinkStart {
+        query: QueryId(uuid::Uuid::new_v4()),
+        run: RunId(id(2)),
+        logged: BTreeMap::new(),
+        newest_commit: None,
+        steps: Arc::new(NoSteps),
+    };
+    let group = format!("millstream-{}-0", start.query);
+    assert_eq!(sink.open_for(start).await.expect("the first start"), None);
+    let one = || stream::once(async { Ok(row("one")) }).boxed();
+    let logged = LoggedBatch { hash: 7, group_offsets: Vec::new() };
+    sink.write_logged(batch(one()), logged.clone()).await.expect("written");
+
+    let marker = async || {
+        let (config, _) = ClientConfig::from_properties([("bootstrap.servers", kafka.bootstrap())]).expect("valid");
+        let of = TopicPartition::new(topic.as_str(), 0);
+        Client::new(config).committed_offset(&group, &of, true).await.expect("an answer")
+    };
+    let written = marker().await.expect("batch 0 has a marker");
+    assert_eq!(written.offset, 1);
+    // As Kafka does by itself when the group has been silent for a week.
+    kafka.tool(&format!("delete-group {group}"));
+    assert!(marker().await.is_none());
+    sink.refresh().await.expect("refreshed");
+    assert_eq!(marker().await, Some(written), "with run and hash of the newest batch");
+    let next = SinkBatch { id: BatchId(1), ..batch(one()) };
+    sink.write_logged(next, logged).await.expect("the next batch follows");
+    assert_eq!(marker().await.map(|marker| marker.offset), Some(2));
+    sink.close().await.expect("closed");
+}
+
 #[tokio::test]
 async fn a_batch_without_a_log_is_refused() {
     require_or_skip!(Kafka::available());

@@ -5,6 +5,7 @@
 //! is one way out of every failure: put the state back and run the batch again, now or after a restart.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::TryStreamExt;
 use millstream_core::{
@@ -24,6 +25,9 @@ use crate::checkpoint::{CheckpointWriter, CommitEntry, FailPoint, OffsetsEntry, 
 use crate::plan::IncrementalExecution;
 use crate::query::{CLEANING, PROCESSING, QueryControl, StreamingQueryStatus, WAITING_FOR_DATA, WAITING_FOR_TRIGGER};
 
+/// How often a sink is refreshed to which nothing is written.
+const REFRESH_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
+
 /// A query that runs.
 #[derive(Debug)]
 pub(crate) struct MicroBatchExecution {
@@ -40,6 +44,8 @@ pub(crate) struct MicroBatchExecution {
     pub(super) runs_no_data_batches: bool,
     pub(super) writer: CheckpointWriter,
     pub(super) position: Position,
+    /// When the sink was last written to or refreshed.
+    pub(super) sink_touched: Duration,
 }
 
 /// Where a query stands.
@@ -84,7 +90,7 @@ impl MicroBatchExecution {
             match self.construct_next_batch().await? {
                 Some(batch) => self.run_batch(&batch).await?,
                 None if self.trigger.trigger().stops_by_itself() => return Ok(()),
-                None => {}
+                None => self.refresh_sink().await?,
             }
             self.trigger.batch_ended();
         }
@@ -196,6 +202,7 @@ impl MicroBatchExecution {
                 biased;
                 () = self.control.stop.cancelled() => return Ok(nothing),
                 () = self.control.catch_up.asked() => return Ok(nothing),
+                () = self.clock.sleep(REFRESH_EVERY.saturating_sub(self.sink_idle())) => return Ok(nothing),
                 found = availability::ready(self.plan.sources(), &self.position.ends) => found,
             };
             match found {
@@ -218,6 +225,7 @@ impl MicroBatchExecution {
         }
         self.pass("after_wal_commit")?;
         let (context, written) = self.add_batch(batch).await?;
+        self.sink_touched = self.clock.monotonic();
         self.pass("after_add_batch")?;
         if is_late {
             self.write_offsets(batch).await?;
@@ -337,6 +345,26 @@ impl MicroBatchExecution {
             self.pass("after_new_segment")?;
         }
         Ok(())
+    }
+
+    fn sink_idle(&self) -> Duration {
+        self.clock.monotonic().saturating_sub(self.sink_touched)
+    }
+
+    /// Lets the sink renew what its target would forget, if nothing was written for long. A target that cannot be reached
+    /// now is tried again the next day.
+    async fn refresh_sink(&mut self) -> Result<()> {
+        if self.sink_idle() < REFRESH_EVERY {
+            return Ok(());
+        }
+        self.sink_touched = self.clock.monotonic();
+        match self.sink.refresh().await {
+            Err(error) if error.kind() == ErrorKind::Unavailable => {
+                tracing::warn!(query = %self.control.id, %error, "cannot refresh the sink");
+                Ok(())
+            }
+            refreshed => refreshed,
+        }
     }
 
     /// Makes the newest commit durable.

@@ -150,6 +150,7 @@ impl StartingQuery {
             plan,
             sink: spec.sink,
             output_mode: mode,
+            sink_touched: clock.monotonic(),
             clock,
             control,
             fail_point,

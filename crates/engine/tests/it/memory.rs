@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, TimestampMicrosecondArray};
@@ -177,6 +177,7 @@ impl Source for MemoryStream {
 pub(crate) struct MemorySink {
     batches: Arc<Mutex<BTreeMap<BatchId, Vec<Vec<i64>>>>>,
     writes: Arc<Mutex<Vec<u64>>>,
+    pub(crate) refreshes: Arc<AtomicU64>,
     /// Whether it can tell which batch it has.
     pub(crate) knows_newest: bool,
     pub(crate) pace: Duration,
@@ -207,6 +208,11 @@ impl Sink for MemorySink {
 
     fn pace(&self) -> Duration {
         self.pace
+    }
+
+    async fn refresh(&self) -> Result<()> {
+        self.refreshes.fetch_add(1, Ordering::SeqCst);
+        Ok(())
     }
 
     async fn open(&self) -> Result<Option<BatchId>> {

@@ -1,5 +1,6 @@
 //! When batches run, how many, and what they say of themselves.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use millstream_core::Trigger;
@@ -59,6 +60,30 @@ async fn a_sink_with_a_pace_gets_one_batch_in_that_time() {
     bench.clock.advance(Duration::from_millis(1));
     written(&bench, 2).await;
     query.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_sink_with_nothing_to_write_is_refreshed_each_day() {
+    const HOUR: Duration = Duration::from_secs(3600);
+    for trigger in [Trigger::Default, Trigger::ProcessingTime(Duration::from_secs(10))] {
+        let mut bench = Bench::new();
+        bench.trigger = trigger;
+        bench.stream.add(rows([1]));
+        let query = bench.manager(None).start(bench.spec()).await.unwrap();
+        written(&bench, 1).await;
+        let after = async |hours| {
+            for _ in 0..hours {
+                settled().await;
+                bench.clock.advance(HOUR);
+            }
+            settled().await;
+            bench.sink.refreshes.load(Ordering::SeqCst)
+        };
+        assert_eq!(after(23).await, 0, "{trigger:?}: not a day after a batch");
+        assert_eq!(after(1).await, 1, "{trigger:?}: a day after a batch");
+        assert_eq!(after(48).await, 3, "{trigger:?}: two more days");
+        query.stop().await.unwrap();
+    }
 }
 
 #[tokio::test]

@@ -71,6 +71,15 @@ struct Session {
     producers: Arc<[Arc<Producer>]>,
     /// Batches in the output.
     batches: u64,
+    /// What the newest of them depended on, if the log knows.
+    hash: Option<u64>,
+}
+
+impl Session {
+    /// The producer whose turn it is.
+    fn producer(&self) -> &Arc<Producer> {
+        &self.producers[(self.batches % TRANSACTIONAL_IDS) as usize]
+    }
 }
 
 impl ExactlyOnceSink {
@@ -128,6 +137,14 @@ impl ExactlyOnceSink {
         producer.send_offsets(&run.name, &[marker]).await.map_err(kafka_write_error)
     }
 
+    /// Writes the marker anew, in a transaction of its own.
+    async fn mark_again(&self, session: &Session) -> Result<()> {
+        let producer = session.producer();
+        producer.begin_transaction().map_err(kafka_write_error)?;
+        self.mark(producer, session.batches, session.hash).await?;
+        producer.commit_transaction().await.map_err(kafka_write_error)
+    }
+
     fn run(&self) -> Result<&Run> {
         self.run.get().ok_or_else(|| {
             Error::unsupported(
@@ -146,7 +163,7 @@ impl ExactlyOnceSink {
                 let (producers, marker) = self.take_over(run).await?;
                 let marker = marker.filter(|marker| marker.run == run.id.to_string());
                 let Some(marker) = marker else { return Err(taken_over(run, id, "the marker is not of this run")) };
-                let session = Session { producers, batches: marker.batches };
+                let session = Session { producers, batches: marker.batches, hash: marker.hash };
                 *self.session.lock() = Some(session.clone());
                 if marker.batches == id.0 + 1 && marker.hash == Some(logged.hash) {
                     tracing::info!(batch = %id, "the batch is in the output, although its commit went unanswered");
@@ -244,11 +261,10 @@ impl Sink for ExactlyOnceSink {
         let batches = marker::batches_in_output(marker.as_ref(), &start, recovery)?;
         let newest = batches.checked_sub(1).map(BatchId);
         let hash = newest.and_then(|newest| start.logged.get(&newest).copied());
+        let session = Session { producers, batches, hash };
         // Written anew, so that it is there from the first start on, does not expire, and says who has taken over.
-        producers[0].begin_transaction().map_err(kafka_write_error)?;
-        self.mark(&producers[0], batches, hash).await?;
-        producers[0].commit_transaction().await.map_err(kafka_write_error)?;
-        *self.session.lock() = Some(Session { producers, batches });
+        self.mark_again(&session).await?;
+        *self.session.lock() = Some(session);
         Ok(newest)
     }
 
@@ -265,11 +281,11 @@ impl Sink for ExactlyOnceSink {
             let rows_written = drain(batch.rows).await?;
             return Ok(SinkProgress { rows_written, ..SinkProgress::default() });
         };
-        let producer = &session.producers[(id.0 % TRANSACTIONAL_IDS) as usize];
+        let producer = session.producer();
         let since = self.clock.monotonic();
         match self.write_transaction(producer, (id, &logged), batch.rows).await {
             Ok(rows_written) => {
-                *self.session.lock() = Some(Session { batches: id.0 + 1, ..session });
+                *self.session.lock() = Some(Session { batches: id.0 + 1, hash: Some(logged.hash), ..session });
                 Ok(SinkProgress { rows_written, ..SinkProgress::default() })
             }
             // The query ends here, and whatever there is to tidy up is tidied up by `close`.
@@ -280,6 +296,15 @@ impl Sink for ExactlyOnceSink {
                 Err(self.explain(error, id, took))
             }
         }
+    }
+
+    /// Kafka forgets the offsets of a group that commits nothing for `offsets.retention.minutes`, a week unless set, and a
+    /// missing marker always means loss.
+    async fn refresh(&self) -> Result<()> {
+        let Some(session) = self.session.lock().clone() else { return Ok(()) };
+        let Err(error) = self.mark_again(&session).await else { return Ok(()) };
+        self.give_up().await;
+        Err(self.explain(error, BatchId(session.batches), Duration::ZERO))
     }
 
     async fn close(&self) -> Result<()> {

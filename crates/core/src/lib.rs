@@ -1,12 +1,14 @@
 //! The words of the field, and the three traits a plug-in implements: [`Source`], [`Sink`] and [`Connector`].
 //!
-//! This crate does no I/O, starts no task and reads no clock. Everything in it is either plain data with Spark's
-//! names, or a pure function of its arguments. It changes slowly, because every other crate is built on it.
+//! This crate does no I/O, starts no task and reads no clock: time, randomness and disk are traits here ([`Clock`],
+//! [`Random`], [`Disk`]). Everything in it is either plain data with Spark's names, or a pure function of its arguments.
+//! It changes slowly, because every other crate is built on it.
 
 pub mod clock;
 pub mod connector;
 pub mod datetime;
 pub mod decode;
+pub mod disk;
 pub mod error;
 pub mod interval;
 pub mod json_text;
@@ -16,6 +18,7 @@ pub mod options;
 pub mod output_mode;
 pub mod progress;
 pub mod query;
+pub mod random;
 pub mod settings;
 pub mod show;
 pub mod sink;
@@ -25,12 +28,14 @@ pub mod trigger;
 
 pub use clock::{Clock, SystemClock};
 pub use connector::{BatchReader, Connector, ConnectorRegistry, SinkConfig, SourceConfig};
+pub use disk::{Disk, DiskFile, DiskLock};
 pub use error::{Error, ErrorKind, Result};
 pub use memory::{MemoryLedger, Reservation};
 pub use offset::{Offset, OffsetRange};
 pub use options::Options;
 pub use output_mode::OutputMode;
 pub use query::{BatchId, QueryId, RunId};
+pub use random::{Random, SystemRandom};
 pub use settings::QuerySettings;
 pub use sink::{LoggedBatch, Sink, SinkBatch, SinkProgress, SinkStart, SinkSteps, WriteKind};
 pub use source::{BatchStream, GroupOffsets, ReadLimit, ScanColumn, ScanRequest, Source};

@@ -15,6 +15,6 @@ pub mod state;
 mod watermark;
 
 pub use batch_context::BatchContext;
-pub use checkpoint::{FAIL_POINTS, FailPoint, SINK_FAIL_POINTS};
+pub use checkpoint::{FAIL_POINTS, FailPoint, LocalDisk, SINK_FAIL_POINTS};
 pub use micro_batch::PlantedFault;
-pub use query::{Engine, QuerySpec, StreamingQuery, StreamingQueryManager, StreamingQueryStatus, SyncPolicy};
+pub use query::{Engine, Platform, QuerySpec, StreamingQuery, StreamingQueryManager, StreamingQueryStatus, SyncPolicy};

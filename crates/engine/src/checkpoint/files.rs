@@ -1,104 +1,99 @@
-//! The few things a checkpoint does to a disk. Every error names the file and what was attempted.
+//! What a checkpoint does to its disk, with errors that name the file, what was attempted, and what to do.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
 
-use millstream_core::{Error, Result};
-use uuid::Uuid;
-
-/// A disk error. It is not tried again: what the system still holds of the file is not known after it.
-pub(crate) fn disk_error(attempted: &str, path: &Path, error: io::Error) -> Error {
-    Error::data(format!("cannot {attempted} checkpoint file '{}': {error}", path.display())).with_source(error)
-}
-
-/// The file's bytes, or `None` where there is no such file.
-pub(crate) fn read(path: &Path) -> Result<Option<Vec<u8>>> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(disk_error("read", path, error)),
-    }
-}
-
-/// Makes a folder and those above it.
-pub(crate) fn create_folder(path: &Path) -> Result<()> {
-    fs::create_dir_all(path).map_err(|error| disk_error("create", path, error))
-}
-
-/// Names of the entries of a folder; none where there is no folder.
-pub(crate) fn names(folder: &Path) -> Result<Vec<String>> {
-    let failed = |error| disk_error("list", folder, error);
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(failed(error)),
-    };
-    entries.map(|entry| Ok(entry.map_err(failed)?.file_name().to_string_lossy().into_owned())).collect()
-}
-
-/// The numbers among a folder's names, ascending: `prefix` and then digits.
-pub(crate) fn numbered(folder: &Path, prefix: &str) -> Result<Vec<u64>> {
-    let number = |name: String| name.strip_prefix(prefix).and_then(|digits| digits.parse().ok());
-    let mut numbers: Vec<u64> = names(folder)?.into_iter().filter_map(number).collect();
-    numbers.sort_unstable();
-    Ok(numbers)
-}
-
-/// Removes a file; one that is not there is fine.
-pub(crate) fn remove(path: &Path) -> Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(disk_error("remove", path, error)),
-        Ok(()) | Err(_) => Ok(()),
-    }
-}
-
-/// Removes a folder and all in it.
-pub(crate) fn remove_folder(path: &Path) -> Result<()> {
-    fs::remove_dir_all(path).map_err(|error| disk_error("remove", path, error))
-}
-
-/// Puts a whole file in its place: readers see the old one or the new one. `durable` also forces it to the disk.
-pub(crate) fn replace(path: &Path, bytes: &[u8], durable: bool) -> Result<()> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let temporary = path.with_file_name(format!(".{name}.{}{TEMPORARY_SUFFIX}", Uuid::new_v4()));
-    let written = File::create(&temporary).and_then(|mut file| {
-        file.write_all(bytes)?;
-        if durable { file.sync_all() } else { Ok(()) }
-    });
-    written.map_err(|error| disk_error("write", &temporary, error))?;
-    fs::rename(&temporary, path).map_err(|error| disk_error("rename", &temporary, error))?;
-    if durable { sync_folder(path.parent()) } else { Ok(()) }
-}
+use millstream_core::{Disk, DiskFile, DiskLock, Error, Result};
 
 /// What a file is called before it is complete.
 pub(crate) const TEMPORARY_SUFFIX: &str = ".tmp";
 
-/// Makes new and renamed names of a folder durable.
-pub(crate) fn sync_folder(folder: Option<&Path>) -> Result<()> {
-    let Some(folder) = folder else { return Ok(()) };
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(|error| disk_error("sync", folder, error))
-}
+/// The disk that a checkpoint lies on.
+#[derive(Debug, Clone)]
+pub(crate) struct Files(Arc<dyn Disk>);
 
-/// Holds a checkpoint for one process. The system lets go of it when the process ends, however it ends.
-#[derive(Debug)]
-pub(crate) struct CheckpointLock {
-    _file: File,
-}
+impl Files {
+    /// On this disk.
+    pub(crate) fn new(disk: Arc<dyn Disk>) -> Self {
+        Self(disk)
+    }
 
-impl CheckpointLock {
-    /// Takes the lock, or says at once who cannot have it.
-    pub(crate) fn take(path: PathBuf) -> Result<Self> {
-        let file = File::options().create(true).append(true).open(&path);
-        let file = file.map_err(|error| disk_error("open", &path, error))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
-            Err(fs::TryLockError::WouldBlock) => Err(Error::conflict(format!(
+    /// The file's bytes, or `None` where there is no such file.
+    pub(crate) async fn read(&self, path: &Path) -> Result<Option<Vec<u8>>> {
+        self.0.read(path).await.map_err(|error| disk_error("read", path, error))
+    }
+
+    /// Makes a folder and those above it.
+    pub(crate) async fn create_folder(&self, path: &Path, durable: bool) -> Result<()> {
+        self.0.create_folder(path, durable).await.map_err(|error| disk_error("create", path, error))
+    }
+
+    /// Makes a new file that grows.
+    pub(crate) async fn create(&self, path: &Path) -> Result<Arc<dyn DiskFile>> {
+        self.0.create_file(path).await.map_err(|error| disk_error("create", path, error))
+    }
+
+    /// Names of the entries of a folder; none where there is no folder.
+    pub(crate) async fn names(&self, folder: &Path) -> Result<Vec<String>> {
+        self.0.list(folder).await.map_err(|error| disk_error("list", folder, error))
+    }
+
+    /// The numbers among a folder's names, ascending: `prefix` and then digits.
+    pub(crate) async fn numbered(&self, folder: &Path, prefix: &str) -> Result<Vec<u64>> {
+        let number = |name: String| name.strip_prefix(prefix).and_then(|digits| digits.parse().ok());
+        let mut numbers: Vec<u64> = self.names(folder).await?.into_iter().filter_map(number).collect();
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    /// Removes a file; one that is not there is fine.
+    pub(crate) async fn remove(&self, path: &Path) -> Result<()> {
+        self.0.remove(path).await.map_err(|error| disk_error("remove", path, error))
+    }
+
+    /// Removes a folder and all in it.
+    pub(crate) async fn remove_folder(&self, path: &Path) -> Result<()> {
+        self.0.remove_folder(path).await.map_err(|error| disk_error("remove", path, error))
+    }
+
+    /// Puts a whole file in its place: readers see the old one or the new one. `durable` also forces it to the disk.
+    pub(crate) async fn replace(&self, path: &Path, bytes: Vec<u8>, durable: bool) -> Result<()> {
+        self.0.replace(path, bytes, durable).await.map_err(|error| disk_error("write", path, error))
+    }
+
+    /// Cuts a file that nobody writes to.
+    pub(crate) async fn truncate(&self, path: &Path, length: u64) -> Result<()> {
+        self.0.truncate(path, length).await.map_err(|error| disk_error("cut", path, error))
+    }
+
+    /// Makes new names of a folder durable.
+    pub(crate) async fn sync_folder(&self, folder: &Path) -> Result<()> {
+        self.0.sync_folder(folder).await.map_err(|error| disk_error("sync", folder, error))
+    }
+
+    /// Holds a checkpoint for one process, or says at once that another has it.
+    pub(crate) async fn lock(&self, path: &Path) -> Result<Box<dyn DiskLock>> {
+        self.0.lock(path).await.map_err(|error| match error.kind() {
+            io::ErrorKind::WouldBlock => Error::conflict(format!(
                 "another process runs a query on this checkpoint: it holds '{}'",
                 path.display()
             ))
-            .with_hint("stop the other query, or give this one a checkpoint location of its own")),
-            Err(fs::TryLockError::Error(error)) => Err(disk_error("lock", &path, error)),
-        }
+            .with_hint("stop the other query, or give this one a checkpoint location of its own"),
+            _ => disk_error("lock", path, error),
+        })
     }
+}
+
+/// A disk error. It is not tried again: what the system still holds of the file is not known after it. A new start looks.
+pub(crate) fn disk_error(attempted: &str, path: &Path, error: io::Error) -> Error {
+    let mend = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free space on that disk",
+        io::ErrorKind::ReadOnlyFilesystem => "make that file system writable",
+        io::ErrorKind::PermissionDenied => "give the user of this process the right to read and write there",
+        _ => "check that disk and the system's log",
+    };
+    Error::data(format!("cannot {attempted} checkpoint file '{}': {error}", path.display()))
+        .with_source(error)
+        .with_hint(format!("{mend}, then start the query again: it goes on from its last good batch"))
 }

@@ -4,14 +4,13 @@
 //! frame, a missing segment, a batch out of turn) is refused with the name of the file.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
 use millstream_core::{BatchId, Error, Result};
 
 use super::entry::{CommitEntry, Entry, FORMAT_VERSION, OffsetsEntry, StartEntry, StateEntry};
-use super::files::{self, disk_error};
+use super::files::{self, Files};
 use super::frame::{self, Scan};
 use super::log::{SEGMENT_PREFIX, Segment, segment_path};
 use super::snapshot::Snapshot;
@@ -31,18 +30,18 @@ pub(crate) struct History {
 
 impl History {
     /// Reads the folder of a log, and cuts off what a dying process left unfinished.
-    pub(crate) fn read(folder: &Path) -> Result<Self> {
-        for name in files::names(folder)?.into_iter().filter(|name| name.ends_with(files::TEMPORARY_SUFFIX)) {
-            files::remove(&folder.join(name))?;
+    pub(crate) async fn read(files: &Files, folder: &Path) -> Result<Self> {
+        for name in files.names(folder).await?.into_iter().filter(|name| name.ends_with(files::TEMPORARY_SUFFIX)) {
+            files.remove(&folder.join(name)).await?;
         }
-        let mut history = Self { snapshot: Snapshot::newest(folder)?, ..Self::default() };
-        let numbers = files::numbered(folder, SEGMENT_PREFIX)?;
+        let mut history = Self { snapshot: Snapshot::newest(files, folder).await?, ..Self::default() };
+        let numbers = files.numbered(folder, SEGMENT_PREFIX).await?;
         for (index, &number) in numbers.iter().enumerate() {
             let path = segment_path(folder, number);
             if history.segments.last().is_some_and(|before| before.number + 1 != number) {
                 return Err(refused(&path, "the segment before it is missing"));
             }
-            history.read_segment(&path, number, index + 1 == numbers.len())?;
+            history.read_segment(files, (&path, number), index + 1 == numbers.len()).await?;
         }
         Ok(history)
     }
@@ -57,8 +56,8 @@ impl History {
         self.commits.last_key_value().map(|(&batch, _)| batch)
     }
 
-    fn read_segment(&mut self, path: &Path, number: u64, is_last: bool) -> Result<()> {
-        let file = files::read(path)?.unwrap_or_default();
+    async fn read_segment(&mut self, files: &Files, (path, number): (&Path, u64), is_last: bool) -> Result<()> {
+        let file = files.read(path).await?.unwrap_or_default();
         let (frames, end) = match frame::scan(&file) {
             Scan::Good { frames, end } => (frames, end),
             Scan::Damaged { position } => return Err(refused(path, &format!("byte {position} or one soon after it"))),
@@ -68,7 +67,7 @@ impl History {
                 return Err(refused(path, &format!("it ends in the middle of a write at byte {end}")));
             }
             tracing::warn!(file = %path.display(), from = end, to = file.len(), "cutting off an unfinished write");
-            cut(path, end)?;
+            cut(files, path, end).await?;
         }
         for (position, mut payload) in frames {
             let at_frame = |error: Error| {
@@ -139,19 +138,14 @@ fn in_turn(found: BatchId, expected: BatchId, what: &str) -> Result<()> {
     Err(Error::data(format!("{what} of batch {found} where batch {expected} is due")))
 }
 
-fn cut(path: &Path, end: u64) -> Result<()> {
-    if end == 0 {
-        return files::remove(path);
-    }
-    let file = File::options().write(true).open(path);
-    let cut = file.and_then(|file| {
-        file.set_len(end)?;
-        file.sync_all()
-    });
-    cut.map_err(|error| disk_error("cut", path, error))
+async fn cut(files: &Files, path: &Path, end: u64) -> Result<()> {
+    if end == 0 { files.remove(path).await } else { files.truncate(path, end).await }
 }
 
+/// What to do about damage.
+pub(super) const DAMAGE_HINT: &str =
+    "restore the file from a backup, or start the query with a new checkpoint location";
+
 fn refused(path: &Path, what: &str) -> Error {
-    Error::data(format!("checkpoint log '{}' is damaged: {what}", path.display()))
-        .with_hint("restore the file from a backup, or start the query with a new checkpoint location")
+    Error::data(format!("checkpoint log '{}' is damaged: {what}", path.display())).with_hint(DAMAGE_HINT)
 }

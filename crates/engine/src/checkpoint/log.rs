@@ -1,20 +1,19 @@
 //! The writing half of a query's log: entries gather, and one frame makes all of them durable.
 //!
 //! A batch costs one write: its commit waits for the next batch's offsets, or for the query to idle or stop. A run never
-//! writes behind what an earlier run wrote; it begins a segment of its own.
+//! writes behind what an earlier run wrote; it begins a segment of its own. After an error of the disk nothing more is written:
+//! what the last write left behind is for the next start to find out.
 
-use std::fs::File;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use millstream_core::{BatchId, Clock, Error, Result};
+use millstream_core::{BatchId, Clock, DiskFile, Error, Result};
 use parking_lot::Mutex;
 
 use super::entry::{Entry, StartEntry};
-use super::files::{self, disk_error};
+use super::files::{Files, disk_error};
 use super::frame;
 use crate::query::SyncPolicy;
 
@@ -39,14 +38,17 @@ pub(crate) struct Segment {
 /// The log of a running query.
 #[derive(Debug)]
 pub(crate) struct Log {
+    files: Files,
     folder: PathBuf,
     sync: SyncPolicy,
     clock: Arc<dyn Clock>,
     /// All that are on the disk; the last is written to.
     segments: Vec<Segment>,
-    file: Arc<File>,
+    file: Arc<dyn DiskFile>,
     path: PathBuf,
     position: u64,
+    /// Whether the last write is in doubt, by an error or because nobody waited for its end.
+    is_unsettled: bool,
     start: StartEntry,
     pending: Vec<u8>,
     frame: Vec<u8>,
@@ -56,7 +58,7 @@ pub(crate) struct Log {
 impl Log {
     /// Begins a segment after those that are there, with `first` in its first frame.
     pub(crate) async fn begin(
-        folder: &Path,
+        (files, folder): (Files, &Path),
         (sync, clock): (SyncPolicy, Arc<dyn Clock>),
         mut segments: Vec<Segment>,
         (start, first): (StartEntry, Vec<Entry>),
@@ -64,8 +66,9 @@ impl Log {
         let number = segments.last().map_or(0, |segment| segment.number + 1);
         segments.push(Segment { number, after: start.after });
         let path = segment_path(folder, number);
-        let file = create_segment(&path)?;
+        let file = files.create(&path).await?;
         let mut log = Self {
+            files,
             folder: folder.to_owned(),
             sync,
             clock,
@@ -73,6 +76,7 @@ impl Log {
             file,
             path,
             position: 0,
+            is_unsettled: false,
             start: start.clone(),
             pending: Vec::new(),
             frame: Vec::new(),
@@ -81,7 +85,7 @@ impl Log {
         log.append(&Entry::Start(start));
         first.iter().for_each(|entry| log.append(entry));
         log.write().await?;
-        log.sync_names()?;
+        log.sync_names().await?;
         Ok(log)
     }
 
@@ -95,31 +99,34 @@ impl Log {
         !self.pending.is_empty()
     }
 
-    /// Writes everything that was added, as one frame, and forces it to the disk as the policy says.
+    /// Writes everything that was added, as one frame, and forces it to the disk as the policy says. Does nothing once a write
+    /// has failed.
     pub(crate) async fn write(&mut self) -> Result<()> {
-        if self.pending.is_empty() {
+        if self.pending.is_empty() || self.is_unsettled {
             return Ok(());
         }
+        self.is_unsettled = true;
         if let Some(error) = self.later.failed.lock().take() {
             return Err(error);
         }
         self.frame.clear();
         frame::encode(self.position, &self.pending, &mut self.frame);
-        if let Err(error) = (&*self.file).write_all(&self.frame) {
-            // Half a frame must not stand before a later whole one.
-            let _ = self.file.set_len(self.position);
+        if let Err(error) = self.file.append(&self.frame).await {
+            // Half a frame at the end is no harm, but it takes up room.
+            let _ = self.file.truncate(self.position).await;
             return Err(disk_error("write", &self.path, error));
         }
         self.position += self.frame.len() as u64;
         self.pending.clear();
         match self.sync {
-            SyncPolicy::Never => Ok(()),
+            SyncPolicy::Never => {}
             SyncPolicy::Every(delay) => {
                 self.later.schedule(delay, &self.clock, (Arc::clone(&self.file), self.path.clone()));
-                Ok(())
             }
-            SyncPolicy::Always => sync_data(Arc::clone(&self.file), self.path.clone()).await,
+            SyncPolicy::Always => sync(&*self.file, &self.path).await?,
         }
+        self.is_unsettled = false;
+        Ok(())
     }
 
     /// Whether the segment has grown long enough for a new one.
@@ -131,11 +138,13 @@ impl Log {
     pub(crate) async fn roll(&mut self, after: BatchId) -> Result<()> {
         self.write().await?;
         if self.sync != SyncPolicy::Never {
-            sync_data(Arc::clone(&self.file), self.path.clone()).await?;
+            sync(&*self.file, &self.path).await?;
         }
         let number = self.segments.last().map_or(0, |segment| segment.number + 1);
         let path = segment_path(&self.folder, number);
-        self.file = create_segment(&path)?;
+        self.file = self.files.create(&path).await?;
+        // A sync that waits is of the old file; the new one gets its own.
+        self.later = Arc::default();
         self.path = path;
         self.position = 0;
         self.segments.push(Segment { number, after: Some(after) });
@@ -143,34 +152,27 @@ impl Log {
         let start = Entry::Start(self.start.clone());
         self.append(&start);
         self.write().await?;
-        self.sync_names()
+        self.sync_names().await
     }
 
     /// Removes the segments that hold nothing from batch `keep` on.
-    pub(crate) fn forget_before(&mut self, keep: BatchId) -> Result<()> {
+    pub(crate) async fn forget_before(&mut self, keep: BatchId) -> Result<()> {
         let is_old = |next: &Segment| next.after.is_some_and(|after| after < keep);
         let old = self.segments.iter().skip(1).take_while(|next| is_old(next)).count();
         for segment in self.segments.drain(..old) {
-            files::remove(&segment_path(&self.folder, segment.number))?;
+            self.files.remove(&segment_path(&self.folder, segment.number)).await?;
         }
         Ok(())
     }
 
-    fn sync_names(&self) -> Result<()> {
-        if self.sync == SyncPolicy::Never { Ok(()) } else { files::sync_folder(Some(&self.folder)) }
+    async fn sync_names(&self) -> Result<()> {
+        if self.sync == SyncPolicy::Never { Ok(()) } else { self.files.sync_folder(&self.folder).await }
     }
 }
 
-fn create_segment(path: &Path) -> Result<Arc<File>> {
-    let file = File::options().create_new(true).append(true).open(path);
-    file.map(Arc::new).map_err(|error| disk_error("create", path, error))
-}
-
-/// Forces a file to the disk on a thread that may wait for it.
-async fn sync_data(file: Arc<File>, path: PathBuf) -> Result<()> {
-    let synced =
-        tokio::task::spawn_blocking(move || file.sync_data().map_err(|error| disk_error("sync", &path, error)));
-    synced.await.unwrap_or_else(|error| Err(Error::internal("the thread that syncs the log ended").with_source(error)))
+/// Forces a file to the disk.
+async fn sync(file: &dyn DiskFile, path: &Path) -> Result<()> {
+    file.sync().await.map_err(|error| disk_error("sync", path, error))
 }
 
 /// The policy "at most this long after it was written".
@@ -181,7 +183,7 @@ struct SyncLater {
 }
 
 impl SyncLater {
-    fn schedule(self: &Arc<Self>, delay: Duration, clock: &Arc<dyn Clock>, (file, path): (Arc<File>, PathBuf)) {
+    fn schedule(self: &Arc<Self>, delay: Duration, clock: &Arc<dyn Clock>, (file, path): (Arc<dyn DiskFile>, PathBuf)) {
         if self.is_scheduled.swap(true, Ordering::AcqRel) {
             return;
         }
@@ -190,7 +192,7 @@ impl SyncLater {
             wait.await;
             // Before the sync, so that what is written during it gets one of its own.
             later.is_scheduled.store(false, Ordering::Release);
-            if let Err(error) = sync_data(file, path).await {
+            if let Err(error) = sync(&*file, &path).await {
                 *later.failed.lock() = Some(error);
             }
         });

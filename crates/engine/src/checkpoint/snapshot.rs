@@ -5,8 +5,9 @@ use std::path::Path;
 use millstream_core::{BatchId, Error, Result};
 
 use super::entry::{Entry, StateEntry};
-use super::files;
+use super::files::Files;
 use super::frame::{self, Scan};
+use super::history::DAMAGE_HINT;
 
 /// The prefix of a snapshot's name; the batch follows.
 const PREFIX: &str = "snapshot-";
@@ -26,26 +27,27 @@ impl Snapshot {
     }
 
     /// Puts the snapshot into the folder, and then removes those before it.
-    pub(crate) fn save(self, folder: &Path, durable: bool) -> Result<()> {
+    pub(crate) async fn save(self, files: &Files, folder: &Path, durable: bool) -> Result<()> {
         let mut payload = Vec::new();
         for (operator, delta) in self.operators.into_iter().enumerate() {
             Entry::State(StateEntry { batch: self.batch, operator, delta }).encode(&mut payload);
         }
         let mut file = Vec::with_capacity(payload.len() + frame::HEADER_BYTES);
         frame::encode(0, &payload, &mut file);
-        files::replace(&folder.join(format!("{PREFIX}{}", self.batch)), &file, durable)?;
-        for older in files::numbered(folder, PREFIX)?.into_iter().filter(|&batch| batch < self.batch.0) {
-            files::remove(&folder.join(format!("{PREFIX}{older}")))?;
+        drop(payload);
+        files.replace(&folder.join(format!("{PREFIX}{}", self.batch)), file, durable).await?;
+        for older in files.numbered(folder, PREFIX).await?.into_iter().filter(|&batch| batch < self.batch.0) {
+            files.remove(&folder.join(format!("{PREFIX}{older}"))).await?;
         }
         Ok(())
     }
 
     /// The newest snapshot of the folder. One that is spoilt is refused by name: the log before it may be gone.
-    pub(crate) fn newest(folder: &Path) -> Result<Option<Self>> {
-        let Some(batch) = files::numbered(folder, PREFIX)?.pop() else { return Ok(None) };
+    pub(crate) async fn newest(files: &Files, folder: &Path) -> Result<Option<Self>> {
+        let Some(batch) = files.numbered(folder, PREFIX).await?.pop() else { return Ok(None) };
         let path = folder.join(format!("{PREFIX}{batch}"));
-        let damaged = || Error::data(format!("checkpoint file '{}' is damaged", path.display()));
-        let bytes = files::read(&path)?.ok_or_else(damaged)?;
+        let damaged = || Error::data(format!("checkpoint file '{}' is damaged", path.display())).with_hint(DAMAGE_HINT);
+        let bytes = files.read(&path).await?.ok_or_else(damaged)?;
         let mut payload = match frame::scan(&bytes) {
             Scan::Good { frames, end } if end == bytes.len() as u64 && frames.len() == 1 => frames[0].1,
             Scan::Good { .. } | Scan::Damaged { .. } => return Err(damaged()),

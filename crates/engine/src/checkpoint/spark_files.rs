@@ -13,7 +13,7 @@ use millstream_core::{BatchId, Error, Offset, OffsetRange, QueryId, Result};
 use serde::{Deserialize, Serialize};
 
 use super::entry::{CommitEntry, OffsetsEntry};
-use super::files;
+use super::files::Files;
 
 /// The settings that Spark 4.2 pins in its offset log, with their defaults.
 const PINNED: [(&str, &str); 15] = [
@@ -66,42 +66,47 @@ struct CommitLine {
 ///
 /// # Errors
 /// Spark's `STREAMING_CHECKPOINT_MISSING_METADATA_FILE` when there are logs without it.
-pub(crate) fn read_metadata(root: &Path) -> Result<Option<QueryId>> {
+pub(crate) async fn read_metadata(files: &Files, root: &Path) -> Result<Option<QueryId>> {
     let path = root.join("metadata");
-    if let Some(bytes) = files::read(&path)? {
+    if let Some(bytes) = files.read(&path).await? {
         let metadata: Metadata = serde_json::from_slice(&bytes).map_err(|error| unreadable(&path, error))?;
         return Ok(Some(metadata.id));
     }
-    let logs = [root.join("offsets"), root.join("commits")];
-    if logs.iter().map(|folder| files::numbered(folder, "")).any(|found| !matches!(found.as_deref(), Ok([]))) {
-        let location = format!("file:{}", root.display());
-        return Err(Error::data(format!(
-            "Checkpoint location {location} is in an inconsistent state: the metadata file is missing but offset and/or \
-             commit logs contain data. Please restore the metadata file or create a new checkpoint directory."
-        ))
-        .with_class("STREAMING_CHECKPOINT_MISSING_METADATA_FILE", SparkException::Runtime)
-        .with_sql_state("42K03")
-        .with_parameter("checkpointLocation", location));
+    for folder in ["offsets", "commits"] {
+        if !files.numbered(&root.join(folder), "").await?.is_empty() {
+            return Err(missing_metadata(root));
+        }
     }
     Ok(None)
 }
 
+fn missing_metadata(root: &Path) -> Error {
+    let location = format!("file:{}", root.display());
+    Error::data(format!(
+        "Checkpoint location {location} is in an inconsistent state: the metadata file is missing but offset and/or \
+         commit logs contain data. Please restore the metadata file or create a new checkpoint directory."
+    ))
+    .with_class("STREAMING_CHECKPOINT_MISSING_METADATA_FILE", SparkException::Runtime)
+    .with_sql_state("42K03")
+    .with_parameter("checkpointLocation", location)
+}
+
 /// Writes `metadata`.
-pub(crate) fn write_metadata(root: &Path, id: QueryId, durable: bool) -> Result<()> {
+pub(crate) async fn write_metadata(files: &Files, root: &Path, id: QueryId, durable: bool) -> Result<()> {
     let json = serde_json::to_vec(&Metadata { id }).expect("an id is text");
-    put(&root.join("metadata"), &json, durable)
+    put(files, &root.join("metadata"), json, durable).await
 }
 
 /// Writes what a source keeps of where the query began.
-pub(crate) fn write_source_file(root: &Path, source: usize, bytes: &[u8]) -> Result<()> {
+pub(crate) async fn write_source_file(files: &Files, root: &Path, source: usize, bytes: &[u8]) -> Result<()> {
     let folder = root.join("sources").join(source.to_string());
-    files::create_folder(&folder)?;
-    put(&folder.join("0"), bytes, false)
+    files.create_folder(&folder, false).await?;
+    put(files, &folder.join("0"), bytes.to_vec(), false).await
 }
 
 /// What a source kept of where the query began.
-pub(crate) fn read_source_file(root: &Path, source: usize) -> Result<Option<Vec<u8>>> {
-    files::read(&root.join("sources").join(source.to_string()).join("0"))
+pub(crate) async fn read_source_file(files: &Files, root: &Path, source: usize) -> Result<Option<Vec<u8>>> {
+    files.read(&root.join("sources").join(source.to_string()).join("0")).await
 }
 
 /// The newest batches of a query, as Spark's files are to show them.
@@ -123,22 +128,27 @@ impl NewestBatches {
     }
 
     /// Writes the files of these batches and removes those of batches before `keep`.
-    pub(crate) fn write(&self, root: &Path, conf: &BTreeMap<String, String>, keep: BatchId) -> Result<()> {
+    pub(crate) async fn write(
+        &self,
+        (files, root): (&Files, &Path),
+        conf: &BTreeMap<String, String>,
+        keep: BatchId,
+    ) -> Result<()> {
         let (offsets, commits) = (root.join("offsets"), root.join("commits"));
         for folder in [&offsets, &commits] {
-            files::create_folder(folder)?;
+            files.create_folder(folder, false).await?;
         }
         // Offsets first: Spark takes a commit without its offsets for damage, and the other way round for work to do.
         for entry in &self.offsets {
-            put(&offsets.join(entry.batch.to_string()), &offsets_file(entry, conf), false)?;
+            put(files, &offsets.join(entry.batch.to_string()), offsets_file(entry, conf), false).await?;
         }
         for entry in &self.commits {
-            put(&commits.join(entry.batch.to_string()), &commit_file(*entry), false)?;
+            put(files, &commits.join(entry.batch.to_string()), commit_file(*entry), false).await?;
         }
         for folder in [&offsets, &commits] {
-            for old in files::numbered(folder, "")?.into_iter().filter(|&batch| batch < keep.0) {
-                files::remove(&folder.join(old.to_string()))?;
-                files::remove(&folder.join(format!(".{old}.crc")))?;
+            for old in files.numbered(folder, "").await?.into_iter().filter(|&batch| batch < keep.0) {
+                files.remove(&folder.join(old.to_string())).await?;
+                files.remove(&folder.join(format!(".{old}.crc"))).await?;
             }
         }
         Ok(())
@@ -152,13 +162,13 @@ fn keep_two<T>(entries: &mut Vec<T>, entry: T) {
     entries.push(entry);
 }
 
-fn put(path: &Path, bytes: &[u8], durable: bool) -> Result<()> {
-    if files::read(path)?.as_deref() == Some(bytes) {
+async fn put(files: &Files, path: &Path, bytes: Vec<u8>, durable: bool) -> Result<()> {
+    if files.read(path).await?.is_some_and(|there| there == bytes) {
         return Ok(());
     }
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    files::remove(&path.with_file_name(format!(".{name}.crc")))?;
-    files::replace(path, bytes, durable)
+    files.remove(&path.with_file_name(format!(".{name}.crc"))).await?;
+    files.replace(path, bytes, durable).await
 }
 
 fn offsets_file(entry: &OffsetsEntry, conf: &BTreeMap<String, String>) -> Vec<u8> {
@@ -200,20 +210,20 @@ struct OffsetsFile {
 
 impl SparkCheckpoint {
     /// What Spark's files say; `None` without any.
-    pub(crate) fn read(root: &Path) -> Result<Option<Self>> {
+    pub(crate) async fn read(files: &Files, root: &Path) -> Result<Option<Self>> {
         let (offsets, commits) = (root.join("offsets"), root.join("commits"));
-        let Some(newest) = files::numbered(&offsets, "")?.pop() else { return Ok(None) };
+        let Some(newest) = files.numbered(&offsets, "").await?.pop() else { return Ok(None) };
         let before = match newest.checked_sub(1) {
-            Some(before) if files::read(&offsets.join(before.to_string()))?.is_some() => {
-                Some(read_offsets(&offsets, before)?)
+            Some(before) if files.read(&offsets.join(before.to_string())).await?.is_some() => {
+                Some(read_offsets(files, &offsets, before).await?)
             }
             Some(_) | None => None,
         };
-        let commit = match files::numbered(&commits, "")?.pop() {
-            Some(commit) => Some(read_commit(&commits, commit)?),
+        let commit = match files.numbered(&commits, "").await?.pop() {
+            Some(commit) => Some(read_commit(files, &commits, commit).await?),
             None => None,
         };
-        Ok(Some(Self { newest: read_offsets(&offsets, newest)?, before, commit }))
+        Ok(Some(Self { newest: read_offsets(files, &offsets, newest).await?, before, commit }))
     }
 
     /// The newest batch that Spark began.
@@ -270,9 +280,9 @@ impl OffsetsFile {
     }
 }
 
-fn read_offsets(folder: &Path, batch: u64) -> Result<OffsetsFile> {
+async fn read_offsets(files: &Files, folder: &Path, batch: u64) -> Result<OffsetsFile> {
     let path = folder.join(batch.to_string());
-    let text = read_v1(&path)?;
+    let text = read_v1(files, &path).await?;
     let (head, sources) = text.split_once('\n').unwrap_or((&text, ""));
     let line: OffsetsLine<BTreeMap<String, String>> =
         serde_json::from_str(head).map_err(|error| unreadable(&path, error))?;
@@ -282,15 +292,16 @@ fn read_offsets(folder: &Path, batch: u64) -> Result<OffsetsFile> {
     Ok(OffsetsFile { batch: BatchId(batch), watermark_ms, timestamp_ms, conf, ends })
 }
 
-fn read_commit(folder: &Path, batch: u64) -> Result<CommitEntry> {
+async fn read_commit(files: &Files, folder: &Path, batch: u64) -> Result<CommitEntry> {
     let path = folder.join(batch.to_string());
-    let line: CommitLine = serde_json::from_str(&read_v1(&path)?).map_err(|error| unreadable(&path, error))?;
+    let line: CommitLine =
+        serde_json::from_str(&read_v1(files, &path).await?).map_err(|error| unreadable(&path, error))?;
     Ok(CommitEntry { batch: BatchId(batch), next_watermark_ms: line.next_batch_watermark_ms })
 }
 
 /// The lines after `v1`. Other versions belong to stateful queries and to features that are not built here.
-fn read_v1(path: &Path) -> Result<String> {
-    let bytes = files::read(path)?.unwrap_or_default();
+async fn read_v1(files: &Files, path: &Path) -> Result<String> {
+    let bytes = files.read(path).await?.unwrap_or_default();
     let text = String::from_utf8(bytes).map_err(|error| unreadable(path, error))?;
     match text.split_once('\n') {
         Some(("v1", rest)) => Ok(rest.to_owned()),

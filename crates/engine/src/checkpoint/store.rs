@@ -4,27 +4,27 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use millstream_core::{BatchId, Clock, Error, Offset, QueryId, Result};
-use uuid::Uuid;
+use millstream_core::{BatchId, DiskLock, Error, Offset, QueryId, Result};
 
 use super::entry::{Entry, FORMAT_VERSION, StartEntry};
-use super::files::{self, CheckpointLock};
+use super::files::Files;
 use super::history::History;
 use super::log::Log;
 use super::spark_files::{self, SparkCheckpoint};
 use super::writer::{CheckpointFolder, CheckpointWriter, Retention};
-use crate::query::SyncPolicy;
+use crate::query::{Platform, SyncPolicy};
 
 /// A checkpoint that is held and read, but not yet written to.
 #[derive(Debug)]
 pub(crate) struct Checkpoint {
+    files: Files,
     root: PathBuf,
     is_temporary: bool,
     id: QueryId,
     pub(super) history: History,
     /// Spark's files, where they are all there is or newer than the log.
     spark: Option<SparkCheckpoint>,
-    lock: CheckpointLock,
+    lock: Box<dyn DiskLock>,
 }
 
 /// What a query says of itself when it begins to write.
@@ -44,29 +44,30 @@ pub(crate) struct QueryStart {
 
 impl Checkpoint {
     /// The query that a checkpoint belongs to, without taking hold of it.
-    pub(crate) fn query_id(root: &Path) -> Result<Option<QueryId>> {
-        spark_files::read_metadata(root)
+    pub(crate) async fn query_id(platform: &Platform, root: &Path) -> Result<Option<QueryId>> {
+        spark_files::read_metadata(&Files::new(Arc::clone(&platform.disk)), root).await
     }
 
     /// Takes hold of a checkpoint, or of a new temporary folder, and reads what is there.
-    pub(crate) fn open(root: Option<&Path>) -> Result<Self> {
+    pub(crate) async fn open(platform: &Platform, root: Option<&Path>, sync: SyncPolicy) -> Result<Self> {
+        let files = Files::new(Arc::clone(&platform.disk));
         let is_temporary = root.is_none();
-        let new_folder = || std::env::temp_dir().join(format!("millstream-{}", Uuid::new_v4()));
+        let new_folder = || std::env::temp_dir().join(format!("millstream-{}", platform.random.uuid()));
         let root = root.map_or_else(new_folder, Path::to_owned);
         let folder = log_folder(&root);
-        files::create_folder(&folder)?;
-        let lock = CheckpointLock::take(folder.join("lock"))?;
-        let id = spark_files::read_metadata(&root)?;
-        let history = History::read(&folder)?;
-        let spark =
-            SparkCheckpoint::read(&root)?.filter(|spark| Some(spark.newest_offsets()) > history.newest_offsets());
+        files.create_folder(&folder, sync != SyncPolicy::Never).await?;
+        let lock = files.lock(&folder.join("lock")).await?;
+        let id = spark_files::read_metadata(&files, &root).await?;
+        let history = History::read(&files, &folder).await?;
+        let spark = SparkCheckpoint::read(&files, &root).await?;
+        let spark = spark.filter(|spark| Some(spark.newest_offsets()) > history.newest_offsets());
         if spark.is_some() {
-            refuse_spark_state(&root)?;
+            refuse_spark_state(&files, &root).await?;
         }
         // State is in our log alone. Where a power cut left Spark's files newer than the log, the log still decides.
         let has_state = history.start.as_ref().is_some_and(|start| !start.operators.is_empty());
         let spark = spark.filter(|_| !has_state);
-        let id = id.unwrap_or_else(|| QueryId(Uuid::new_v4()));
+        let id = id.unwrap_or_else(|| QueryId(platform.random.uuid()));
         if let Some(start) = history.start.as_ref().filter(|start| start.query != id) {
             return Err(Error::data(format!(
                 "the log in '{}' belongs to query {}, but 'metadata' says {id}",
@@ -74,17 +75,17 @@ impl Checkpoint {
                 start.query
             )));
         }
-        Ok(Self { root, is_temporary, id, history, spark, lock })
+        Ok(Self { files, root, is_temporary, id, history, spark, lock })
     }
 
     /// Writes whose checkpoint it is, so that a second start on it knows.
-    pub(crate) fn claim(&self, sync: SyncPolicy) -> Result<()> {
-        spark_files::write_metadata(&self.root, self.id, sync != SyncPolicy::Never)
+    pub(crate) async fn claim(&self, sync: SyncPolicy) -> Result<()> {
+        spark_files::write_metadata(&self.files, &self.root, self.id, sync != SyncPolicy::Never).await
     }
 
     /// Lets go of a checkpoint that nothing was written to.
-    pub(crate) fn abandon(self) -> Result<()> {
-        if self.is_temporary { files::remove_folder(&self.root) } else { Ok(()) }
+    pub(crate) async fn abandon(self) -> Result<()> {
+        if self.is_temporary { self.files.remove_folder(&self.root).await } else { Ok(()) }
     }
 
     /// The query.
@@ -103,8 +104,8 @@ impl Checkpoint {
     }
 
     /// What source number `source` kept of where the query began, in Spark's own form.
-    pub(crate) fn source_file(&self, source: usize) -> Result<Option<Vec<u8>>> {
-        spark_files::read_source_file(&self.root, source)
+    pub(crate) async fn source_file(&self, source: usize) -> Result<Option<Vec<u8>>> {
+        spark_files::read_source_file(&self.files, &self.root, source).await
     }
 
     /// The pinned settings: those of the checkpoint win over the session's.
@@ -121,13 +122,13 @@ impl Checkpoint {
         self,
         start: QueryStart,
         sync: SyncPolicy,
-        clock: Arc<dyn Clock>,
+        platform: &Platform,
     ) -> Result<(CheckpointWriter, History)> {
-        let Self { root, is_temporary, id, mut history, spark, lock } = self;
+        let Self { files, root, is_temporary, id, mut history, spark, lock } = self;
         let is_durable = sync != SyncPolicy::Never;
         for (source, bytes) in start.source_files.iter().enumerate() {
             if let Some(bytes) = bytes {
-                spark_files::write_source_file(&root, source, bytes)?;
+                spark_files::write_source_file(&files, &root, source, bytes).await?;
             }
         }
         let mut after = history.newest_offsets();
@@ -144,8 +145,10 @@ impl Checkpoint {
             operators: start.operators,
         };
         let segments = std::mem::take(&mut history.segments);
-        let log = Log::begin(&log_folder(&root), (sync, Arc::clone(&clock)), segments, (head, first)).await?;
-        let folder = CheckpointFolder { root, is_temporary, is_durable, lock };
+        let clock = Arc::clone(&platform.clock);
+        let place = (files.clone(), &*log_folder(&root));
+        let log = Log::begin(place, (sync, Arc::clone(&clock)), segments, (head, first)).await?;
+        let folder = CheckpointFolder { files, root, is_temporary, is_durable, lock };
         let writer = CheckpointWriter::new(folder, log, &history, (start.conf, start.retention), clock);
         Ok((writer, history))
     }
@@ -184,9 +187,9 @@ fn take_over(
 }
 
 /// Spark's state is rows in the memory layout of its JVM; nobody else can read it.
-fn refuse_spark_state(root: &Path) -> Result<()> {
+async fn refuse_spark_state(files: &Files, root: &Path) -> Result<()> {
     let state = root.join("state");
-    if files::names(&state)?.is_empty() {
+    if files.names(&state).await?.is_empty() {
         return Ok(());
     }
     Err(Error::unsupported(format!(

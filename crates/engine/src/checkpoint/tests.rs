@@ -10,9 +10,10 @@ use futures::future::BoxFuture;
 use millstream_core::{BatchId, Clock, ErrorKind, Offset, OffsetRange};
 use serde_json::json;
 
+use super::files::Files;
 use super::snapshot::Snapshot;
 use super::*;
-use crate::query::SyncPolicy;
+use crate::query::{Platform, SyncPolicy};
 
 /// A clock that never moves and wakes nobody.
 #[derive(Debug)]
@@ -56,10 +57,22 @@ fn commit(batch: u64) -> CommitEntry {
     CommitEntry { batch: BatchId(batch), next_watermark_ms: 10 * (batch as i64 + 1) }
 }
 
+fn platform() -> Platform {
+    Platform::system(Arc::new(Still))
+}
+
+fn files() -> Files {
+    Files::new(Arc::new(LocalDisk))
+}
+
+async fn open(root: Option<&Path>, sync: SyncPolicy) -> millstream_core::Result<Checkpoint> {
+    Checkpoint::open(&platform(), root, sync).await
+}
+
 async fn begin(root: &Path) -> (CheckpointWriter, History) {
-    let checkpoint = Checkpoint::open(Some(root)).unwrap();
-    checkpoint.claim(SyncPolicy::Always).unwrap();
-    checkpoint.begin(start(), SyncPolicy::Always, Arc::new(Still)).await.unwrap()
+    let checkpoint = open(Some(root), SyncPolicy::Always).await.unwrap();
+    checkpoint.claim(SyncPolicy::Always).await.unwrap();
+    checkpoint.begin(start(), SyncPolicy::Always, &platform()).await.unwrap()
 }
 
 /// One run of these batches; the last is committed only if `ends_well`.
@@ -74,8 +87,8 @@ async fn run(root: &Path, batches: std::ops::Range<u64>, ends_well: bool) {
     writer.close(false).await.unwrap();
 }
 
-fn read(root: &Path) -> millstream_core::Result<History> {
-    Checkpoint::open(Some(root)).map(|checkpoint| checkpoint.history)
+async fn read(root: &Path) -> millstream_core::Result<History> {
+    open(Some(root), SyncPolicy::Always).await.map(|checkpoint| checkpoint.history)
 }
 
 fn batches(history: &History) -> (usize, usize, usize) {
@@ -87,7 +100,7 @@ async fn what_was_written_is_read() {
     let root = tempfile::tempdir().unwrap();
     run(root.path(), 0..3, true).await;
     run(root.path(), 3..5, false).await;
-    let history = read(root.path()).unwrap();
+    let history = read(root.path()).await.unwrap();
     assert_eq!(batches(&history), (5, 4, 4));
     assert_eq!(*history.offsets[&BatchId(4)], offsets(4));
     assert_eq!(history.commits[&BatchId(3)], commit(3));
@@ -105,10 +118,10 @@ async fn the_newest_segment_cut_at_any_byte_is_a_shorter_log() {
     let mut seen = Vec::new();
     for cut in (0..=whole.len()).rev() {
         fs::write(&path, &whole[..cut]).unwrap();
-        let history = read(root.path()).unwrap();
+        let history = read(root.path()).await.unwrap();
         seen.push(batches(&history));
         // What was cut off is gone from the disk too: a second look sees the same.
-        assert_eq!(batches(&read(root.path()).unwrap()), batches(&history), "cut at {cut}");
+        assert_eq!(batches(&read(root.path()).await.unwrap()), batches(&history), "cut at {cut}");
         assert_eq!(path.exists(), cut > 0 && fs::read(&path).is_ok_and(|left| !left.is_empty()), "cut at {cut}");
     }
     seen.dedup();
@@ -129,7 +142,7 @@ async fn a_changed_byte_is_refused_or_an_unfinished_write() {
             let mut spoilt = whole.clone();
             spoilt[at] ^= 0x40;
             fs::write(&path, &spoilt).unwrap();
-            match read(root.path()) {
+            match read(root.path()).await {
                 Ok(history) => {
                     assert!(is_last, "segment {segment}, byte {at} was not noticed");
                     assert_eq!(batches(&history), (3, 2, 2), "byte {at}");
@@ -153,7 +166,7 @@ async fn a_missing_segment_is_refused() {
         run(root.path(), batch..batch + 1, true).await;
     }
     fs::remove_file(root.path().join("millstream/log-0000000001")).unwrap();
-    let error = read(root.path()).unwrap_err();
+    let error = read(root.path()).await.unwrap_err();
     assert!(error.message().contains("log-0000000002' is damaged: the segment before it is missing"), "{error:?}");
 }
 
@@ -172,12 +185,12 @@ async fn a_snapshot_lets_the_log_before_it_go() {
         }
     }
     writer.close(false).await.unwrap();
-    let history = read(root.path()).unwrap();
+    let history = read(root.path()).await.unwrap();
     assert_eq!(history.snapshot, Some(Snapshot { batch: BatchId(8), operators: vec![vec![8]] }));
     assert_eq!(history.newest_commit(), Some(BatchId(8)));
     // Batches 7 and 8 are retained, so the segment that begins behind batch 5 is the oldest.
     assert_eq!(history.offsets.keys().next(), Some(&BatchId(6)));
-    assert_eq!(files::numbered(&root.path().join("millstream"), "snapshot-").unwrap(), [8]);
+    assert_eq!(files().numbered(&root.path().join("millstream"), "snapshot-").await.unwrap(), [8]);
 }
 
 #[tokio::test]
@@ -186,32 +199,32 @@ async fn a_spoilt_snapshot_is_refused_by_name() {
     let folder = root.path().join("millstream");
     fs::create_dir_all(&folder).unwrap();
     let snapshot = Snapshot { batch: BatchId(4), operators: vec![vec![1, 2], vec![]] };
-    snapshot.clone().save(&folder, true).unwrap();
-    assert_eq!(Snapshot::newest(&folder).unwrap(), Some(snapshot));
+    snapshot.clone().save(&files(), &folder, true).await.unwrap();
+    assert_eq!(Snapshot::newest(&files(), &folder).await.unwrap(), Some(snapshot));
     let path = folder.join("snapshot-4");
     let whole = fs::read(&path).unwrap();
     for at in 0..whole.len() {
         let mut spoilt = whole.clone();
         spoilt[at] ^= 1;
         fs::write(&path, &spoilt).unwrap();
-        assert!(Snapshot::newest(&folder).unwrap_err().message().contains("snapshot-4"), "byte {at}");
+        assert!(Snapshot::newest(&files(), &folder).await.unwrap_err().message().contains("snapshot-4"), "byte {at}");
     }
 }
 
 #[tokio::test]
 async fn a_held_checkpoint_is_refused() {
     let root = tempfile::tempdir().unwrap();
-    let held = Checkpoint::open(Some(root.path())).unwrap();
-    assert_eq!(Checkpoint::open(Some(root.path())).unwrap_err().kind(), ErrorKind::Conflict);
+    let held = open(Some(root.path()), SyncPolicy::Always).await.unwrap();
+    assert_eq!(open(Some(root.path()), SyncPolicy::Always).await.unwrap_err().kind(), ErrorKind::Conflict);
     drop(held);
-    Checkpoint::open(Some(root.path())).unwrap();
+    open(Some(root.path()), SyncPolicy::Always).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_temporary_checkpoint_goes_with_its_query() {
-    let checkpoint = Checkpoint::open(None).unwrap();
-    checkpoint.claim(SyncPolicy::Never).unwrap();
-    let (writer, _) = checkpoint.begin(start(), SyncPolicy::Never, Arc::new(Still)).await.unwrap();
+    let checkpoint = open(None, SyncPolicy::Never).await.unwrap();
+    checkpoint.claim(SyncPolicy::Never).await.unwrap();
+    let (writer, _) = checkpoint.begin(start(), SyncPolicy::Never, &platform()).await.unwrap();
     let root = writer.folder.root.clone();
     assert!(root.join("metadata").exists());
     writer.close(false).await.unwrap();
@@ -223,7 +236,7 @@ async fn a_disk_that_does_not_write_is_named() {
     let root = tempfile::tempdir().unwrap();
     // A file where the folder should be.
     fs::write(root.path().join("millstream"), "").unwrap();
-    let error = Checkpoint::open(Some(root.path())).unwrap_err();
+    let error = open(Some(root.path()), SyncPolicy::Always).await.unwrap_err();
     assert!(error.message().contains("millstream"), "{error:?}");
     assert_eq!(error.kind(), ErrorKind::Data);
 }

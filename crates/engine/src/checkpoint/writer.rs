@@ -1,17 +1,17 @@
 //! What a running query writes: log entries, snapshots of its state, and from time to time Spark's files.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use millstream_core::{BatchId, Clock, Error, Result};
-use parking_lot::Mutex;
+use millstream_core::{BatchId, Clock, DiskLock, Error, Result};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use super::entry::{CommitEntry, Entry, OffsetsEntry, StateEntry};
-use super::files::{self, CheckpointLock};
+use super::files::Files;
 use super::history::History;
 use super::log::Log;
 use super::snapshot::Snapshot;
@@ -33,10 +33,11 @@ pub(crate) struct Retention {
 /// A checkpoint's folder, held by this process.
 #[derive(Debug)]
 pub(super) struct CheckpointFolder {
+    pub(super) files: Files,
     pub(super) root: PathBuf,
     pub(super) is_temporary: bool,
     pub(super) is_durable: bool,
-    pub(super) lock: CheckpointLock,
+    pub(super) lock: Box<dyn DiskLock>,
 }
 
 /// The checkpoint of a running query. Dropped without [`CheckpointWriter::close`] it leaves the folder as a dying process
@@ -66,7 +67,13 @@ impl CheckpointWriter {
         let mut newest = NewestBatches::default();
         history.offsets.values().for_each(|entry| newest.add_offsets(Arc::clone(entry)));
         history.commits.values().for_each(|entry| newest.add_commit(*entry));
-        let spark_files = SparkFilesTask::start(folder.root.clone(), (conf, retention.batches), newest.clone(), clock);
+        let spark_files = SparkFiles {
+            files: folder.files.clone(),
+            root: folder.root.clone(),
+            conf,
+            batches_to_retain: retention.batches,
+        };
+        let spark_files = SparkFilesTask::start(spark_files, newest.clone(), clock);
         Self {
             folder,
             log,
@@ -127,10 +134,11 @@ impl CheckpointWriter {
         self.log.roll(batch).await?;
         self.delta_bytes = 0;
         let snapshot = Snapshot { batch, operators };
-        let (folder, is_durable) = (log_folder(&self.folder.root), self.folder.is_durable);
-        self.snapshotting = Some(tokio::task::spawn_blocking(move || {
+        let CheckpointFolder { files, root, is_durable, .. } = &self.folder;
+        let (files, folder, is_durable) = (files.clone(), log_folder(root), *is_durable);
+        self.snapshotting = Some(tokio::spawn(async move {
             let saved = (snapshot.batch, snapshot.bytes());
-            snapshot.save(&folder, is_durable).map(|()| saved)
+            snapshot.save(&files, &folder, is_durable).await.map(|()| saved)
         }));
         Ok(())
     }
@@ -139,7 +147,7 @@ impl CheckpointWriter {
     pub(crate) async fn settle_snapshot(&mut self) -> Result<bool> {
         let Some(saving) = self.snapshotting.take_if(|saving| saving.is_finished()) else { return Ok(false) };
         self.snapshot = Some(join(saving).await?);
-        self.forget()?;
+        self.forget().await?;
         Ok(true)
     }
 
@@ -149,7 +157,7 @@ impl CheckpointWriter {
             return Ok(false);
         }
         self.log.roll(batch).await?;
-        self.forget()?;
+        self.forget().await?;
         Ok(true)
     }
 
@@ -159,26 +167,26 @@ impl CheckpointWriter {
         self.log.write().await?;
         if let Some(saving) = self.snapshotting.take() {
             self.snapshot = Some(join(saving).await?);
-            self.forget()?;
+            self.forget().await?;
         }
         self.spark_files.finish(&self.newest).await?;
-        let CheckpointFolder { root, is_temporary, lock, .. } = self.folder;
+        let CheckpointFolder { files, root, is_temporary, lock, .. } = self.folder;
         drop(lock);
         if is_temporary && !failed {
-            return files::remove_folder(&root);
+            return files.remove_folder(&root).await;
         }
         Ok(())
     }
 
     /// Forgets the log that neither recovery nor a return by hand to one of the last batches needs.
-    fn forget(&mut self) -> Result<()> {
+    async fn forget(&mut self) -> Result<()> {
         let Some(newest) = self.newest.commits.last().map(|commit| commit.batch) else { return Ok(()) };
         let state = match self.snapshot {
             Some((batch, _)) => batch,
             None if self.delta_bytes == 0 => newest,
             None => return Ok(()),
         };
-        self.log.forget_before(state.min(oldest_retained(newest, self.retention.batches)))
+        self.log.forget_before(state.min(oldest_retained(newest, self.retention.batches))).await
     }
 }
 
@@ -196,38 +204,26 @@ async fn join<T>(task: JoinHandle<Result<T>>) -> Result<T> {
 struct SparkFilesTask {
     shown: watch::Sender<NewestBatches>,
     files: Arc<SparkFiles>,
+    /// Ends the task between two writes, never within one.
+    done: CancellationToken,
     task: JoinHandle<()>,
 }
 
+/// Where Spark's files lie, and what is in them beside batches.
 #[derive(Debug)]
 struct SparkFiles {
+    files: Files,
     root: PathBuf,
     conf: BTreeMap<String, String>,
     batches_to_retain: u64,
-    /// Held while files are written: an aborted task leaves its write to end by itself, and the last write must wait.
-    writing: Mutex<()>,
 }
 
 impl SparkFilesTask {
-    fn start(
-        root: PathBuf,
-        (conf, batches_to_retain): (BTreeMap<String, String>, u64),
-        newest: NewestBatches,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
-        let (shown, mut changes) = watch::channel(newest);
-        let files = Arc::new(SparkFiles { root, conf, batches_to_retain, writing: Mutex::default() });
-        let writes = Arc::clone(&files);
-        let task = tokio::spawn(async move {
-            while changes.changed().await.is_ok() {
-                let newest = changes.borrow_and_update().clone();
-                if let Err(error) = writes.write(newest).await {
-                    tracing::warn!(%error, "cannot write Spark's checkpoint files");
-                }
-                clock.sleep(SPARK_FILES_EVERY).await;
-            }
-        });
-        Self { shown, files, task }
+    fn start(files: SparkFiles, newest: NewestBatches, clock: Arc<dyn Clock>) -> Self {
+        let (shown, changes) = watch::channel(newest);
+        let (files, done) = (Arc::new(files), CancellationToken::new());
+        let task = tokio::spawn(Arc::clone(&files).follow(changes, done.clone(), clock));
+        Self { shown, files, done, task }
     }
 
     fn show(&self, newest: &NewestBatches) {
@@ -235,9 +231,11 @@ impl SparkFilesTask {
     }
 
     /// The last write, after which the task is no more.
-    async fn finish(&self, newest: &NewestBatches) -> Result<()> {
-        self.task.abort();
-        self.files.write(newest.clone()).await
+    async fn finish(&mut self, newest: &NewestBatches) -> Result<()> {
+        self.done.cancel();
+        let ended = (&mut self.task).await;
+        ended.map_err(|error| Error::internal("a checkpoint task ended early").with_source(error))?;
+        self.files.write(newest).await
     }
 }
 
@@ -248,14 +246,33 @@ impl Drop for SparkFilesTask {
 }
 
 impl SparkFiles {
-    async fn write(self: &Arc<Self>, newest: NewestBatches) -> Result<()> {
-        let files = Arc::clone(self);
-        join(tokio::task::spawn_blocking(move || files.write_now(&files.root, &newest))).await
+    async fn follow(
+        self: Arc<Self>,
+        mut changes: watch::Receiver<NewestBatches>,
+        done: CancellationToken,
+        clock: Arc<dyn Clock>,
+    ) {
+        loop {
+            tokio::select! {
+                biased;
+                () = done.cancelled() => return,
+                changed = changes.changed() => if changed.is_err() { return },
+            }
+            let newest = changes.borrow_and_update().clone();
+            if let Err(error) = self.write(&newest).await {
+                tracing::warn!(%error, "cannot write Spark's checkpoint files");
+            }
+            tokio::select! {
+                biased;
+                () = done.cancelled() => return,
+                () = clock.sleep(SPARK_FILES_EVERY) => {}
+            }
+        }
     }
 
-    fn write_now(&self, root: &Path, newest: &NewestBatches) -> Result<()> {
-        let _writing = self.writing.lock();
+    async fn write(&self, newest: &NewestBatches) -> Result<()> {
         let Some(last) = newest.offsets.last() else { return Ok(()) };
-        newest.write(root, &self.conf, oldest_retained(last.batch, self.batches_to_retain))
+        let keep = oldest_retained(last.batch, self.batches_to_retain);
+        newest.write((&self.files, &self.root), &self.conf, keep).await
     }
 }

@@ -21,7 +21,7 @@ pub(crate) async fn initial_offsets(checkpoint: &Checkpoint, sources: &[Arc<dyn 
     }
     let mut initial = Vec::with_capacity(sources.len());
     for (index, source) in sources.iter().enumerate() {
-        let kept = match checkpoint.source_file(index)? {
+        let kept = match checkpoint.source_file(index).await? {
             Some(bytes) => source.initial_offset_from_file(&bytes)?,
             None => None,
         };

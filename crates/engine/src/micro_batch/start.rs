@@ -17,9 +17,9 @@ use super::planted_fault::{PlantedFault, apply_uncommitted};
 use super::progress::ProgressReporter;
 use super::restart;
 use super::trigger::TriggerExecutor;
-use crate::checkpoint::{Checkpoint, FailPoint, History, QueryStart, Retention, SinkFailPoint};
+use crate::checkpoint::{Checkpoint, History, QueryStart, Retention, SinkFailPoint};
 use crate::plan::IncrementalExecution;
-use crate::query::{Engine, QueryControl, QuerySpec};
+use crate::query::{Engine, Platform, QueryControl, QuerySpec};
 
 /// How long a query that is told to stop may take for its running batch before the batch is given up.
 const STOP_GRACE: Duration = Duration::from_secs(4);
@@ -35,8 +35,7 @@ pub(crate) struct StartingQuery {
     checkpoint: Checkpoint,
     control: Arc<QueryControl>,
     conf: StreamingConf,
-    fail_point: Option<FailPoint>,
-    planted_fault: Option<PlantedFault>,
+    platform: Platform,
 }
 
 /// The streaming settings of the session, typed.
@@ -68,22 +67,22 @@ impl StartingQuery {
     /// Takes hold of the checkpoint and plans the query.
     pub(crate) async fn try_new(mut spec: QuerySpec, engine: &Engine, run_id: RunId) -> Result<Self> {
         let conf = StreamingConf::of(&spec)?;
-        let checkpoint = Checkpoint::open(spec.checkpoint.as_deref())?;
+        let platform = engine.platform().clone();
+        let checkpoint = Checkpoint::open(&platform, spec.checkpoint.as_deref(), spec.sync).await?;
         spec.conf.extend(checkpoint.conf(&spec.conf));
         let environment = engine.environment((checkpoint.id(), run_id));
         let plan = match Box::pin(IncrementalExecution::try_new(&spec, &environment)).await {
             Ok(plan) => plan,
             Err(error) => {
-                checkpoint.abandon()?;
+                checkpoint.abandon().await?;
                 return Err(error);
             }
         };
-        checkpoint.claim(spec.sync)?;
+        checkpoint.claim(spec.sync).await?;
         let explained = (plan.explain(false), plan.explain(true));
         let control = QueryControl::new((checkpoint.id(), run_id, spec.name.clone()), environment.clock, explained)
             .with_limits(conf.stop_timeout, conf.progress_updates);
-        let (fail_point, planted_fault) = (engine.fail_point(), engine.planted_fault());
-        Ok(Self { spec, plan, checkpoint, control: Arc::new(control), conf, fail_point, planted_fault })
+        Ok(Self { spec, plan, checkpoint, control: Arc::new(control), conf, platform })
     }
 
     /// What its handle shares with it.
@@ -112,8 +111,7 @@ impl StartingQuery {
     }
 
     async fn begin(self) -> Result<(MicroBatchExecution, Vec<MicroBatch>)> {
-        let Self { spec, plan, checkpoint, control, conf, fail_point, planted_fault } = self;
-        let clock = Arc::clone(&control.clock);
+        let Self { spec, plan, checkpoint, control, conf, platform } = self;
         restart::check_operators(&checkpoint, &plan)?;
         let initial = restart::initial_offsets(&checkpoint, plan.sources()).await?;
         let start = QueryStart {
@@ -123,7 +121,8 @@ impl StartingQuery {
             operators: restart::fingerprints(plan.operators()),
             retention: conf.retention,
         };
-        let (writer, history) = checkpoint.begin(start, spec.sync, Arc::clone(&clock)).await?;
+        let (writer, history) = checkpoint.begin(start, spec.sync, &platform).await?;
+        let Platform { clock, fail_point, planted_fault, .. } = platform;
         let start = SinkStart {
             query: control.id,
             run: control.run_id,

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use millstream_core::{Clock, MemoryLedger, QueryId, RunId};
+use millstream_core::{Clock, Disk, MemoryLedger, QueryId, Random, RunId, SystemRandom};
 use parking_lot::Mutex;
 
 use super::handle::StreamingQuery;
-use crate::checkpoint::FailPoint;
+use crate::checkpoint::{FailPoint, LocalDisk};
 use crate::micro_batch::PlantedFault;
 
 /// The surroundings of one run: what the plan needs to open sources and to account for its buffers.
@@ -24,27 +24,48 @@ pub struct QueryEnvironment {
     pub cores: usize,
 }
 
+/// The world outside as an engine sees it. A simulation puts its own in the place of the machine's.
+#[derive(Debug, Clone)]
+pub struct Platform {
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Where ids come from.
+    pub random: Arc<dyn Random>,
+    /// Where checkpoints lie.
+    pub disk: Arc<dyn Disk>,
+    /// Where queries break off, for crash tests. A release build never does.
+    pub fail_point: Option<FailPoint>,
+    /// What queries do wrong, for those who check crashes. A release build has none.
+    pub planted_fault: Option<PlantedFault>,
+}
+
+impl Platform {
+    /// The machine's, with this clock.
+    pub fn system(clock: Arc<dyn Clock>) -> Self {
+        let (random, disk) = (Arc::new(SystemRandom), Arc::new(LocalDisk));
+        let (fail_point, planted_fault) = (FailPoint::from_environment(), PlantedFault::from_environment());
+        Self { clock, random, disk, fail_point, planted_fault }
+    }
+}
+
 /// What all queries of a process share. Clones are the same engine; one per process, so that two queries on one
 /// checkpoint see each other.
 #[derive(Clone)]
 pub struct Engine {
     shared: Arc<Shared>,
-    planted_fault: Option<PlantedFault>,
 }
 
 struct Shared {
     memory: MemoryLedger,
-    clock: Arc<dyn Clock>,
     cores: usize,
-    fail_point: Option<FailPoint>,
+    platform: Platform,
     running: Mutex<HashMap<QueryId, StreamingQuery>>,
 }
 
 impl Engine {
     /// An engine that accounts to `memory`, reads time from `clock` and runs large batches on `cores` tasks.
     pub fn new(memory: MemoryLedger, clock: Arc<dyn Clock>, cores: usize) -> Self {
-        let engine = Self::with_fail_point(memory, clock, cores, FailPoint::from_environment());
-        Self { planted_fault: PlantedFault::from_environment(), ..engine }
+        Self::on(Platform::system(clock), memory, cores)
     }
 
     /// An engine whose queries break off at a step of the batch loop, for crash tests. A release build never does.
@@ -54,14 +75,19 @@ impl Engine {
         cores: usize,
         fail_point: Option<FailPoint>,
     ) -> Self {
-        let cores = cores.max(1);
-        let shared = Shared { memory, clock, cores, fail_point, running: Mutex::default() };
-        Self { shared: Arc::new(shared), planted_fault: None }
+        Self::on(Platform { fail_point, ..Platform::system(clock) }, memory, cores)
     }
 
-    /// The same engine with a fault in its queries, to check those who check crashes. A release build has none.
+    /// An engine in a world of one's own.
+    pub fn on(platform: Platform, memory: MemoryLedger, cores: usize) -> Self {
+        let cores = cores.max(1);
+        Self { shared: Arc::new(Shared { memory, cores, platform, running: Mutex::default() }) }
+    }
+
+    /// An engine like this one with a fault in its queries, to check those who check crashes. A release build has none.
     pub fn with_planted_fault(self, fault: PlantedFault) -> Self {
-        Self { planted_fault: Some(fault), ..self }
+        let Shared { memory, cores, platform, .. } = &*self.shared;
+        Self::on(Platform { planted_fault: Some(fault), ..platform.clone() }, memory.clone(), *cores)
     }
 
     /// Every query that runs in the process, whoever started it.
@@ -71,7 +97,7 @@ impl Engine {
 
     /// Time.
     pub fn clock(&self) -> &Arc<dyn Clock> {
-        &self.shared.clock
+        &self.shared.platform.clock
     }
 
     /// Where buffers and state are counted.
@@ -80,16 +106,12 @@ impl Engine {
     }
 
     pub(crate) fn environment(&self, query: (QueryId, RunId)) -> QueryEnvironment {
-        let Shared { memory, clock, cores, .. } = &*self.shared;
-        QueryEnvironment { query, memory: memory.clone(), clock: Arc::clone(clock), cores: *cores }
+        let Shared { memory, cores, platform, .. } = &*self.shared;
+        QueryEnvironment { query, memory: memory.clone(), clock: Arc::clone(&platform.clock), cores: *cores }
     }
 
-    pub(crate) fn fail_point(&self) -> Option<FailPoint> {
-        self.shared.fail_point.clone()
-    }
-
-    pub(crate) fn planted_fault(&self) -> Option<PlantedFault> {
-        self.planted_fault
+    pub(crate) fn platform(&self) -> &Platform {
+        &self.shared.platform
     }
 
     /// The run of this query that is active, if there is one.

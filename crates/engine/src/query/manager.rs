@@ -7,7 +7,6 @@ use millstream_core::error::SparkException;
 use millstream_core::{Error, QueryId, Result, RunId};
 use parking_lot::Mutex;
 use tokio::sync::watch;
-use uuid::Uuid;
 
 use super::environment::Engine;
 use super::handle::{QueryControl, StreamingQuery};
@@ -60,10 +59,13 @@ impl StreamingQueryManager {
     pub async fn start(&self, spec: QuerySpec) -> Result<StreamingQuery> {
         let _starting = self.shared.starting.lock().await;
         self.check_name(&spec)?;
-        if let Some(id) = spec.checkpoint.as_deref().map(Checkpoint::query_id).transpose()?.flatten() {
+        let platform = self.shared.engine.platform();
+        if let Some(root) = spec.checkpoint.as_deref()
+            && let Some(id) = Checkpoint::query_id(platform, root).await?
+        {
             self.displace(id, &spec).await?;
         }
-        let starting = StartingQuery::try_new(spec, &self.shared.engine, RunId(Uuid::new_v4())).await?;
+        let starting = StartingQuery::try_new(spec, &self.shared.engine, RunId(platform.random.uuid())).await?;
         let control = Arc::clone(starting.control());
         let query = StreamingQuery::new(Arc::clone(&control));
         self.shared.active.lock().push(query.clone());
@@ -150,7 +152,7 @@ impl StreamingQueryManager {
 impl Shared {
     /// The life of a query after its start.
     async fn run(self: Arc<Self>, starting: StartingQuery, control: Arc<QueryControl>) {
-        let result = starting.run_to_end().await;
+        let result = Box::pin(starting.run_to_end()).await;
         if let Err(error) = &result {
             let reason = error.to_spark_message();
             tracing::error!(query = %control.id, run = %control.run_id, %reason, "query failed");

@@ -6,7 +6,7 @@ mod manager;
 mod spec;
 mod status;
 
-pub use environment::{Engine, QueryEnvironment};
+pub use environment::{Engine, Platform, QueryEnvironment};
 pub(crate) use handle::QueryControl;
 pub use handle::StreamingQuery;
 pub use manager::StreamingQueryManager;

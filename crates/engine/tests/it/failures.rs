@@ -13,10 +13,10 @@ async fn a_failed_query_says_why_as_spark_does_and_hurts_no_other() {
     let other = Bench::new();
     let manager = bench.manager(None);
     bench.stream.fail(1, ErrorKind::Data);
-    let failing = manager.start(bench.spec()).await.unwrap();
-    let healthy = manager.start(other.spec()).await.unwrap();
     bench.stream.add(rows([1]));
     other.stream.add(rows([2]));
+    let failing = manager.start(bench.spec()).await.unwrap();
+    let healthy = manager.start(other.spec()).await.unwrap();
     let error = failing.await_termination(None).await.unwrap_err();
     let (id, run_id) = (failing.id(), failing.run_id());
     assert_eq!(

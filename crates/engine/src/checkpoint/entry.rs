@@ -40,6 +40,9 @@ pub(crate) struct StartEntry {
     pub(crate) query: QueryId,
     /// The newest batch with an offsets entry before this segment.
     pub(crate) after: Option<BatchId>,
+    /// Whether Apache Spark ran the query before this segment, so that what stands before it is past.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) taken_over: bool,
     /// Where the query began, by source.
     pub(crate) initial: Vec<Value>,
     /// Settings that stay as they were when the query first started.

@@ -51,6 +51,11 @@ impl History {
         self.offsets.last_key_value().map(|(&batch, _)| batch)
     }
 
+    /// The newest batch that had an offsets entry, be it in a segment that is gone.
+    pub(crate) fn newest_known(&self) -> Option<BatchId> {
+        self.newest_offsets().or(self.start.as_ref().and_then(|start| start.after))
+    }
+
     /// The newest committed batch.
     pub(crate) fn newest_commit(&self) -> Option<BatchId> {
         self.commits.last_key_value().map(|(&batch, _)| batch)
@@ -82,11 +87,10 @@ impl History {
     }
 
     fn add(&mut self, entry: Entry, segment: u64) -> Result<()> {
-        let newest = self.newest_offsets();
         match entry {
             Entry::Start(start) => self.add_start(start, segment),
             Entry::Offsets(offsets) => {
-                let expected = newest.or(self.start.as_ref().and_then(|start| start.after)).map_or(0, |id| id.0 + 1);
+                let expected = self.newest_known().map_or(0, |id| id.0 + 1);
                 in_turn(offsets.batch, BatchId(expected), "offsets")?;
                 self.offsets.insert(offsets.batch, offsets);
                 Ok(())
@@ -115,15 +119,12 @@ impl History {
             let version = start.version;
             return Err(Error::data(format!("the log has format {version}, this build reads {FORMAT_VERSION}")));
         }
-        match self.newest_offsets() {
+        if start.taken_over {
             // An Apache Spark cluster ran the query in between: its files are newer, what we knew is past.
-            Some(newest) if start.after > Some(newest) => {
-                *self = Self { segments: std::mem::take(&mut self.segments), ..Self::default() };
-            }
-            Some(newest) if start.after < Some(newest) => {
-                return Err(Error::data(format!("the segment does not follow batch {newest}")));
-            }
-            Some(_) | None => {}
+            *self = Self { segments: std::mem::take(&mut self.segments), ..Self::default() };
+        } else if self.start.is_some() && start.after != self.newest_known() {
+            let known = self.newest_known().map_or("the start".to_owned(), |batch| format!("batch {batch}"));
+            return Err(Error::data(format!("the segment does not follow {known}")));
         }
         self.segments.push(Segment { number, after: start.after });
         self.start = Some(start);

@@ -106,9 +106,7 @@ impl Log {
             return Ok(());
         }
         self.is_unsettled = true;
-        if let Some(error) = self.later.failed.lock().take() {
-            return Err(error);
-        }
+        self.later.check()?;
         self.frame.clear();
         frame::encode(self.position, &self.pending, &mut self.frame);
         if let Err(error) = self.file.append(&self.frame).await {
@@ -121,12 +119,30 @@ impl Log {
         match self.sync {
             SyncPolicy::Never => {}
             SyncPolicy::Every(delay) => {
-                self.later.schedule(delay, &self.clock, (Arc::clone(&self.file), self.path.clone()));
+                if let Some(unsynced) = self.unsynced() {
+                    unsynced.sync_after(delay, &self.clock);
+                }
             }
             SyncPolicy::Always => sync(&*self.file, &self.path).await?,
         }
         self.is_unsettled = false;
         Ok(())
+    }
+
+    /// The last write. Where syncs have a delay it is made durable now, for nobody will be there to do it later.
+    pub(crate) async fn finish(&mut self) -> Result<()> {
+        self.write().await?;
+        match self.unsynced() {
+            Some(unsynced) if !self.is_unsettled => unsynced.sync().await,
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// What was written and may not be durable yet, where that is a matter of time.
+    pub(crate) fn unsynced(&self) -> Option<Unsynced> {
+        let unsynced =
+            || Unsynced { file: Arc::clone(&self.file), path: self.path.clone(), later: Arc::clone(&self.later) };
+        matches!(self.sync, SyncPolicy::Every(_)).then(unsynced)
     }
 
     /// Whether the segment has grown long enough for a new one.
@@ -148,7 +164,7 @@ impl Log {
         self.path = path;
         self.position = 0;
         self.segments.push(Segment { number, after: Some(after) });
-        self.start.after = Some(after);
+        (self.start.after, self.start.taken_over) = (Some(after), false);
         let start = Entry::Start(self.start.clone());
         self.append(&start);
         self.write().await?;
@@ -175,25 +191,50 @@ async fn sync(file: &dyn DiskFile, path: &Path) -> Result<()> {
     file.sync().await.map_err(|error| disk_error("sync", path, error))
 }
 
-/// The policy "at most this long after it was written".
+/// The policy "at most this long after it was written", for one segment.
 #[derive(Debug, Default)]
 struct SyncLater {
     is_scheduled: AtomicBool,
+    /// Whoever writes or syncs next is told.
     failed: Mutex<Option<Error>>,
 }
 
 impl SyncLater {
-    fn schedule(self: &Arc<Self>, delay: Duration, clock: &Arc<dyn Clock>, (file, path): (Arc<dyn DiskFile>, PathBuf)) {
-        if self.is_scheduled.swap(true, Ordering::AcqRel) {
+    fn check(&self) -> Result<()> {
+        self.failed.lock().as_ref().map_or(Ok(()), |error| Err(error.duplicate()))
+    }
+}
+
+/// A segment with bytes that wait for their sync.
+#[derive(Debug, Clone)]
+pub(crate) struct Unsynced {
+    file: Arc<dyn DiskFile>,
+    path: PathBuf,
+    later: Arc<SyncLater>,
+}
+
+impl Unsynced {
+    /// Makes what was written until now durable. The system tells of a failure once, so it is kept for the log too.
+    pub(crate) async fn sync(&self) -> Result<()> {
+        self.later.check()?;
+        let synced = sync(&*self.file, &self.path).await;
+        if let Err(error) = &synced {
+            *self.later.failed.lock() = Some(error.duplicate());
+        }
+        synced
+    }
+
+    fn sync_after(self, delay: Duration, clock: &Arc<dyn Clock>) {
+        if self.later.is_scheduled.swap(true, Ordering::AcqRel) {
             return;
         }
-        let (later, wait) = (Arc::clone(self), clock.sleep(delay));
+        let wait = clock.sleep(delay);
         tokio::spawn(async move {
             wait.await;
             // Before the sync, so that what is written during it gets one of its own.
-            later.is_scheduled.store(false, Ordering::Release);
-            if let Err(error) = sync(&*file, &path).await {
-                *later.failed.lock() = Some(error);
+            self.later.is_scheduled.store(false, Ordering::Release);
+            if let Err(error) = self.sync().await {
+                tracing::warn!(%error, "the log is not durable");
             }
         });
     }

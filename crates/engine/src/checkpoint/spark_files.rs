@@ -98,10 +98,15 @@ pub(crate) async fn write_metadata(files: &Files, root: &Path, id: QueryId, dura
 }
 
 /// Writes what a source keeps of where the query began.
-pub(crate) async fn write_source_file(files: &Files, root: &Path, source: usize, bytes: &[u8]) -> Result<()> {
+pub(crate) async fn write_source_file(
+    (files, root): (&Files, &Path),
+    source: usize,
+    bytes: &[u8],
+    durable: bool,
+) -> Result<()> {
     let folder = root.join("sources").join(source.to_string());
-    files.create_folder(&folder, false).await?;
-    put(files, &folder.join("0"), bytes.to_vec(), false).await
+    files.create_folder(&folder, durable).await?;
+    put(files, &folder.join("0"), bytes.to_vec(), durable).await
 }
 
 /// What a source kept of where the query began.
@@ -209,10 +214,12 @@ struct OffsetsFile {
 }
 
 impl SparkCheckpoint {
-    /// What Spark's files say; `None` without any.
-    pub(crate) async fn read(files: &Files, root: &Path) -> Result<Option<Self>> {
+    /// What Spark's files say of batches after this one; `None` where they know of none. Older files are not looked at: a power
+    /// cut may have torn them.
+    pub(crate) async fn read(files: &Files, root: &Path, after: Option<BatchId>) -> Result<Option<Self>> {
         let (offsets, commits) = (root.join("offsets"), root.join("commits"));
-        let Some(newest) = files.numbered(&offsets, "").await?.pop() else { return Ok(None) };
+        let newest = files.numbered(&offsets, "").await?.pop();
+        let Some(newest) = newest.filter(|&newest| Some(BatchId(newest)) > after) else { return Ok(None) };
         let before = match newest.checked_sub(1) {
             Some(before) if files.read(&offsets.join(before.to_string())).await?.is_some() => {
                 Some(read_offsets(files, &offsets, before).await?)
@@ -224,11 +231,6 @@ impl SparkCheckpoint {
             None => None,
         };
         Ok(Some(Self { newest: read_offsets(files, &offsets, newest).await?, before, commit }))
-    }
-
-    /// The newest batch that Spark began.
-    pub(crate) fn newest_offsets(&self) -> BatchId {
-        self.newest.batch
     }
 
     /// The settings that Spark pinned.

@@ -9,7 +9,7 @@ use millstream_core::{BatchId, DiskLock, Error, Offset, QueryId, Result};
 use super::entry::{Entry, FORMAT_VERSION, StartEntry};
 use super::files::Files;
 use super::history::History;
-use super::log::Log;
+use super::log::{Log, segment_path};
 use super::spark_files::{self, SparkCheckpoint};
 use super::writer::{CheckpointFolder, CheckpointWriter, Retention};
 use crate::query::{Platform, SyncPolicy};
@@ -59,14 +59,15 @@ impl Checkpoint {
         let lock = files.lock(&folder.join("lock")).await?;
         let id = spark_files::read_metadata(&files, &root).await?;
         let history = History::read(&files, &folder).await?;
-        let spark = SparkCheckpoint::read(&files, &root).await?;
-        let spark = spark.filter(|spark| Some(spark.newest_offsets()) > history.newest_offsets());
+        // State is in our log alone: where there is some, Spark's files are only a view of the log.
+        let has_state = history.start.as_ref().is_some_and(|start| !start.operators.is_empty());
+        let spark = match has_state {
+            true => None,
+            false => SparkCheckpoint::read(&files, &root, history.newest_offsets()).await?,
+        };
         if spark.is_some() {
             refuse_spark_state(&files, &root).await?;
         }
-        // State is in our log alone. Where a power cut left Spark's files newer than the log, the log still decides.
-        let has_state = history.start.as_ref().is_some_and(|start| !start.operators.is_empty());
-        let spark = spark.filter(|_| !has_state);
         let id = id.unwrap_or_else(|| QueryId(platform.random.uuid()));
         if let Some(start) = history.start.as_ref().filter(|start| start.query != id) {
             return Err(Error::data(format!(
@@ -128,11 +129,15 @@ impl Checkpoint {
         let is_durable = sync != SyncPolicy::Never;
         for (source, bytes) in start.source_files.iter().enumerate() {
             if let Some(bytes) = bytes {
-                spark_files::write_source_file(&files, &root, source, bytes).await?;
+                spark_files::write_source_file((&files, &root), source, bytes, is_durable).await?;
             }
         }
-        let mut after = history.newest_offsets();
+        if let Some(last) = history.segments.last().filter(|_| is_durable) {
+            settle(&files, &segment_path(&log_folder(&root), last.number)).await?;
+        }
+        let mut after = history.newest_known();
         let mut first = Vec::new();
+        let taken_over = spark.is_some();
         if let Some(spark) = spark {
             (after, first) = take_over(&spark, &start.initial, &mut history)?;
         }
@@ -140,6 +145,7 @@ impl Checkpoint {
             version: FORMAT_VERSION,
             query: id,
             after,
+            taken_over,
             initial: start.initial.iter().map(|offset| offset.json().clone()).collect(),
             conf: start.conf.clone(),
             operators: start.operators,
@@ -157,6 +163,15 @@ impl Checkpoint {
 /// Where the log of a checkpoint lies.
 pub(super) fn log_folder(root: &Path) -> PathBuf {
     root.join("millstream")
+}
+
+/// Makes durable what an earlier run left behind, which may have died before it did, or been told that it cannot. The bytes
+/// are written anew: a file whose sync failed stays readable, but no later sync of it means anything.
+async fn settle(files: &Files, segment: &Path) -> Result<()> {
+    match files.read(segment).await? {
+        Some(bytes) => files.replace(segment, bytes, true).await,
+        None => Ok(()),
+    }
 }
 
 /// Puts what Spark did last in the place of all that we knew. Gives the batch before it and its entries for our log.

@@ -171,6 +171,22 @@ async fn a_missing_segment_is_refused() {
 }
 
 #[tokio::test]
+async fn a_segment_that_lost_its_end_is_refused() {
+    let root = tempfile::tempdir().unwrap();
+    run(root.path(), 0..2, true).await;
+    run(root.path(), 2..4, true).await;
+    let path = root.path().join("millstream/log-0000000000");
+    let whole = fs::read(&path).unwrap();
+    let frame::Scan::Good { frames, .. } = frame::scan(&whole) else { panic!("the log is good") };
+    // At the beginning of a frame, where the segment alone looks complete.
+    for (position, _) in &frames[2..] {
+        fs::write(&path, &whole[..usize::try_from(*position).unwrap()]).unwrap();
+        let error = read(root.path()).await.unwrap_err();
+        assert!(error.message().contains("log-0000000001' is damaged"), "{error:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_snapshot_lets_the_log_before_it_go() {
     let root = tempfile::tempdir().unwrap();
     let (mut writer, _) = begin(root.path()).await;

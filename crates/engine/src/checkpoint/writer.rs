@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::entry::{CommitEntry, Entry, OffsetsEntry, StateEntry};
 use super::files::Files;
 use super::history::History;
-use super::log::Log;
+use super::log::{Log, Unsynced};
 use super::snapshot::Snapshot;
 use super::spark_files::NewestBatches;
 use super::store::log_folder;
@@ -91,7 +91,7 @@ impl CheckpointWriter {
         self.log.append(&Entry::Offsets(Arc::clone(&entry)));
         self.log.write().await?;
         self.newest.add_offsets(entry);
-        self.spark_files.show(&self.newest);
+        self.spark_files.show(&self.newest, self.log.unsynced());
         Ok(())
     }
 
@@ -118,7 +118,7 @@ impl CheckpointWriter {
     /// Writes what waits, before the query idles or ends.
     pub(crate) async fn flush(&mut self) -> Result<()> {
         self.log.write().await?;
-        self.spark_files.show(&self.newest);
+        self.spark_files.show(&self.newest, self.log.unsynced());
         Ok(())
     }
 
@@ -164,7 +164,7 @@ impl CheckpointWriter {
     /// Lets go of the folder: everything is written, Spark's files too. A temporary folder goes with its query, unless
     /// the query failed.
     pub(crate) async fn close(mut self, failed: bool) -> Result<()> {
-        self.log.write().await?;
+        self.log.finish().await?;
         if let Some(saving) = self.snapshotting.take() {
             self.snapshot = Some(join(saving).await?);
             self.forget().await?;
@@ -202,11 +202,19 @@ async fn join<T>(task: JoinHandle<Result<T>>) -> Result<T> {
 /// process and tries again: these files are for others, our own recovery does not read them.
 #[derive(Debug)]
 struct SparkFilesTask {
-    shown: watch::Sender<NewestBatches>,
+    shown: watch::Sender<Shown>,
     files: Arc<SparkFiles>,
     /// Ends the task between two writes, never within one.
     done: CancellationToken,
     task: JoinHandle<()>,
+}
+
+/// What Spark's files are to show, and the part of the log that must be durable before: else a power cut could leave files
+/// that are newer than the log, as if Spark had run the query.
+#[derive(Debug, Clone, Default)]
+struct Shown {
+    newest: NewestBatches,
+    unsynced: Option<Unsynced>,
 }
 
 /// Where Spark's files lie, and what is in them beside batches.
@@ -220,14 +228,14 @@ struct SparkFiles {
 
 impl SparkFilesTask {
     fn start(files: SparkFiles, newest: NewestBatches, clock: Arc<dyn Clock>) -> Self {
-        let (shown, changes) = watch::channel(newest);
+        let (shown, changes) = watch::channel(Shown { newest, unsynced: None });
         let (files, done) = (Arc::new(files), CancellationToken::new());
         let task = tokio::spawn(Arc::clone(&files).follow(changes, done.clone(), clock));
         Self { shown, files, done, task }
     }
 
-    fn show(&self, newest: &NewestBatches) {
-        self.shown.send_replace(newest.clone());
+    fn show(&self, newest: &NewestBatches, unsynced: Option<Unsynced>) {
+        self.shown.send_replace(Shown { newest: newest.clone(), unsynced });
     }
 
     /// The last write, after which the task is no more.
@@ -235,7 +243,7 @@ impl SparkFilesTask {
         self.done.cancel();
         let ended = (&mut self.task).await;
         ended.map_err(|error| Error::internal("a checkpoint task ended early").with_source(error))?;
-        self.files.write(newest).await
+        self.files.write(Shown { newest: newest.clone(), unsynced: None }).await
     }
 }
 
@@ -248,7 +256,7 @@ impl Drop for SparkFilesTask {
 impl SparkFiles {
     async fn follow(
         self: Arc<Self>,
-        mut changes: watch::Receiver<NewestBatches>,
+        mut changes: watch::Receiver<Shown>,
         done: CancellationToken,
         clock: Arc<dyn Clock>,
     ) {
@@ -258,8 +266,8 @@ impl SparkFiles {
                 () = done.cancelled() => return,
                 changed = changes.changed() => if changed.is_err() { return },
             }
-            let newest = changes.borrow_and_update().clone();
-            if let Err(error) = self.write(&newest).await {
+            let shown = changes.borrow_and_update().clone();
+            if let Err(error) = self.write(shown).await {
                 tracing::warn!(%error, "cannot write Spark's checkpoint files");
             }
             tokio::select! {
@@ -270,8 +278,11 @@ impl SparkFiles {
         }
     }
 
-    async fn write(&self, newest: &NewestBatches) -> Result<()> {
+    async fn write(&self, Shown { newest, unsynced }: Shown) -> Result<()> {
         let Some(last) = newest.offsets.last() else { return Ok(()) };
+        if let Some(unsynced) = unsynced {
+            unsynced.sync().await?;
+        }
         let keep = oldest_retained(last.batch, self.batches_to_retain);
         newest.write((&self.files, &self.root), &self.conf, keep).await
     }

@@ -153,6 +153,20 @@ async fn what_spark_did_in_between_is_taken_over() {
 }
 
 #[tokio::test]
+async fn a_single_batch_that_spark_ran_in_between_is_taken_over() {
+    let bench = Bench::new();
+    check(&bench, vec![Step::Add(rows(0..2)), Step::Start, Step::Process, Step::Stop]).await;
+    // Spark goes on behind our batch 0, which ends at 2, with a batch that ends at 3.
+    let (offsets, commits) = (bench.folder().join("offsets"), bench.folder().join("commits"));
+    let ours = text(&offsets.join("0"));
+    fs::write(offsets.join("1"), format!("{}3", ours.strip_suffix('2').unwrap())).unwrap();
+    fs::copy(commits.join("0"), commits.join("1")).unwrap();
+    check(&bench, vec![Step::Add(rows(2..4)), Step::Start, Step::Process, Step::Stop]).await;
+    check(&bench, vec![Step::Add(rows([4])), Step::Start, Step::Process, Step::Stop]).await;
+    assert_eq!(bench.sink.batches(), [(0, values(0..2)), (2, values([3])), (3, values([4]))]);
+}
+
+#[tokio::test]
 async fn state_that_spark_wrote_is_refused() {
     let bench = Bench::new();
     spark_checkpoint(&bench);

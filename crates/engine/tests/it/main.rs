@@ -4,7 +4,10 @@
 
 mod checkpoint;
 mod clock;
+mod disk;
 mod failures;
+mod faulty_disk;
+mod full_disk;
 mod memory;
 mod restart;
 mod script;

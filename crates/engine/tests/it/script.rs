@@ -8,10 +8,10 @@ use std::time::Duration;
 use datafusion::functions_aggregate::count::count;
 use datafusion::logical_expr::{Extension, LogicalPlan, LogicalPlanBuilder, col, lit};
 use millstream_core::progress::StreamingQueryProgress;
-use millstream_core::{Clock, MemoryLedger, OutputMode, Trigger};
+use millstream_core::{Clock, Disk, MemoryLedger, OutputMode, Trigger};
 use millstream_engine::plan::StreamingRelationNode;
 use millstream_engine::{
-    Engine, FailPoint, PlantedFault, QuerySpec, StreamingQuery, StreamingQueryManager, SyncPolicy,
+    Engine, FailPoint, LocalDisk, PlantedFault, Platform, QuerySpec, StreamingQuery, StreamingQueryManager, SyncPolicy,
 };
 use tempfile::TempDir;
 
@@ -50,6 +50,7 @@ pub(crate) struct Bench {
     pub(crate) plan: LogicalPlan,
     pub(crate) name: Option<String>,
     pub(crate) planted_fault: Option<PlantedFault>,
+    pub(crate) disk: Arc<dyn Disk>,
 }
 
 impl Bench {
@@ -68,6 +69,7 @@ impl Bench {
             conf: BTreeMap::new(),
             name: None,
             planted_fault: None,
+            disk: Arc::new(LocalDisk),
         }
     }
 
@@ -102,11 +104,9 @@ impl Bench {
 
     pub(crate) fn manager(&self, fail_point: Option<FailPoint>) -> StreamingQueryManager {
         let clock: Arc<dyn Clock> = self.clock.clone();
-        let engine = Engine::with_fail_point(MemoryLedger::unlimited(), clock, 2, fail_point);
-        StreamingQueryManager::new(match self.planted_fault {
-            Some(fault) => engine.with_planted_fault(fault),
-            None => engine,
-        })
+        let (disk, planted_fault) = (Arc::clone(&self.disk), self.planted_fault);
+        let platform = Platform { fail_point, planted_fault, disk, ..Platform::system(clock) };
+        StreamingQueryManager::new(Engine::on(platform, MemoryLedger::unlimited(), 2))
     }
 }
 

@@ -9,6 +9,7 @@ fn examples() -> Vec<Entry> {
             version: FORMAT_VERSION,
             query: QueryId(Uuid::from_u128(7)),
             after: Some(BatchId(4)),
+            taken_over: true,
             initial: vec![json!({"t": {"0": 12}})],
             conf: BTreeMap::from([("spark.sql.shuffle.partitions".into(), "200".into())]),
             operators: vec!["stateStoreSave".into()],

@@ -12,7 +12,7 @@ fn spark_root() -> std::path::PathBuf {
 
 #[tokio::test]
 async fn sparks_files_are_read_and_written_byte_for_byte() {
-    let spark = SparkCheckpoint::read(&files(), &spark_root()).await.unwrap().unwrap();
+    let spark = SparkCheckpoint::read(&files(), &spark_root(), None).await.unwrap().unwrap();
     let (offsets, commit) = spark.entries(&[Offset::new(0.into())]).unwrap();
     let ends: Vec<_> = offsets.iter().map(|entry| (entry.batch.0, entry.sources[0].end.to_string())).collect();
     assert_eq!(ends, [(262, "264".to_owned()), (263, "265".to_owned())]);
@@ -48,7 +48,7 @@ async fn another_version_is_refused_by_name() {
     let root = tempfile::tempdir().unwrap();
     std::fs::create_dir(root.path().join("offsets")).unwrap();
     std::fs::write(root.path().join("offsets/0"), "v2\n{}").unwrap();
-    let error = SparkCheckpoint::read(&files(), root.path()).await.unwrap_err();
+    let error = SparkCheckpoint::read(&files(), root.path(), None).await.unwrap_err();
     assert!(error.message().contains("offsets/0' has version 'v2'"), "{error:?}");
 }
 

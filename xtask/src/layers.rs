@@ -55,6 +55,12 @@ const LAYERS: &[Layer] = &[
         because: "the engine knows no SQL text, no gRPC, no HTTP and no connector",
     },
     Layer {
+        package: "millstream-sim",
+        may_use: &["millstream-core", "millstream-engine"],
+        never: &["tonic", "kafka-protocol", "axum"],
+        because: "the simulation gives the engine a world, and no more",
+    },
+    Layer {
         package: "millstream-sql",
         may_use: &["millstream-core", "millstream-engine"],
         never: &["kafka-protocol"],

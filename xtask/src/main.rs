@@ -1,4 +1,4 @@
-//! Every task of this repository: `cargo xtask check|test|layers|bench|conformance`.
+//! Every task of this repository: `cargo xtask check|test|layers|bench|sim|conformance`.
 //!
 //! A task is a list of commands that a person could type. Nothing has to be installed for `check`, `test` and
 //! `layers` beyond the Rust toolchain; what `bench` and `conformance` need they say when it is missing.
@@ -19,6 +19,8 @@ Usage: cargo xtask <TASK> [ARGS…]
   layers        which crate may use which, and which module which
   bench         the measures of bench/, in a release build; ARGS go to bench/run.py, or behind the word `latency`,
                 `broker` or `guarantees` to the script of that name
+  sim           the whole engine under simulated clock, disk, source and sink, a seed at a time; ARGS go to the simulation:
+                --seeds N, --seed S to replay one, --budget SECONDS, --fault NAME; `--release` builds it so
   conformance   replays what Apache Spark answered; `record` asks a real Spark again
 ";
 
@@ -31,6 +33,7 @@ fn main() -> ExitCode {
         "test" => test(&rest),
         "layers" => layers_and_tidy(),
         "bench" => bench(&rest),
+        "sim" => sim(&rest),
         "conformance" => conformance(&rest),
         "" | "help" | "--help" | "-h" => {
             say(HELP);
@@ -85,6 +88,13 @@ fn bench(arguments: &[String]) -> Result<()> {
             python("bench/run.py", arguments)
         }
     }
+}
+
+fn sim(arguments: &[String]) -> Result<()> {
+    let (release, rest): (Vec<&str>, Vec<&str>) =
+        arguments.iter().map(String::as_str).partition(|argument| *argument == "--release");
+    let command = ["run", "--quiet", "--package", "millstream-sim"];
+    run("cargo", &[&command[..], &release, &["--"], &rest].concat())
 }
 
 fn conformance(arguments: &[String]) -> Result<()> {

@@ -1,0 +1,93 @@
+//! The queries that are simulated, as plans over the simulated source.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, StructArray, TimestampMicrosecondArray};
+use arrow::datatypes::{DataType, Field, Fields, TimeUnit, TimestampMicrosecondType};
+use datafusion::error::Result;
+use datafusion::functions_aggregate::count::count;
+use datafusion::functions_aggregate::expr_fn::sum;
+use datafusion::logical_expr::{
+    ColumnarValue, Extension, LogicalPlan, LogicalPlanBuilder, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    Volatility, col, lit,
+};
+use millstream_core::OutputMode;
+use millstream_engine::plan::{EventTimeWatermarkNode, StreamingRelationNode};
+
+use crate::clock::SimClock;
+use crate::rows::{DELAY, Question, WINDOW};
+use crate::source::SimSource;
+
+const SECOND_US: i64 = 1_000_000;
+
+/// The mode in which a question is asked.
+pub(crate) fn output_mode(question: Question) -> OutputMode {
+    match question {
+        Question::Filter | Question::Windows => OutputMode::Append,
+        Question::Update => OutputMode::Update,
+        Question::Complete => OutputMode::Complete,
+    }
+}
+
+/// The question as a plan.
+pub(crate) fn plan(question: Question, source: &SimSource, clock: Arc<SimClock>) -> anyhow::Result<LogicalPlan> {
+    let config = SimSource::config(clock);
+    let node = StreamingRelationNode::try_new("simulated", Arc::new(source.clone()), config)?;
+    let rows = LogicalPlan::Extension(Extension { node: Arc::new(node) });
+    let answers = vec![count(lit(1_i64)).alias("count"), sum(col("value")).alias("sum")];
+    let plan = match question {
+        Question::Filter => LogicalPlanBuilder::from(rows)
+            .filter((col("value") % lit(3_i64)).not_eq(lit(0_i64)))?
+            .project(vec![col("key"), col("value")])?,
+        Question::Update | Question::Complete => LogicalPlanBuilder::from(rows).aggregate(vec![col("key")], answers)?,
+        Question::Windows => {
+            let node = EventTimeWatermarkNode::new(rows, col("ts"), DELAY * SECOND_US);
+            let rows = LogicalPlan::Extension(Extension { node: Arc::new(node) });
+            let window = ScalarUDF::from(Window { signature: Signature::any(1, Volatility::Immutable) });
+            LogicalPlanBuilder::from(rows).aggregate(vec![window.call(vec![col("ts")])], answers)?
+        }
+    };
+    Ok(plan.build()?)
+}
+
+/// `window(ts, '10 seconds')`, as the SQL front end makes it.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Window {
+    signature: Signature,
+}
+
+fn window_fields() -> Fields {
+    let time = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
+    vec![Field::new("start", time.clone(), false), Field::new("end", time, false)].into()
+}
+
+impl ScalarUDFImpl for Window {
+    fn name(&self) -> &'static str {
+        "window"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _arguments: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Struct(window_fields()))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let times = args.args[0].to_array(args.number_rows)?;
+        let width = WINDOW * SECOND_US;
+        let starts: Vec<_> = times
+            .as_primitive::<TimestampMicrosecondType>()
+            .values()
+            .iter()
+            .map(|at| at - at.rem_euclid(width))
+            .collect();
+        let column = |shift: i64| -> ArrayRef {
+            let shifted = starts.iter().map(|at| at + shift);
+            Arc::new(TimestampMicrosecondArray::from_iter_values(shifted).with_timezone("UTC"))
+        };
+        let columns = vec![column(0), column(width)];
+        Ok(ColumnarValue::Array(Arc::new(StructArray::new(window_fields(), columns, None))))
+    }
+}

@@ -1,0 +1,117 @@
+//! The rows of a simulation, and what queries over them must answer, computed as plainly as one can.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::chance::Chance;
+
+/// One row of the source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Row {
+    pub(crate) key: i64,
+    pub(crate) value: i64,
+    /// Event time in seconds.
+    pub(crate) second: i64,
+}
+
+/// A row of a result: plain numbers, times in seconds, a window as its start and end.
+pub(crate) type Answer = Vec<i64>;
+
+/// What is computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Question {
+    /// `select key, value where value % 3 <> 0`, append.
+    Filter,
+    /// `select key, count(*), sum(value) group by key`, update.
+    Update,
+    /// The same, complete.
+    Complete,
+    /// `select window(ts, '10 seconds'), count(*), sum(value)` by window with a watermark of [`DELAY`], append.
+    Windows,
+}
+
+/// Seconds by which a row may be behind the newest.
+pub(crate) const DELAY: i64 = 15;
+
+/// Seconds of a window.
+pub(crate) const WINDOW: i64 = 10;
+
+impl Question {
+    pub(crate) const ALL: [Self; 4] = [Self::Filter, Self::Update, Self::Complete, Self::Windows];
+
+    /// The rows that a batch must write, given what the batches before it read and what it reads itself. `None` where
+    /// that depends on more; see [`Question::check_all`].
+    pub(crate) fn batch(self, before: &[Row], batch: &[Row]) -> Option<Vec<Answer>> {
+        let all: Vec<Row> = before.iter().chain(batch).copied().collect();
+        match self {
+            Self::Filter => Some(sorted(filter(batch))),
+            Self::Complete => Some(counts(&all)),
+            Self::Update => {
+                let touched: BTreeSet<_> = batch.iter().map(|row| row.key).collect();
+                Some(counts(&all).into_iter().filter(|answer| touched.contains(&answer[0])).collect())
+            }
+            Self::Windows => None,
+        }
+    }
+
+    /// What all batches together must have written, once everything was read; what is wrong otherwise.
+    pub(crate) fn check_all(self, all: &[Row], batches: &[Vec<Answer>]) -> Result<(), String> {
+        let written = || sorted(batches.iter().flatten().cloned().collect());
+        let (expected, found) = match self {
+            Self::Filter => (sorted(filter(all)), written()),
+            Self::Complete => (counts(all), batches.last().cloned().unwrap_or_default()),
+            Self::Update => {
+                let newest: BTreeMap<_, _> = batches.iter().flatten().map(|row| (row[0], row.clone())).collect();
+                (counts(all), newest.into_values().collect())
+            }
+            Self::Windows => (windows(all), written()),
+        };
+        if expected == found { Ok(()) } else { Err(format!("the answer is {found:?}\n  but must be {expected:?}")) }
+    }
+}
+
+fn sorted(mut answers: Vec<Answer>) -> Vec<Answer> {
+    answers.sort();
+    answers
+}
+
+fn filter(rows: &[Row]) -> Vec<Answer> {
+    rows.iter().filter(|row| row.value % 3 != 0).map(|row| vec![row.key, row.value]).collect()
+}
+
+fn counts(rows: &[Row]) -> Vec<Answer> {
+    let mut counts = BTreeMap::<i64, (i64, i64)>::new();
+    for row in rows {
+        let (count, sum) = counts.entry(row.key).or_default();
+        (*count, *sum) = (*count + 1, *sum + row.value);
+    }
+    counts.into_iter().map(|(key, (count, sum))| vec![key, count, sum]).collect()
+}
+
+/// Those windows that the watermark has passed at the end. No row is ever late.
+fn windows(rows: &[Row]) -> Vec<Answer> {
+    let watermark = rows.iter().map(|row| row.second).max().unwrap_or(0) - DELAY;
+    let mut windows = BTreeMap::<i64, (i64, i64)>::new();
+    for row in rows {
+        let (count, sum) = windows.entry(row.second - row.second.rem_euclid(WINDOW)).or_default();
+        (*count, *sum) = (*count + 1, *sum + row.value);
+    }
+    let is_final = |start: &i64| start + WINDOW <= watermark;
+    windows.into_iter().filter(|(start, _)| is_final(start)).map(|(s, (c, v))| vec![s, s + WINDOW, c, v]).collect()
+}
+
+/// Rows in the order in which they come. None is behind the newest by more than the watermark allows.
+pub(crate) fn generate(chance: &Chance) -> Vec<Row> {
+    let (keys, mut newest) = (chance.within(1, 12), 1_767_225_600_i64);
+    let rows = chance.within(5, 120);
+    let row = |_| {
+        newest += i64::try_from(chance.below(6)).expect("small");
+        let back = i64::try_from(chance.below(DELAY.unsigned_abs())).expect("small");
+        let key = i64::try_from(chance.below(keys)).expect("small");
+        let value = i64::try_from(chance.below(1000)).expect("small") - 500;
+        Row { key, value, second: newest - if chance.percent(40) { back } else { 0 } }
+    };
+    (0..rows).map(row).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,37 @@
+use super::*;
+
+const fn row(key: i64, value: i64, second: i64) -> Row {
+    Row { key, value, second }
+}
+
+/// Two rows of one window, and one that lets the watermark pass it.
+const ROWS: [Row; 3] = [row(1, 3, 20), row(2, 4, 29), row(1, 5, 45)];
+
+#[test]
+fn answers_are_those_of_a_batch_query() {
+    assert_eq!(Question::Filter.batch(&ROWS[..1], &ROWS[1..]), Some(vec![vec![1, 5], vec![2, 4]]));
+    assert_eq!(Question::Update.batch(&ROWS[..2], &ROWS[2..]), Some(vec![vec![1, 2, 8]]));
+    assert_eq!(Question::Complete.batch(&ROWS[..2], &ROWS[2..]), Some(vec![vec![1, 2, 8], vec![2, 1, 4]]));
+    assert_eq!(Question::Windows.check_all(&ROWS, &[vec![], vec![vec![20, 30, 2, 7]]]), Ok(()));
+    assert_eq!(Question::Update.check_all(&ROWS, &[vec![vec![1, 1, 3], vec![2, 1, 4]], vec![vec![1, 2, 8]]]), Ok(()));
+}
+
+#[test]
+fn another_answer_is_seen() {
+    for question in Question::ALL {
+        let twice = [vec![vec![1, 1, 3]], vec![vec![1, 1, 3]]];
+        assert!(question.check_all(&ROWS, &twice).is_err(), "{question:?}");
+        assert!(question.check_all(&ROWS, &[]).is_err(), "{question:?}");
+    }
+}
+
+#[test]
+fn no_generated_row_is_late() {
+    for seed in 0..50 {
+        let mut newest = i64::MIN;
+        for row in generate(&Chance::new(seed)) {
+            newest = newest.max(row.second);
+            assert!(newest - row.second < DELAY);
+        }
+    }
+}

@@ -10,9 +10,13 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+use crate::crash_test::args::CrashTestArgs;
 use crate::logging::LogFormat;
 use crate::memory_size::MemorySize;
 use crate::topic::args::TopicArgs;
+
+/// Which log lines are written unless the user says others.
+pub(crate) const DEFAULT_LOG: &str = "warn";
 
 /// Runs Spark Structured Streaming programs on Kafka, without a JVM and without a cluster.
 #[derive(Debug, Parser)]
@@ -31,7 +35,7 @@ pub(crate) struct Cli {
     pub(crate) config: Option<PathBuf>,
 
     /// Which log lines to write, such as info, or warn,millstream_kafka=debug.
-    #[arg(long, value_name = "FILTER", global = true, default_value = "warn")]
+    #[arg(long, value_name = "FILTER", global = true, default_value = DEFAULT_LOG)]
     pub(crate) log: String,
 
     /// How to write them.
@@ -59,6 +63,8 @@ pub(crate) enum Command {
     Broker(BrokerArgs),
     /// Make, list, describe and delete topics; write lines to them and print their records.
     Topic(TopicArgs),
+    /// Kill a job and its brokers again and again, and check that nothing is lost, doubled or different.
+    CrashTest(CrashTestArgs),
 }
 
 /// `millstream run`

@@ -30,7 +30,8 @@ fn one_line(error: &Error) -> String {
     line.replace('\n', " ")
 }
 
-fn status(kind: ErrorKind) -> u8 {
+/// The exit status that tells scripts what kind of error it was.
+pub(crate) fn status(kind: ErrorKind) -> u8 {
     match kind {
         ErrorKind::Invalid | ErrorKind::NotFound => 2,
         ErrorKind::Unsupported => 3,

@@ -2,6 +2,7 @@
 
 mod args;
 mod broker;
+mod crash_test;
 mod demo;
 mod exit;
 mod lifeline;
@@ -24,16 +25,24 @@ use std::process::ExitCode;
 
 use millstream_core::{Error, Result};
 
-use crate::args::{Cli, Command};
+use crate::args::{Cli, Command, DEFAULT_LOG};
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().collect();
     let environment = |name: &str| std::env::var(name).ok();
     let ended = settings::parse(&arguments, environment).and_then(|parsed| match parsed {
-        Ok(cli) => logging::start(&cli.log, cli.log_format).and_then(|()| run(cli)),
+        Ok(cli) => logging::start(log_filter(&cli), cli.log_format).and_then(|()| run(cli)),
         Err(status) => Ok(ExitCode::from(status)),
     });
     ended.unwrap_or_else(|error| exit::report(&error))
+}
+
+/// Who kills brokers need not be warned that they do not answer.
+fn log_filter(cli: &Cli) -> &str {
+    match &cli.command {
+        Command::CrashTest(_) if cli.log == DEFAULT_LOG => "error",
+        _ => &cli.log,
+    }
 }
 
 fn run(cli: Cli) -> Result<ExitCode> {
@@ -53,6 +62,7 @@ fn run(cli: Cli) -> Result<ExitCode> {
             Command::Completions(args) => manual::completions(&args),
             Command::Man(args) => manual::pages(&args),
             Command::Topic(args) => topic::run(args).await,
+            Command::CrashTest(args) => crash_test::run(args).await,
         }
     });
     // What is still under way belongs to nobody any more.

@@ -22,12 +22,12 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The settings of the connection under the names of Java's client.
 #[derive(Debug)]
-pub(super) struct Settings {
+pub(crate) struct Settings {
     properties: BTreeMap<String, String>,
 }
 
 impl Settings {
-    pub(super) fn new(args: &ConnectionArgs) -> Result<Self> {
+    pub(crate) fn new(args: &ConnectionArgs) -> Result<Self> {
         let mut all = BTreeMap::new();
         if let Some(path) = &args.properties_file {
             let unusable = |reason: String| Error::invalid(format!("cannot read '{}': {reason}", path.display()));
@@ -45,13 +45,13 @@ impl Settings {
     }
 
     /// Sets one as if the user had.
-    pub(super) fn with(&self, name: &str, value: &str) -> Self {
+    pub(crate) fn with(&self, name: &str, value: &str) -> Self {
         let mut properties = self.properties.clone();
         properties.insert(name.to_owned(), value.to_owned());
         Self { properties }
     }
 
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.properties.get(name).map(String::as_str)
     }
 
@@ -60,14 +60,14 @@ impl Settings {
     }
 
     /// A client of the cluster, which answers.
-    pub(super) async fn client(&self) -> Result<Client> {
+    pub(crate) async fn client(&self) -> Result<Client> {
         let (config, ignored) = ClientConfig::from_properties(self.pairs()).map_err(unusable)?;
         say_ignored(&ignored);
         self.reach(Client::new(config)).await
     }
 
     /// A producer to the cluster, which answers.
-    pub(super) async fn producer(&self) -> Result<(Client, Producer)> {
+    pub(crate) async fn producer(&self) -> Result<(Client, Producer)> {
         let (client, config, ignored) = ProducerConfig::from_properties(self.pairs()).map_err(unusable)?;
         say_ignored(&ignored);
         let client = self.reach(Client::new(client)).await?;
@@ -142,7 +142,7 @@ pub(super) async fn patiently<T>(work: impl Future<Output = millstream_kafka::Re
 }
 
 /// The client's error behind what was attempted.
-pub(super) fn failed(attempt: String, error: KafkaError) -> Error {
+pub(crate) fn failed(attempt: String, error: KafkaError) -> Error {
     Error::new(kind_of(&error), attempt).with_source(error)
 }
 

@@ -4,11 +4,11 @@
 //! quietly. Deliberately not here: consumer groups, which the client does not join, and changing settings.
 
 pub(crate) mod args;
-mod connection;
+pub(crate) mod connection;
 mod consume;
 mod lines;
 mod manage;
-mod output;
+pub(crate) mod output;
 mod produce;
 mod properties;
 mod record;

@@ -36,7 +36,7 @@ impl Output {
 }
 
 /// Prints a text as a whole.
-pub(super) fn print(text: &str) -> Result<()> {
+pub(crate) fn print(text: &str) -> Result<()> {
     let mut output = Output::new();
     output.write(|out| out.write_all(text.as_bytes()))?;
     output.flush().map(|_| ())

@@ -37,10 +37,8 @@ fn the_version_is_the_packages() {
 
 #[test]
 fn help_has_examples() {
-    for arguments in
-        [["run", "--help"], ["serve", "--help"], ["broker", "--help"], ["demo", "--help"], ["topic", "--help"]]
-    {
-        let help = String::from_utf8_lossy(&run(&arguments).stdout).into_owned();
+    for command in ["run", "serve", "broker", "demo", "topic", "crash-test"] {
+        let help = String::from_utf8_lossy(&run(&[command, "--help"]).stdout).into_owned();
         assert!(help.contains("Examples:"), "{help}");
     }
 }

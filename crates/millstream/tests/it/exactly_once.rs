@@ -5,7 +5,6 @@
 //! A query that breaks off leaves everything as a process that died would: nothing is flushed, aborted or closed. That a
 //! process can really be killed is shown by [`killed`].
 
-mod brokers;
 mod instances;
 mod job;
 mod killed;

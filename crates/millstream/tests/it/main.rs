@@ -7,6 +7,7 @@
 mod cluster;
 mod command_line;
 mod crash;
+mod crash_test;
 mod demo;
 mod exactly_once;
 mod first_hour;

@@ -1,0 +1,155 @@
+//! What is run and killed: a program of the user, or one of those built in, which are checked by arithmetic too.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use clap::ValueEnum;
+
+use super::args::Compare;
+use super::compare::{Comparison, Difference, OutputRow, Row, compare, out_of_order};
+use super::rows::{Rows, Sent};
+
+/// What the keys of the counts begin with where two queries write to one topic.
+const COUNT_OF: &str = "count of ";
+
+/// A job that needs no program of the user.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum BuiltIn {
+    /// Each row as it is.
+    Pass,
+    /// How many rows each key has in each second, once the second is over (append mode).
+    Windows,
+    /// How many rows each key has (update mode).
+    Counts,
+    /// The same (complete mode).
+    Complete,
+    /// Rows and counts, by two queries that share a reader.
+    Shared,
+}
+
+/// What is run.
+#[derive(Debug, Clone)]
+pub(super) enum Job {
+    BuiltIn(BuiltIn),
+    Program { path: PathBuf, args: Vec<OsString>, compare: Compare },
+}
+
+impl BuiltIn {
+    pub(super) const ALL: [Self; 5] = [Self::Pass, Self::Windows, Self::Counts, Self::Complete, Self::Shared];
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Windows => "windows",
+            Self::Counts => "counts",
+            Self::Complete => "complete",
+            Self::Shared => "shared",
+        }
+    }
+
+    /// The program.
+    fn sql(self) -> &'static str {
+        match self {
+            Self::Pass => include_str!("jobs/pass.sql"),
+            Self::Windows => include_str!("jobs/windows.sql"),
+            Self::Counts => include_str!("jobs/counts.sql"),
+            Self::Complete => include_str!("jobs/complete.sql"),
+            Self::Shared => include_str!("jobs/shared.sql"),
+        }
+    }
+
+    /// The newest rows that are due at the end, by arithmetic; all of them where rows do not replace each other.
+    fn due(self, rows: &Rows, sent: Sent) -> Vec<Row> {
+        let row = |key: String, value: String| (Some(key.into_bytes()), Some(value.into_bytes()));
+        let all = || (0..sent.all()).map(|number| row(rows.key(number), rows.value(number, number >= sent.under_load)));
+        let counts = |key: &dyn Fn(u64) -> String, until| {
+            let mut counts = BTreeMap::new();
+            (0..until).for_each(|number| *counts.entry(key(number)).or_insert(0_u64) += 1);
+            counts.into_iter().map(|(key, count)| row(key, count.to_string())).collect::<Vec<_>>()
+        };
+        match self {
+            Self::Pass => all().collect(),
+            // The seconds of the last rows are never over.
+            Self::Windows => {
+                counts(&|number| format!("{} {}", rows.key(number), Rows::second(number)), sent.under_load)
+            }
+            Self::Counts | Self::Complete => counts(&|number| rows.key(number), sent.all()),
+            Self::Shared => {
+                all().chain(counts(&|number| format!("{COUNT_OF}{}", rows.key(number)), sent.all())).collect()
+            }
+        }
+    }
+
+    /// Counts that do not follow those before: in update mode a count is written when it has grown.
+    fn out_of_order(self, seen: &[OutputRow]) -> Vec<Difference> {
+        let is_count = |seen: &&OutputRow| seen.row.0.as_ref().is_some_and(|key| key.starts_with(COUNT_OF.as_bytes()));
+        match self {
+            Self::Pass | Self::Windows => Vec::new(),
+            Self::Counts => out_of_order(seen.iter(), false),
+            Self::Complete => out_of_order(seen.iter(), true),
+            Self::Shared => out_of_order(seen.iter().filter(is_count), false),
+        }
+    }
+}
+
+impl Job {
+    pub(super) fn name(&self) -> String {
+        match self {
+            Self::BuiltIn(job) => job.name().to_owned(),
+            Self::Program { path, .. } => path.display().to_string(),
+        }
+    }
+
+    pub(super) fn is_python(&self) -> bool {
+        let Self::Program { path, .. } = self else { return false };
+        path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("py"))
+    }
+
+    /// The file to run; a built-in one is written into this folder.
+    pub(super) fn file(&self, folder: &Path) -> std::io::Result<PathBuf> {
+        match self {
+            Self::Program { path, .. } => Ok(path.clone()),
+            Self::BuiltIn(job) => {
+                let file = folder.join(job.name()).with_extension("sql");
+                std::fs::write(&file, job.sql())?;
+                Ok(file)
+            }
+        }
+    }
+
+    pub(super) fn args(&self) -> &[OsString] {
+        match self {
+            Self::Program { args, .. } => args,
+            Self::BuiltIn(_) => &[],
+        }
+    }
+
+    /// Partitions of the input. Windows need its rows in the order of their events, so that none is late.
+    pub(super) fn input_partitions(&self, partitions: i32) -> i32 {
+        if matches!(self, Self::BuiltIn(BuiltIn::Windows)) { 1 } else { partitions }
+    }
+
+    pub(super) fn comparison(&self) -> Comparison {
+        match self {
+            Self::BuiltIn(BuiltIn::Pass | BuiltIn::Windows) | Self::Program { compare: Compare::Rows, .. } => {
+                Comparison::Rows
+            }
+            Self::BuiltIn(BuiltIn::Counts | BuiltIn::Complete) | Self::Program { compare: Compare::Newest, .. } => {
+                Comparison::Newest
+            }
+            Self::BuiltIn(BuiltIn::Shared) => Comparison::NewestOf(COUNT_OF),
+        }
+    }
+
+    /// What arithmetic says against an output; nothing where the job is not known.
+    pub(super) fn refute(&self, rows: &Rows, sent: Sent, seen: &[OutputRow]) -> Vec<Difference> {
+        let Self::BuiltIn(job) = self else { return Vec::new() };
+        let mut differences = compare(self.comparison(), seen, &job.due(rows, sent));
+        differences.extend(job.out_of_order(seen));
+        differences
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -142,6 +142,11 @@ impl FileSystem {
         }
     }
 
+    /// Whether a file has bytes that are not durable.
+    pub(crate) fn waits(&self, id: FileId) -> bool {
+        self.files.get(&id).is_some_and(|file| file.durable < file.bytes.len())
+    }
+
     /// Files of this folder with bytes that have waited since before this moment to become durable.
     pub(crate) fn waiting_since(&self, folder: &Path, moment: Duration) -> Vec<PathBuf> {
         let inside = self.names.iter().filter(|(path, _)| path.parent() == Some(folder));

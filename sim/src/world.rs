@@ -113,6 +113,7 @@ impl World {
             sync: chance.pick(&policies),
             trigger: chance.pick(&triggers),
             conf: vec![
+                ("millstream.checkpoint.segmentBytes", chance.pick(&[500, 2000, 1 << 20]).to_string()),
                 ("millstream.checkpoint.snapshotBytes", chance.pick(&[1, 100, 1000, 1 << 20]).to_string()),
                 ("spark.sql.streaming.minBatchesToRetain", chance.within(1, 4).to_string()),
             ],

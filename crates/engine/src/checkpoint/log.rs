@@ -17,9 +17,6 @@ use super::files::{Files, disk_error};
 use super::frame;
 use crate::query::SyncPolicy;
 
-/// A segment longer than this is followed by a new one, so that old ones can go.
-const SEGMENT_BYTES: u64 = 16 << 20;
-
 /// The prefix of a segment's name.
 pub(crate) const SEGMENT_PREFIX: &str = "log-";
 
@@ -145,9 +142,9 @@ impl Log {
         matches!(self.sync, SyncPolicy::Every(_)).then(unsynced)
     }
 
-    /// Whether the segment has grown long enough for a new one.
-    pub(crate) fn is_segment_full(&self) -> bool {
-        self.position >= SEGMENT_BYTES
+    /// Whether the segment has grown so long.
+    pub(crate) fn is_longer_than(&self, bytes: u64) -> bool {
+        self.position >= bytes
     }
 
     /// Begins a new segment; `after` is the newest batch of the old one.
@@ -173,10 +170,13 @@ impl Log {
 
     /// Removes the segments that hold nothing from batch `keep` on.
     pub(crate) async fn forget_before(&mut self, keep: BatchId) -> Result<()> {
-        let is_old = |next: &Segment| next.after.is_some_and(|after| after < keep);
+        // What stands before a segment that follows no batch has none.
+        let is_old = |next: &Segment| next.after.is_none_or(|after| after < keep);
         let old = self.segments.iter().skip(1).take_while(|next| is_old(next)).count();
-        for segment in self.segments.drain(..old) {
-            self.files.remove(&segment_path(&self.folder, segment.number)).await?;
+        for _ in 0..old {
+            self.files.remove(&segment_path(&self.folder, self.segments[0].number)).await?;
+            // Only now: one that could not be removed is the first to go the next time, or there would be a gap behind it.
+            self.segments.remove(0);
         }
         Ok(())
     }

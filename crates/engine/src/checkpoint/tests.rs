@@ -7,10 +7,12 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use millstream_core::{BatchId, Clock, ErrorKind, Offset, OffsetRange};
+use millstream_core::{BatchId, Clock, ErrorKind, Offset, OffsetRange, QueryId};
 use serde_json::json;
 
+use super::entry::{Entry, StartEntry};
 use super::files::Files;
+use super::log::Log;
 use super::snapshot::Snapshot;
 use super::*;
 use crate::query::{Platform, SyncPolicy};
@@ -39,7 +41,7 @@ fn start() -> QueryStart {
         source_files: vec![None],
         conf: BTreeMap::new(),
         operators: vec!["stateStoreSave key=k value=v".to_owned()],
-        retention: Retention { batches: 2, snapshot_bytes: 1 },
+        retention: Retention { batches: 2, snapshot_bytes: 1, segment_bytes: 1 << 20 },
     }
 }
 
@@ -184,6 +186,36 @@ async fn a_segment_that_lost_its_end_is_refused() {
         let error = read(root.path()).await.unwrap_err();
         assert!(error.message().contains("log-0000000001' is damaged"), "{error:?}");
     }
+}
+
+#[tokio::test]
+async fn a_segment_that_cannot_be_removed_goes_before_those_behind_it() {
+    let root = tempfile::tempdir().unwrap();
+    let head = StartEntry {
+        version: entry::FORMAT_VERSION,
+        query: QueryId(uuid::Uuid::nil()),
+        after: None,
+        taken_over: false,
+        initial: vec![],
+        conf: BTreeMap::new(),
+        operators: vec![],
+    };
+    let clock: Arc<dyn Clock> = Arc::new(Still);
+    let begun = Log::begin((files(), root.path()), (SyncPolicy::Never, clock), vec![], (head, vec![])).await;
+    let mut log = begun.unwrap();
+    for batch in 0..4 {
+        log.append(&Entry::Offsets(Arc::new(offsets(batch))));
+        log.roll(BatchId(batch)).await.unwrap();
+    }
+    // A folder cannot be removed as a file.
+    let (oldest, aside) = (root.path().join("log-0000000000"), root.path().join("aside"));
+    fs::rename(&oldest, &aside).unwrap();
+    fs::create_dir(&oldest).unwrap();
+    log.forget_before(BatchId(3)).await.unwrap_err();
+    fs::remove_dir(&oldest).unwrap();
+    fs::rename(&aside, &oldest).unwrap();
+    log.forget_before(BatchId(3)).await.unwrap();
+    assert_eq!(files().numbered(root.path(), "log-").await.unwrap(), [3, 4]);
 }
 
 #[tokio::test]

@@ -28,6 +28,8 @@ pub(crate) struct Retention {
     pub(crate) batches: u64,
     /// State deltas that gather before a snapshot is worth it; a larger state waits until they are as large as itself.
     pub(crate) snapshot_bytes: u64,
+    /// A segment of the log longer than this is followed by a new one, so that old ones can go.
+    pub(crate) segment_bytes: u64,
 }
 
 /// A checkpoint's folder, held by this process.
@@ -125,7 +127,8 @@ impl CheckpointWriter {
     /// Whether the state of the batch that was just committed should be saved as a whole.
     pub(crate) fn is_snapshot_due(&self) -> bool {
         let size = self.snapshot.map_or(0, |(_, size)| size);
-        let is_worth_it = self.delta_bytes > self.retention.snapshot_bytes.max(size) || self.log.is_segment_full();
+        let is_worth_it = self.delta_bytes > self.retention.snapshot_bytes.max(size)
+            || self.log.is_longer_than(self.retention.segment_bytes);
         self.snapshotting.is_none() && self.delta_bytes > 0 && is_worth_it
     }
 
@@ -153,7 +156,7 @@ impl CheckpointWriter {
 
     /// Begins a new segment once the present one is long, for queries without state. Says whether it did.
     pub(crate) async fn roll_if_full(&mut self, batch: BatchId) -> Result<bool> {
-        if !self.log.is_segment_full() {
+        if !self.log.is_longer_than(self.retention.segment_bytes) {
             return Ok(false);
         }
         self.log.roll(batch).await?;

@@ -27,6 +27,9 @@ const STOP_GRACE: Duration = Duration::from_secs(4);
 /// The setting of ours that says after how many bytes of state deltas all state is saved.
 const SNAPSHOT_BYTES: &str = "millstream.checkpoint.snapshotBytes";
 
+/// The setting of ours that says how long a segment of the log becomes.
+const SEGMENT_BYTES: &str = "millstream.checkpoint.segmentBytes";
+
 /// A query whose plan is accepted and whose checkpoint is held.
 #[derive(Debug)]
 pub(crate) struct StartingQuery {
@@ -56,6 +59,7 @@ impl StreamingConf {
             retention: Retention {
                 batches: conf.get_positive("spark.sql.streaming.minBatchesToRetain")?.unwrap_or(100),
                 snapshot_bytes: conf.get_positive(SNAPSHOT_BYTES)?.unwrap_or(4 << 20),
+                segment_bytes: conf.get_positive(SEGMENT_BYTES)?.unwrap_or(16 << 20),
             },
             progress_updates: usize::try_from(progress_updates).unwrap_or(usize::MAX),
             stop_timeout: conf.get_duration("spark.sql.streaming.stopTimeout")?.unwrap_or(Duration::ZERO),

@@ -134,6 +134,24 @@ async fn a_death_around_a_snapshot_counts_nothing_twice() {
     }
 }
 
+/// The same with segments of the log of a batch each, of which the old ones go.
+#[tokio::test]
+async fn a_death_around_a_new_segment_changes_nothing() {
+    for place in FAIL_POINTS {
+        for count in 1..=3 {
+            let mut bench = Bench::new();
+            bench.trigger = Trigger::AvailableNow;
+            bench.conf.insert("millstream.checkpoint.segmentBytes".into(), "1".into());
+            bench.conf.insert("spark.sql.streaming.minBatchesToRetain".into(), "1".into());
+            bench.stream.limit(1);
+            bench.stream.add(rows(0..6));
+            check(&bench, vec![Step::StartAndDie(place, count), Step::Start, Step::ExpectEnd]).await;
+            assert_eq!(bench.sink.rows(), values(0..6), "died at {place} for the {count}. time");
+            assert!(bench.folder().join("millstream").read_dir().unwrap().count() < 6, "old segments stay");
+        }
+    }
+}
+
 /// The same with state: every death must leave each number counted once.
 #[tokio::test]
 async fn a_death_at_any_step_counts_nothing_twice() {

@@ -6,7 +6,7 @@ use crate::fate::Fate;
 use crate::life::{End, live};
 use crate::world::{World, is_loss};
 
-/// Spoils a file, and lets a process find it. What it refuses is put back from a copy, as a person would.
+/// Spoils a file, and lets a process find it. Unless that goes on, the file is put back from a copy, as a person would.
 pub(crate) fn suffer(world: &World) -> Result<(), String> {
     let copy = world.disk.with_files(|files| files.clone());
     let paths = copy.paths();
@@ -21,10 +21,17 @@ pub(crate) fn suffer(world: &World) -> Result<(), String> {
     let end = live(world, &fate)?;
     world.trace.add(format!("the process on a spoilt disk ended: {end:?}"));
     world.check_sink()?;
-    let End::Failed(error) = end else { return Ok(()) };
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    if !error.to_spark_message().contains(&*name) && !is_loss(&error) {
-        return Err(format!("'{}' was spoilt, and the query says: {error:?}", path.display()));
+    match end {
+        // It did not need what was spoilt.
+        End::Stopped { has_written: true } => return Ok(()),
+        End::Failed(error) => {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if !error.to_spark_message().contains(&*name) && !is_loss(&error) {
+                return Err(format!("'{}' was spoilt, and the query says: {error:?}", path.display()));
+            }
+        }
+        // It did not come to look.
+        End::Stopped { has_written: false } | End::Died => {}
     }
     world.disk.with_files(|files| *files = copy);
     Ok(())

@@ -3,7 +3,7 @@
 use super::*;
 
 /// Seeds within which each planted fault must be found.
-const SEEDS: u64 = 300;
+const SEEDS: u64 = 150;
 
 #[test]
 fn a_seed_gives_the_same_trace_each_time() {

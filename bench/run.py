@@ -52,14 +52,14 @@ def cpu_seconds(pid):
 class Millstream:
     """`millstream serve` on a free port."""
 
-    def __init__(self, binary):
+    def __init__(self, binary, *options):
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
         begin = time.perf_counter()
         self.log = tempfile.NamedTemporaryFile("w+", suffix=".log")
         self.process = subprocess.Popen(
-            [binary, "serve", "--listen", f"127.0.0.1:{self.port}"], stdout=self.log, stderr=self.log,
+            [binary, "serve", "--listen", f"127.0.0.1:{self.port}", *options], stdout=self.log, stderr=self.log,
         )
         self.start_ms = self.wait_open(begin)
         self.remote = f"sc://127.0.0.1:{self.port}"

@@ -18,7 +18,7 @@ Usage: cargo xtask <TASK> [ARGS…]
   test          every test, with real servers where there is a JDK; ARGS go to cargo test
   layers        which crate may use which, and which module which
   bench         the measures of bench/, in a release build; ARGS go to bench/run.py, or behind the word `latency`,
-                `broker` or `guarantees` to the script of that name
+                `broker`, `guarantees` or `state` to the script of that name
   sim           the whole engine under simulated clock, disk, source and sink, a seed at a time; ARGS go to the simulation:
                 --seeds N, --seed S to replay one, --budget SECONDS, --fault NAME; `--release` builds it so
   conformance   replays what Apache Spark answered; `record` asks a real Spark again
@@ -82,6 +82,10 @@ fn bench(arguments: &[String]) -> Result<()> {
         Some(first) if matches!(arguments[first].as_str(), "latency" | "broker" | "guarantees") => {
             run("cargo", &[&build[..], &["--package", "millstream-latency"]].concat())?;
             python(&format!("bench/{}.py", arguments[first]), &arguments[first + 1..])
+        }
+        Some(first) if arguments[first] == "state" => {
+            run("cargo", &build)?;
+            python("bench/state.py", &arguments[first + 1..])
         }
         _ => {
             run("cargo", &build)?;

@@ -41,6 +41,11 @@ impl MemoryLedger {
         self.shared.used_bytes.load(Ordering::Relaxed)
     }
 
+    /// Whether little is left. Who holds what could lie on a disk puts it there now, so that the others find room.
+    pub fn is_tight(&self) -> bool {
+        self.used_bytes() > self.shared.limit_bytes / 4 * 3
+    }
+
     /// An empty reservation for `owner`, who is named when there is not enough.
     pub fn reservation(&self, owner: impl Into<String>) -> Reservation {
         Reservation { ledger: self.clone(), owner: owner.into(), bytes: 0 }
@@ -74,6 +79,11 @@ impl Reservation {
     /// What is held.
     pub fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Whether little is left in the ledger: see [`MemoryLedger::is_tight`].
+    pub fn is_tight(&self) -> bool {
+        self.ledger.is_tight()
     }
 
     /// Holds exactly `bytes` from now on. When growing does not fit, nothing changes and the error names the owner.

@@ -18,6 +18,7 @@ const KIND_START: u8 = 1;
 const KIND_OFFSETS: u8 = 2;
 const KIND_STATE: u8 = 3;
 const KIND_COMMIT: u8 = 4;
+const KIND_SNAPSHOT: u8 = 5;
 
 /// One entry of the log.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,6 +31,8 @@ pub(crate) enum Entry {
     State(StateEntry),
     /// A batch is done.
     Commit(CommitEntry),
+    /// The head of a snapshot; never in the log.
+    Snapshot(SnapshotEntry),
 }
 
 /// What is true of all batches that follow.
@@ -89,6 +92,18 @@ pub(crate) struct CommitEntry {
     pub(crate) next_watermark_ms: i64,
 }
 
+/// What a snapshot consists of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct SnapshotEntry {
+    pub(crate) batch: BatchId,
+    /// Stateful operators of the query.
+    pub(crate) operators: usize,
+    pub(crate) parts: usize,
+    /// The bytes that all operators hold.
+    pub(crate) bytes: u64,
+}
+
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct OffsetsJson<V> {
@@ -110,6 +125,7 @@ impl Entry {
                 out.extend_from_slice(&(state.operator as u64).to_le_bytes());
                 out.extend_from_slice(&state.delta);
             }),
+            Self::Snapshot(snapshot) => put(out, KIND_SNAPSHOT, |out| put_json(out, snapshot)),
             Self::Commit(commit) => put(out, KIND_COMMIT, |out| {
                 out.extend_from_slice(&commit.batch.0.to_le_bytes());
                 out.extend_from_slice(&commit.next_watermark_ms.to_le_bytes());
@@ -138,6 +154,7 @@ impl Entry {
                 let next_watermark_ms = i64::from_le_bytes(take(&mut body)?);
                 Ok(Self::Commit(CommitEntry { batch, next_watermark_ms }))
             }
+            KIND_SNAPSHOT => json(body).map(Self::Snapshot),
             other => Err(malformed(&format!("there is no entry of kind {other}"))),
         }
     }

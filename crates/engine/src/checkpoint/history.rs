@@ -4,7 +4,7 @@
 //! frame, a missing segment, a batch out of turn) is refused with the name of the file.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use millstream_core::{BatchId, Error, Result};
@@ -22,10 +22,45 @@ pub(crate) struct History {
     pub(crate) start: Option<StartEntry>,
     pub(crate) offsets: BTreeMap<BatchId, Arc<OffsetsEntry>>,
     pub(crate) commits: BTreeMap<BatchId, CommitEntry>,
-    /// In the order in which they were written.
-    pub(crate) deltas: Vec<StateEntry>,
+    /// In the order in which they were written; those of the newest snapshot and before it are left out.
+    pub(crate) deltas: Vec<DeltaPlace>,
     pub(crate) snapshot: Option<Snapshot>,
     pub(crate) segments: Vec<Segment>,
+    /// Where it was read from.
+    pub(crate) origin: Option<(Files, PathBuf)>,
+}
+
+/// Where a state delta lies. It is read again when its turn comes, so that there is one of them in memory at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct DeltaPlace {
+    pub(crate) batch: BatchId,
+    pub(crate) operator: usize,
+    pub(crate) length: usize,
+    segment: u64,
+    at: usize,
+}
+
+/// Reads deltas in the order in which they were written.
+#[derive(Debug)]
+pub(crate) struct DeltaReader {
+    origin: Option<(Files, PathBuf)>,
+    /// The segment that was read last.
+    segment: Option<(u64, Vec<u8>)>,
+}
+
+impl DeltaReader {
+    /// The bytes of a delta.
+    pub(crate) async fn read(&mut self, place: &DeltaPlace) -> Result<&[u8]> {
+        let (files, folder) = self.origin.as_ref().ok_or_else(|| Error::internal("the history was not read"))?;
+        let path = segment_path(folder, place.segment);
+        let file = match self.segment.take().filter(|(number, _)| *number == place.segment) {
+            Some((_, file)) => file,
+            None => files.read(&path).await?.unwrap_or_default(),
+        };
+        let (_, file) = self.segment.insert((place.segment, file));
+        file.get(place.at..place.at + place.length)
+            .ok_or_else(|| refused(&path, "it has been cut since it was checked"))
+    }
 }
 
 impl History {
@@ -34,7 +69,9 @@ impl History {
         for name in files.names(folder).await?.into_iter().filter(|name| name.ends_with(files::TEMPORARY_SUFFIX)) {
             files.remove(&folder.join(name)).await?;
         }
-        let mut history = Self { snapshot: Snapshot::newest(files, folder).await?, ..Self::default() };
+        let snapshot = Snapshot::newest(files, folder).await?;
+        let origin = Some((files.clone(), folder.to_owned()));
+        let mut history = Self { snapshot, origin, ..Self::default() };
         let numbers = files.numbered(folder, SEGMENT_PREFIX).await?;
         for (index, &number) in numbers.iter().enumerate() {
             let path = segment_path(folder, number);
@@ -44,6 +81,11 @@ impl History {
             history.read_segment(files, (&path, number), index + 1 == numbers.len()).await?;
         }
         Ok(history)
+    }
+
+    /// For the deltas.
+    pub(crate) fn delta_reader(&self) -> DeltaReader {
+        DeltaReader { origin: self.origin.clone(), segment: None }
     }
 
     /// The newest batch with an offsets entry.
@@ -74,19 +116,22 @@ impl History {
             tracing::warn!(file = %path.display(), from = end, to = file.len(), "cutting off an unfinished write");
             cut(files, path, end).await?;
         }
-        for (position, mut payload) in frames {
+        for (position, frame) in frames {
+            let mut payload = frame;
             let at_frame = |error: Error| {
                 refused(path, &format!("{} in the frame at byte {position}", error.message())).with_source(error)
             };
             while !payload.is_empty() {
                 let entry = Entry::decode(&mut payload).map_err(at_frame)?;
-                self.add(entry, number).map_err(at_frame)?;
+                let end = position as usize + frame::HEADER_BYTES + frame.len() - payload.len();
+                self.add(entry, (number, end)).map_err(at_frame)?;
             }
         }
         Ok(())
     }
 
-    fn add(&mut self, entry: Entry, segment: u64) -> Result<()> {
+    /// Takes an entry in that ends at byte `end` of its segment.
+    fn add(&mut self, entry: Entry, (segment, end): (u64, usize)) -> Result<()> {
         match entry {
             Entry::Start(start) => self.add_start(start, segment),
             Entry::Offsets(offsets) => {
@@ -97,9 +142,12 @@ impl History {
             }
             Entry::State(state) => {
                 in_turn(state.batch, self.next_commit(state.batch), "state")?;
-                self.deltas.push(state);
+                if self.snapshot.as_ref().is_none_or(|snapshot| state.batch > snapshot.batch()) {
+                    self.deltas.push(place(&state, (segment, end)));
+                }
                 Ok(())
             }
+            Entry::Snapshot(_) => Err(Error::data("the head of a snapshot is in the log")),
             Entry::Commit(commit) => {
                 in_turn(commit.batch, self.next_commit(commit.batch), "a commit")?;
                 self.commits.insert(commit.batch, commit);
@@ -121,7 +169,8 @@ impl History {
         }
         if start.taken_over {
             // An Apache Spark cluster ran the query in between: its files are newer, what we knew is past.
-            *self = Self { segments: std::mem::take(&mut self.segments), ..Self::default() };
+            let (segments, origin) = (std::mem::take(&mut self.segments), self.origin.take());
+            *self = Self { segments, origin, ..Self::default() };
         } else if self.start.is_some() && start.after != self.newest_known() {
             let known = self.newest_known().map_or("the start".to_owned(), |batch| format!("batch {batch}"));
             return Err(Error::data(format!("the segment does not follow {known}")));
@@ -130,6 +179,11 @@ impl History {
         self.start = Some(start);
         Ok(())
     }
+}
+
+fn place(state: &StateEntry, (segment, end): (u64, usize)) -> DeltaPlace {
+    let StateEntry { batch, operator, delta } = state;
+    DeltaPlace { batch: *batch, operator: *operator, length: delta.len(), segment, at: end - delta.len() }
 }
 
 fn in_turn(found: BatchId, expected: BatchId, what: &str) -> Result<()> {

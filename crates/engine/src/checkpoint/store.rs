@@ -94,6 +94,11 @@ impl Checkpoint {
         self.id
     }
 
+    /// Where a run may put files that are worth nothing once it has ended.
+    pub(crate) fn scratch(&self) -> PathBuf {
+        log_folder(&self.root)
+    }
+
     /// What earlier runs of ours left.
     pub(crate) fn history(&self) -> &History {
         &self.history
@@ -181,8 +186,8 @@ fn take_over(
     history: &mut History,
 ) -> Result<(Option<BatchId>, Vec<Entry>)> {
     let (offsets, commit) = spark.entries(initial)?;
-    let segments = std::mem::take(&mut history.segments);
-    *history = History { segments, ..History::default() };
+    let (segments, origin) = (std::mem::take(&mut history.segments), history.origin.take());
+    *history = History { segments, origin, ..History::default() };
     let mut entries = Vec::new();
     for entry in offsets {
         let (batch, entry) = (entry.batch, Arc::new(entry));

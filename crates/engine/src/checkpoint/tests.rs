@@ -10,10 +10,10 @@ use futures::future::BoxFuture;
 use millstream_core::{BatchId, Clock, ErrorKind, Offset, OffsetRange, QueryId};
 use serde_json::json;
 
-use super::entry::{Entry, StartEntry};
+use super::entry::{Entry, StartEntry, StateEntry};
 use super::files::Files;
 use super::log::Log;
-use super::snapshot::Snapshot;
+use super::snapshot::{Snapshot, SnapshotWriter};
 use super::*;
 use crate::query::{Platform, SyncPolicy};
 
@@ -106,7 +106,10 @@ async fn what_was_written_is_read() {
     assert_eq!(batches(&history), (5, 4, 4));
     assert_eq!(*history.offsets[&BatchId(4)], offsets(4));
     assert_eq!(history.commits[&BatchId(3)], commit(3));
-    assert_eq!(history.deltas[1].delta, [1, 1, 1]);
+    let mut deltas = history.delta_reader();
+    for (place, batch) in history.deltas.iter().zip(0..) {
+        assert_eq!(deltas.read(place).await.unwrap(), [batch; 3]);
+    }
     assert_eq!(history.start.unwrap().operators, start().operators);
 }
 
@@ -226,7 +229,10 @@ async fn a_snapshot_lets_the_log_before_it_go() {
         writer.write_offsets(Arc::new(offsets(batch))).await.unwrap();
         writer.add_commit(vec![vec![1]], commit(batch));
         if batch % 3 == 2 {
-            writer.save_snapshot(BatchId(batch), vec![vec![batch as u8]]).await.unwrap();
+            let mut snapshot = writer.begin_snapshot(BatchId(batch), 1);
+            snapshot.add(0, vec![batch as u8]).await.unwrap();
+            snapshot.add(0, vec![7]).await.unwrap();
+            writer.save_snapshot(snapshot).await.unwrap();
             while !writer.settle_snapshot().await.unwrap() {
                 tokio::task::yield_now().await;
             }
@@ -234,29 +240,84 @@ async fn a_snapshot_lets_the_log_before_it_go() {
     }
     writer.close(false).await.unwrap();
     let history = read(root.path()).await.unwrap();
-    assert_eq!(history.snapshot, Some(Snapshot { batch: BatchId(8), operators: vec![vec![8]] }));
+    let snapshot = history.snapshot.as_ref().unwrap();
+    assert_eq!((snapshot.batch(), snapshot.operators(), snapshot.parts(), snapshot.bytes()), (BatchId(8), 1, 2, 2));
+    assert_eq!((snapshot.part(0).await.unwrap(), snapshot.part(1).await.unwrap()), ((0, vec![8]), (0, vec![7])));
+    // The snapshot has what these deltas did.
+    assert_eq!(history.deltas, []);
     assert_eq!(history.newest_commit(), Some(BatchId(8)));
     // Batches 7 and 8 are retained, so the segment that begins behind batch 5 is the oldest.
     assert_eq!(history.offsets.keys().next(), Some(&BatchId(6)));
     assert_eq!(files().numbered(&root.path().join("millstream"), "snapshot-").await.unwrap(), [8]);
 }
 
+/// All of a snapshot, as recovery reads it.
+async fn read_snapshot(folder: &Path) -> millstream_core::Result<Option<Vec<(usize, Vec<u8>)>>> {
+    let Some(snapshot) = Snapshot::newest(&files(), folder).await? else { return Ok(None) };
+    let mut parts = vec![];
+    for part in 0..snapshot.parts() {
+        parts.push(snapshot.part(part).await?);
+    }
+    Ok(Some(parts))
+}
+
 #[tokio::test]
 async fn a_spoilt_snapshot_is_refused_by_name() {
-    let root = tempfile::tempdir().unwrap();
-    let folder = root.path().join("millstream");
-    fs::create_dir_all(&folder).unwrap();
-    let snapshot = Snapshot { batch: BatchId(4), operators: vec![vec![1, 2], vec![]] };
-    snapshot.clone().save(&files(), &folder, true).await.unwrap();
-    assert_eq!(Snapshot::newest(&files(), &folder).await.unwrap(), Some(snapshot));
-    let path = folder.join("snapshot-4");
-    let whole = fs::read(&path).unwrap();
-    for at in 0..whole.len() {
-        let mut spoilt = whole.clone();
-        spoilt[at] ^= 1;
-        fs::write(&path, &spoilt).unwrap();
-        assert!(Snapshot::newest(&files(), &folder).await.unwrap_err().message().contains("snapshot-4"), "byte {at}");
+    let folder = tempfile::tempdir().unwrap();
+    let mut snapshot = SnapshotWriter::new((files(), folder.path().to_owned()), BatchId(4), 2);
+    let parts = vec![(0, vec![1, 2]), (0, vec![3]), (1, vec![])];
+    for (operator, state) in parts.clone() {
+        snapshot.add(operator, state).await.unwrap();
     }
+    snapshot.finish(true).await.unwrap();
+    assert_eq!(read_snapshot(folder.path()).await.unwrap(), Some(parts.clone()));
+    for name in ["snapshot-4", "snapshot-4.0", "snapshot-4.2"] {
+        let path = folder.path().join(name);
+        let whole = fs::read(&path).unwrap();
+        for at in 0..whole.len() {
+            let mut spoilt = whole.clone();
+            spoilt[at] ^= 1;
+            fs::write(&path, &spoilt).unwrap();
+            let error = read_snapshot(folder.path()).await.unwrap_err();
+            assert!(error.message().contains(&format!("{name}'")), "byte {at} of {name}: {error}");
+        }
+        if name != "snapshot-4" {
+            fs::remove_file(&path).unwrap();
+            assert!(read_snapshot(folder.path()).await.unwrap_err().message().contains(&format!("{name}'")), "{name}");
+        }
+        fs::write(&path, whole).unwrap();
+    }
+    assert_eq!(read_snapshot(folder.path()).await.unwrap(), Some(parts));
+}
+
+/// The process died before the head was written.
+#[tokio::test]
+async fn parts_without_a_head_are_no_snapshot() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut snapshot = SnapshotWriter::new((files(), folder.path().to_owned()), BatchId(4), 1);
+    snapshot.add(0, vec![1]).await.unwrap();
+    snapshot.finish(false).await.unwrap();
+    let mut unfinished = SnapshotWriter::new((files(), folder.path().to_owned()), BatchId(6), 1);
+    unfinished.add(0, vec![2]).await.unwrap();
+    drop(unfinished);
+    assert_eq!(read_snapshot(folder.path()).await.unwrap(), Some(vec![(0, vec![1])]));
+    let mut names = files().names(folder.path()).await.unwrap();
+    names.sort_unstable();
+    assert_eq!(names, ["snapshot-4", "snapshot-4.0"]);
+}
+
+/// Builds before snapshots had parts wrote all operators' state into one file.
+#[tokio::test]
+async fn a_snapshot_in_one_file_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut payload, mut file) = (Vec::new(), Vec::new());
+    for (operator, delta) in [vec![1, 2], vec![3]].into_iter().enumerate() {
+        Entry::State(StateEntry { batch: BatchId(4), operator, delta }).encode(&mut payload);
+    }
+    frame::encode(0, &payload, &mut file);
+    fs::write(folder.path().join("snapshot-4"), file).unwrap();
+    assert_eq!(read_snapshot(folder.path()).await.unwrap(), Some(vec![(0, vec![1, 2]), (1, vec![3])]));
+    assert_eq!(Snapshot::newest(&files(), folder.path()).await.unwrap().unwrap().bytes(), 3);
 }
 
 #[tokio::test]

@@ -14,7 +14,7 @@ use super::entry::{CommitEntry, Entry, OffsetsEntry, StateEntry};
 use super::files::Files;
 use super::history::History;
 use super::log::{Log, Unsynced};
-use super::snapshot::Snapshot;
+use super::snapshot::SnapshotWriter;
 use super::spark_files::NewestBatches;
 use super::store::log_folder;
 
@@ -55,6 +55,8 @@ pub(crate) struct CheckpointWriter {
     snapshot: Option<(BatchId, u64)>,
     /// Bytes of state deltas since the newest snapshot.
     delta_bytes: u64,
+    /// Segments that were filled since the newest snapshot.
+    full_segments: u64,
     snapshotting: Option<JoinHandle<Result<(BatchId, u64)>>>,
 }
 
@@ -82,8 +84,9 @@ impl CheckpointWriter {
             newest,
             spark_files,
             retention,
-            snapshot: history.snapshot.as_ref().map(|snapshot| (snapshot.batch, snapshot.bytes())),
-            delta_bytes: history.deltas.iter().map(|state| state.delta.len() as u64).sum(),
+            snapshot: history.snapshot.as_ref().map(|snapshot| (snapshot.batch(), snapshot.bytes())),
+            delta_bytes: history.deltas.iter().map(|delta| delta.length as u64).sum(),
+            full_segments: 0,
             snapshotting: None,
         }
     }
@@ -127,22 +130,24 @@ impl CheckpointWriter {
     /// Whether the state of the batch that was just committed should be saved as a whole.
     pub(crate) fn is_snapshot_due(&self) -> bool {
         let size = self.snapshot.map_or(0, |(_, size)| size);
-        let is_worth_it = self.delta_bytes > self.retention.snapshot_bytes.max(size)
-            || self.log.is_longer_than(self.retention.segment_bytes);
+        // The log also grows by what is no state.
+        let segment_bytes = self.retention.segment_bytes;
+        let is_log_long = self.log.is_longer_than(segment_bytes) && (self.full_segments + 1) * segment_bytes > size;
+        let is_worth_it = self.delta_bytes > self.retention.snapshot_bytes.max(size) || is_log_long;
         self.snapshotting.is_none() && self.delta_bytes > 0 && is_worth_it
     }
 
-    /// Begins a new segment, and saves the operators' state after `batch` behind the next batches.
-    pub(crate) async fn save_snapshot(&mut self, batch: BatchId, operators: Vec<Vec<u8>>) -> Result<()> {
-        self.log.roll(batch).await?;
-        self.delta_bytes = 0;
-        let snapshot = Snapshot { batch, operators };
-        let CheckpointFolder { files, root, is_durable, .. } = &self.folder;
-        let (files, folder, is_durable) = (files.clone(), log_folder(root), *is_durable);
-        self.snapshotting = Some(tokio::spawn(async move {
-            let saved = (snapshot.batch, snapshot.bytes());
-            snapshot.save(&files, &folder, is_durable).await.map(|()| saved)
-        }));
+    /// A snapshot of the state of so many operators after `batch`, to be filled and then saved.
+    pub(crate) fn begin_snapshot(&self, batch: BatchId, operators: usize) -> SnapshotWriter {
+        let CheckpointFolder { files, root, .. } = &self.folder;
+        SnapshotWriter::new((files.clone(), log_folder(root)), batch, operators)
+    }
+
+    /// Begins a new segment, and waits for the disk to have the snapshot behind the next batches.
+    pub(crate) async fn save_snapshot(&mut self, snapshot: SnapshotWriter) -> Result<()> {
+        self.log.roll(snapshot.batch()).await?;
+        (self.delta_bytes, self.full_segments) = (0, 0);
+        self.snapshotting = Some(tokio::spawn(snapshot.finish(self.folder.is_durable)));
         Ok(())
     }
 
@@ -154,12 +159,13 @@ impl CheckpointWriter {
         Ok(true)
     }
 
-    /// Begins a new segment once the present one is long, for queries without state. Says whether it did.
+    /// Begins a new segment once the present one is long, and forgets what nobody needs. Says whether it did.
     pub(crate) async fn roll_if_full(&mut self, batch: BatchId) -> Result<bool> {
         if !self.log.is_longer_than(self.retention.segment_bytes) {
             return Ok(false);
         }
         self.log.roll(batch).await?;
+        self.full_segments += 1;
         self.forget().await?;
         Ok(true)
     }
@@ -179,6 +185,13 @@ impl CheckpointWriter {
             return files.remove_folder(&root).await;
         }
         Ok(())
+    }
+
+    /// Leaves the folder as a dying process would, once nothing is under way that a dead one could not do.
+    pub(crate) async fn abandon(self) {
+        if let Some(saving) = self.snapshotting {
+            let _ = saving.await;
+        }
     }
 
     /// Forgets the log that neither recovery nor a return by hand to one of the last batches needs.

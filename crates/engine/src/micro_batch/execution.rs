@@ -99,6 +99,7 @@ impl MicroBatchExecution {
     /// Closes the sink and lets go of the checkpoint. A loop that broke off at a fail point leaves everything as it is.
     pub(super) async fn finish(self, result: Result<()>) -> Result<()> {
         if result.as_ref().is_err_and(is_broken_off) {
+            self.writer.abandon().await;
             return result;
         }
         let (sources, position) = (self.plan.sources(), &self.position);
@@ -333,13 +334,16 @@ impl MicroBatchExecution {
             self.pass("after_snapshot")?;
         }
         if self.writer.is_snapshot_due() {
-            let mut states = Vec::new();
-            for operator in self.plan.operators() {
-                let mut state = Vec::new();
-                operator.snapshot(&mut state)?;
-                states.push(state);
+            let mut snapshot = self.writer.begin_snapshot(batch, self.plan.operators().len());
+            for (index, operator) in self.plan.operators().iter().enumerate() {
+                let mut next = Some(0);
+                while let Some(part) = next {
+                    let state = operator.snapshot(part)?;
+                    snapshot.add(index, state.bytes).await?;
+                    next = state.next;
+                }
             }
-            self.writer.save_snapshot(batch, states).await?;
+            self.writer.save_snapshot(snapshot).await?;
             self.pass("after_new_segment")?;
         } else if self.writer.roll_if_full(batch).await? {
             self.pass("after_new_segment")?;

@@ -79,10 +79,15 @@ impl MicroBatchExecution {
 }
 
 /// [`PlantedFault::StateEarly`]: what the log has of the state of a batch that never ended is believed.
-pub(super) fn apply_uncommitted(history: &History, operators: &[Arc<dyn StatefulOperator>]) -> Result<()> {
+pub(super) async fn apply_uncommitted(history: &History, operators: &[Arc<dyn StatefulOperator>]) -> Result<()> {
     let newest = history.newest_commit();
-    for state in history.deltas.iter().filter(|state| Some(state.batch) > newest) {
-        operators.get(state.operator).map_or(Ok(()), |operator| operator.apply(&state.delta))?;
+    let mut reader = history.delta_reader();
+    for delta in &history.deltas {
+        if let Some(operator) = operators.get(delta.operator)
+            && Some(delta.batch) > newest
+        {
+            operator.apply(reader.read(delta).await?)?;
+        }
     }
     Ok(())
 }

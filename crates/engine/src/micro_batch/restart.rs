@@ -1,5 +1,6 @@
 //! What a query does before its first new batch: it checks that the checkpoint is its own, and takes its state from it.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use millstream_core::error::SparkException;
@@ -124,13 +125,13 @@ fn schema_differs(part: &str, class: &str, (old, new): (&str, &str)) -> Error {
 }
 
 /// Gives the operators the state that the checkpoint has, and says which batches to run again.
-pub(crate) fn restore(
+pub(crate) async fn restore(
     history: &History,
     operators: &[Arc<dyn StatefulOperator>],
     newest_in_sink: Option<BatchId>,
 ) -> Result<RecoveryPlan> {
     let newest_commit = history.newest_commit();
-    let newest_state = if operators.is_empty() { newest_commit } else { restore_state(history, operators)? };
+    let newest_state = if operators.is_empty() { newest_commit } else { restore_state(history, operators).await? };
     let number = |batch: Option<BatchId>| batch.map(|batch| batch.0);
     let plan = recovery::plan(Known {
         newest_offsets: number(history.newest_offsets()),
@@ -149,28 +150,30 @@ fn has_offsets(history: &History, batch: u64) -> bool {
 }
 
 /// The newest batch whose state is whole: the snapshot and every delta after it, or every delta there ever was.
-fn restore_state(history: &History, operators: &[Arc<dyn StatefulOperator>]) -> Result<Option<BatchId>> {
+async fn restore_state(history: &History, operators: &[Arc<dyn StatefulOperator>]) -> Result<Option<BatchId>> {
     let mut newest = None;
     if let Some(snapshot) = &history.snapshot {
-        if snapshot.operators.len() != operators.len() {
-            return Err(Error::data(format!("the snapshot of batch {} is of other operators", snapshot.batch)));
+        if snapshot.operators() != operators.len() {
+            return Err(Error::data(format!("the snapshot of batch {} is of other operators", snapshot.batch())));
         }
-        for (operator, state) in operators.iter().zip(&snapshot.operators) {
-            operator.restore(state)?;
+        for part in 0..snapshot.parts() {
+            let (operator, state) = snapshot.part(part).await?;
+            operators[operator].restore(&state)?;
         }
-        newest = Some(snapshot.batch);
+        newest = Some(snapshot.batch());
     }
     let first = newest.map_or(BatchId(0), BatchId::next);
-    let mut deltas = history.deltas.iter().filter(|delta| delta.batch >= first).peekable();
-    for &batch in history.commits.range(first..).map(|(batch, _)| batch) {
+    let mut reader = history.delta_reader();
+    let mut deltas = history.deltas.iter().skip_while(|delta| delta.batch < first).collect::<VecDeque<_>>();
+    for (&batch, _) in history.commits.range(first..) {
         if batch != newest.map_or(BatchId(0), BatchId::next) {
             break;
         }
-        while let Some(delta) = deltas.next_if(|delta| delta.batch == batch) {
+        while let Some(delta) = deltas.pop_front_if(|delta| delta.batch == batch) {
             let operator = operators.get(delta.operator);
             let operator =
                 operator.ok_or_else(|| Error::data(format!("batch {batch} has state of another operator")))?;
-            operator.apply(&delta.delta)?;
+            operator.apply(reader.read(delta).await?)?;
         }
         newest = Some(batch);
     }

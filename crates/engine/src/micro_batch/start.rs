@@ -74,7 +74,7 @@ impl StartingQuery {
         let platform = engine.platform().clone();
         let checkpoint = Checkpoint::open(&platform, spec.checkpoint.as_deref(), spec.sync).await?;
         spec.conf.extend(checkpoint.conf(&spec.conf));
-        let environment = engine.environment((checkpoint.id(), run_id));
+        let environment = engine.environment((checkpoint.id(), run_id), checkpoint.scratch());
         let plan = match Box::pin(IncrementalExecution::try_new(&spec, &environment)).await {
             Ok(plan) => plan,
             Err(error) => {
@@ -136,7 +136,7 @@ impl StartingQuery {
         };
         let newest_in_sink = spec.sink.open_for(start).await?;
         let newest_in_sink = newest_in_sink.filter(|_| !PlantedFault::MarkerIgnored.is_planted(planted_fault));
-        let (position, again) = match recover(&history, &plan, newest_in_sink, initial) {
+        let (position, again) = match recover(&history, &plan, newest_in_sink, initial).await {
             Ok(recovered) => recovered,
             Err(error) => {
                 spec.sink.close().await?;
@@ -144,7 +144,7 @@ impl StartingQuery {
             }
         };
         if PlantedFault::StateEarly.is_planted(planted_fault) {
-            apply_uncommitted(&history, plan.operators())?;
+            apply_uncommitted(&history, plan.operators()).await?;
         }
         let (pace, mode) = (spec.sink.pace(), spec.output_mode);
         let execution = MicroBatchExecution {
@@ -167,13 +167,13 @@ impl StartingQuery {
 }
 
 /// Restores the state, and says where the query stands and which batches come first.
-fn recover(
+async fn recover(
     history: &History,
     plan: &IncrementalExecution,
     newest_in_sink: Option<BatchId>,
     initial: Vec<Offset>,
 ) -> Result<(Position, Vec<MicroBatch>)> {
-    let again = restart::restore(history, plan.operators(), newest_in_sink)?;
+    let again = restart::restore(history, plan.operators(), newest_in_sink).await?;
     let first = if again.muted.is_empty() { again.real.start } else { again.muted.start };
     let mut position =
         Position { next: BatchId(first), ends: initial, timestamp_ms: 0, watermark_ms: 0, is_news: false };

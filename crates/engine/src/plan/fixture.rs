@@ -240,6 +240,7 @@ impl StreamTest {
         let environment = QueryEnvironment {
             query: (QueryId(Uuid::nil()), RunId(Uuid::nil())),
             memory: setting.memory,
+            scratch: std::env::temp_dir().join(format!("millstream-test-{}", Uuid::new_v4())),
             clock: Arc::new(StoppedClock),
             cores: setting.cores,
         };

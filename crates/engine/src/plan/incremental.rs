@@ -90,6 +90,7 @@ impl IncrementalExecution {
                 .name
                 .as_ref()
                 .map_or_else(|| format!("query {}", environment.query.0), |name| format!("query '{name}'")),
+            scratch: environment.scratch.clone(),
             clock: Arc::clone(&environment.clock),
             shuffle_partitions: shuffle_partitions(spec),
         };

@@ -1,5 +1,6 @@
 //! Physical operators for our logical nodes.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -17,7 +18,7 @@ use parking_lot::Mutex;
 use super::nodes::{EventTimeWatermarkNode, StatefulAggregateNode};
 use crate::error::to_datafusion;
 use crate::operators::{EventTimeWatermarkExec, Shape, StatefulAggregateExec, output_schema};
-use crate::state::{AggregateConfig, AggregateState, KeyCodec, Layout, Lifetime, StatefulOperator};
+use crate::state::{AggregateConfig, AggregateState, KeyCodec, Layout, Lifetime, SpillFolder, StatefulOperator};
 
 /// Groups by a bare timestamp expire together in panes of so many microseconds, for each would be a pane of its own.
 const TIMESTAMP_PANE_US: i64 = 10_000_000;
@@ -29,6 +30,8 @@ pub(crate) struct OperatorContext {
     /// Where state is counted, and the query's name for errors.
     pub(crate) memory: MemoryLedger,
     pub(crate) query: String,
+    /// Where state goes that the ledger has no room for.
+    pub(crate) scratch: PathBuf,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) shuffle_partitions: i64,
 }
@@ -82,6 +85,7 @@ impl StreamingPlanner {
             reservation: context
                 .memory
                 .reservation(format!("the state of aggregation {} of {}", node.id, context.query)),
+            spill: SpillFolder::new(context.scratch.join(format!("spill-{}", node.id)))?,
             shuffle_partitions: context.shuffle_partitions,
         }));
         self.operators.lock().push(Arc::<AggregateState>::clone(&state));

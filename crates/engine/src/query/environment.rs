@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use millstream_core::{Clock, Disk, MemoryLedger, QueryId, Random, RunId, SystemRandom};
@@ -18,6 +19,8 @@ pub struct QueryEnvironment {
     pub query: (QueryId, RunId),
     /// Where buffers and state are counted.
     pub memory: MemoryLedger,
+    /// A folder for files that are worth nothing once the run has ended.
+    pub scratch: PathBuf,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Tasks that a large batch may use at the same time.
@@ -105,9 +108,10 @@ impl Engine {
         &self.shared.memory
     }
 
-    pub(crate) fn environment(&self, query: (QueryId, RunId)) -> QueryEnvironment {
+    pub(crate) fn environment(&self, query: (QueryId, RunId), scratch: PathBuf) -> QueryEnvironment {
         let Shared { memory, cores, platform, .. } = &*self.shared;
-        QueryEnvironment { query, memory: memory.clone(), clock: Arc::clone(&platform.clock), cores: *cores }
+        let clock = Arc::clone(&platform.clock);
+        QueryEnvironment { query, memory: memory.clone(), scratch, clock, cores: *cores }
     }
 
     pub(crate) fn platform(&self) -> &Platform {

@@ -19,6 +19,15 @@ impl Layout {
     pub(super) fn accumulators(&self) -> Vec<Accumulator> {
         self.functions.iter().map(|function| Accumulator::new(function.form)).collect()
     }
+
+    /// The key of a group as it is written.
+    pub(super) fn written_key<'a>(&self, group: &'a [u8]) -> Result<&'a [u8]> {
+        let mut reader = Reader::new(group);
+        match self.codec.stride() {
+            Some(stride) => reader.take(stride),
+            None => reader.bytes(),
+        }
+    }
 }
 
 /// Keys and values, side by side.
@@ -132,12 +141,17 @@ impl Groups {
 
     /// Appends one group to a delta or snapshot.
     pub(super) fn write(&self, group: u32, out: &mut Vec<u8>) {
+        self.write_with(group, (&self.accumulators, group), out);
+    }
+
+    /// The same with other values for the key: those at `place` in `values`.
+    pub(super) fn write_with(&self, group: u32, (values, place): (&[Accumulator], u32), out: &mut Vec<u8>) {
         let key = self.key(group);
         match self.keys.stride {
             Some(_) => out.extend_from_slice(key),
             None => put_bytes(out, key),
         }
-        self.accumulators.iter().for_each(|accumulator| accumulator.write(group as usize, out));
+        values.iter().for_each(|accumulator| accumulator.write(place as usize, out));
     }
 
     /// Adds a group from a delta or snapshot.

@@ -8,12 +8,16 @@ mod groups;
 mod key_codec;
 mod operator;
 mod pane;
+mod run;
 mod shard;
+mod spill_folder;
+mod spilled;
 
 pub(crate) use accumulator::Argument;
 pub(crate) use aggregate_function::{AggregateFunction, AggregateKind};
 pub(crate) use aggregate_state::{AggregateConfig, AggregateState, SHARDS, UpdateScratch};
 pub(crate) use groups::{Groups, Layout};
 pub(crate) use key_codec::KeyCodec;
-pub use operator::StatefulOperator;
+pub use operator::{SnapshotPart, StatefulOperator};
 pub(crate) use shard::Lifetime;
+pub(crate) use spill_folder::SpillFolder;

@@ -5,6 +5,15 @@ use std::fmt::Debug;
 use millstream_core::Result;
 use millstream_core::progress::StateOperatorProgress;
 
+/// Some of the state of an operator.
+#[derive(Debug)]
+pub struct SnapshotPart {
+    /// For [`StatefulOperator::restore`].
+    pub bytes: Vec<u8>,
+    /// What comes after it; none after the last.
+    pub next: Option<usize>,
+}
+
 /// The state of one operator of a running query.
 ///
 /// A batch changes state in place while its rows are pulled. Then exactly one of [`StatefulOperator::commit`] and
@@ -25,11 +34,12 @@ pub trait StatefulOperator: Send + Sync + Debug {
     /// Repeats a committed batch from its delta. Garbage is refused by name, and then nothing of it is applied.
     fn apply(&self, delta: &[u8]) -> Result<()>;
 
-    /// Appends the whole state to `snapshot`.
-    fn snapshot(&self, snapshot: &mut Vec<u8>) -> Result<()>;
+    /// A part of the whole state. The first is part 0, and each says which is the next, so that there is never a second copy
+    /// of the state as a whole.
+    fn snapshot(&self, part: usize) -> Result<SnapshotPart>;
 
-    /// Replaces the whole state by a snapshot.
-    fn restore(&self, snapshot: &[u8]) -> Result<()>;
+    /// Adds a part of a snapshot to the state, which is empty before the first.
+    fn restore(&self, part: &[u8]) -> Result<()>;
 
     /// What the batch did, for the progress.
     fn progress(&self) -> StateOperatorProgress;

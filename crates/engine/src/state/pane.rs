@@ -8,6 +8,7 @@ use millstream_core::Result;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::accumulator::{Accumulator, Argument, Rows};
+use super::codec::Reader;
 use super::groups::{Groups, Layout};
 use super::key_codec::EncodedKeys;
 
@@ -102,6 +103,57 @@ impl Pane {
         let groups = &self.groups;
         self.table.insert_unique(hash, group, |&group| hash_key(groups.key(group)));
         Ok(group)
+    }
+
+    /// The group of a key.
+    #[inline]
+    pub(super) fn find(&self, key: &[u8], hash: u64) -> Option<u32> {
+        self.table.find(hash, |&group| self.groups.key(group) == key).copied()
+    }
+
+    /// Adds a group that was spilled before the batch. It counts as new here: to undo the batch is to forget it.
+    pub(super) fn load(&mut self, layout: &Layout, hash: u64, written: &[u8]) -> Result<()> {
+        let group = self.len() as u32;
+        self.groups.push_read(&mut Reader::new(written), layout)?;
+        let groups = &self.groups;
+        self.table.insert_unique(hash, group, |&group| hash_key(groups.key(group)));
+        Ok(())
+    }
+
+    /// Groups that are older than the batch.
+    pub(super) fn old_count(&self) -> usize {
+        self.base as usize
+    }
+
+    /// Whether the group of a key is here and older than the batch.
+    pub(super) fn has_old(&self, key: &[u8], hash: u64) -> bool {
+        self.find(key, hash).is_some_and(|group| group < self.base)
+    }
+
+    /// For each group that is older than the batch: where its saved values are, if the batch touched it.
+    pub(super) fn saved_places(&self) -> Vec<Option<u32>> {
+        let mut places = vec![None; self.base as usize];
+        for (place, &group) in self.undo_groups.iter().enumerate() {
+            places[group as usize] = Some(place as u32);
+        }
+        places
+    }
+
+    /// Appends a group as it was before the batch.
+    pub(super) fn write_old(&self, group: u32, saved: Option<u32>, out: &mut Vec<u8>) {
+        match saved {
+            Some(place) => self.groups.write_with(group, (&self.undo_values, place), out),
+            None => self.groups.write(group, out),
+        }
+    }
+
+    /// A pane of the groups that the batch changed, all of them new in it; none if it changed none.
+    pub(super) fn changed_only(&self, layout: &Layout) -> Result<Option<Self>> {
+        let mut kept = Self::new(layout);
+        for group in self.changed() {
+            kept.put(&self.groups, group)?;
+        }
+        Ok((kept.len() > 0).then_some(kept))
     }
 
     /// Saves a group's values, if this is the batch's first touch of it.

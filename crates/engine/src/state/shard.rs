@@ -1,17 +1,24 @@
 //! One of the parts into which the keys of an operator are spread by their hash. Its panes are ordered by the event time
 //! up to which they reach, so that expiry takes from the front.
+//!
+//! Part of the groups may be on disk (`spilled.rs`). Everything here sees both: what is in memory comes first.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use millstream_core::Result;
 
 use super::accumulator::Argument;
+use super::codec::Reader;
 use super::groups::{Groups, Layout};
 use super::key_codec::{EncodedKeys, EventTimePlace, KeyCodec};
-use super::pane::Pane;
+use super::pane::{Pane, hash_key};
+use super::run::{Place, RunWriter};
+use super::spill_folder::SpillFolder;
+use super::spilled::{Shape, Spilled, SpilledGroup};
 
 /// The pane of groups that never expire.
-const FOREVER: i64 = i64::MAX;
+pub(super) const FOREVER: i64 = i64::MAX;
 
 /// How long state lives.
 #[derive(Debug, Clone, Copy)]
@@ -25,7 +32,7 @@ pub(crate) struct Lifetime {
 impl Lifetime {
     /// The pane of a key: the event time (µs) up to which it reaches.
     #[inline]
-    fn pane_of(self, key: &[u8]) -> i64 {
+    pub(super) fn pane_of(self, key: &[u8]) -> i64 {
         let Some(end_us) = KeyCodec::event_time_us(key, self.end) else { return FOREVER };
         // The common case, windows, without a division.
         if self.pane_us == 1 {
@@ -33,6 +40,11 @@ impl Lifetime {
         }
         let over = end_us.rem_euclid(self.pane_us);
         if over == 0 { end_us } else { end_us.saturating_add(self.pane_us - over) }
+    }
+
+    /// The event time (µs) at which a key ends.
+    pub(super) fn end_us(self, key: &[u8]) -> i64 {
+        KeyCodec::event_time_us(key, self.end).unwrap_or(FOREVER)
     }
 }
 
@@ -53,10 +65,13 @@ pub(super) struct Shard {
     /// The panes that the batch changed.
     changed: Vec<i64>,
     expired: Vec<Expired>,
+    spilled: Option<Spilled>,
     /// Bytes held by panes, expired ones included.
     held_bytes: usize,
-    /// Groups in panes, without expired ones.
+    /// Groups in memory and on disk, without expired ones.
     group_count: usize,
+    /// The same before the batch.
+    committed_count: usize,
 }
 
 /// Rows of a batch that belong to one shard, and scratch space.
@@ -70,53 +85,50 @@ pub(super) struct ShardRows<'a> {
 
 impl Shard {
     /// Takes rows in. Rows of one pane that follow each other are taken together; mostly all of them do.
-    pub(super) fn update(&mut self, layout: &Layout, lifetime: Option<Lifetime>, batch: ShardRows<'_>) -> Result<()> {
+    pub(super) fn update(&mut self, shape: Shape<'_>, batch: ShardRows<'_>) -> Result<()> {
         let mut rest = batch.rows;
         while let Some(&first) = rest.first() {
-            let pane_of = |row: u32| match lifetime {
-                Some(lifetime) => lifetime.pane_of(batch.keys.key(row as usize)),
-                None => FOREVER,
-            };
+            let pane_of = |row: u32| shape.pane_of(batch.keys.key(row as usize));
             let reaches_us = pane_of(first);
-            let same = match lifetime {
+            let same = match shape.lifetime {
                 Some(_) => rest.iter().position(|&row| pane_of(row) != reaches_us).unwrap_or(rest.len()),
                 None => rest.len(),
             };
             let (run, others) = rest.split_at(same);
-            let pane = self.pane(layout, reaches_us);
-            let before = (pane.bytes(), pane.len());
-            let updated = pane.update(layout, (batch.keys, batch.hashes), (run, batch.found), batch.arguments);
-            let after = (pane.bytes(), pane.len());
-            self.add_growth(before, after);
-            updated?;
+            let keys = run.iter().map(|&row| (batch.keys.key(row as usize), batch.hashes[row as usize]));
+            self.change(shape, (reaches_us, keys), |pane| {
+                pane.update(shape.layout, (batch.keys, batch.hashes), (run, batch.found), batch.arguments)
+            })?;
             rest = others;
         }
         Ok(())
     }
 
-    /// The pane, noted as changed.
-    fn pane(&mut self, layout: &Layout, reaches_us: i64) -> &mut Pane {
-        let pane = self.panes.entry(reaches_us).or_insert_with(|| Pane::new(layout));
+    /// Has a pane changed, with the groups of these keys in memory, and counts what it has more then.
+    fn change<'a>(
+        &mut self,
+        shape: Shape<'_>,
+        (reaches_us, keys): (i64, impl Iterator<Item = (&'a [u8], u64)>),
+        change: impl FnOnce(&mut Pane) -> Result<()>,
+    ) -> Result<()> {
+        let pane = self.panes.entry(reaches_us).or_insert_with(|| Pane::new(shape.layout));
         if pane.is_clean() && self.changed.last() != Some(&reaches_us) {
             self.changed.push(reaches_us);
         }
-        pane
-    }
-
-    /// Counts what a pane has more now: bytes and groups.
-    fn add_growth(&mut self, before: (usize, usize), after: (usize, usize)) {
-        self.held_bytes += after.0.saturating_sub(before.0);
-        self.group_count += after.1 - before.1;
+        let before = (pane.bytes(), pane.len());
+        let loaded = match &self.spilled {
+            Some(spilled) => spilled.load_missing(shape, pane, keys)?,
+            None => 0,
+        };
+        let changed = change(pane);
+        self.held_bytes += pane.bytes().saturating_sub(before.0);
+        self.group_count += pane.len() - before.1 - loaded;
+        changed
     }
 
     /// Counts a group as changed, though it keeps its values.
-    pub(super) fn touch(&mut self, layout: &Layout, key: &[u8]) -> Result<()> {
-        let pane = self.pane(layout, FOREVER);
-        let before = (pane.bytes(), pane.len());
-        let touched = pane.touch(key);
-        let after = (pane.bytes(), pane.len());
-        self.add_growth(before, after);
-        touched
+    pub(super) fn touch(&mut self, shape: Shape<'_>, key: &[u8]) -> Result<()> {
+        self.change(shape, (FOREVER, [(key, hash_key(key))].into_iter()), |pane| pane.touch(key))
     }
 
     /// Calls `each` with every group that the batch changed.
@@ -137,15 +149,29 @@ impl Shard {
     }
 
     /// Calls `each` with every group.
-    pub(super) fn for_each(&self, mut each: impl FnMut(&Groups, u32) -> Result<()>) -> Result<()> {
+    pub(super) fn for_each(&self, shape: Shape<'_>, mut each: impl FnMut(&Groups, u32) -> Result<()>) -> Result<()> {
         for pane in self.panes.values() {
             (0..pane.len() as u32).try_for_each(|group| each(pane.groups(), group))?;
         }
-        Ok(())
+        let Some(spilled) = &self.spilled else { return Ok(()) };
+        let mut one = Groups::new(shape.layout);
+        spilled.for_each(shape, |group| {
+            if self.hides(shape, group) { Ok(()) } else { read_one(&mut one, shape, group, &mut each) }
+        })
+    }
+
+    /// Whether a group is in memory too.
+    fn hides(&self, shape: Shape<'_>, group: SpilledGroup<'_>) -> bool {
+        let pane = self.panes.get(&shape.pane_of(group.key));
+        pane.is_some_and(|pane| pane.find(group.key, group.place.hash).is_some())
     }
 
     /// Calls `each` with every group that expired in the batch.
-    pub(super) fn for_each_expired(&self, mut each: impl FnMut(&Groups, u32) -> Result<()>) -> Result<()> {
+    pub(super) fn for_each_expired(
+        &self,
+        shape: Shape<'_>,
+        mut each: impl FnMut(&Groups, u32) -> Result<()>,
+    ) -> Result<()> {
         for expired in &self.expired {
             let groups = expired.pane.groups();
             match &expired.groups {
@@ -153,11 +179,35 @@ impl Shard {
                 Some(some) => some.iter().try_for_each(|&group| each(groups, group))?,
             }
         }
-        Ok(())
+        let Some(spilled) = &self.spilled else { return Ok(()) };
+        let mut one = Groups::new(shape.layout);
+        spilled.for_each_expired(shape, |group| {
+            let reaches_us = shape.pane_of(group.key);
+            let mut panes = self.expired.iter().filter(|expired| expired.reaches_us == reaches_us);
+            if panes.any(|expired| expired.pane.find(group.key, group.place.hash).is_some()) {
+                return Ok(());
+            }
+            read_one(&mut one, shape, group, &mut each)
+        })
     }
 
     /// Takes out all that ends at or before the watermark (µs), and says how many groups that were.
-    pub(super) fn expire(&mut self, layout: &Layout, lifetime: Lifetime, watermark_us: i64) -> Result<usize> {
+    pub(super) fn expire(&mut self, shape: Shape<'_>, watermark_us: i64) -> Result<usize> {
+        let Some(lifetime) = shape.lifetime else { return Ok(0) };
+        let on_disk = self.expire_spilled(shape, watermark_us)?;
+        self.group_count -= on_disk;
+        let in_memory = self.expire_panes(shape.layout, lifetime, watermark_us)?;
+        Ok(on_disk + in_memory)
+    }
+
+    fn expire_spilled(&mut self, shape: Shape<'_>, watermark_us: i64) -> Result<usize> {
+        let Some(mut spilled) = self.spilled.take() else { return Ok(0) };
+        let expired = spilled.expire(shape, watermark_us, |group| self.hides(shape, group));
+        self.spilled = Some(spilled);
+        expired
+    }
+
+    fn expire_panes(&mut self, layout: &Layout, lifetime: Lifetime, watermark_us: i64) -> Result<usize> {
         let mut count = 0;
         while let Some(entry) = self.panes.first_entry().filter(|entry| *entry.key() <= watermark_us) {
             let (reaches_us, pane) = entry.remove_entry();
@@ -186,6 +236,12 @@ impl Shard {
 
     /// The least event time (µs) at which something may expire.
     pub(super) fn first_end_us(&self, lifetime: Lifetime) -> Option<i64> {
+        let on_disk = self.spilled.as_ref().and_then(Spilled::first_end_us);
+        let in_memory = self.first_end_in_memory_us(lifetime);
+        on_disk.into_iter().chain(in_memory).min()
+    }
+
+    fn first_end_in_memory_us(&self, lifetime: Lifetime) -> Option<i64> {
         let (&reaches_us, pane) = self.panes.first_key_value().filter(|(reaches_us, _)| **reaches_us != FOREVER)?;
         if lifetime.pane_us == 1 {
             return Some(reaches_us);
@@ -203,6 +259,11 @@ impl Shard {
                 pane.commit();
             }
         }
+        self.committed_count = self.group_count;
+        if let Some(spilled) = &mut self.spilled {
+            spilled.commit();
+        }
+        self.spilled.take_if(|spilled| spilled.is_empty());
     }
 
     /// Puts back what the batch did.
@@ -219,23 +280,79 @@ impl Shard {
             }
         }
         self.held_bytes = self.panes.values().map(Pane::bytes).sum();
-        self.group_count = self.panes.values().map(Pane::len).sum();
+        self.group_count = self.committed_count;
+        if let Some(spilled) = &mut self.spilled {
+            spilled.undo();
+        }
+    }
+
+    /// Bytes that [`Shard::spill`] would set free, and those that it would have to write again for it.
+    pub(super) fn spillable_bytes(&self) -> (usize, u64) {
+        let again = self.spilled.as_ref().map_or(0, Spilled::file_bytes);
+        // What the batch expired must stay as it is until the batch has ended.
+        if !self.expired.is_empty() || self.spilled.as_ref().is_some_and(Spilled::is_changed) {
+            return (0, again);
+        }
+        let share = |pane: &Pane| pane.bytes() * pane.old_count() / pane.len().max(1);
+        (self.panes.values().map(share).sum(), again)
+    }
+
+    /// Writes all groups as they were before the batch to disk, and keeps in memory only what the batch changed. A failure
+    /// changes nothing.
+    pub(super) fn spill(&mut self, shape: Shape<'_>, folder: &Arc<SpillFolder>) -> Result<()> {
+        let mut old = Vec::new();
+        for (&reaches_us, pane) in &self.panes {
+            for (group, saved) in (0_u32..).zip(pane.saved_places()) {
+                let key = pane.groups().key(group);
+                old.push(OldGroup { place: shape.place(key, hash_key(key)), reaches_us, group, saved });
+            }
+        }
+        old.sort_unstable_by_key(|group| group.place);
+        let mut writer = RunWriter::create(folder)?;
+        self.merge(shape, old, &mut writer)?;
+        let run = writer.finish()?;
+        let mut changed = BTreeMap::new();
+        for (&reaches_us, pane) in &self.panes {
+            if let Some(pane) = pane.changed_only(shape.layout)? {
+                changed.insert(reaches_us, pane);
+            }
+        }
+        self.panes = changed;
+        self.changed = self.panes.keys().copied().collect();
+        self.spilled = run.map(Spilled::new);
+        self.held_bytes = self.panes.values().map(Pane::bytes).sum();
+        Ok(())
+    }
+
+    /// Writes what is on disk and what is in memory in the order of places. A group that is in both is taken from memory.
+    fn merge(&self, shape: Shape<'_>, old: Vec<OldGroup>, writer: &mut RunWriter) -> Result<()> {
+        let (mut old, mut written) = (old.into_iter().peekable(), Vec::new());
+        let mut write = |writer: &mut RunWriter, group: OldGroup| {
+            written.clear();
+            self.panes[&group.reaches_us].write_old(group.group, group.saved, &mut written);
+            writer.push(group.place, &written)
+        };
+        if let Some(spilled) = &self.spilled {
+            spilled.for_each(shape, |group| {
+                while let Some(before) = old.next_if(|old| old.place < group.place) {
+                    write(writer, before)?;
+                }
+                let may_be_there = old.peek().is_some_and(|old| old.place == group.place);
+                let pane = self.panes.get(&shape.pane_of(group.key)).filter(|_| may_be_there);
+                if pane.is_some_and(|pane| pane.has_old(group.key, group.place.hash)) {
+                    return Ok(());
+                }
+                writer.push(group.place, group.written)
+            })?;
+        }
+        old.try_for_each(|group| write(writer, group))
     }
 
     /// Puts a group that was read in its place.
-    pub(super) fn put(
-        &mut self,
-        layout: &Layout,
-        lifetime: Option<Lifetime>,
-        (from, group): (&Groups, u32),
-    ) -> Result<()> {
-        let reaches_us = lifetime.map_or(FOREVER, |lifetime| lifetime.pane_of(from.key(group)));
-        let pane = self.pane(layout, reaches_us);
-        let before = (pane.bytes(), pane.len());
-        let put = pane.put(from, group);
-        let after = (pane.bytes(), pane.len());
-        self.add_growth(before, after);
-        put
+    pub(super) fn put(&mut self, shape: Shape<'_>, (from, group): (&Groups, u32)) -> Result<()> {
+        let key = from.key(group);
+        let keys = [(key, hash_key(key))].into_iter();
+        self.change(shape, (shape.pane_of(key), keys), |pane| pane.put(from, group))
     }
 
     /// Groups.
@@ -245,6 +362,29 @@ impl Shard {
 
     /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
-        self.held_bytes + self.panes.len() * (size_of::<Pane>() + size_of::<i64>())
+        let index = self.spilled.as_ref().map_or(0, Spilled::index_bytes);
+        self.held_bytes + index + self.panes.len() * (size_of::<Pane>() + size_of::<i64>())
     }
+}
+
+/// A group in memory as it was before the batch.
+#[derive(Debug)]
+struct OldGroup {
+    place: Place,
+    reaches_us: i64,
+    group: u32,
+    /// Where its values are, if the batch touched it.
+    saved: Option<u32>,
+}
+
+/// Calls `each` with a group that is on disk; `one` is scratch space.
+fn read_one(
+    one: &mut Groups,
+    shape: Shape<'_>,
+    group: SpilledGroup<'_>,
+    each: &mut impl FnMut(&Groups, u32) -> Result<()>,
+) -> Result<()> {
+    one.truncate(0);
+    one.push_read(&mut Reader::new(group.written), shape.layout)?;
+    each(one, 0)
 }

@@ -1,6 +1,6 @@
 //! Stops, restarts and deaths: the answer is the same as if nothing had happened.
 
-use millstream_core::{ErrorKind, Trigger};
+use millstream_core::{ErrorKind, MemoryLedger, Trigger};
 use millstream_engine::{FAIL_POINTS, PlantedFault};
 
 use crate::script::{Bench, Step, check, rows, values};
@@ -104,12 +104,19 @@ async fn a_death_shows_what_is_done_wrong() {
     assert_eq!(newest, [[0, 4], [1, 4]], "three of each, and those of the second batch twice");
 }
 
-/// The same with a snapshot after every batch, so that the log is taken up again from the middle.
+/// The same with a snapshot after every batch, so that the log is taken up again from the middle. Memory is either there in
+/// plenty, or nearly all of it is held by others, so that state is on disk whenever it can.
 #[tokio::test]
 async fn a_death_around_a_snapshot_counts_nothing_twice() {
+    let (plenty, scarce) = (MemoryLedger::unlimited(), MemoryLedger::new(1_000_000_000));
+    let mut others = scarce.reservation("others");
+    others.resize(900_000_000).unwrap();
     for place in FAIL_POINTS {
-        for count in 1..=3 {
+        for (count, memory) in
+            [1, 2, 3, 1, 2, 3].into_iter().zip([&plenty, &plenty, &plenty, &scarce, &scarce, &scarce])
+        {
             let mut bench = Bench::counting();
+            bench.memory = memory.clone();
             bench.trigger = Trigger::AvailableNow;
             bench.conf.insert("millstream.checkpoint.snapshotBytes".into(), "1".into());
             bench.conf.insert("spark.sql.streaming.minBatchesToRetain".into(), "1".into());

@@ -51,6 +51,7 @@ pub(crate) struct Bench {
     pub(crate) name: Option<String>,
     pub(crate) planted_fault: Option<PlantedFault>,
     pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) memory: MemoryLedger,
 }
 
 impl Bench {
@@ -70,6 +71,7 @@ impl Bench {
             name: None,
             planted_fault: None,
             disk: Arc::new(LocalDisk),
+            memory: MemoryLedger::unlimited(),
         }
     }
 
@@ -106,7 +108,7 @@ impl Bench {
         let clock: Arc<dyn Clock> = self.clock.clone();
         let (disk, planted_fault) = (Arc::clone(&self.disk), self.planted_fault);
         let platform = Platform { fail_point, planted_fault, disk, ..Platform::system(clock) };
-        StreamingQueryManager::new(Engine::on(platform, MemoryLedger::unlimited(), 2))
+        StreamingQueryManager::new(Engine::on(platform, self.memory.clone(), 2))
     }
 }
 

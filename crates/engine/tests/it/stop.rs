@@ -17,8 +17,14 @@ async fn a_batch_that_never_ends_is_given_up_in_time_and_runs_again() {
     bench.stream.hang(true);
     bench.stream.add(rows([1, 2]));
     let query = bench.manager(None).start(bench.spec()).await.unwrap();
+    // The disk is read on other threads meanwhile.
+    let is_processing = async {
+        while query.status().message != "Processing new data" {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), is_processing).await.unwrap();
     settled().await;
-    assert_eq!(query.status().message, "Processing new data");
     let stopping = query.stop();
     tokio::pin!(stopping);
     assert!(futures::poll!(&mut stopping).is_pending());

@@ -26,6 +26,7 @@ fn examples() -> Vec<Entry> {
         })),
         Entry::State(StateEntry { batch: BatchId(5), operator: 1, delta: vec![0, 255, 3] }),
         Entry::Commit(CommitEntry { batch: BatchId(5), next_watermark_ms: i64::MIN }),
+        Entry::Snapshot(SnapshotEntry { batch: BatchId(5), operators: 2, parts: 7, bytes: 1 << 40 }),
     ]
 }
 

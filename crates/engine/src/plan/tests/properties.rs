@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 use datafusion::functions_aggregate::expr_fn::{avg, count, max, min, sum};
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, lit};
 use datafusion::prelude::col;
-use millstream_core::{Error, OutputMode};
+use millstream_core::{Error, MemoryLedger, OutputMode, Reservation};
 use proptest::collection::vec;
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptest};
 
 use crate::plan::fixture::{MemoryRows, Row, Setting, StreamTest, window, with_watermark};
+use crate::state::StatefulOperator;
 
 fn rows() -> impl Strategy<Value = Vec<Row>> {
     let key = prop_oneof![Just(None), Just(Some("a")), Just(Some("b")), Just(Some("")), Just(Some("ccc"))];
@@ -58,6 +59,25 @@ fn expected(rows: &[Row]) -> Vec<String> {
     result
 }
 
+/// Memory in plenty, or so little that state goes to disk whenever it can; the second counts what others hold.
+fn budget(is_tight: bool) -> (MemoryLedger, Reservation) {
+    let ledger = if is_tight { MemoryLedger::new(4_000_000_000) } else { MemoryLedger::unlimited() };
+    let mut others = ledger.reservation("others");
+    others.resize(if is_tight { 3_500_000_000 } else { 0 }).unwrap();
+    (ledger, others)
+}
+
+/// All parts of an operator's snapshot.
+fn snapshot(operator: &dyn StatefulOperator) -> Vec<Vec<u8>> {
+    let (mut parts, mut next) = (vec![], Some(0));
+    while let Some(part) = next {
+        let part = operator.snapshot(part).unwrap();
+        parts.push(part.bytes);
+        next = part.next;
+    }
+    parts
+}
+
 fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap().block_on(future)
 }
@@ -72,10 +92,12 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
 
     #[test]
-    fn complete_equals_one_batch_whatever_fails(batches in batches()) {
+    fn complete_equals_one_batch_whatever_fails(batches in batches(), is_tight in any::<bool>()) {
         block_on(async {
+            let (memory, _others) = budget(is_tight);
+            let setting = Setting { memory, ..Setting::of(OutputMode::Complete) };
             let source = MemoryRows::default();
-            let mut test = StreamTest::start(plan(&source, 5), Setting::of(OutputMode::Complete)).await.unwrap();
+            let mut test = StreamTest::start(plan(&source, 5), setting).await.unwrap();
             let mut all = vec![];
             for (rows, fails) in batches {
                 source.add(&rows);
@@ -93,10 +115,12 @@ proptest! {
 
     /// With a delay longer than all of time nothing is late, and a last row far ahead brings everything out.
     #[test]
-    fn append_gives_every_group_once(batches in batches()) {
+    fn append_gives_every_group_once(batches in batches(), is_tight in any::<bool>()) {
         block_on(async {
+            let (memory, _others) = budget(is_tight);
+            let setting = Setting { memory, ..Setting::of(OutputMode::Append) };
             let source = MemoryRows::default();
-            let mut test = StreamTest::start(plan(&source, 50), Setting::of(OutputMode::Append)).await.unwrap();
+            let mut test = StreamTest::start(plan(&source, 50), setting).await.unwrap();
             let (mut all, mut given) = (vec![], vec![]);
             for (rows, fails) in batches {
                 source.add(&rows);
@@ -120,15 +144,16 @@ proptest! {
         });
     }
 
-    /// What late rows there are, state rebuilt from deltas or from a snapshot is the state.
+    /// What late rows there are, state rebuilt from deltas or from a snapshot is the state, on disk or not.
     #[test]
-    fn deltas_and_snapshots_rebuild_the_state(batches in batches()) {
+    fn deltas_and_snapshots_rebuild_the_state(batches in batches(), is_tight in any::<[bool; 3]>()) {
         block_on(async {
             let source = MemoryRows::default();
-            let mode = Setting::of(OutputMode::Update);
-            let mut test = StreamTest::start(plan(&source, 5), mode.clone()).await.unwrap();
-            let replayed = StreamTest::start(plan(&source, 5), mode.clone()).await.unwrap();
-            let restored = StreamTest::start(plan(&source, 5), mode).await.unwrap();
+            let budgets = is_tight.map(budget);
+            let [mode, other_mode, restored_mode] =
+                [0, 1, 2].map(|index: usize| Setting { memory: budgets[index].0.clone(), ..Setting::of(OutputMode::Update) });
+            let mut test = StreamTest::start(plan(&source, 5), mode).await.unwrap();
+            let replayed = StreamTest::start(plan(&source, 5), other_mode).await.unwrap();
             for (rows, fails) in batches {
                 source.add(&rows);
                 if fails {
@@ -139,16 +164,44 @@ proptest! {
                 for delta in test.deltas.drain(..) {
                     replayed.execution.operators()[0].apply(&delta).unwrap();
                 }
-                let mut snapshot = vec![];
-                test.execution.operators()[0].snapshot(&mut snapshot).unwrap();
-                restored.execution.operators()[0].restore(&snapshot).unwrap();
-                let total = test.execution.operators()[0].progress().num_rows_total;
+                let operator = &test.execution.operators()[0];
+                let parts = snapshot(&**operator);
+                let restored = StreamTest::start(plan(&source, 5), restored_mode.clone()).await.unwrap();
+                parts.iter().for_each(|part| restored.execution.operators()[0].restore(part).unwrap());
                 for other in [&replayed, &restored] {
-                    let operator = &other.execution.operators()[0];
-                    let mut copy = vec![];
-                    operator.snapshot(&mut copy).unwrap();
-                    assert_eq!(sorted_pieces(&copy), sorted_pieces(&snapshot));
-                    assert_eq!(operator.progress().num_rows_total, total);
+                    let other = &other.execution.operators()[0];
+                    assert_eq!(sorted_bytes(&snapshot(&**other)), sorted_bytes(&parts));
+                    assert_eq!(other.progress().num_rows_total, operator.progress().num_rows_total);
+                }
+            }
+        });
+    }
+
+    /// Batch by batch, update mode gives the same rows and evicts the same groups from memory and from disk.
+    #[test]
+    fn the_budget_changes_no_answer(batches in batches(), delay_s in 0_i64..20) {
+        block_on(async {
+            let source = MemoryRows::default();
+            let budgets = [budget(false), budget(true)];
+            let [mut plenty, mut tight] = {
+                let [plenty, tight] = budgets.each_ref().map(|(memory, _)| {
+                    let setting = Setting { memory: memory.clone(), cores: 1, ..Setting::of(OutputMode::Update) };
+                    StreamTest::start(plan(&source, delay_s), setting)
+                });
+                [plenty.await.unwrap(), tight.await.unwrap()]
+            };
+            for (rows, fails) in batches {
+                source.add(&rows);
+                if fails {
+                    let pending = tight.pending().await;
+                    tight.run_batch(pending, |_| Err(Error::unavailable("the sink is gone"))).await.unwrap_err();
+                }
+                assert_eq!(tight.run().await.unwrap(), plenty.run().await.unwrap());
+                for (tight, plenty) in tight.progress.iter().zip(&plenty.progress) {
+                    assert_eq!(
+                        (tight.num_rows_total, tight.num_rows_updated, tight.num_rows_removed),
+                        (plenty.num_rows_total, plenty.num_rows_updated, plenty.num_rows_removed)
+                    );
                 }
             }
         });
@@ -162,8 +215,7 @@ proptest! {
             source.add(&[(1.0, Some("a"), Some(1)), (2.0, None, Some(2))]);
             test.run().await.unwrap();
             let before = groups(&mut test).await;
-            let mut snapshot = vec![];
-            test.execution.operators()[0].snapshot(&mut snapshot).unwrap();
+            let mut snapshot = snapshot(&*test.execution.operators()[0]).concat();
             snapshot.truncate(cut % snapshot.len());
             for bytes in [garbage, snapshot] {
                 if test.execution.operators()[0].apply(&bytes).is_err() {
@@ -175,8 +227,8 @@ proptest! {
 }
 
 /// Groups have no order in a snapshot, but the same bytes in all.
-fn sorted_pieces(snapshot: &[u8]) -> Vec<u8> {
-    let mut bytes = snapshot.to_vec();
+fn sorted_bytes(parts: &[Vec<u8>]) -> Vec<u8> {
+    let mut bytes = parts.concat();
     bytes.sort_unstable();
     bytes
 }

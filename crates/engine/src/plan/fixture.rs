@@ -222,6 +222,7 @@ pub(crate) struct StreamTest {
     pub(crate) progress: Vec<StateOperatorProgress>,
     /// Of the first operator, by batch.
     pub(crate) deltas: Vec<Vec<u8>>,
+    _scratch: tempfile::TempDir,
 }
 
 impl StreamTest {
@@ -237,16 +238,25 @@ impl StreamTest {
             settings: QuerySettings { ansi: setting.ansi, ..QuerySettings::default() },
             conf: BTreeMap::new(),
         };
+        let scratch = tempfile::tempdir().expect("there is a folder for temporary files");
         let environment = QueryEnvironment {
             query: (QueryId(Uuid::nil()), RunId(Uuid::nil())),
             memory: setting.memory,
-            scratch: std::env::temp_dir().join(format!("millstream-test-{}", Uuid::new_v4())),
+            scratch: scratch.path().to_owned(),
             clock: Arc::new(StoppedClock),
             cores: setting.cores,
         };
         let execution = IncrementalExecution::try_new(&spec, &environment).await?;
         let read = vec![Offset::new(0.into()); execution.sources().len()];
-        Ok(Self { execution, next_id: 0, read, watermarks_ms: (0, 0), progress: vec![], deltas: vec![] })
+        Ok(Self {
+            execution,
+            next_id: 0,
+            read,
+            watermarks_ms: (0, 0),
+            progress: vec![],
+            deltas: vec![],
+            _scratch: scratch,
+        })
     }
 
     /// Runs the batches that are due, data first, and gives the rows of each as sorted text.

@@ -252,6 +252,8 @@ pub(crate) fn is_loss(error: &Error) -> bool {
         "it is older than the sink",
         "is damaged",
         "STREAMING_CHECKPOINT_MISSING_METADATA_FILE",
+        // Nothing of the log is left, but Spark's files are, which have no state.
+        "STREAMING_STATEFUL_OPERATOR_NOT_MATCH_IN_STATE_METADATA",
         "cannot read Spark's checkpoint file",
         "only v1 is read here",
         "but 'metadata' says",

@@ -11,7 +11,6 @@ import contextlib
 import json
 import os
 import pathlib
-import platform
 import statistics
 import subprocess
 import sys
@@ -20,6 +19,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "bench"))
 
 from latency import BROKERS, undisturbed  # noqa: E402  (after the path)
+from run import machine  # noqa: E402
 
 
 def driver(options, *arguments):
@@ -80,7 +80,7 @@ def main():
         cells = [keys[key]["median"] for key in ("rows_per_s", "p50_ms", "p99_ms")]
         print(f"{name:<12}{cells[0]:>14,.0f}{cells[1]:>16.2f}{cells[2]:>10.2f}")
     results = {
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.platform()}",
+        "machine": machine(),
         "settings": {"rows": options.rows, "bytes": options.bytes, "partitions": 1, "real_time_priority": real_time},
         "brokers": summary,
     }

@@ -10,8 +10,6 @@ import argparse
 import json
 import os
 import pathlib
-import platform
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -20,7 +18,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "bench"))
 
 from latency import BROKERS, listed  # noqa: E402  (after the path)
-from run import Millstream, rate, spread  # noqa: E402
+from run import Millstream, go_on_with_clients, machine, rate, spread  # noqa: E402
 
 SINKS = {
     "at-least-once, sync=never": "checkpoint.sync=never",
@@ -83,7 +81,7 @@ def main():
     target = os.environ.get("CARGO_TARGET_DIR", ROOT / "target")
     parser.add_argument("--engine", default=str(pathlib.Path(target) / "release" / "millstream"))
     options = parser.parse_args()
-    results = {"machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.platform()}", "rows": options.rows}
+    results = {"machine": machine(), "rows": options.rows}
     for broker in options.brokers:
         with BROKERS[broker](options) as kafka:
             topics.fill(kafka, "payments", options.rows)
@@ -93,7 +91,5 @@ def main():
 
 
 if __name__ == "__main__":
-    python = subprocess.run([ROOT / "dev" / "python"], check=True, text=True, stdout=subprocess.PIPE).stdout.strip()
-    if sys.executable != python:
-        os.execv(python, [python, *sys.argv])
+    go_on_with_clients()
     main()

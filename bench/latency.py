@@ -23,7 +23,6 @@ import contextlib
 import json
 import os
 import pathlib
-import platform
 import re
 import shutil
 import signal
@@ -36,7 +35,7 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "bench"))
 
-from run import Millstream, peak_rss_mb, server  # noqa: E402  (after the path)
+from run import Millstream, go_on_with_clients, machine, peak_rss_mb, server  # noqa: E402  (after the path)
 
 # What each job makes of the rows, in the driver's words.
 EXPECT = {"filter": "nine-of-ten", "counts": "counts"}
@@ -253,15 +252,13 @@ def arguments():
 
 def main():
     options = arguments()
-    python = subprocess.run([ROOT / "dev" / "python"], check=True, text=True, stdout=subprocess.PIPE).stdout.strip()
-    if sys.executable != python:   # PySpark's client lives there
-        os.execv(python, [python, *sys.argv])
+    go_on_with_clients()
     with contextlib.ExitStack() as stack:
         real_time = not options.ordinary and undisturbed(stack)
         rows = table(measure(options))
     show(rows)
     settings = {
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.platform()}", "row_bytes": 1100,
+        "machine": machine(), "row_bytes": 1100,
         "partitions": 1, "seconds": options.seconds, "skipped_seconds": options.skip, "trigger": "default",
         "checkpoint.sync": "as named, else always" if options.exactly_once else "never", "real_time_priority": real_time,
     }

@@ -24,6 +24,19 @@ PROGRAM = ROOT / "examples" / "payment_monitor.py"
 sys.path.insert(0, str(ROOT / "bench"))
 
 
+def go_on_with_clients():
+    """Starts this program again in the Python of dev/python, where the stock clients are, unless it runs there; gives its path."""
+    python = subprocess.run([ROOT / "dev" / "python"], check=True, text=True, stdout=subprocess.PIPE).stdout.strip()
+    if sys.executable != python:
+        os.execv(python, [python, *sys.argv])
+    return python
+
+
+def machine():
+    """What was measured on, for the result files."""
+    return f"{os.cpu_count()} cores, {platform.machine()}, {platform.platform()}"
+
+
 def server(script, *arguments, **environment):
     """Starts a server of dev/servers; gives its exported variables."""
     out = subprocess.run(
@@ -183,10 +196,8 @@ def main():
     options.measures = options.measures or ["payments", "start"]
     if unknown := set(options.measures) - {"payments", "start"}:
         parser.error(f"there is no measure {', '.join(sorted(unknown))}")
-    python = subprocess.run([ROOT / "dev" / "python"], check=True, text=True, stdout=subprocess.PIPE).stdout.strip()
-    if sys.executable != python:   # the stock Kafka client lives there
-        os.execv(python, [python, *sys.argv])
-    results = {"machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.platform()}", "rows": options.rows}
+    python = go_on_with_clients()
+    results = {"machine": machine(), "rows": options.rows}
     started = []
     try:
         if "payments" in options.measures:

@@ -11,7 +11,6 @@ import contextlib
 import json
 import os
 import pathlib
-import platform
 import shutil
 import signal
 import statistics
@@ -23,7 +22,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "bench"))
 
-from run import Millstream, peak_rss_mb  # noqa: E402  (after the path)
+from run import Millstream, go_on_with_clients, machine, peak_rss_mb  # noqa: E402  (after the path)
 
 PROGRAM = """
 CREATE TABLE numbers USING `rate-micro-batch` OPTIONS ('rowsPerBatch' = '${ROWS}', 'numPartitions' = '2');
@@ -132,9 +131,7 @@ def arguments():
 
 def main():
     options = arguments()
-    python = subprocess.run([ROOT / "dev" / "python"], check=True, text=True, stdout=subprocess.PIPE).stdout.strip()
-    if sys.executable != python:   # the stock client lives there
-        os.execv(python, [python, *sys.argv])
+    go_on_with_clients()
     work = pathlib.Path(tempfile.mkdtemp())
     try:
         budgets = {memory: within(options, memory, str(work / memory)) for memory in BUDGETS}
@@ -154,7 +151,7 @@ def main():
     for keys, figures in sizes.items():
         print(f"{keys:<12,}{figures['median_s']:>10.2f}{figures['min_s']:>9.2f}{figures['max_s']:>9.2f}{figures['peak_rss_mb']:>14,.0f}")
     results = {
-        "machine": f"{os.cpu_count()} cores, {platform.machine()}, {platform.platform()}",
+        "machine": machine(),
         "settings": {"keys": options.keys, "batch": options.batch, "starts": options.starts},
         "budgets": budgets,
         "starts": sizes,

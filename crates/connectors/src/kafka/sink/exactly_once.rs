@@ -80,6 +80,12 @@ impl Session {
     fn producer(&self) -> &Arc<Producer> {
         &self.producers[(self.batches % TRANSACTIONAL_IDS) as usize]
     }
+
+    /// The producer that will be the last to have its turn. For what comes between two batches: the next batch need not wait
+    /// until the brokers have written the end of that.
+    fn resting_producer(&self) -> &Arc<Producer> {
+        &self.producers[((self.batches + TRANSACTIONAL_IDS - 1) % TRANSACTIONAL_IDS) as usize]
+    }
 }
 
 impl ExactlyOnceSink {
@@ -139,7 +145,7 @@ impl ExactlyOnceSink {
 
     /// Writes the marker anew, in a transaction of its own.
     async fn mark_again(&self, session: &Session) -> Result<()> {
-        let producer = session.producer();
+        let producer = session.resting_producer();
         producer.begin_transaction().map_err(kafka_write_error)?;
         self.mark(producer, session.batches, session.hash).await?;
         producer.commit_transaction().await.map_err(kafka_write_error)

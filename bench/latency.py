@@ -16,7 +16,8 @@ how long after the burst rows were as quick again as 99 of 100 before it, and th
 
 Milliseconds are lost to whatever else runs, and to a hypervisor that wakes sleeping cores late. Where the system allows it
 (root), everything measured therefore runs at real-time priority on cores that do not sleep; `--ordinary` leaves this out.
-Other work on the machine should rest all the same: Linux keeps 50 ms of each second for it.
+Other work on the machine should rest all the same: Linux keeps 50 ms of each second for it. Beside each figure stands how
+much of the time the hypervisor gave to other machines meanwhile.
 """
 import argparse
 import contextlib
@@ -39,6 +40,8 @@ from run import Millstream, go_on_with_clients, machine, peak_rss_mb, server  # 
 
 # What each job makes of the rows, in the driver's words.
 EXPECT = {"filter": "nine-of-ten", "counts": "counts"}
+# The place of time that the hypervisor gave to others, in the first line of /proc/stat.
+STEAL = 7
 SHARES = ["p50_ms", "p90_ms", "p99_ms", "p99.9_ms"]
 RESULTS = ROOT / "bench" / "latency.json"
 
@@ -54,6 +57,11 @@ def undisturbed(stack):
         print(f"at ordinary priority: {error}", file=sys.stderr)
         return False
     return True
+
+
+def ticks():
+    """What the cores have done so far, by kind."""
+    return [int(value) for value in pathlib.Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
 
 
 @contextlib.contextmanager
@@ -114,10 +122,12 @@ class Bench:
             *(["--read-committed"] if self.options.exactly_once else []),
             *(["--burst", str(self.options.burst)] if self.options.burst else []),
         ]
+        before = ticks()
         done = subprocess.run(command, text=True, stdout=subprocess.PIPE)
         if done.returncode != 0:
             raise RuntimeError(f"{expect} at {rate} rows/s failed")
-        return json.loads(done.stdout)
+        passed = [after - before for after, before in zip(ticks(), before)]
+        return {**json.loads(done.stdout), "stolen_percent": 100 * passed[STEAL] / sum(passed)}
 
     def relay(self, rate, *settings):
         names = self.topics()
@@ -185,7 +195,8 @@ def measure(options):
 
 
 def brief(line):
-    return "  ".join(f"{share[:-3]} {line[share]:.2f}" for share in SHARES)
+    shares = "  ".join(f"{share[:-3]} {line[share]:.2f}" for share in SHARES)
+    return f"{shares}  stolen {line['stolen_percent']:.0f} %"
 
 
 def table(lines):
@@ -199,6 +210,7 @@ def table(lines):
             above = [line[share] - floor[share] for line, floor in zip(runs, floors)]
             row[share] = {"median": statistics.median(values), "min": min(values), "max": max(values)}
             row[share]["above_floor"] = statistics.median(above)
+        row["stolen_percent"] = statistics.median(line["stolen_percent"] for line in runs)
         if "burst" in runs[0]:
             row["burst"] = [{**line["burst"], "peak_rss_mb": line.get("peak_rss_mb")} for line in runs]
         rows.append(row)
@@ -206,14 +218,14 @@ def table(lines):
 
 
 def show(rows):
-    print(f"{'broker':<11}{'rows/s':>7}  {'program':<20}" + "".join(f"{share[:-3] + ', ms':>24}" for share in SHARES[:3]))
+    print(f"{'broker':<11}{'rows/s':>7}  {'program':<20}" + "".join(f"{share[:-3] + ', ms':>24}" for share in SHARES[:3]) + f"{'stolen, %':>11}")
     for row in rows:
         cells = ""
         for share in SHARES[:3]:
             value = row[share]
             above = "" if row["program"] == "floor" else f" (+{value['above_floor']:.2f})"
             cells += f"{value['median']:.2f}{above}".rjust(24)
-        print(f"{row['broker']:<11}{row['rows_per_s']:>7}  {row['program']:<20}{cells}")
+        print(f"{row['broker']:<11}{row['rows_per_s']:>7}  {row['program']:<20}{cells}{row['stolen_percent']:>11.0f}")
         for burst in row.get("burst", []):
             print("    burst: " + ", ".join(f"{name} {value}" for name, value in burst.items()))
 

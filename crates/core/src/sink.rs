@@ -121,7 +121,15 @@ pub trait Sink: Send + Sync + Debug {
     /// Drains the batch and writes it. On an error nothing of the batch may show.
     async fn write(&self, batch: SinkBatch) -> Result<SinkProgress>;
 
-    /// What a streaming query calls instead of [`Sink::write`], with what its log says of the batch.
+    /// Begins an exactly-once batch in the target while the log is still writing that there is one: what costs time there and
+    /// needs no row. It may never come to that batch, so nothing of this may show before [`Sink::write_logged`]; which also
+    /// is told of what fails here. Not called for a batch that is tried again.
+    async fn prepare(&self, id: BatchId, logged: &LoggedBatch) {
+        let _ = (id, logged);
+    }
+
+    /// What a streaming query calls instead of [`Sink::write`] where [`Sink::is_exactly_once`], with what its log says of the
+    /// batch.
     async fn write_logged(&self, batch: SinkBatch, logged: LoggedBatch) -> Result<SinkProgress> {
         let _ = logged;
         self.write(batch).await

@@ -11,7 +11,7 @@ use millstream_core::{
     BatchId, BatchStream, Connector, ErrorKind, LoggedBatch, MemoryLedger, OutputMode, QueryId, QuerySettings, Result,
     RunId, Sink, SinkBatch, SinkConfig, SinkStart, SinkSteps, SystemClock, WriteKind,
 };
-use millstream_kafka::{Client, ClientConfig, OffsetSpec, TopicPartition};
+use millstream_kafka::{Client, ClientConfig, CommittedOffset, OffsetSpec, TopicPartition};
 use millstream_test_servers::{Kafka, require_or_skip};
 
 use crate::kafka::topic_name;
@@ -48,6 +48,22 @@ fn open(kafka: &Kafka, topic: &str, option: (&str, &str)) -> Arc<dyn Sink> {
     KafkaConnector.open_sink(config).expect("valid")
 }
 
+fn start(query: QueryId, run: u128) -> SinkStart {
+    let (run, steps) = (RunId(uuid::Uuid::from_u128(run)), Arc::new(NoSteps));
+    SinkStart { query, run, logged: BTreeMap::new(), newest_commit: None, steps }
+}
+
+fn one() -> BatchStream {
+    stream::once(async { Ok(row("one")) }).boxed()
+}
+
+/// The marker of a query that writes to the topic.
+async fn marker(kafka: &Kafka, query: QueryId, topic: &str) -> Option<CommittedOffset> {
+    let (config, _) = ClientConfig::from_properties([("bootstrap.servers", kafka.bootstrap())]).expect("valid");
+    let of = TopicPartition::new(topic, 0);
+    Client::new(config).committed_offset(&format!("millstream-{query}-0"), &of, true).await.expect("an answer")
+}
+
 fn batch(rows: BatchStream) -> SinkBatch {
     let schema = row("").schema();
     SinkBatch { id: BatchId(0), kind: WriteKind::Append, upsert_key: None, schema, rows: vec![rows] }
@@ -68,15 +84,7 @@ async fn a_batch_that_takes_longer_than_its_transaction_may_says_so() {
     let topic = topic_name("slow");
     kafka.tool(&format!("create {topic} 1 1"));
     let sink = open(&kafka, &topic, ("kafka.transaction.timeout.ms", "1000"));
-    let id = |number: u128| uuid::Uuid::from_u128(number);
-    let start = SinkStart {
-        query: QueryId(id(1)),
-        run: RunId(id(2)),
-        logged: BTreeMap::new(),
-        newest_commit: None,
-        steps: Arc::new(NoSteps),
-    };
-    assert_eq!(sink.open_for(start).await.expect("the first start"), None);
+    assert_eq!(sink.open_for(start(QueryId(uuid::Uuid::from_u128(1)), 2)).await.expect("the first start"), None);
     // The second row comes when the first is in the log and the brokers have ended its transaction.
     let (bootstrap, name) = (kafka.bootstrap().to_owned(), topic.clone());
     let second = stream::once(async move {
@@ -107,29 +115,16 @@ async fn a_marker_that_was_forgotten_is_there_again_after_a_refresh() {
     let topic = topic_name("idle");
     kafka.tool(&format!("create {topic} 1 1"));
     let sink = open(kafka, &topic, ("kafka.client.id", "idle"));
-    let id = |number: u128| uuid::Uuid::from_u128(number);
-    let start = SinkStart {
-        query: QueryId(uuid::Uuid::new_v4()),
-        run: RunId(id(2)),
-        logged: BTreeMap::new(),
-        newest_commit: None,
-        steps: Arc::new(NoSteps),
-    };
-    let group = format!("millstream-{}-0", start.query);
-    assert_eq!(sink.open_for(start).await.expect("the first start"), None);
-    let one = || stream::once(async { Ok(row("one")) }).boxed();
+    let query = QueryId(uuid::Uuid::new_v4());
+    assert_eq!(sink.open_for(start(query, 2)).await.expect("the first start"), None);
     let logged = LoggedBatch { hash: 7, group_offsets: Vec::new() };
     sink.write_logged(batch(one()), logged.clone()).await.expect("written");
 
-    let marker = async || {
-        let (config, _) = ClientConfig::from_properties([("bootstrap.servers", kafka.bootstrap())]).expect("valid");
-        let of = TopicPartition::new(topic.as_str(), 0);
-        Client::new(config).committed_offset(&group, &of, true).await.expect("an answer")
-    };
+    let marker = async || marker(kafka, query, &topic).await;
     let written = marker().await.expect("batch 0 has a marker");
     assert_eq!(written.offset, 1);
     // As Kafka does by itself when the group has been silent for a week.
-    kafka.tool(&format!("delete-group {group}"));
+    kafka.tool(&format!("delete-group millstream-{query}-0"));
     assert!(marker().await.is_none());
     sink.refresh().await.expect("refreshed");
     assert_eq!(marker().await, Some(written), "with run and hash of the newest batch");
@@ -145,4 +140,40 @@ async fn a_batch_without_a_log_is_refused() {
     let sink = open(Kafka::shared(), "any", ("kafka.client.id", "none"));
     let error = sink.write(batch(stream::empty().boxed())).await.expect_err("no log");
     assert_eq!(error.kind(), ErrorKind::Unsupported);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_prepared_shows_with_its_batch_or_not_at_all() {
+    require_or_skip!(Kafka::available());
+    let kafka = Kafka::shared();
+    let topic = topic_name("prepared");
+    kafka.tool(&format!("create {topic} 1 1"));
+    let query = QueryId(uuid::Uuid::new_v4());
+    let logged = |hash| LoggedBatch { hash, group_offsets: Vec::new() };
+    let marked = async || marker(kafka, query, &topic).await.map(|marker| marker.offset);
+    let sink = open(kafka, &topic, ("kafka.client.id", "prepared"));
+    sink.open_for(start(query, 2)).await.expect("the first start");
+    sink.prepare(BatchId(0), &logged(7)).await;
+    sink.write_logged(batch(one()), logged(7)).await.expect("written");
+    assert_eq!(marked().await, Some(1), "in one transaction with the rows");
+    // The row and the end of its transaction; the start's marker has left nothing in the topic.
+    while end(kafka.bootstrap(), &topic, "read_committed").await != Some(2) {}
+
+    sink.prepare(BatchId(1), &logged(8)).await;
+    sink.close().await.expect("closed");
+    // The marker is read with stable offsets required: nothing is open any more.
+    assert_eq!(marked().await, Some(1), "the batch that was prepared never came");
+
+    let older = open(kafka, &topic, ("kafka.client.id", "older"));
+    let known = |run| SinkStart { logged: BTreeMap::from([(BatchId(0), 7)]), ..start(query, run) };
+    assert_eq!(older.open_for(known(3)).await.expect("the next start"), Some(BatchId(0)));
+    let newer = open(kafka, &topic, ("kafka.client.id", "newer"));
+    newer.open_for(known(4)).await.expect("takes over");
+    older.prepare(BatchId(1), &logged(8)).await;
+    let next = || SinkBatch { id: BatchId(1), ..batch(one()) };
+    let error = older.write_logged(next(), logged(8)).await.expect_err("fenced");
+    assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
+    newer.write_logged(next(), logged(8)).await.expect("without having prepared");
+    assert_eq!(marked().await, Some(2));
+    newer.close().await.expect("closed");
 }

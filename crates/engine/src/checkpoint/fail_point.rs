@@ -24,7 +24,7 @@ pub const FAIL_POINTS: [&str; 10] = [
 ];
 
 /// The places within a sink that writes a batch in a transaction, all between `after_query_planning` and `after_add_batch`.
-pub const SINK_FAIL_POINTS: [&str; 3] = ["after_produce", "after_marker", "after_end_transaction"];
+pub const SINK_FAIL_POINTS: [&str; 3] = ["after_marker", "after_produce", "after_end_transaction"];
 
 /// One place, and what happens when it has been passed often enough.
 #[derive(Debug, Clone)]

@@ -238,13 +238,21 @@ impl MicroBatchExecution {
         self.save_snapshot(batch.id()).await
     }
 
-    /// From here on the batch is what it is, whatever happens.
+    /// From here on the batch is what it is, whatever happens. A sink that has to prepare for it does so meanwhile.
     async fn write_offsets(&mut self, batch: &MicroBatch) -> Result<()> {
         if batch.is_logged {
             return Ok(());
         }
         let since = self.progress.now();
-        self.writer.write_offsets(Arc::clone(&batch.entry)).await?;
+        // Where the planted fault writes the log late, the sink has the batch already.
+        let is_announced = self.sink.is_exactly_once() && !PlantedFault::OffsetsLate.is_planted(self.planted_fault);
+        let logged = is_announced.then(|| self.logged(batch));
+        let preparing = async {
+            if let Some(logged) = &logged {
+                self.sink.prepare(batch.id(), logged).await;
+            }
+        };
+        tokio::join!(self.writer.write_offsets(Arc::clone(&batch.entry)), preparing).0?;
         self.tell_sources().await;
         self.progress.add(Phase::WalCommit, since);
         Ok(())
@@ -281,13 +289,21 @@ impl MicroBatchExecution {
             drain(rows).await?
         } else {
             let (kind, schema, upsert_key) = (self.output_mode.into(), self.plan.schema(), self.plan.upsert_key());
-            let ends = self.plan.sources().iter().zip(&batch.entry.sources);
-            let group_offsets = ends.filter_map(|(source, range)| source.group_offsets(&range.end)).collect();
-            let logged = LoggedBatch { hash: batch.entry.hash(), group_offsets };
-            self.sink.write_logged(SinkBatch { id: batch.id(), kind, upsert_key, schema, rows }, logged).await?
+            let rows = SinkBatch { id: batch.id(), kind, upsert_key, schema, rows };
+            match self.sink.is_exactly_once() {
+                true => self.sink.write_logged(rows, self.logged(batch)).await?,
+                false => self.sink.write(rows).await?,
+            }
         };
         self.progress.add(Phase::AddBatch, since);
         Ok((context, written))
+    }
+
+    /// What the log says of the batch, or will have said before its sink shows anything of it.
+    fn logged(&self, batch: &MicroBatch) -> LoggedBatch {
+        let ends = self.plan.sources().iter().zip(&batch.entry.sources);
+        let group_offsets = ends.filter_map(|(source, range)| source.group_offsets(&range.end)).collect();
+        LoggedBatch { hash: batch.entry.hash(), group_offsets }
     }
 
     /// The batch is done. That becomes durable with the next batch's offsets, or before the query rests.

@@ -31,14 +31,14 @@ pub trait StatefulOperator: Send + Sync + Debug {
     /// Puts the state back to where the last commit left it.
     fn undo(&self);
 
-    /// Repeats a committed batch from its delta. Garbage is refused by name, and then nothing of it is applied.
+    /// Repeats a committed batch from its delta. Garbage is refused by name, and the state is worth nothing then.
     fn apply(&self, delta: &[u8]) -> Result<()>;
 
     /// A part of the whole state. The first is part 0, and each says which is the next, so that there is never a second copy
     /// of the state as a whole.
     fn snapshot(&self, part: usize) -> Result<SnapshotPart>;
 
-    /// Adds a part of a snapshot to the state, which is empty before the first.
+    /// Adds a part of a snapshot to the state, which is empty before the first. Garbage as in [`StatefulOperator::apply`].
     fn restore(&self, part: &[u8]) -> Result<()>;
 
     /// What the batch did, for the progress.

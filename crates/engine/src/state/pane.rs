@@ -151,7 +151,7 @@ impl Pane {
     pub(super) fn changed_only(&self, layout: &Layout) -> Result<Option<Self>> {
         let mut kept = Self::new(layout);
         for group in self.changed() {
-            kept.put(&self.groups, group)?;
+            kept.put((&self.groups, group), hash_key(self.groups.key(group)))?;
         }
         Ok((kept.len() > 0).then_some(kept))
     }
@@ -200,9 +200,8 @@ impl Pane {
     }
 
     /// Replaces a group by one that was read.
-    pub(super) fn put(&mut self, from: &Groups, group: u32) -> Result<()> {
-        let key = from.key(group);
-        let to = self.find_or_insert(key, hash_key(key))?;
+    pub(super) fn put(&mut self, (from, group): (&Groups, u32), hash: u64) -> Result<()> {
+        let to = self.find_or_insert(from.key(group), hash)?;
         for (mine, theirs) in self.groups.accumulators.iter_mut().zip(&from.accumulators) {
             mine.copy_from(to as usize, theirs, group as usize);
         }
@@ -216,11 +215,11 @@ impl Pane {
         let stays = |group: &u32| stays(self.groups.key(*group));
         let all = 0..self.len() as u32;
         for group in all.clone().filter(|&group| !is_changed(group)).filter(stays) {
-            kept.put(&self.groups, group)?;
+            kept.put((&self.groups, group), hash_key(self.groups.key(group)))?;
         }
         kept.base = kept.len() as u32;
         for group in all.filter(|&group| is_changed(group)).filter(stays) {
-            kept.put(&self.groups, group)?;
+            kept.put((&self.groups, group), hash_key(self.groups.key(group)))?;
         }
         Ok(kept)
     }

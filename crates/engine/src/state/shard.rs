@@ -349,10 +349,9 @@ impl Shard {
     }
 
     /// Puts a group that was read in its place.
-    pub(super) fn put(&mut self, shape: Shape<'_>, (from, group): (&Groups, u32)) -> Result<()> {
-        let key = from.key(group);
-        let keys = [(key, hash_key(key))].into_iter();
-        self.change(shape, (shape.pane_of(key), keys), |pane| pane.put(from, group))
+    pub(super) fn put(&mut self, shape: Shape<'_>, from: (&Groups, u32), hash: u64) -> Result<()> {
+        let key = from.0.key(from.1);
+        self.change(shape, (shape.pane_of(key), [(key, hash)].into_iter()), |pane| pane.put(from, hash))
     }
 
     /// Groups.

@@ -56,9 +56,8 @@ impl AggregateState {
         Ok(watermark_us)
     }
 
-    /// Puts the groups of a delta or of a part of a snapshot in place, after all of it was looked at.
+    /// Puts the groups of a delta or of a part of a snapshot in place.
     fn put_all(&self, bytes: &[u8]) -> Result<()> {
-        self.read(bytes, |_| Ok(()))?;
         let watermark_us = self.read(bytes, |groups| self.put(groups))?;
         if let Some(watermark_us) = watermark_us {
             for shard in &self.shards {
@@ -70,12 +69,18 @@ impl AggregateState {
         Ok(())
     }
 
+    /// Groups were written shard by shard, so that mostly the next one is of the same shard.
     fn put(&self, groups: &Groups) -> Result<()> {
-        for group in 0..groups.len() as u32 {
-            let mut shard = self.shards[shard_of(hash_key(groups.key(group)))].lock();
+        let hashes: Vec<_> = (0..groups.len() as u32).map(|group| hash_key(groups.key(group))).collect();
+        let mut first = 0;
+        for of_one_shard in hashes.chunk_by(|a, b| shard_of(*a) == shard_of(*b)) {
+            let mut shard = self.shards[shard_of(of_one_shard[0])].lock();
             let before = shard.bytes();
-            shard.put(self.shape(), (groups, group))?;
+            for (group, &hash) in (first..).zip(of_one_shard) {
+                shard.put(self.shape(), (groups, group), hash)?;
+            }
             self.add_growth(before, &shard);
+            first += of_one_shard.len() as u32;
         }
         self.shards.iter().for_each(|shard| shard.lock().commit());
         self.hold()

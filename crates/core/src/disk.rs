@@ -1,18 +1,20 @@
 //! The disk as a dependency, so that tests and the simulation own it: what a checkpoint asks of the place where it lies.
 //!
 //! Files are never changed inside. A log only grows, and everything else is replaced as a whole; so an object store can stand
-//! behind this trait too, with an object a frame, and folders that exist by themselves. A path is a name below the root
+//! behind this trait too, with an object an append, and folders that exist by themselves. A path is a name below the root
 //! of the store, taken apart by nobody but the implementation.
 //!
-//! Errors are the system's own: whoever asked names the file and what to do. After an error of [`DiskFile::append`] or
+//! Errors are the system's own: whoever asked names the file and what to do. Where the system is not a disk of this machine,
+//! the implementation knows better what to do, and says it in a [`DiskError`]. After an error of [`DiskFile::append`] or
 //! [`DiskFile::sync`] nothing is known of what was written last.
 //!
 //! What outlives what: a process that is killed loses nothing that was written. A power cut loses all that this file does not
 //! call durable, as a whole or from some byte on, and new names with it.
 
-use std::fmt::Debug;
+use std::collections::BTreeMap;
+use std::fmt::{self, Debug};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -29,7 +31,8 @@ pub trait Disk: Send + Sync + Debug {
     /// Makes a folder and those above it, with `durable` so that they outlive a power cut. One that is there is fine.
     async fn create_folder(&self, folder: &Path, durable: bool) -> io::Result<()>;
 
-    /// Makes a new file that grows, and refuses a name that is taken. The name is durable after [`Disk::sync_folder`].
+    /// Makes a new file that grows, and refuses a name that is taken. The name is durable after [`Disk::sync_folder`]; it may
+    /// not be seen before the first bytes are.
     async fn create_file(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>>;
 
     /// Puts a whole file in its place: readers see the old one or the new one. With `durable` that also holds after a
@@ -49,8 +52,21 @@ pub trait Disk: Send + Sync + Debug {
     async fn remove_folder(&self, folder: &Path) -> io::Result<()>;
 
     /// Takes a lock that no other process can have at the same time. The system lets go of it when the process ends, however
-    /// it ends. [`io::ErrorKind::WouldBlock`] where another process has it.
+    /// it ends, if need be after a while. [`io::ErrorKind::WouldBlock`] where another process has it.
+    ///
+    /// Where a process can lose a lock without noticing, what it then does to the folder of the lock fails, and changes
+    /// nothing that the next holder reads.
     async fn lock(&self, path: &Path) -> io::Result<Box<dyn DiskLock>>;
+
+    /// The disk of a query with these settings by Spark's names, where settings make it another one.
+    fn with_settings(&self, _settings: &BTreeMap<String, String>) -> Option<Arc<dyn Disk>> {
+        None
+    }
+
+    /// A folder of this machine for files that are worth nothing once the process has ended, for whoever has locked `folder`.
+    fn scratch(&self, folder: &Path) -> io::Result<PathBuf> {
+        Ok(folder.to_owned())
+    }
 }
 
 /// A file that grows.
@@ -67,5 +83,39 @@ pub trait DiskFile: Send + Sync + Debug {
     async fn sync(&self) -> io::Result<()>;
 }
 
-/// A lock that is held until it is dropped.
-pub trait DiskLock: Send + Sync + Debug {}
+/// A lock that is held until it is released. One that is dropped instead is left as a dying process leaves it.
+#[async_trait]
+pub trait DiskLock: Send + Sync + Debug {
+    /// Lets go, so that the next start need not find out that nobody holds it.
+    async fn release(self: Box<Self>) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// An error that knows what to do about it. It travels inside an [`io::Error`].
+#[derive(Debug)]
+pub struct DiskError {
+    message: String,
+    mend: String,
+}
+
+impl DiskError {
+    /// As an error of this kind.
+    pub fn io(kind: io::ErrorKind, message: impl Into<String>, mend: impl Into<String>) -> io::Error {
+        io::Error::new(kind, Self { message: message.into(), mend: mend.into() })
+    }
+
+    /// What to do about an error, if it knows.
+    pub fn mend(error: &io::Error) -> Option<&str> {
+        let inner = error.get_ref()?.downcast_ref::<Self>()?;
+        Some(&inner.mend)
+    }
+}
+
+impl fmt::Display for DiskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for DiskError {}

@@ -28,7 +28,7 @@ pub mod trigger;
 
 pub use clock::{Clock, SystemClock};
 pub use connector::{BatchReader, Connector, ConnectorRegistry, SinkConfig, SourceConfig};
-pub use disk::{Disk, DiskFile, DiskLock};
+pub use disk::{Disk, DiskError, DiskFile, DiskLock};
 pub use error::{Error, ErrorKind, Result};
 pub use memory::{MemoryLedger, Reservation};
 pub use offset::{Offset, OffsetRange};

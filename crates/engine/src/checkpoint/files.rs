@@ -1,13 +1,18 @@
 //! What a checkpoint does to its disk, with errors that name the file, what was attempted, and what to do.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use millstream_core::{Disk, DiskFile, DiskLock, Error, Result};
+use millstream_core::{Disk, DiskError, DiskFile, DiskLock, Error, Result};
 
 /// What a file is called before it is complete.
 pub(crate) const TEMPORARY_SUFFIX: &str = ".tmp";
+
+/// Whether a checkpoint is not on this machine: its location has a scheme.
+pub(crate) fn is_remote(root: &Path) -> bool {
+    root.to_string_lossy().contains("://")
+}
 
 /// The disk that a checkpoint lies on.
 #[derive(Debug, Clone)]
@@ -47,6 +52,17 @@ impl Files {
         Ok(numbers)
     }
 
+    /// Makes a new file that grows in the place of one that was never finished.
+    pub(crate) async fn create_anew(&self, path: &Path) -> Result<Arc<dyn DiskFile>> {
+        match self.0.create_file(path).await {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                self.remove(path).await?;
+                self.create(path).await
+            }
+            created => created.map_err(|error| disk_error("create", path, error)),
+        }
+    }
+
     /// Removes a file; one that is not there is fine.
     pub(crate) async fn remove(&self, path: &Path) -> Result<()> {
         self.0.remove(path).await.map_err(|error| disk_error("remove", path, error))
@@ -83,17 +99,27 @@ impl Files {
             _ => disk_error("lock", path, error),
         })
     }
+
+    /// A folder of this machine for files that are worth nothing once the process has ended.
+    pub(crate) fn scratch(&self, folder: &Path) -> Result<PathBuf> {
+        self.0.scratch(folder).map_err(|error| disk_error("make a folder for spilled state of", folder, error))
+    }
 }
 
 /// A disk error. It is not tried again: what the system still holds of the file is not known after it. A new start looks.
 pub(crate) fn disk_error(attempted: &str, path: &Path, error: io::Error) -> Error {
-    let mend = match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free space on that disk",
-        io::ErrorKind::ReadOnlyFilesystem => "make that file system writable",
-        io::ErrorKind::PermissionDenied => "give the user of this process the right to read and write there",
-        _ => "check that disk and the system's log",
+    let mend = match (DiskError::mend(&error), error.kind()) {
+        (Some(mend), _) => mend,
+        (None, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) => "free space on that disk",
+        (None, io::ErrorKind::ReadOnlyFilesystem) => "make that file system writable",
+        (None, io::ErrorKind::PermissionDenied) => "give the user of this process the right to read and write there",
+        (None, _) => "check that disk and the system's log",
     };
-    Error::data(format!("cannot {attempted} checkpoint file '{}': {error}", path.display()))
-        .with_source(error)
-        .with_hint(format!("{mend}, then start the query again: it goes on from its last good batch"))
+    let hint = format!("{mend}, then start the query again: it goes on from its last good batch");
+    let message = format!("cannot {attempted} checkpoint file '{}': {error}", path.display());
+    let refused = match error.kind() {
+        io::ErrorKind::ResourceBusy => Error::conflict(message),
+        _ => Error::data(message),
+    };
+    refused.with_source(error).with_hint(hint)
 }

@@ -2,7 +2,8 @@
 //!
 //! It lies in files of a few megabytes, so that neither writing nor reading it needs a second copy of the state in memory.
 //! The parts come first; the head, which says how many there are, makes a snapshot of them. Parts without a head are of a
-//! process that died, and are removed.
+//! process that died. They go with the next snapshot and not before: should that process only have been stopped, and finish
+//! its snapshot late, then it is whole.
 //!
 //! ```text
 //! snapshot-<batch>            one frame: a snapshot entry. Earlier builds: all state entries, one for each operator
@@ -36,8 +37,8 @@ impl Snapshot {
     /// The newest snapshot of the folder. One that is spoilt is refused by name: the log before it may be gone.
     pub(crate) async fn newest(files: &Files, folder: &Path) -> Result<Option<Self>> {
         let newest = files.numbered(folder, PREFIX).await?.pop().map(BatchId);
-        remove_parts(files, folder, newest).await?;
         let Some(batch) = newest else { return Ok(None) };
+        remove_older_parts(files, folder, batch).await?;
         let path = head_path(folder, batch);
         let (files, folder, mut whole) = (files.clone(), folder.to_owned(), Vec::new());
         for entry in read(&files, &path).await? {
@@ -115,7 +116,8 @@ impl SnapshotWriter {
         self.head.bytes += state.len() as u64;
         self.head.parts += 1;
         let bytes = framed(&Entry::State(StateEntry { batch: self.head.batch, operator, delta: state }));
-        let file = self.files.create(&path).await?;
+        // A run that died before this batch was committed may have left a part of that name.
+        let file = self.files.create_anew(&path).await?;
         file.append(&bytes).await.map_err(|error| disk_error("write", &path, error))?;
         self.parts.push((file, path));
         Ok(())
@@ -135,7 +137,7 @@ impl SnapshotWriter {
         for older in files.numbered(&folder, PREFIX).await?.into_iter().filter(|&batch| batch < saved.0.0) {
             files.remove(&head_path(&folder, BatchId(older))).await?;
         }
-        remove_parts(&files, &folder, Some(saved.0)).await?;
+        remove_older_parts(&files, &folder, saved.0).await?;
         Ok(saved)
     }
 }
@@ -148,11 +150,11 @@ fn part_path(folder: &Path, batch: BatchId, part: usize) -> PathBuf {
     folder.join(format!("{PREFIX}{batch}.{part}"))
 }
 
-/// Removes the parts of all snapshots but one.
-async fn remove_parts(files: &Files, folder: &Path, keep: Option<BatchId>) -> Result<()> {
+/// Removes the parts of all snapshots before that of a batch.
+async fn remove_older_parts(files: &Files, folder: &Path, batch: BatchId) -> Result<()> {
     for name in files.names(folder).await? {
         let part = name.strip_prefix(PREFIX).and_then(|name| name.split_once('.'));
-        if part.is_some_and(|(batch, _)| batch.parse().ok().map(BatchId) != keep) {
+        if part.is_some_and(|(older, _)| older.parse().is_ok_and(|older| BatchId(older) < batch)) {
             files.remove(&folder.join(name)).await?;
         }
     }

@@ -13,7 +13,7 @@ use millstream_core::{BatchId, Error, Offset, OffsetRange, QueryId, Result};
 use serde::{Deserialize, Serialize};
 
 use super::entry::{CommitEntry, OffsetsEntry};
-use super::files::Files;
+use super::files::{Files, is_remote};
 
 /// The settings that Spark 4.2 pins in its offset log, with their defaults.
 const PINNED: [(&str, &str); 15] = [
@@ -81,7 +81,9 @@ pub(crate) async fn read_metadata(files: &Files, root: &Path) -> Result<Option<Q
 }
 
 fn missing_metadata(root: &Path) -> Error {
-    let location = format!("file:{}", root.display());
+    // As Hadoop prints a path: with its scheme, also where that is only the local one.
+    let scheme = if is_remote(root) { "" } else { "file:" };
+    let location = format!("{scheme}{}", root.display());
     Error::data(format!(
         "Checkpoint location {location} is in an inconsistent state: the metadata file is missing but offset and/or \
          commit logs contain data. Please restore the metadata file or create a new checkpoint directory."

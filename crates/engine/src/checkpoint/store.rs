@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use millstream_core::{BatchId, DiskLock, Error, Offset, QueryId, Result};
+use parking_lot::Mutex;
 
 use super::entry::{Entry, FORMAT_VERSION, StartEntry};
 use super::files::Files;
@@ -24,7 +25,7 @@ pub(crate) struct Checkpoint {
     pub(super) history: History,
     /// Spark's files, where they are all there is or newer than the log.
     spark: Option<SparkCheckpoint>,
-    lock: Box<dyn DiskLock>,
+    lock: CheckpointLock,
 }
 
 /// What a query says of itself when it begins to write.
@@ -51,22 +52,38 @@ impl Checkpoint {
     /// Takes hold of a checkpoint, or of a new temporary folder, and reads what is there.
     pub(crate) async fn open(platform: &Platform, root: Option<&Path>, sync: SyncPolicy) -> Result<Self> {
         let files = Files::new(Arc::clone(&platform.disk));
-        let is_temporary = root.is_none();
         let new_folder = || std::env::temp_dir().join(format!("millstream-{}", platform.random.uuid()));
-        let root = root.map_or_else(new_folder, Path::to_owned);
-        let folder = log_folder(&root);
+        let path = root.map_or_else(new_folder, Path::to_owned);
+        let folder = log_folder(&path);
         files.create_folder(&folder, sync != SyncPolicy::Never).await?;
-        let lock = files.lock(&folder.join("lock")).await?;
-        let id = spark_files::read_metadata(&files, &root).await?;
-        let history = History::read(&files, &folder).await?;
+        let lock = CheckpointLock::new(files.lock(&folder.join("lock")).await?);
+        match Self::read(platform, (&files, &path)).await {
+            Ok((id, history, spark)) => {
+                Ok(Self { files, root: path, is_temporary: root.is_none(), id, history, spark, lock })
+            }
+            Err(error) => {
+                lock.release().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// What is there: whose it is, and what is known of the query.
+    async fn read(
+        platform: &Platform,
+        (files, root): (&Files, &Path),
+    ) -> Result<(QueryId, History, Option<SparkCheckpoint>)> {
+        let folder = log_folder(root);
+        let id = spark_files::read_metadata(files, root).await?;
+        let history = History::read(files, &folder).await?;
         // State is in our log alone: where there is some, Spark's files are only a view of the log.
         let has_state = history.start.as_ref().is_some_and(|start| !start.operators.is_empty());
         let spark = match has_state {
             true => None,
-            false => SparkCheckpoint::read(&files, &root, history.newest_offsets()).await?,
+            false => SparkCheckpoint::read(files, root, history.newest_offsets()).await?,
         };
         if spark.is_some() {
-            refuse_spark_state(&files, &root).await?;
+            refuse_spark_state(files, root).await?;
         }
         let id = id.unwrap_or_else(|| QueryId(platform.random.uuid()));
         if let Some(start) = history.start.as_ref().filter(|start| start.query != id) {
@@ -76,7 +93,7 @@ impl Checkpoint {
                 start.query
             )));
         }
-        Ok(Self { files, root, is_temporary, id, history, spark, lock })
+        Ok((id, history, spark))
     }
 
     /// Writes whose checkpoint it is, so that a second start on it knows.
@@ -86,7 +103,13 @@ impl Checkpoint {
 
     /// Lets go of a checkpoint that nothing was written to.
     pub(crate) async fn abandon(self) -> Result<()> {
+        self.lock.release().await;
         if self.is_temporary { self.files.remove_folder(&self.root).await } else { Ok(()) }
+    }
+
+    /// What has to be let go of in the end, whatever becomes of the checkpoint.
+    pub(crate) fn lock(&self) -> CheckpointLock {
+        self.lock.clone()
     }
 
     /// The query.
@@ -94,9 +117,9 @@ impl Checkpoint {
         self.id
     }
 
-    /// Where a run may put files that are worth nothing once it has ended.
-    pub(crate) fn scratch(&self) -> PathBuf {
-        log_folder(&self.root)
+    /// Where on this machine a run may put files that are worth nothing once it has ended.
+    pub(crate) fn scratch(&self) -> Result<PathBuf> {
+        self.files.scratch(&log_folder(&self.root))
     }
 
     /// What earlier runs of ours left.
@@ -162,6 +185,24 @@ impl Checkpoint {
         let folder = CheckpointFolder { files, root, is_temporary, is_durable, lock };
         let writer = CheckpointWriter::new(folder, log, &history, (start.conf, start.retention), clock);
         Ok((writer, history))
+    }
+}
+
+/// The hold of a process on a checkpoint; clones are the same one. Where all are dropped, it is as if the process had died.
+#[derive(Debug, Clone)]
+pub(crate) struct CheckpointLock(Arc<Mutex<Option<Box<dyn DiskLock>>>>);
+
+impl CheckpointLock {
+    fn new(lock: Box<dyn DiskLock>) -> Self {
+        Self(Arc::new(Mutex::new(Some(lock))))
+    }
+
+    /// Lets go. Where that cannot be said, the next start finds out by itself.
+    pub(crate) async fn release(&self) {
+        let Some(lock) = self.0.lock().take() else { return };
+        if let Err(error) = lock.release().await {
+            tracing::warn!(%error, "cannot let go of a checkpoint; the next start has to wait until that shows");
+        }
     }
 }
 

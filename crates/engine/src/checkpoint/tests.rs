@@ -290,20 +290,31 @@ async fn a_spoilt_snapshot_is_refused_by_name() {
     assert_eq!(read_snapshot(folder.path()).await.unwrap(), Some(parts));
 }
 
-/// The process died before the head was written.
+/// The process died before the head was written. Or it was only stopped, and writes it late: then the parts must be there.
 #[tokio::test]
 async fn parts_without_a_head_are_no_snapshot() {
     let folder = tempfile::tempdir().unwrap();
-    let mut snapshot = SnapshotWriter::new((files(), folder.path().to_owned()), BatchId(4), 1);
+    let place = || (files(), folder.path().to_owned());
+    let mut snapshot = SnapshotWriter::new(place(), BatchId(4), 1);
     snapshot.add(0, vec![1]).await.unwrap();
     snapshot.finish(false).await.unwrap();
-    let mut unfinished = SnapshotWriter::new((files(), folder.path().to_owned()), BatchId(6), 1);
-    unfinished.add(0, vec![2]).await.unwrap();
-    drop(unfinished);
+    let mut late = SnapshotWriter::new(place(), BatchId(5), 1);
+    late.add(0, vec![2]).await.unwrap();
+    for part in [vec![3], vec![4]] {
+        let mut unfinished = SnapshotWriter::new(place(), BatchId(6), 1);
+        unfinished.add(0, part).await.unwrap();
+    }
     assert_eq!(read_snapshot(folder.path()).await.unwrap(), Some(vec![(0, vec![1])]));
+    late.finish(false).await.unwrap();
+    assert_eq!(read_snapshot(folder.path()).await.unwrap(), Some(vec![(0, vec![2])]));
+    // The run that goes on takes the names of the one that died.
+    let mut snapshot = SnapshotWriter::new(place(), BatchId(6), 1);
+    snapshot.add(0, vec![5]).await.unwrap();
+    snapshot.finish(false).await.unwrap();
+    assert_eq!(read_snapshot(folder.path()).await.unwrap(), Some(vec![(0, vec![5])]));
     let mut names = files().names(folder.path()).await.unwrap();
     names.sort_unstable();
-    assert_eq!(names, ["snapshot-4", "snapshot-4.0"]);
+    assert_eq!(names, ["snapshot-6", "snapshot-6.0"]);
 }
 
 /// Builds before snapshots had parts wrote all operators' state into one file.

@@ -5,21 +5,23 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use millstream_core::{BatchId, Clock, DiskLock, Error, Result};
+use millstream_core::{BatchId, Clock, Error, Result};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::entry::{CommitEntry, Entry, OffsetsEntry, StateEntry};
-use super::files::Files;
+use super::files::{Files, is_remote};
 use super::history::History;
 use super::log::{Log, Unsynced};
 use super::snapshot::SnapshotWriter;
 use super::spark_files::NewestBatches;
-use super::store::log_folder;
+use super::store::{CheckpointLock, log_folder};
 
 /// How often Spark's files are written while batches run.
 const SPARK_FILES_EVERY: Duration = Duration::from_secs(1);
+/// The same where each of their requests costs money.
+const REMOTE_SPARK_FILES_EVERY: Duration = Duration::from_secs(60);
 
 /// How a log is kept short.
 #[derive(Debug, Clone, Copy)]
@@ -39,7 +41,7 @@ pub(super) struct CheckpointFolder {
     pub(super) root: PathBuf,
     pub(super) is_temporary: bool,
     pub(super) is_durable: bool,
-    pub(super) lock: Box<dyn DiskLock>,
+    pub(super) lock: CheckpointLock,
 }
 
 /// The checkpoint of a running query. Dropped without [`CheckpointWriter::close`] it leaves the folder as a dying process
@@ -173,18 +175,23 @@ impl CheckpointWriter {
     /// Lets go of the folder: everything is written, Spark's files too. A temporary folder goes with its query, unless
     /// the query failed.
     pub(crate) async fn close(mut self, failed: bool) -> Result<()> {
+        let written = self.write_all().await;
+        let CheckpointFolder { files, root, is_temporary, lock, .. } = self.folder;
+        lock.release().await;
+        written?;
+        if is_temporary && !failed {
+            return files.remove_folder(&root).await;
+        }
+        Ok(())
+    }
+
+    async fn write_all(&mut self) -> Result<()> {
         self.log.finish().await?;
         if let Some(saving) = self.snapshotting.take() {
             self.snapshot = Some(join(saving).await?);
             self.forget().await?;
         }
-        self.spark_files.finish(&self.newest).await?;
-        let CheckpointFolder { files, root, is_temporary, lock, .. } = self.folder;
-        drop(lock);
-        if is_temporary && !failed {
-            return files.remove_folder(&root).await;
-        }
-        Ok(())
+        self.spark_files.finish(&self.newest).await
     }
 
     /// Leaves the folder as a dying process would, once nothing is under way that a dead one could not do.
@@ -214,7 +221,7 @@ async fn join<T>(task: JoinHandle<Result<T>>) -> Result<T> {
     task.await.unwrap_or_else(|error| Err(Error::internal("a checkpoint task ended early").with_source(error)))
 }
 
-/// Writes Spark's files behind the batches, each second at the most. What it cannot write it says in the log of the
+/// Writes Spark's files behind the batches, each second at the most, or each minute. What it cannot write it says in the log of the
 /// process and tries again: these files are for others, our own recovery does not read them.
 #[derive(Debug)]
 struct SparkFilesTask {
@@ -276,6 +283,7 @@ impl SparkFiles {
         done: CancellationToken,
         clock: Arc<dyn Clock>,
     ) {
+        let every = if is_remote(&self.root) { REMOTE_SPARK_FILES_EVERY } else { SPARK_FILES_EVERY };
         loop {
             tokio::select! {
                 biased;
@@ -289,7 +297,7 @@ impl SparkFiles {
             tokio::select! {
                 biased;
                 () = done.cancelled() => return,
-                () = clock.sleep(SPARK_FILES_EVERY) => {}
+                () = clock.sleep(every) => {}
             }
         }
     }

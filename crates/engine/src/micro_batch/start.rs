@@ -17,7 +17,7 @@ use super::planted_fault::{PlantedFault, apply_uncommitted};
 use super::progress::ProgressReporter;
 use super::restart;
 use super::trigger::TriggerExecutor;
-use crate::checkpoint::{Checkpoint, History, QueryStart, Retention, SinkFailPoint};
+use crate::checkpoint::{Checkpoint, History, QueryStart, Retention, SinkFailPoint, is_broken_off};
 use crate::plan::IncrementalExecution;
 use crate::query::{Engine, Platform, QueryControl, QuerySpec};
 
@@ -71,18 +71,22 @@ impl StartingQuery {
     /// Takes hold of the checkpoint and plans the query.
     pub(crate) async fn try_new(mut spec: QuerySpec, engine: &Engine, run_id: RunId) -> Result<Self> {
         let conf = StreamingConf::of(&spec)?;
-        let platform = engine.platform().clone();
+        let platform = engine.platform(&spec.conf);
         let checkpoint = Checkpoint::open(&platform, spec.checkpoint.as_deref(), spec.sync).await?;
         spec.conf.extend(checkpoint.conf(&spec.conf));
-        let environment = engine.environment((checkpoint.id(), run_id), checkpoint.scratch());
-        let plan = match Box::pin(IncrementalExecution::try_new(&spec, &environment)).await {
-            Ok(plan) => plan,
+        let planned = async {
+            let environment = engine.environment((checkpoint.id(), run_id), checkpoint.scratch()?);
+            let plan = Box::pin(IncrementalExecution::try_new(&spec, &environment)).await?;
+            checkpoint.claim(spec.sync).await?;
+            Ok((plan, environment))
+        };
+        let (plan, environment) = match planned.await {
+            Ok(planned) => planned,
             Err(error) => {
                 checkpoint.abandon().await?;
                 return Err(error);
             }
         };
-        checkpoint.claim(spec.sync).await?;
         let explained = (plan.explain(false), plan.explain(true));
         let control = QueryControl::new((checkpoint.id(), run_id, spec.name.clone()), environment.clock, explained)
             .with_limits(conf.stop_timeout, conf.progress_updates);
@@ -94,8 +98,18 @@ impl StartingQuery {
         &self.control
     }
 
-    /// Runs the query to its end, however it ends. A panic below fails this query and no other.
+    /// Runs the query to its end, however it ends, and then lets go of its checkpoint. A panic below fails this query and
+    /// no other.
     pub(crate) async fn run_to_end(self) -> Result<()> {
+        let lock = self.checkpoint.lock();
+        let result = Box::pin(self.run()).await;
+        if !result.as_ref().is_err_and(is_broken_off) {
+            lock.release().await;
+        }
+        result
+    }
+
+    async fn run(self) -> Result<()> {
         let control = Arc::clone(&self.control);
         let begun = tokio::select! {
             biased;

@@ -1,6 +1,6 @@
 //! What a running query is given by the process it runs in.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -114,8 +114,13 @@ impl Engine {
         QueryEnvironment { query, memory: memory.clone(), scratch, clock, cores: *cores }
     }
 
-    pub(crate) fn platform(&self) -> &Platform {
-        &self.shared.platform
+    /// The world outside for a query with these settings.
+    pub(crate) fn platform(&self, conf: &BTreeMap<String, String>) -> Platform {
+        let platform = self.shared.platform.clone();
+        match platform.disk.with_settings(conf) {
+            Some(disk) => Platform { disk, ..platform },
+            None => platform,
+        }
     }
 
     /// The run of this query that is active, if there is one.

@@ -59,9 +59,9 @@ impl StreamingQueryManager {
     pub async fn start(&self, spec: QuerySpec) -> Result<StreamingQuery> {
         let _starting = self.shared.starting.lock().await;
         self.check_name(&spec)?;
-        let platform = self.shared.engine.platform();
+        let platform = self.shared.engine.platform(&spec.conf);
         if let Some(root) = spec.checkpoint.as_deref()
-            && let Some(id) = Checkpoint::query_id(platform, root).await?
+            && let Some(id) = Checkpoint::query_id(&platform, root).await?
         {
             self.displace(id, &spec).await?;
         }

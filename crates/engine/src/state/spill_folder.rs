@@ -105,5 +105,5 @@ impl Drop for SpillFile {
 pub(super) fn spill_error(attempted: &str, path: &Path, error: io::Error) -> Error {
     Error::data(format!("cannot {attempted} '{}' for state beyond the memory budget: {error}", path.display()))
         .with_source(error)
-        .with_hint("give the disk of the checkpoint more room, or the engine more memory with --memory")
+        .with_hint("give that disk more room, or the engine more memory with --memory")
 }

@@ -1,4 +1,5 @@
-//! Real servers for tests, started by the scripts in `dev/servers`. A dev-dependency only.
+//! Servers for tests: real ones, started by the scripts in `dev/servers`, and an object store in memory. A dev-dependency
+//! only.
 //!
 //! A server never outlives its tests: the script watches its standard input, which ends with the test process, however
 //! that ends. Where a server cannot be had, [`require_or_skip!`] leaves the test out and says so; with
@@ -6,12 +7,14 @@
 
 mod kafka;
 mod programs;
+mod s3;
 
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 pub use kafka::{Kafka, KafkaTool};
 pub use programs::{JavaClient, KafkaTools, PythonClients};
+pub use s3::{Conditions, S3Fault, S3Server};
 
 /// Leaves the test out where the servers named by the function cannot be started, else goes on.
 ///

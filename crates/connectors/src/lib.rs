@@ -1,5 +1,8 @@
 //! Every source and sink, a folder or file each. They speak Arrow and offsets; none sees a plan, and none another.
+//!
+//! Beside them lies where checkpoints go ([`checkpoint`]): another system to be spoken to.
 
+pub mod checkpoint;
 pub mod console;
 pub mod file;
 pub mod kafka;

@@ -8,7 +8,6 @@
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures by the machine's clock")]
 
 // The tests' clock, source, sink and script do for a benchmark too; it needs only some of what they can do.
-#[expect(dead_code, reason = "tests use the rest")]
 #[path = "../tests/it/clock.rs"]
 mod clock;
 #[expect(dead_code, reason = "tests use the rest")]

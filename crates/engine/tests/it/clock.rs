@@ -43,6 +43,23 @@ impl ManualClock {
     }
 }
 
+impl ManualClock {
+    /// Moves on whenever somebody waits, until the work is done.
+    pub(crate) async fn pass_while<T>(&self, step: Duration, work: impl Future<Output = T>) -> T {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return done,
+                () = tokio::task::yield_now() => {}
+            }
+            if !self.state.lock().sleepers.is_empty() {
+                self.advance(step);
+            }
+        }
+    }
+}
+
 impl Clock for ManualClock {
     fn now_us(&self) -> i64 {
         START_MS * 1000 + i64::try_from(self.state.lock().elapsed.as_micros()).unwrap()

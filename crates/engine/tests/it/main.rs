@@ -5,10 +5,12 @@
 mod checkpoint;
 mod clock;
 mod disk;
+mod disk_contract;
 mod failures;
 mod faulty_disk;
 mod full_disk;
 mod memory;
+mod object_store;
 mod restart;
 mod script;
 mod stop;

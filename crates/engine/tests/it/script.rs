@@ -51,6 +51,9 @@ pub(crate) struct Bench {
     pub(crate) name: Option<String>,
     pub(crate) planted_fault: Option<PlantedFault>,
     pub(crate) disk: Arc<dyn Disk>,
+    /// Where the checkpoint lies, if not in the temporary folder, and the clock of the disk that has leases.
+    pub(crate) location: Option<PathBuf>,
+    pub(crate) lease_clock: Option<Arc<ManualClock>>,
     pub(crate) memory: MemoryLedger,
 }
 
@@ -71,6 +74,8 @@ impl Bench {
             name: None,
             planted_fault: None,
             disk: Arc::new(LocalDisk),
+            location: None,
+            lease_clock: None,
             memory: MemoryLedger::unlimited(),
         }
     }
@@ -101,7 +106,16 @@ impl Bench {
     }
 
     pub(crate) fn folder(&self) -> PathBuf {
-        self.checkpoint.path().to_owned()
+        self.location.clone().unwrap_or_else(|| self.checkpoint.path().to_owned())
+    }
+
+    /// Starts the query. Where the one before died, its lease ends meanwhile.
+    async fn start(&self, manager: &StreamingQueryManager) -> StreamingQuery {
+        let start = manager.start(self.spec());
+        match &self.lease_clock {
+            Some(clock) => clock.pass_while(Duration::from_secs(1), start).await.unwrap(),
+            None => start.await.unwrap(),
+        }
     }
 
     pub(crate) fn manager(&self, fail_point: Option<FailPoint>) -> StreamingQueryManager {
@@ -145,10 +159,10 @@ async fn run(bench: &Bench, step: Step, manager: &mut StreamingQueryManager, que
         Step::Add(rows) => bench.stream.add(rows),
         Step::Start => {
             *manager = bench.manager(None);
-            *query = Some(manager.start(bench.spec()).await.unwrap());
+            *query = Some(bench.start(manager).await);
         }
         Step::StartAndDie(place, count) => {
-            let dying = bench.manager(FailPoint::break_off(place, count)).start(bench.spec()).await.unwrap();
+            let dying = bench.start(&bench.manager(FailPoint::break_off(place, count))).await;
             let _ = dying.await_termination(None).await;
             *query = Some(dying);
         }

@@ -7,10 +7,12 @@ use std::time::Duration;
 use futures::future::join_all;
 use millstream_broker::Broker;
 use millstream_connect::{ConnectServer, Environment, ServerConfig, SqlSession};
+use millstream_connectors::checkpoint::{CheckpointDisks, S3Settings};
 use millstream_connectors::console::Console;
 use millstream_connectors::register_all;
-use millstream_core::{ConnectorRegistry, Error, MemoryLedger, Result, SystemClock};
+use millstream_core::{Clock, ConnectorRegistry, Error, MemoryLedger, Result, SystemClock};
 use millstream_engine::query::Engine;
+use millstream_engine::{LocalDisk, Platform};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -115,7 +117,10 @@ impl Process {
 
 fn engine(args: &EngineArgs, memory: MemorySize) -> Engine {
     let cores = args.cores.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
-    Engine::new(MemoryLedger::new(memory.0), Arc::new(system_clock()), cores)
+    let clock: Arc<dyn Clock> = Arc::new(system_clock());
+    let disks = CheckpointDisks::new(Arc::new(LocalDisk), Arc::clone(&clock), S3Settings::from_environment());
+    let platform = Platform { disk: Arc::new(disks), ..Platform::system(clock) };
+    Engine::on(platform, MemoryLedger::new(memory.0), cores)
 }
 
 /// The machine's clock, which waits by Tokio's timer.

@@ -23,6 +23,8 @@ use crate::session::operation::ResponseSender;
 /// Where checkpoints go: the option, and the session's folder for queries without one.
 const CHECKPOINT_LOCATION: &str = "checkpointLocation";
 const CHECKPOINT_LOCATION_CONF: &str = "spark.sql.streaming.checkpointLocation";
+/// The schemes of locations that are not of this machine.
+const OBJECT_STORES: [&str; 2] = ["s3", "s3a"];
 /// How durable the log is: the option, and the session's setting.
 const SYNC: &str = "checkpoint.sync";
 const SYNC_CONF: &str = "spark.millstream.checkpoint.sync";
@@ -173,11 +175,11 @@ fn checkpoint(
     connector: &dyn Connector,
 ) -> Result<Option<PathBuf>> {
     if let Some(location) = options.get(CHECKPOINT_LOCATION) {
-        return local_path(location).map(Some);
+        return place(location).map(Some);
     }
     if let Some(root) = session.conf().lock().find(CHECKPOINT_LOCATION_CONF) {
         let folder = name.map_or_else(|| Uuid::new_v4().to_string(), str::to_owned);
-        return Ok(Some(local_path(&root)?.join(folder)));
+        return Ok(Some(place(&root)?.join(folder)));
     }
     if connector.requires_checkpoint() {
         return Err(Error::invalid(format!(
@@ -190,13 +192,15 @@ fn checkpoint(
     Ok(None)
 }
 
-/// A folder of this machine, with or without `file:` before it.
-fn local_path(location: &str) -> Result<PathBuf> {
+/// A folder of this machine, with or without `file:` before it, or of a bucket.
+fn place(location: &str) -> Result<PathBuf> {
     let path = location.strip_prefix("file://").or_else(|| location.strip_prefix("file:")).unwrap_or(location);
     match path.split_once("://") {
-        Some((scheme, _)) => Err(unsupported(&format!("A checkpoint on '{scheme}'"))
-            .with_hint("give checkpointLocation a folder of this machine")),
-        None => Ok(PathBuf::from(path)),
+        Some((scheme, _)) if !OBJECT_STORES.contains(&scheme) => {
+            Err(unsupported(&format!("A checkpoint on '{scheme}'"))
+                .with_hint("give checkpointLocation a folder of this machine, or s3://bucket/folder"))
+        }
+        Some(_) | None => Ok(PathBuf::from(path)),
     }
 }
 
@@ -207,3 +211,6 @@ fn sync_policy(session: &Session, options: &Options) -> Result<Option<SyncPolicy
     }
     session.conf().lock().find(SYNC_CONF).map(|text| text.parse()).transpose()
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,7 @@
 mod instances;
 mod job;
 mod killed;
+mod object_store;
 mod proxy;
 
 use millstream_core::OutputMode;

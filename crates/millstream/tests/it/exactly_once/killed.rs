@@ -16,6 +16,11 @@ const WORK: [Work; 2] = [Work::Pass, Work::Count(OutputMode::Update)];
 
 /// The job as a SQL program that reads all there is: it starts faster than any other.
 fn run(job: &Job<'_>) -> Command {
+    program(job, (&job.checkpoint.path().join("checkpoint").display().to_string(), "availableNow"))
+}
+
+/// The job as a SQL program with this checkpoint location and trigger.
+pub(super) fn program(job: &Job<'_>, (location, trigger): (&str, &str)) -> Command {
     let (mode, query) = match job.work {
         Work::Pass => ("append", "SELECT key, value FROM STREAM input"),
         Work::Count(_) => ("update", "SELECT key, CAST(count(*) AS STRING) AS value FROM STREAM input GROUP BY key"),
@@ -26,11 +31,9 @@ fn run(job: &Job<'_>) -> Command {
         "CREATE TABLE input USING kafka OPTIONS ('kafka.bootstrap.servers' = '{servers}', subscribe = '{}',
             startingOffsets = 'earliest', maxOffsetsPerTrigger = '7');
          CREATE TABLE output USING kafka OPTIONS ('kafka.bootstrap.servers' = '{servers}', topic = '{}', outputMode = '{mode}',
-            checkpointLocation = '{}', trigger = 'availableNow'{options});
+            checkpointLocation = '{location}', trigger = '{trigger}'{options});
          INSERT INTO output {query};",
-        job.input,
-        job.output,
-        folder.join("checkpoint").display(),
+        job.input, job.output,
     );
     let file = folder.join("program.sql");
     std::fs::write(&file, text).expect("a temporary folder");
@@ -39,7 +42,7 @@ fn run(job: &Job<'_>) -> Command {
     command
 }
 
-fn said(output: &Output) -> String {
+pub(super) fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 

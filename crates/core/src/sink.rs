@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
+use futures::future::{BoxFuture, FutureExt, Shared, TryFutureExt};
 
 use crate::connector::BatchReader;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::output_mode::OutputMode;
 use crate::query::{BatchId, QueryId, RunId};
 use crate::source::{BatchStream, GroupOffsets};
@@ -80,12 +81,41 @@ pub struct SinkStart {
 }
 
 /// What the log says of a batch that is about to be written.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct LoggedBatch {
     /// The hash of its entry: other inputs, another hash.
     pub hash: u64,
     /// What consumer groups of the sources may be told with it.
     pub group_offsets: Vec<GroupOffsets>,
+    /// When a power cut cannot take the entry any more.
+    pub durable: Durable,
+}
+
+/// Says when something that was written is as durable as it is wanted to be. Clones say the same.
+#[derive(Clone)]
+pub struct Durable(Shared<BoxFuture<'static, std::result::Result<(), Arc<Error>>>>);
+
+impl Durable {
+    /// It is already.
+    pub fn now() -> Self {
+        Self::when(async { Ok(()) })
+    }
+
+    /// When this says so. Somebody has to wait for it, or nothing happens.
+    pub fn when(done: impl Future<Output = Result<()>> + Send + 'static) -> Self {
+        Self(done.map_err(Arc::new).boxed().shared())
+    }
+
+    /// Waits for it, or for what went wrong.
+    pub async fn wait(&self) -> Result<()> {
+        self.0.clone().await.map_err(|error| error.duplicate())
+    }
+}
+
+impl Debug for Durable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Durable({})", if self.0.peek().is_some() { "settled" } else { "not yet" })
+    }
 }
 
 /// Is told when a sink has done one of several steps of a batch, so that crash tests can break off between them.
@@ -121,15 +151,8 @@ pub trait Sink: Send + Sync + Debug {
     /// Drains the batch and writes it. On an error nothing of the batch may show.
     async fn write(&self, batch: SinkBatch) -> Result<SinkProgress>;
 
-    /// Begins an exactly-once batch in the target while the log is still writing that there is one: what costs time there and
-    /// needs no row. It may never come to that batch, so nothing of this may show before [`Sink::write_logged`]; which also
-    /// is told of what fails here. Not called for a batch that is tried again.
-    async fn prepare(&self, id: BatchId, logged: &LoggedBatch) {
-        let _ = (id, logged);
-    }
-
     /// What a streaming query calls instead of [`Sink::write`] where [`Sink::is_exactly_once`], with what its log says of the
-    /// batch.
+    /// batch. Nothing of the batch may show before that is durable.
     async fn write_logged(&self, batch: SinkBatch, logged: LoggedBatch) -> Result<SinkProgress> {
         let _ = logged;
         self.write(batch).await

@@ -8,8 +8,8 @@ use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use futures::{StreamExt, stream};
 use millstream_connectors::kafka::KafkaConnector;
 use millstream_core::{
-    BatchId, BatchStream, Connector, ErrorKind, LoggedBatch, MemoryLedger, OutputMode, QueryId, QuerySettings, Result,
-    RunId, Sink, SinkBatch, SinkConfig, SinkStart, SinkSteps, SystemClock, WriteKind,
+    BatchId, BatchStream, Connector, Durable, Error, ErrorKind, LoggedBatch, MemoryLedger, OutputMode, QueryId,
+    QuerySettings, Result, RunId, Sink, SinkBatch, SinkConfig, SinkStart, SinkSteps, SystemClock, WriteKind,
 };
 use millstream_kafka::{Client, ClientConfig, CommittedOffset, OffsetSpec, TopicPartition};
 use millstream_test_servers::{Kafka, require_or_skip};
@@ -51,6 +51,10 @@ fn open(kafka: &Kafka, topic: &str, option: (&str, &str)) -> Arc<dyn Sink> {
 fn start(query: QueryId, run: u128) -> SinkStart {
     let (run, steps) = (RunId(uuid::Uuid::from_u128(run)), Arc::new(NoSteps));
     SinkStart { query, run, logged: BTreeMap::new(), newest_commit: None, steps }
+}
+
+fn logged_durably(hash: u64) -> LoggedBatch {
+    LoggedBatch { hash, group_offsets: Vec::new(), durable: Durable::now() }
 }
 
 fn one() -> BatchStream {
@@ -95,7 +99,7 @@ async fn a_batch_that_takes_longer_than_its_transaction_may_says_so() {
         Ok(row("second"))
     });
     let rows = stream::once(async { Ok(row("first")) }).chain(second).boxed();
-    let logged = LoggedBatch { hash: 7, group_offsets: Vec::new() };
+    let logged = logged_durably(7);
     let error = sink.write_logged(batch(rows), logged.clone()).await.expect_err("too long");
     assert_eq!(error.kind(), ErrorKind::Invalid, "{error}");
     assert!(error.message().contains("longer than 'kafka.transaction.timeout.ms' = 1000"), "{error}");
@@ -117,7 +121,7 @@ async fn a_marker_that_was_forgotten_is_there_again_after_a_refresh() {
     let sink = open(kafka, &topic, ("kafka.client.id", "idle"));
     let query = QueryId(uuid::Uuid::new_v4());
     assert_eq!(sink.open_for(start(query, 2)).await.expect("the first start"), None);
-    let logged = LoggedBatch { hash: 7, group_offsets: Vec::new() };
+    let logged = logged_durably(7);
     sink.write_logged(batch(one()), logged.clone()).await.expect("written");
 
     let marker = async || marker(kafka, query, &topic).await;
@@ -143,37 +147,45 @@ async fn a_batch_without_a_log_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_prepared_shows_with_its_batch_or_not_at_all() {
+async fn nothing_of_a_batch_shows_before_the_log_is_durable() {
     require_or_skip!(Kafka::available());
     let kafka = Kafka::shared();
-    let topic = topic_name("prepared");
+    let topic = topic_name("durable");
     kafka.tool(&format!("create {topic} 1 1"));
     let query = QueryId(uuid::Uuid::new_v4());
-    let logged = |hash| LoggedBatch { hash, group_offsets: Vec::new() };
     let marked = async || marker(kafka, query, &topic).await.map(|marker| marker.offset);
-    let sink = open(kafka, &topic, ("kafka.client.id", "prepared"));
+    let ends = async |isolation| end(kafka.bootstrap(), &topic, isolation).await;
+    let sink = open(kafka, &topic, ("kafka.client.id", "durable"));
     sink.open_for(start(query, 2)).await.expect("the first start");
-    sink.prepare(BatchId(0), &logged(7)).await;
-    sink.write_logged(batch(one()), logged(7)).await.expect("written");
-    assert_eq!(marked().await, Some(1), "in one transaction with the rows");
-    // The row and the end of its transaction; the start's marker has left nothing in the topic.
-    while end(kafka.bootstrap(), &topic, "read_committed").await != Some(2) {}
 
-    sink.prepare(BatchId(1), &logged(8)).await;
+    let (synced, sync) = tokio::sync::oneshot::channel();
+    let durable = Durable::when(async { sync.await.expect("an answer") });
+    let logged = LoggedBatch { hash: 7, group_offsets: Vec::new(), durable };
+    let writing = tokio::spawn({
+        let sink = Arc::clone(&sink);
+        async move { sink.write_logged(batch(one()), logged).await }
+    });
+    while ends("read_uncommitted").await != Some(1) {}
+    assert_eq!(ends("read_committed").await, Some(0), "the row is there, but not to be seen");
+    assert!(!writing.is_finished());
+    synced.send(Ok(())).expect("awaited");
+    writing.await.expect("no panic").expect("written");
+    assert_eq!(marked().await, Some(1));
+    while ends("read_committed").await != Some(2) {}
+
+    // A log that cannot be made durable: the row is aborted, and the next start finds the batch as if it had never been.
+    let durable = Durable::when(async { Err(Error::data("the disk is broken")) });
+    let logged = LoggedBatch { hash: 8, group_offsets: Vec::new(), durable };
+    let next = || SinkBatch { id: BatchId(1), ..batch(one()) };
+    let error = sink.write_logged(next(), logged).await.expect_err("not durable");
+    assert_eq!(error.message(), "the disk is broken");
     sink.close().await.expect("closed");
     // The marker is read with stable offsets required: nothing is open any more.
-    assert_eq!(marked().await, Some(1), "the batch that was prepared never came");
-
-    let older = open(kafka, &topic, ("kafka.client.id", "older"));
-    let known = |run| SinkStart { logged: BTreeMap::from([(BatchId(0), 7)]), ..start(query, run) };
-    assert_eq!(older.open_for(known(3)).await.expect("the next start"), Some(BatchId(0)));
-    let newer = open(kafka, &topic, ("kafka.client.id", "newer"));
-    newer.open_for(known(4)).await.expect("takes over");
-    older.prepare(BatchId(1), &logged(8)).await;
-    let next = || SinkBatch { id: BatchId(1), ..batch(one()) };
-    let error = older.write_logged(next(), logged(8)).await.expect_err("fenced");
-    assert_eq!(error.kind(), ErrorKind::Conflict, "{error}");
-    newer.write_logged(next(), logged(8)).await.expect("without having prepared");
+    assert_eq!(marked().await, Some(1));
+    let again = open(kafka, &topic, ("kafka.client.id", "again"));
+    let known = SinkStart { logged: BTreeMap::from([(BatchId(0), 7)]), ..start(query, 3) };
+    assert_eq!(again.open_for(known).await.expect("the next start"), Some(BatchId(0)));
+    again.write_logged(next(), logged_durably(8)).await.expect("written");
     assert_eq!(marked().await, Some(2));
-    newer.close().await.expect("closed");
+    again.close().await.expect("closed");
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use millstream_core::{BatchId, Clock, DiskFile, Error, Result};
+use millstream_core::{BatchId, Clock, DiskFile, Durable, Error, Result};
 use parking_lot::Mutex;
 
 use super::entry::{Entry, StartEntry};
@@ -44,8 +44,8 @@ pub(crate) struct Log {
     file: Arc<dyn DiskFile>,
     path: PathBuf,
     position: u64,
-    /// Whether the last write is in doubt, by an error or because nobody waited for its end.
-    is_unsettled: bool,
+    /// Whether the last write is in doubt: it is under way, it failed, or nobody waited for its end.
+    is_unsettled: Arc<AtomicBool>,
     start: StartEntry,
     pending: Vec<u8>,
     frame: Vec<u8>,
@@ -73,7 +73,7 @@ impl Log {
             file,
             path,
             position: 0,
-            is_unsettled: false,
+            is_unsettled: Arc::default(),
             start: start.clone(),
             pending: Vec::new(),
             frame: Vec::new(),
@@ -99,10 +99,15 @@ impl Log {
     /// Writes everything that was added, as one frame, and forces it to the disk as the policy says. Does nothing once a write
     /// has failed.
     pub(crate) async fn write(&mut self) -> Result<()> {
-        if self.pending.is_empty() || self.is_unsettled {
-            return Ok(());
+        self.begin_write().await?.wait().await
+    }
+
+    /// The same without waiting for the disk: a killed process loses nothing of it from here on, a power cut may until what
+    /// is given says otherwise. Until then nothing more is written.
+    pub(crate) async fn begin_write(&mut self) -> Result<Durable> {
+        if self.pending.is_empty() || self.is_unsettled.swap(true, Ordering::AcqRel) {
+            return Ok(Durable::now());
         }
-        self.is_unsettled = true;
         self.later.check()?;
         self.frame.clear();
         frame::encode(self.position, &self.pending, &mut self.frame);
@@ -120,17 +125,26 @@ impl Log {
                     unsynced.sync_after(delay, &self.clock);
                 }
             }
-            SyncPolicy::Always => sync(&*self.file, &self.path).await?,
+            SyncPolicy::Always => return Ok(self.sync_now()),
         }
-        self.is_unsettled = false;
-        Ok(())
+        self.is_unsettled.store(false, Ordering::Release);
+        Ok(Durable::now())
+    }
+
+    fn sync_now(&self) -> Durable {
+        let (file, path, is_unsettled) = (Arc::clone(&self.file), self.path.clone(), Arc::clone(&self.is_unsettled));
+        Durable::when(async move {
+            sync(&*file, &path).await?;
+            is_unsettled.store(false, Ordering::Release);
+            Ok(())
+        })
     }
 
     /// The last write. Where syncs have a delay it is made durable now, for nobody will be there to do it later.
     pub(crate) async fn finish(&mut self) -> Result<()> {
         self.write().await?;
         match self.unsynced() {
-            Some(unsynced) if !self.is_unsettled => unsynced.sync().await,
+            Some(unsynced) if !self.is_unsettled.load(Ordering::Acquire) => unsynced.sync().await,
             Some(_) | None => Ok(()),
         }
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use millstream_core::{BatchId, Clock, Error, Result};
+use millstream_core::{BatchId, Clock, Durable, Error, Result};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -50,6 +50,7 @@ pub(super) struct CheckpointFolder {
 pub(crate) struct CheckpointWriter {
     pub(super) folder: CheckpointFolder,
     log: Log,
+    newest_write: Durable,
     newest: NewestBatches,
     spark_files: SparkFilesTask,
     retention: Retention,
@@ -83,6 +84,7 @@ impl CheckpointWriter {
         Self {
             folder,
             log,
+            newest_write: Durable::now(),
             newest,
             spark_files,
             retention,
@@ -93,13 +95,20 @@ impl CheckpointWriter {
         }
     }
 
-    /// Writes that a batch begins, with everything that waited. Durable as the policy says when this returns.
-    pub(crate) async fn write_offsets(&mut self, entry: Arc<OffsetsEntry>) -> Result<()> {
+    /// Writes that a batch begins, with everything that waited. What is given says when that is as durable as the policy
+    /// wants it; the next write has to wait for it.
+    pub(crate) async fn write_offsets(&mut self, entry: Arc<OffsetsEntry>) -> Result<Durable> {
         self.log.append(&Entry::Offsets(Arc::clone(&entry)));
-        self.log.write().await?;
+        self.newest_write = self.log.begin_write().await?;
         self.newest.add_offsets(entry);
-        self.spark_files.show(&self.newest, self.log.unsynced());
-        Ok(())
+        self.show_spark_files();
+        Ok(self.newest_write.clone())
+    }
+
+    fn show_spark_files(&self) {
+        let sync = |unsynced: Unsynced| Durable::when(async move { unsynced.sync().await });
+        let durable = self.log.unsynced().map_or_else(|| self.newest_write.clone(), sync);
+        self.spark_files.show(&self.newest, durable);
     }
 
     /// Adds that a batch is done, and what it did to the operators' state, to the next write.
@@ -125,7 +134,7 @@ impl CheckpointWriter {
     /// Writes what waits, before the query idles or ends.
     pub(crate) async fn flush(&mut self) -> Result<()> {
         self.log.write().await?;
-        self.spark_files.show(&self.newest, self.log.unsynced());
+        self.show_spark_files();
         Ok(())
     }
 
@@ -186,6 +195,7 @@ impl CheckpointWriter {
     }
 
     async fn write_all(&mut self) -> Result<()> {
+        self.newest_write.wait().await?;
         self.log.finish().await?;
         if let Some(saving) = self.snapshotting.take() {
             self.snapshot = Some(join(saving).await?);
@@ -196,6 +206,7 @@ impl CheckpointWriter {
 
     /// Leaves the folder as a dying process would, once nothing is under way that a dead one could not do.
     pub(crate) async fn abandon(self) {
+        let _ = self.newest_write.wait().await;
         if let Some(saving) = self.snapshotting {
             let _ = saving.await;
         }
@@ -234,10 +245,10 @@ struct SparkFilesTask {
 
 /// What Spark's files are to show, and the part of the log that must be durable before: else a power cut could leave files
 /// that are newer than the log, as if Spark had run the query.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 struct Shown {
     newest: NewestBatches,
-    unsynced: Option<Unsynced>,
+    durable: Durable,
 }
 
 /// Where Spark's files lie, and what is in them beside batches.
@@ -251,14 +262,14 @@ struct SparkFiles {
 
 impl SparkFilesTask {
     fn start(files: SparkFiles, newest: NewestBatches, clock: Arc<dyn Clock>) -> Self {
-        let (shown, changes) = watch::channel(Shown { newest, unsynced: None });
+        let (shown, changes) = watch::channel(Shown { newest, durable: Durable::now() });
         let (files, done) = (Arc::new(files), CancellationToken::new());
         let task = tokio::spawn(Arc::clone(&files).follow(changes, done.clone(), clock));
         Self { shown, files, done, task }
     }
 
-    fn show(&self, newest: &NewestBatches, unsynced: Option<Unsynced>) {
-        self.shown.send_replace(Shown { newest: newest.clone(), unsynced });
+    fn show(&self, newest: &NewestBatches, durable: Durable) {
+        self.shown.send_replace(Shown { newest: newest.clone(), durable });
     }
 
     /// The last write, after which the task is no more.
@@ -266,7 +277,7 @@ impl SparkFilesTask {
         self.done.cancel();
         let ended = (&mut self.task).await;
         ended.map_err(|error| Error::internal("a checkpoint task ended early").with_source(error))?;
-        self.files.write(Shown { newest: newest.clone(), unsynced: None }).await
+        self.files.write(Shown { newest: newest.clone(), durable: Durable::now() }).await
     }
 }
 
@@ -302,11 +313,9 @@ impl SparkFiles {
         }
     }
 
-    async fn write(&self, Shown { newest, unsynced }: Shown) -> Result<()> {
+    async fn write(&self, Shown { newest, durable }: Shown) -> Result<()> {
         let Some(last) = newest.offsets.last() else { return Ok(()) };
-        if let Some(unsynced) = unsynced {
-            unsynced.sync().await?;
-        }
+        durable.wait().await?;
         let keep = oldest_retained(last.batch, self.batches_to_retain);
         newest.write((&self.files, &self.root), &self.conf, keep).await
     }

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use futures::TryStreamExt;
 use millstream_core::{
-    BatchId, BatchStream, Clock, Error, ErrorKind, LoggedBatch, Offset, OffsetRange, OutputMode, ReadLimit, Result,
-    Sink, SinkBatch, SinkProgress, Source, Trigger,
+    BatchId, BatchStream, Clock, Durable, Error, ErrorKind, LoggedBatch, Offset, OffsetRange, OutputMode, ReadLimit,
+    Result, Sink, SinkBatch, SinkProgress, Source, Trigger,
 };
 use tokio::task::JoinSet;
 
@@ -221,16 +221,14 @@ impl MicroBatchExecution {
         self.control.set_status(if batch.has_data() { PROCESSING } else { CLEANING });
         self.pass("after_latest_offset")?;
         let is_late = PlantedFault::OffsetsLate.is_planted(self.planted_fault);
-        if !is_late {
-            self.write_offsets(batch).await?;
-        }
+        let durable = if is_late { Durable::now() } else { self.write_offsets(batch).await? };
         self.pass("after_wal_commit")?;
-        let (context, written) = self.add_batch(batch).await?;
+        let (context, written) = self.add_batch(batch, &durable).await?;
         self.sink_touched = self.clock.monotonic();
         self.pass("after_add_batch")?;
-        if is_late {
-            self.write_offsets(batch).await?;
-        }
+        let durable = if is_late { self.write_offsets(batch).await? } else { durable };
+        durable.wait().await?;
+        self.tell_sources().await;
         self.commit(batch, &context)?;
         self.pass("after_commit_offsets")?;
         self.report(batch, &context, written);
@@ -238,31 +236,30 @@ impl MicroBatchExecution {
         self.save_snapshot(batch.id()).await
     }
 
-    /// From here on the batch is what it is, whatever happens. A sink that has to prepare for it does so meanwhile.
-    async fn write_offsets(&mut self, batch: &MicroBatch) -> Result<()> {
+    /// From here on the batch is what it is, whatever happens to the process; and, once what is given says so, to the machine.
+    /// Only an exactly-once sink knows how to keep everything invisible until then; for all others that is awaited here.
+    async fn write_offsets(&mut self, batch: &MicroBatch) -> Result<Durable> {
         if batch.is_logged {
-            return Ok(());
+            return Ok(Durable::now());
         }
         let since = self.progress.now();
-        // Where the planted fault writes the log late, the sink has the batch already.
-        let is_announced = self.sink.is_exactly_once() && !PlantedFault::OffsetsLate.is_planted(self.planted_fault);
-        let logged = is_announced.then(|| self.logged(batch));
-        let preparing = async {
-            if let Some(logged) = &logged {
-                self.sink.prepare(batch.id(), logged).await;
-            }
-        };
-        tokio::join!(self.writer.write_offsets(Arc::clone(&batch.entry)), preparing).0?;
-        self.tell_sources().await;
+        let durable = self.writer.write_offsets(Arc::clone(&batch.entry)).await?;
+        if self.sink.is_exactly_once() && !PlantedFault::StateEarly.is_planted(self.planted_fault) {
+            let durable = durable.clone();
+            tokio::spawn(async move { durable.wait().await });
+        } else {
+            durable.wait().await?;
+            self.tell_sources().await;
+        }
         self.progress.add(Phase::WalCommit, since);
-        Ok(())
+        Ok(durable)
     }
 
     /// Runs the batch into the sink. A failure leaves nothing of it; what an outside system caused is tried again.
-    async fn add_batch(&mut self, batch: &MicroBatch) -> Result<(Arc<BatchContext>, SinkProgress)> {
+    async fn add_batch(&mut self, batch: &MicroBatch, durable: &Durable) -> Result<(Arc<BatchContext>, SinkProgress)> {
         let mut backoff = Backoff::new(&self.clock);
         loop {
-            match self.try_batch(batch).await {
+            match self.try_batch(batch, durable).await {
                 Ok(done) => return Ok(done),
                 Err(error) if is_broken_off(&error) => return Err(error),
                 Err(error) => {
@@ -273,7 +270,7 @@ impl MicroBatchExecution {
         }
     }
 
-    async fn try_batch(&mut self, batch: &MicroBatch) -> Result<(Arc<BatchContext>, SinkProgress)> {
+    async fn try_batch(&mut self, batch: &MicroBatch, durable: &Durable) -> Result<(Arc<BatchContext>, SinkProgress)> {
         let since = self.progress.now();
         let context = self.plan.new_batch(batch.inputs());
         self.progress.add(Phase::GetBatch, since);
@@ -291,7 +288,7 @@ impl MicroBatchExecution {
             let (kind, schema, upsert_key) = (self.output_mode.into(), self.plan.schema(), self.plan.upsert_key());
             let rows = SinkBatch { id: batch.id(), kind, upsert_key, schema, rows };
             match self.sink.is_exactly_once() {
-                true => self.sink.write_logged(rows, self.logged(batch)).await?,
+                true => self.sink.write_logged(rows, self.logged(batch, durable)).await?,
                 false => self.sink.write(rows).await?,
             }
         };
@@ -299,11 +296,11 @@ impl MicroBatchExecution {
         Ok((context, written))
     }
 
-    /// What the log says of the batch, or will have said before its sink shows anything of it.
-    fn logged(&self, batch: &MicroBatch) -> LoggedBatch {
+    /// What the log says of the batch.
+    fn logged(&self, batch: &MicroBatch, durable: &Durable) -> LoggedBatch {
         let ends = self.plan.sources().iter().zip(&batch.entry.sources);
         let group_offsets = ends.filter_map(|(source, range)| source.group_offsets(&range.end)).collect();
-        LoggedBatch { hash: batch.entry.hash(), group_offsets }
+        LoggedBatch { hash: batch.entry.hash(), group_offsets, durable: durable.clone() }
     }
 
     /// The batch is done. That becomes durable with the next batch's offsets, or before the query rests.

@@ -1,13 +1,13 @@
 //! `delivery.guarantee=exactly-once`: every batch is a transaction, and the transaction itself says which batch it is.
 //!
 //! ```text
-//! the engine's log has batch N ─┐
-//! marker N+1 ───────────────────┴─► records ─► commit ─► the engine's log has N as done
-//! └──────────────── one transaction ─────────────────┘
+//! the engine's log has batch N, durably ─┐
+//! marker N+1 ─► records ─────────────────┴─► commit ─► the engine's log has N as done
+//! └──────────────── one transaction ──────────────┘
 //! ```
 //!
-//! The marker needs no row, so it is on its way while the log is written. Nothing of it shows before the commit, and that waits
-//! for the log.
+//! The log is forced to the disk while marker and records are on their way. Nothing of them shows before the commit, and that
+//! waits for the log.
 //!
 //! No client can take up a transaction that a process before it has left. So nothing is concluded from what this process
 //! remembers: whoever starts first takes all transactional ids of the query, which ends whatever was open and fences an older
@@ -55,8 +55,6 @@ pub(super) struct ExactlyOnceSink {
     clock: Arc<dyn Clock>,
     run: OnceLock<Run>,
     session: Mutex<Option<Session>>,
-    /// The batch whose transaction is open and marked, or why that failed.
-    prepared: Mutex<Option<(BatchId, Result<()>)>>,
     /// After this the brokers end a transaction by themselves.
     transaction_timeout: Mutex<Duration>,
 }
@@ -101,9 +99,9 @@ impl ExactlyOnceSink {
         config: &SinkConfig,
     ) -> Self {
         let (memory, clock) = (config.memory.clone(), Arc::clone(&config.clock));
-        let (run, session, prepared) = (OnceLock::new(), Mutex::default(), Mutex::default());
+        let (run, session) = (OnceLock::new(), Mutex::default());
         let transaction_timeout = Mutex::new(options.producer.transaction_timeout);
-        Self { options, exactly_once, rows, memory, clock, run, session, prepared, transaction_timeout }
+        Self { options, exactly_once, rows, memory, clock, run, session, transaction_timeout }
     }
 
     /// A producer for each transactional id. None has it yet.
@@ -206,14 +204,11 @@ impl ExactlyOnceSink {
         (id, logged): (BatchId, &LoggedBatch),
         rows: Vec<BatchStream>,
     ) -> Result<u64> {
-        let prepared = self.prepared.lock().take().filter(|(prepared, _)| *prepared == id);
-        match prepared {
-            Some((_, begun)) => begun?,
-            None => self.begin(producer, (id, logged)).await?,
-        }
+        self.begin(producer, (id, logged)).await?;
         let steps = &self.run()?.steps;
         let written = self.rows.write_all(producer, rows).await?;
         steps.pass("after_produce")?;
+        logged.durable.wait().await?;
         producer.commit_transaction().await.map_err(kafka_write_error)?;
         steps.pass("after_end_transaction")?;
         Ok(written)
@@ -221,7 +216,6 @@ impl ExactlyOnceSink {
 
     /// Ends what is open, so that readers need not wait until it times out, and forgets all that was known.
     async fn give_up(&self) {
-        self.prepared.lock().take();
         let Some(session) = self.session.lock().take() else { return };
         let abort = |producer: &Arc<Producer>| {
             let producer = Arc::clone(producer);
@@ -295,14 +289,6 @@ impl Sink for ExactlyOnceSink {
             "batch {} is not in a log, without which 'delivery.guarantee' = 'exactly-once' cannot be kept",
             batch.id
         )))
-    }
-
-    async fn prepare(&self, id: BatchId, logged: &LoggedBatch) {
-        let session = self.session.lock().clone().filter(|session| session.batches == id.0);
-        // Without a session the batch begins with taking the ids anew, and its marker after that.
-        let Some(session) = session else { return };
-        let begun = self.begin(session.producer(), (id, logged)).await;
-        *self.prepared.lock() = Some((id, begun));
     }
 
     async fn write_logged(&self, batch: SinkBatch, logged: LoggedBatch) -> Result<SinkProgress> {

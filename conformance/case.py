@@ -158,6 +158,10 @@ def digest(progress):
         {key: operator[key] for key in ("operatorName", "numRowsTotal", "numRowsUpdated", "numRowsRemoved", "numRowsDroppedByWatermark")}
         for operator in progress["stateOperators"]
     ]
+    for told, operator in zip(state, progress["stateOperators"]):
+        duplicates = operator["customMetrics"].get("numDroppedDuplicateRows")
+        if duplicates is not None:
+            told["numDroppedDuplicateRows"] = duplicates
     return {
         "batchId": progress["batchId"],
         "numInputRows": sum(source["numInputRows"] for source in progress["sources"]),

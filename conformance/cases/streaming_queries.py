@@ -96,12 +96,6 @@ stream("sessions", lambda: timed().where("value % 6 < 4").groupBy(F.session_wind
 stream("union then window", lambda: timed(2).select("ts", "value").union(timed(2).select("ts", F.col("value") + 100)).groupBy(F.window("ts", "5 minutes")).agg(F.sum("value").alias("s")), "append", 6)
 stream("rolled up", lambda: events().rollup("user").count(), "complete", 2)
 
-# Without repetitions
-stream("distinct", lambda: events().select("user").distinct(), "append", 2)
-stream("distinct by key", lambda: timed().dropDuplicates(["user"]).select("user", "value"), "append", 2)
-stream("distinct by key and time", lambda: timed().dropDuplicates(["user", "ts"]).select("value"), "append", 2)
-stream("distinct within watermark", lambda: timed().dropDuplicatesWithinWatermark(["user"]).select("user", "value"), "append", 3)
-
 # Of two streams
 stream("join of streams", lambda: events().select("user", "value").join(events().select(F.col("user").alias("u"), F.col("value").alias("v")), F.expr("user = u AND v = value + 1")), "append", 2)
 stream("limited", lambda: events().limit(3).select("value"), "append", 2)

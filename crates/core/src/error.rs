@@ -51,6 +51,8 @@ pub enum SparkException {
     DateTime,
     /// `org.apache.spark.SparkIllegalArgumentException`
     IllegalArgument,
+    /// `org.apache.spark.sql.connect.common.InvalidPlanInput`
+    InvalidPlanInput,
     /// `org.apache.spark.SparkNoSuchElementException`
     NoSuchElement,
     /// `org.apache.spark.SparkNumberFormatException`
@@ -339,6 +341,9 @@ impl SparkException {
                 "java.lang.Exception",
                 "java.lang.Throwable",
             ],
+            Self::InvalidPlanInput => {
+                &["org.apache.spark.sql.connect.common.InvalidPlanInput", "java.lang.Exception", "java.lang.Throwable"]
+            }
             Self::NoSuchElement => &[
                 "org.apache.spark.SparkNoSuchElementException",
                 "java.util.NoSuchElementException",

@@ -333,7 +333,7 @@ impl MicroBatchExecution {
             return;
         }
         let (sources, sink) = (self.plan.sources(), &*self.sink);
-        let state_operators = self.plan.operators().iter().map(|operator| operator.progress()).collect();
+        let state_operators = self.plan.state_progress();
         let finished = FinishedBatch { batch, context, sources, sink, written, state_operators };
         let progress = self.progress.finish(finished);
         let (rows, took_ms) = (progress.num_input_rows(), progress.batch_duration);

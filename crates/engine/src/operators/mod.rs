@@ -1,12 +1,14 @@
 //! Physical operators of a streaming plan, one a file. All that changes from batch to batch they read from the
 //! [`crate::BatchContext`]; state that outlives a batch is in `crate::state`.
 
+mod deduplicate_exec;
 mod event_time_watermark_exec;
 mod late_rows;
 mod map_exec;
 mod source_scan_exec;
 mod stateful_aggregate_exec;
 
+pub(crate) use deduplicate_exec::{DeduplicateExec, Deduplication};
 pub(crate) use event_time_watermark_exec::EventTimeWatermarkExec;
 pub(crate) use map_exec::MapExec;
 pub(crate) use source_scan_exec::{ScanTarget, SourceScanExec};

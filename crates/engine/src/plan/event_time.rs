@@ -12,8 +12,9 @@ use std::sync::Arc;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, Extension, LogicalPlan};
+use millstream_core::Error;
 
-use super::nodes::{EventTimeWatermarkNode, StatefulAggregateNode};
+use super::nodes::{DeduplicateNode, EventTimeWatermarkNode, StatefulAggregateNode};
 
 /// Functions whose result is event time when their first argument is.
 const KEEPS_EVENT_TIME: [&str; 3] = ["window", "sliding_window", "window_time"];
@@ -32,57 +33,68 @@ pub(crate) fn number_watermarks(plan: LogicalPlan) -> Result<(LogicalPlan, Vec<i
 
 /// Whether an expression over `input` is event time.
 pub(crate) fn carries_event_time(expr: &Expr, input: &LogicalPlan) -> bool {
+    watermark_of(expr, input).is_some()
+}
+
+/// The watermark operator whose event time an expression over `input` is.
+fn watermark_of<'a>(expr: &Expr, input: &'a LogicalPlan) -> Option<&'a EventTimeWatermarkNode> {
     match expr {
-        Expr::Column(column) => {
-            input.schema().maybe_index_of_column(column).is_some_and(|index| column_carries_event_time(input, index))
-        }
-        Expr::Alias(alias) => carries_event_time(&alias.expr, input),
+        Expr::Column(column) => watermark_of_column(input, input.schema().maybe_index_of_column(column)?),
+        Expr::Alias(alias) => watermark_of(&alias.expr, input),
         Expr::ScalarFunction(call) if KEEPS_EVENT_TIME.contains(&call.name()) => {
-            call.args.first().is_some_and(|argument| carries_event_time(argument, input))
+            watermark_of(call.args.first()?, input)
         }
-        _ => false,
+        _ => None,
     }
 }
 
-/// Whether output column `index` of `plan` is event time.
-fn column_carries_event_time(plan: &LogicalPlan, index: usize) -> bool {
+/// The watermark operator whose event time output column `index` of `plan` is.
+pub(crate) fn watermark_of_column(plan: &LogicalPlan, index: usize) -> Option<&EventTimeWatermarkNode> {
     match plan {
-        LogicalPlan::Projection(projection) => carries_event_time(&projection.expr[index], &projection.input),
-        LogicalPlan::Filter(filter) => column_carries_event_time(&filter.input, index),
-        LogicalPlan::SubqueryAlias(alias) => column_carries_event_time(&alias.input, index),
-        LogicalPlan::Sort(sort) => column_carries_event_time(&sort.input, index),
-        LogicalPlan::Limit(limit) => column_carries_event_time(&limit.input, index),
-        LogicalPlan::Repartition(repartition) => column_carries_event_time(&repartition.input, index),
-        LogicalPlan::Unnest(unnest) => {
-            let from = unnest.dependency_indices.get(index);
-            from.is_some_and(|&from| column_carries_event_time(&unnest.input, from))
-        }
-        LogicalPlan::Union(union) => union.inputs.first().is_some_and(|input| column_carries_event_time(input, index)),
-        LogicalPlan::Aggregate(aggregate) => {
-            aggregate.group_expr.get(index).is_some_and(|key| carries_event_time(key, &aggregate.input))
-        }
+        LogicalPlan::Projection(projection) => watermark_of(&projection.expr[index], &projection.input),
+        LogicalPlan::Filter(filter) => watermark_of_column(&filter.input, index),
+        LogicalPlan::SubqueryAlias(alias) => watermark_of_column(&alias.input, index),
+        LogicalPlan::Sort(sort) => watermark_of_column(&sort.input, index),
+        LogicalPlan::Limit(limit) => watermark_of_column(&limit.input, index),
+        LogicalPlan::Repartition(repartition) => watermark_of_column(&repartition.input, index),
+        LogicalPlan::Unnest(unnest) => watermark_of_column(&unnest.input, *unnest.dependency_indices.get(index)?),
+        LogicalPlan::Union(union) => watermark_of_column(union.inputs.first()?, index),
+        LogicalPlan::Aggregate(aggregate) => watermark_of(aggregate.group_expr.get(index)?, &aggregate.input),
         LogicalPlan::Join(join) => {
             let left = join.left.schema().fields().len();
             if index < left {
-                column_carries_event_time(&join.left, index)
+                watermark_of_column(&join.left, index)
             } else {
-                column_carries_event_time(&join.right, index - left)
+                watermark_of_column(&join.right, index - left)
             }
         }
         LogicalPlan::Extension(Extension { node }) => {
             if let Some(watermark) = watermark_node(plan) {
                 let input = watermark.input();
                 let named = |column| input.schema().maybe_index_of_column(column) == Some(index);
-                matches!(watermark.event_time(), Expr::Column(column) if named(column))
-                    || column_carries_event_time(input, index)
+                if matches!(watermark.event_time(), Expr::Column(column) if named(column)) {
+                    return Some(watermark);
+                }
+                watermark_of_column(input, index)
             } else if let Some(aggregate) = node.as_any().downcast_ref::<StatefulAggregateNode>() {
-                index < aggregate.columns.keys && column_carries_event_time(&aggregate.input, index)
+                (index < aggregate.columns.keys).then(|| watermark_of_column(&aggregate.input, index))?
+            } else if let Some(deduplicate) = node.as_any().downcast_ref::<DeduplicateNode>() {
+                watermark_of_column(deduplicate.input(), index)
             } else {
-                false
+                None
             }
         }
-        _ => false,
+        _ => None,
     }
+}
+
+/// Spark would not know which of two event times counts, and refuses them.
+pub(crate) fn more_than_one(names: &[String]) -> Error {
+    Error::invalid(format!(
+        "More than one event time columns are available. Please ensure there is at most one event time column per stream. \
+         event time columns: ({})",
+        names.join(",")
+    ))
 }
 
 /// The watermark operator that this plan is, if it is one.

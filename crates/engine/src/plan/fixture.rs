@@ -43,7 +43,7 @@ pub(crate) struct MemoryRows {
     schema: Option<SchemaRef>,
 }
 
-/// (event time in seconds, key, value)
+/// (event time in seconds or NaN for none, key, value)
 pub(crate) type Row = (f64, Option<&'static str>, Option<i64>);
 
 pub(crate) fn utc() -> DataType {
@@ -69,9 +69,9 @@ impl MemoryRows {
     }
 
     pub(crate) fn add(&self, rows: &[Row]) {
-        let times = rows.iter().map(|row| (row.0 * 1e6).round() as i64);
+        let times = rows.iter().map(|row| (!row.0.is_nan()).then_some((row.0 * 1e6).round() as i64));
         let columns: Vec<ArrayRef> = vec![
-            Arc::new(TimestampMicrosecondArray::from_iter_values(times).with_timezone("UTC")),
+            Arc::new(TimestampMicrosecondArray::from_iter(times).with_timezone("UTC")),
             Arc::new(StringArray::from_iter(rows.iter().map(|row| row.1))),
             Arc::new(Int64Array::from_iter(rows.iter().map(|row| row.2))),
         ];
@@ -315,7 +315,7 @@ impl StreamTest {
                 self.deltas.push(delta);
             }
         }
-        self.progress = self.execution.operators().iter().map(|operator| operator.progress()).collect();
+        self.progress = self.execution.state_progress();
         self.next_id += 1;
         for (read, range) in self.read.iter_mut().zip(ranges) {
             *read = range.map_or_else(|| read.clone(), |range| range.end);

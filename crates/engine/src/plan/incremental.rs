@@ -15,12 +15,13 @@ use datafusion::physical_plan::execution_plan::reset_plan_states;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, displayable};
 use datafusion::prelude::SessionConfig;
 use futures::{StreamExt, TryStreamExt};
+use millstream_core::progress::StateOperatorProgress;
 use millstream_core::{BatchId, BatchStream, OffsetRange, OutputMode, Result, Source};
 
 use super::physical::OperatorContext;
 use super::{
-    batch_time, decode_push_down, event_time, one_task, optimizer, physical, source_table, stateful_aggregate,
-    unsupported, upsert_key,
+    batch_time, decode_push_down, event_time, one_task, optimizer, physical, source_table, stateful, unsupported,
+    upsert_key,
 };
 use crate::batch_context::{BatchContext, EventTimeStats};
 use crate::error::from_datafusion;
@@ -44,8 +45,9 @@ pub(crate) struct IncrementalExecution {
     state: SessionState,
     sources: Vec<Arc<dyn Source>>,
     operators: Vec<Arc<dyn StatefulOperator>>,
+    /// Their places in the order in which they are reported.
+    reported: Vec<usize>,
     watermark: WatermarkTracker,
-    output_mode: OutputMode,
     upsert_key: Option<Vec<usize>>,
     /// What `current_timestamp()` reads.
     now_us: Arc<AtomicI64>,
@@ -74,12 +76,13 @@ impl IncrementalExecution {
         let state = session_state(environment.cores);
         let now_us = Arc::new(AtomicI64::new(0));
         let policy = WatermarkPolicy::parse(spec.conf.get(WatermarkPolicy::CONF).map(String::as_str))?;
-        unsupported::check_streaming_plan(&spec.plan, spec.output_mode)?;
+        let plan = stateful::distinct_as_aggregate(spec.plan.clone()).map_err(from_datafusion)?;
+        unsupported::check_streaming_plan(&plan, spec.output_mode)?;
         let upsert_key = match spec.output_mode {
-            OutputMode::Update => upsert_key::upsert_key(&spec.plan),
+            OutputMode::Update => upsert_key::upsert_key(&plan),
             OutputMode::Append | OutputMode::Complete => None,
         };
-        let (plan, delays_ms) = event_time::number_watermarks(spec.plan.clone()).map_err(from_datafusion)?;
+        let (plan, delays_ms) = event_time::number_watermarks(plan).map_err(from_datafusion)?;
         let plan = Self::stateful(plan, spec.settings.ansi, &state).map_err(from_datafusion)?;
         let (plan, sources) = source_table::open_sources(plan, environment)?;
         let logical = Self::optimized(plan, &now_us, &state).map_err(from_datafusion)?;
@@ -95,6 +98,7 @@ impl IncrementalExecution {
             shuffle_partitions: shuffle_partitions(spec),
         };
         let (physical, operators) = physical::plan(&logical, &state, context).await.map_err(from_datafusion)?;
+        let reported = stateful::reported_order(&logical);
         let one_task = one_task::for_one_task(&physical).map_err(from_datafusion)?;
         Ok(Self {
             logical,
@@ -103,8 +107,8 @@ impl IncrementalExecution {
             state,
             sources,
             operators,
+            reported,
             watermark: WatermarkTracker::new(policy, delays_ms),
-            output_mode: spec.output_mode,
             upsert_key,
             now_us,
         })
@@ -112,7 +116,7 @@ impl IncrementalExecution {
 
     fn stateful(plan: LogicalPlan, ansi: bool, state: &SessionState) -> datafusion::error::Result<LogicalPlan> {
         let plan = optimizer::coerce_types(plan, state)?;
-        stateful_aggregate::make_aggregates_stateful(plan, ansi)
+        stateful::make_stateful(plan, ansi)
     }
 
     fn optimized(
@@ -135,6 +139,11 @@ impl IncrementalExecution {
     /// The stateful operators, from the sources upward.
     pub(crate) fn operators(&self) -> &[Arc<dyn StatefulOperator>] {
         &self.operators
+    }
+
+    /// What the stateful operators did in the batch, in Spark's order.
+    pub(crate) fn state_progress(&self) -> Vec<StateOperatorProgress> {
+        self.reported.iter().map(|&operator| self.operators[operator].progress()).collect()
     }
 
     /// The watermark.
@@ -193,8 +202,7 @@ impl IncrementalExecution {
     /// Whether a batch without data is due, now that the watermark is here. Spark's rule, so that batch ids agree: it
     /// moved, and some operator emits or forgets by it.
     pub(crate) fn needs_no_data_batch(&self, new_watermark_ms: i64) -> bool {
-        !self.operators.is_empty()
-            && self.output_mode != OutputMode::Complete
+        self.operators.iter().any(|operator| operator.follows_watermark())
             && self.watermark.evicted_ms().is_some_and(|evicted_ms| new_watermark_ms > evicted_ms)
     }
 

@@ -11,6 +11,7 @@ mod one_task;
 mod optimizer;
 mod physical;
 mod source_table;
+mod stateful;
 mod stateful_aggregate;
 mod static_join;
 mod streaming;
@@ -18,7 +19,7 @@ mod unsupported;
 mod upsert_key;
 
 pub(crate) use incremental::{BatchInputs, IncrementalExecution};
-pub use nodes::{EventTimeWatermarkNode, StreamingRelationNode};
+pub use nodes::{DeduplicateNode, EventTimeWatermarkNode, StreamingRelationNode};
 
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use arrow::datatypes::{DataType, Schema};
 use async_trait::async_trait;
 use datafusion::catalog::Session;
 use datafusion::error::Result;
@@ -15,10 +16,15 @@ use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, Phy
 use millstream_core::{self as core, Clock, MemoryLedger, OutputMode};
 use parking_lot::Mutex;
 
-use super::nodes::{EventTimeWatermarkNode, StatefulAggregateNode};
-use crate::error::to_datafusion;
-use crate::operators::{EventTimeWatermarkExec, Shape, StatefulAggregateExec, output_schema};
-use crate::state::{AggregateConfig, AggregateState, KeyCodec, Layout, Lifetime, SpillFolder, StatefulOperator};
+use super::nodes::{DeduplicateNode, EventTimeWatermarkNode, StatefulAggregateNode};
+use crate::error::{from_datafusion, to_datafusion};
+use crate::operators::{
+    DeduplicateExec, Deduplication, EventTimeWatermarkExec, Shape, StatefulAggregateExec, output_schema,
+};
+use crate::state::{
+    AggregateConfig, AggregateFunction, AggregateKind, AggregateState, DeduplicateState, KeyCodec, KeyLifetime, Layout,
+    Lifetime, SpillFolder, StatefulOperator,
+};
 
 /// Groups by a bare timestamp expire together in panes of so many microseconds, for each would be a pane of its own.
 const TIMESTAMP_PANE_US: i64 = 10_000_000;
@@ -57,41 +63,91 @@ struct StreamingPlanner {
     operators: Mutex<Vec<Arc<dyn StatefulOperator>>>,
 }
 
+/// What the state of an operator is.
+struct StateSpec {
+    id: usize,
+    /// For errors.
+    kind: &'static str,
+    layout: Layout,
+    lifetime: Option<Lifetime>,
+    output_mode: OutputMode,
+}
+
 impl StreamingPlanner {
     fn aggregate(
         &self,
         node: &StatefulAggregateNode,
         input: &Arc<dyn ExecutionPlan>,
     ) -> core::Result<StatefulAggregateExec> {
-        let context = &self.context;
         let columns = node.columns.clone();
         let schema = output_schema(node.schema.as_arrow(), &columns, &input.schema())?;
         let codec = KeyCodec::try_new(input.schema().fields()[..columns.keys].to_vec())?;
-        let lifetime = match columns.event_time_key {
-            Some(key) => {
-                let is_window = input.schema().field(key).data_type().is_nested();
-                let pane_us = if is_window { 1 } else { TIMESTAMP_PANE_US };
-                Some(Lifetime { end: codec.event_time_place(key)?, pane_us })
-            }
-            None => None,
-        };
+        let lifetime = columns.event_time_key.map(|key| lifetime_of(&codec, key, &input.schema())).transpose()?;
         let functions = columns.functions.iter().map(|column| column.function.clone()).collect();
-        let state = Arc::new(AggregateState::new(AggregateConfig {
+        let state = Arc::new(self.state(StateSpec {
             id: node.id,
+            kind: "aggregation",
             layout: Layout { codec, functions },
             lifetime,
-            is_global: columns.keys == 0,
-            output_mode: context.output_mode,
-            reservation: context
-                .memory
-                .reservation(format!("the state of aggregation {} of {}", node.id, context.query)),
-            spill: SpillFolder::new(context.scratch.join(format!("spill-{}", node.id)))?,
-            shuffle_partitions: context.shuffle_partitions,
-        }));
+            output_mode: self.context.output_mode,
+        })?);
         self.operators.lock().push(Arc::<AggregateState>::clone(&state));
-        let shape = Shape { columns, state, schema, clock: Arc::clone(&context.clock) };
+        let shape = Shape { columns, state, schema, clock: Arc::clone(&self.context.clock) };
         Ok(StatefulAggregateExec::new(Arc::clone(input), Arc::new(shape)))
     }
+
+    fn deduplicate(
+        &self,
+        node: &DeduplicateNode,
+        logical: &LogicalPlan,
+        input: &Arc<dyn ExecutionPlan>,
+    ) -> core::Result<DeduplicateExec> {
+        let place = |column| logical.schema().index_of_column(column).map_err(from_datafusion);
+        let keys = node.keys().iter().map(place).collect::<core::Result<Vec<_>>>()?;
+        let event_time = node.event_time(logical)?;
+        let schema = input.schema();
+        let codec = KeyCodec::try_new(keys.iter().map(|&key| Arc::clone(&schema.fields()[key])).collect())?;
+        let in_key = keys.iter().position(|&key| Some(key) == event_time);
+        let (functions, lifetime, delay_us) = if node.is_within_watermark() {
+            let ends = AggregateFunction::try_new(AggregateKind::Max, &DataType::Int64, true)?;
+            (vec![ends], Some(Lifetime::InValue), Some(node.started().delay_us))
+        } else {
+            let key_schema = schema.project(&keys)?;
+            (vec![], in_key.map(|key| lifetime_of(&codec, key, &key_schema)).transpose()?, None)
+        };
+        let state = self.state(StateSpec {
+            id: node.started().id,
+            kind: "deduplication",
+            layout: Layout { codec, functions },
+            lifetime,
+            output_mode: OutputMode::Update,
+        })?;
+        let state = Arc::new(DeduplicateState::new(state, node.is_within_watermark()));
+        self.operators.lock().push(Arc::<DeduplicateState>::clone(&state));
+        let clock = Arc::clone(&self.context.clock);
+        let deduplication = Deduplication { keys, event_time, delay_us, state, clock };
+        Ok(DeduplicateExec::new(Arc::clone(input), Arc::new(deduplication)))
+    }
+
+    fn state(&self, spec: StateSpec) -> core::Result<AggregateState> {
+        let (context, StateSpec { id, kind, layout, lifetime, output_mode }) = (&self.context, spec);
+        Ok(AggregateState::new(AggregateConfig {
+            id,
+            is_global: layout.codec.is_empty(),
+            layout,
+            lifetime,
+            output_mode,
+            reservation: context.memory.reservation(format!("the state of {kind} {id} of {}", context.query)),
+            spill: SpillFolder::new(context.scratch.join(format!("spill-{id}")))?,
+            shuffle_partitions: context.shuffle_partitions,
+        }))
+    }
+}
+
+/// When keys end that carry event time in this column.
+fn lifetime_of(codec: &KeyCodec, key: usize, columns: &Schema) -> core::Result<Lifetime> {
+    let pane_us = if columns.field(key).data_type().is_nested() { 1 } else { TIMESTAMP_PANE_US };
+    Ok(Lifetime::InKey(KeyLifetime { end: codec.event_time_place(key)?, pane_us }))
 }
 
 #[async_trait]
@@ -113,6 +169,11 @@ impl ExtensionPlanner for StreamingPlanner {
         }
         if let (Some(aggregate), [rows]) = (node.as_any().downcast_ref::<StatefulAggregateNode>(), physical_inputs) {
             return Ok(Some(Arc::new(self.aggregate(aggregate, rows).map_err(to_datafusion)?)));
+        }
+        if let (Some(deduplicate), [input], [rows]) =
+            (node.as_any().downcast_ref::<DeduplicateNode>(), logical_inputs, physical_inputs)
+        {
+            return Ok(Some(Arc::new(self.deduplicate(deduplicate, input, rows).map_err(to_datafusion)?)));
         }
         Ok(None)
     }

@@ -1,36 +1,21 @@
-//! Turns each aggregate above a stream into one that keeps state.
+//! Turns an aggregate above a stream into one that keeps state.
 
 use std::sync::Arc;
 
-use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::AggregateFunction as AggregateExpr;
-use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, Extension, LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, LogicalPlanBuilder};
 use millstream_core::Error;
 
 use super::event_time;
 use super::nodes::StatefulAggregateNode;
-use super::streaming::is_streaming;
 use super::unsupported::refused;
 use crate::error::to_datafusion;
 use crate::operators::{AggregateColumn, AggregateColumns};
 use crate::state::{AggregateFunction, AggregateKind};
 
-/// The plan with its streaming aggregates made stateful, numbered from the sources upward.
-pub(crate) fn make_aggregates_stateful(plan: LogicalPlan, ansi: bool) -> Result<LogicalPlan> {
-    let mut next_id = 0;
-    let plan = plan.transform_up(|plan| match plan {
-        LogicalPlan::Aggregate(aggregate) if is_streaming(&aggregate.input) => {
-            let node = stateful(aggregate, next_id, ansi)?;
-            next_id += 1;
-            Ok(Transformed::yes(LogicalPlan::Extension(Extension { node: Arc::new(node) })))
-        }
-        other => Ok(Transformed::no(other)),
-    })?;
-    Ok(plan.data)
-}
-
-fn stateful(aggregate: Aggregate, id: usize, ansi: bool) -> Result<StatefulAggregateNode> {
+/// The aggregate with this number.
+pub(super) fn stateful(aggregate: Aggregate, id: usize, ansi: bool) -> Result<StatefulAggregateNode> {
     let input_schema = Arc::clone(aggregate.input.schema());
     let event_time_key = event_time_key(&aggregate)?;
     let mut projected = Vec::new();
@@ -73,11 +58,7 @@ fn event_time_key(aggregate: &Aggregate) -> Result<Option<usize>> {
     let keys: Vec<&Expr> = aggregate.group_expr.iter().filter(carries).collect();
     if keys.len() > 1 {
         let names: Vec<_> = keys.iter().map(|key| key.schema_name().to_string()).collect();
-        return Err(to_datafusion(Error::invalid(format!(
-            "More than one event time columns are available. Please ensure there is at most one event time column per \
-             stream. event time columns: ({})",
-            names.join(",")
-        ))));
+        return Err(to_datafusion(event_time::more_than_one(&names)));
     }
     Ok(aggregate.group_expr.iter().position(|key| carries(&key)))
 }

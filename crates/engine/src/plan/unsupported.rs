@@ -11,7 +11,9 @@ use datafusion::logical_expr::{Aggregate, Expr, Join, Limit, LogicalPlan, Window
 use millstream_core::error::SparkException;
 use millstream_core::{Error, ErrorKind, OutputMode, Result};
 
-use super::event_time::carries_event_time;
+use super::event_time::{carries_event_time, watermark_of_column};
+use super::nodes::DeduplicateNode;
+use super::stateful::deduplicate_node;
 use super::streaming::is_streaming;
 use crate::error::{from_datafusion, to_datafusion};
 
@@ -97,9 +99,11 @@ fn check_operator(plan: &LogicalPlan, mode: OutputMode) -> Result<()> {
             Err(refused("Union between streaming and batch DataFrames/Datasets is not supported"))
         }
         LogicalPlan::Window(window) => Err(non_time_window(window)),
-        LogicalPlan::Distinct(_) => {
-            Err(Error::unsupported("distinct and dropDuplicates over a stream are not built yet"))
-        }
+        LogicalPlan::Distinct(_) => Err(Error::internal("DISTINCT over a stream was not made an aggregate")),
+        LogicalPlan::Extension(_) => match deduplicate_node(plan) {
+            Some(deduplicate) => check_deduplicate(deduplicate),
+            None => Ok(()),
+        },
         LogicalPlan::RecursiveQuery(_) => Err(Error::unsupported("a recursive query over a stream")),
         _ => Ok(()),
     }
@@ -139,6 +143,16 @@ fn check_limit(limit: &Limit, mode: OutputMode) -> Result<()> {
             Err(Error::unsupported("limit over the rows of a stream is not built yet"))
         }
     }
+}
+
+fn check_deduplicate(deduplicate: &DeduplicateNode) -> Result<()> {
+    let input = deduplicate.input();
+    let has_event_time =
+        || (0..input.schema().fields().len()).any(|column| watermark_of_column(input, column).is_some());
+    if !deduplicate.is_within_watermark() || has_event_time() {
+        return Ok(());
+    }
+    Err(refused("dropDuplicatesWithinWatermark is not supported on streaming DataFrames/DataSets without watermark"))
 }
 
 fn check_join(join: &Join) -> Result<()> {

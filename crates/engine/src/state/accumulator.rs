@@ -123,6 +123,15 @@ impl Accumulator {
         }
     }
 
+    /// The integer of a group, if it has one.
+    #[inline]
+    pub(crate) fn int64(&self, group: usize) -> Option<i64> {
+        match &self.values {
+            Values::Int64(values) if self.counts[group] != 0 => Some(values[group]),
+            _ => None,
+        }
+    }
+
     /// Adds a group that is a copy of another accumulator's.
     pub(crate) fn push_from(&mut self, other: &Self, group: usize) {
         self.push_empty();

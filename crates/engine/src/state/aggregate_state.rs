@@ -1,4 +1,4 @@
-//! The state of one streaming aggregation: keys spread over shards, changed in place by the tasks of a batch.
+//! The state of one streaming aggregation, or of keys alone: keys spread over shards, changed in place by the tasks of a batch.
 //!
 //! Any task may update any shard; it locks one at a time, so nothing has to be exchanged between tasks first. What a
 //! batch did is undone or committed under the same locks. A failed batch may leave a task running for a moment: each
@@ -20,21 +20,22 @@ use parking_lot::{Mutex, MutexGuard};
 
 use super::accumulator::Argument;
 use super::groups::{Groups, Layout};
+use super::lifetime::Lifetime;
 use super::pane::hash_key;
-use super::shard::{Lifetime, Shard, ShardRows};
+use super::shard::{Shard, ShardRows};
 use super::spill_folder::SpillFolder;
 use super::spilled::Shape;
 
 /// Parts of the state, by the high byte of a key's hash.
 pub(crate) const SHARDS: usize = 256;
 
-/// What makes an aggregation's state.
+/// What makes such a state.
 #[derive(Debug)]
 pub(crate) struct AggregateConfig {
     /// The operator's number in the query.
     pub(crate) id: usize,
     pub(crate) layout: Layout,
-    /// When groups expire; `None` without event time among the keys.
+    /// When groups expire; `None` if they never do.
     pub(crate) lifetime: Option<Lifetime>,
     /// Whether there are no keys: then there is one group, always.
     pub(crate) is_global: bool,
@@ -158,9 +159,36 @@ impl AggregateState {
     pub(crate) fn update(
         &self,
         batch_number: u64,
-        (keys, rows): (&[ArrayRef], usize),
+        rows: (&[ArrayRef], usize),
         arguments: &[Argument],
         scratch: &mut UpdateScratch,
+    ) -> Result<()> {
+        self.change(batch_number, rows, (arguments, scratch), |shard, rows| shard.update(self.shape(), rows))
+    }
+
+    /// Adds the keys of these rows that are not there, and says which rows brought them: of several in a batch the first.
+    /// Called by several tasks at once.
+    pub(crate) fn insert_new(
+        &self,
+        batch_number: u64,
+        rows: (&[ArrayRef], usize),
+        arguments: &[Argument],
+        scratch: &mut UpdateScratch,
+    ) -> Result<Vec<u32>> {
+        let mut first_rows = Vec::new();
+        self.change(batch_number, rows, (arguments, scratch), |shard, rows| {
+            shard.insert_new(self.shape(), rows, &mut first_rows)
+        })?;
+        Ok(first_rows)
+    }
+
+    /// Hands rows to the shards of their keys, each locked in turn.
+    fn change(
+        &self,
+        batch_number: u64,
+        (keys, rows): (&[ArrayRef], usize),
+        (arguments, scratch): (&[Argument], &mut UpdateScratch),
+        mut change: impl FnMut(&mut Shard, ShardRows<'_>) -> Result<()>,
     ) -> Result<()> {
         let keys = self.config.layout.codec.encode(keys, rows)?;
         scratch.hashes.clear();
@@ -175,9 +203,9 @@ impl AggregateState {
             let mut shard = self.lock_for(batch_number, shard)?;
             let before = shard.bytes();
             let rows = ShardRows { keys: &keys, hashes: &scratch.hashes, rows, found: &mut scratch.found, arguments };
-            let updated = shard.update(self.shape(), rows);
+            let changed = change(&mut shard, rows);
             has_grown |= self.add_growth(before, &shard);
-            updated?;
+            changed?;
         }
         if has_grown { self.hold() } else { Ok(()) }
     }

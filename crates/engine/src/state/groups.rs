@@ -7,6 +7,7 @@ use super::accumulator::Accumulator;
 use super::aggregate_function::AggregateFunction;
 use super::codec::{Reader, put_bytes};
 use super::key_codec::KeyCodec;
+use super::lifetime::FOREVER;
 
 /// What the keys and values of one operator look like.
 #[derive(Debug)]
@@ -22,10 +23,23 @@ impl Layout {
 
     /// The key of a group as it is written.
     pub(super) fn written_key<'a>(&self, group: &'a [u8]) -> Result<&'a [u8]> {
-        let mut reader = Reader::new(group);
+        self.read_key(&mut Reader::new(group))
+    }
+
+    fn read_key<'a>(&self, reader: &mut Reader<'a>) -> Result<&'a [u8]> {
         match self.codec.stride() {
             Some(stride) => reader.take(stride),
             None => reader.bytes(),
+        }
+    }
+
+    /// When a group ends (µs) as it is written, where its first value says so.
+    pub(super) fn written_end_us(&self, group: &[u8]) -> Result<i64> {
+        let mut reader = Reader::new(group);
+        self.read_key(&mut reader)?;
+        match reader.i64()? {
+            0 => Err(Error::data("a group in the state does not say when it ends")),
+            _ => reader.i64(),
         }
     }
 }
@@ -98,6 +112,12 @@ impl Groups {
         self.keys.key(group as usize)
     }
 
+    /// When a group ends (µs), where its first value says so.
+    #[inline]
+    pub(super) fn end_us(&self, group: u32) -> i64 {
+        self.accumulators.first().and_then(|ends| ends.int64(group as usize)).unwrap_or(FOREVER)
+    }
+
     /// Adds a group without values.
     #[inline]
     pub(super) fn push_empty(&mut self, key: &[u8]) -> Result<()> {
@@ -156,10 +176,7 @@ impl Groups {
 
     /// Adds a group from a delta or snapshot.
     pub(super) fn push_read(&mut self, reader: &mut Reader<'_>, layout: &Layout) -> Result<()> {
-        let key = match self.keys.stride {
-            Some(stride) => reader.take(stride)?,
-            None => reader.bytes()?,
-        };
+        let key = layout.read_key(reader)?;
         layout.codec.check(key)?;
         self.keys.push(key)?;
         for (accumulator, function) in self.accumulators.iter_mut().zip(&layout.functions) {

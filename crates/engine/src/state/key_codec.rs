@@ -106,6 +106,11 @@ impl KeyCodec {
         Ok(Self { columns, leaves, fixed_bytes: at, variable_leaves })
     }
 
+    /// Whether there are no key columns.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.columns.is_empty()
+    }
+
     /// The length of every key, if all have the same.
     pub(crate) fn stride(&self) -> Option<usize> {
         (self.variable_leaves == 0).then_some(self.fixed_bytes)

@@ -44,6 +44,6 @@ pub trait StatefulOperator: Send + Sync + Debug {
     /// What the batch did, for the progress.
     fn progress(&self) -> StateOperatorProgress;
 
-    /// Whether a watermark at this event time (ms) would evict something: then a batch without data is worth running.
-    fn would_evict(&self, watermark_ms: i64) -> bool;
+    /// Whether a batch without data is worth running when the watermark has moved: Spark's rule, whatever is in the state.
+    fn follows_watermark(&self) -> bool;
 }

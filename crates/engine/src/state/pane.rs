@@ -78,11 +78,27 @@ impl Pane {
         for &row in rows {
             found.push(self.find_or_insert(keys.key(row as usize), hashes[row as usize])?);
         }
+        self.take_in(layout, Rows { rows, groups: found }, arguments)
+    }
+
+    /// Takes rows into the groups that were found for them.
+    pub(super) fn take_in(&mut self, layout: &Layout, rows: Rows<'_>, arguments: &[Argument]) -> Result<()> {
         let functions = layout.functions.iter().zip(arguments);
         for (accumulator, (function, argument)) in self.groups.accumulators.iter_mut().zip(functions) {
-            accumulator.update(function, argument, Rows { rows, groups: found })?;
+            accumulator.update(function, argument, rows)?;
         }
         Ok(())
+    }
+
+    /// Whether a group that says by its value when it ends is gone. What the batch made or changed is not.
+    #[inline]
+    pub(super) fn is_gone(&self, group: u32, gone_us: i64) -> bool {
+        !self.is_changed(group) && self.groups.end_us(group) <= gone_us
+    }
+
+    #[inline]
+    fn is_changed(&self, group: u32) -> bool {
+        group >= self.base || self.touched.get(group as usize).copied().unwrap_or(false)
     }
 
     /// Counts a group as changed by the batch, though it keeps its values; makes it if need be.
@@ -90,8 +106,9 @@ impl Pane {
         self.find_or_insert(key, hash_key(key)).map(|_| ())
     }
 
+    /// The group of a key, made if need be. An older one counts as changed.
     #[inline]
-    fn find_or_insert(&mut self, key: &[u8], hash: u64) -> Result<u32> {
+    pub(super) fn find_or_insert(&mut self, key: &[u8], hash: u64) -> Result<u32> {
         if let Some(&group) = self.table.find(hash, |&group| self.groups.key(group) == key) {
             if group < self.base {
                 self.save(group);
@@ -209,16 +226,15 @@ impl Pane {
     }
 
     /// A new pane of the groups that stay. Those that the batch changed count as new in it.
-    pub(super) fn retain(&self, layout: &Layout, stays: impl Fn(&[u8]) -> bool) -> Result<Self> {
+    pub(super) fn retain(&self, layout: &Layout, stays: impl Fn(u32) -> bool) -> Result<Self> {
         let mut kept = Self::new(layout);
-        let is_changed = |group: u32| group >= self.base || self.touched.get(group as usize).copied().unwrap_or(false);
-        let stays = |group: &u32| stays(self.groups.key(*group));
+        let stays = |group: &u32| stays(*group);
         let all = 0..self.len() as u32;
-        for group in all.clone().filter(|&group| !is_changed(group)).filter(stays) {
+        for group in all.clone().filter(|&group| !self.is_changed(group)).filter(stays) {
             kept.put((&self.groups, group), hash_key(self.groups.key(group)))?;
         }
         kept.base = kept.len() as u32;
-        for group in all.filter(|&group| is_changed(group)).filter(stays) {
+        for group in all.filter(|&group| self.is_changed(group)).filter(stays) {
             kept.put((&self.groups, group), hash_key(self.groups.key(group)))?;
         }
         Ok(kept)

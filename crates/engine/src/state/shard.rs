@@ -3,6 +3,8 @@
 //!
 //! Part of the groups may be on disk (`spilled.rs`). Everything here sees both: what is in memory comes first.
 
+mod deduplicate;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -11,42 +13,12 @@ use millstream_core::Result;
 use super::accumulator::Argument;
 use super::codec::Reader;
 use super::groups::{Groups, Layout};
-use super::key_codec::{EncodedKeys, EventTimePlace, KeyCodec};
+use super::key_codec::{EncodedKeys, KeyCodec};
+use super::lifetime::{FOREVER, KeyLifetime, Lifetime, Line};
 use super::pane::{Pane, hash_key};
 use super::run::{Place, RunWriter};
 use super::spill_folder::SpillFolder;
 use super::spilled::{Shape, Spilled, SpilledGroup};
-
-/// The pane of groups that never expire.
-pub(super) const FOREVER: i64 = i64::MAX;
-
-/// How long state lives.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Lifetime {
-    /// Where a key says when it ends.
-    pub(crate) end: EventTimePlace,
-    /// Panes reach up to multiples of so many microseconds.
-    pub(crate) pane_us: i64,
-}
-
-impl Lifetime {
-    /// The pane of a key: the event time (µs) up to which it reaches.
-    #[inline]
-    pub(super) fn pane_of(self, key: &[u8]) -> i64 {
-        let Some(end_us) = KeyCodec::event_time_us(key, self.end) else { return FOREVER };
-        // The common case, windows, without a division.
-        if self.pane_us == 1 {
-            return end_us;
-        }
-        let over = end_us.rem_euclid(self.pane_us);
-        if over == 0 { end_us } else { end_us.saturating_add(self.pane_us - over) }
-    }
-
-    /// The event time (µs) at which a key ends.
-    pub(super) fn end_us(self, key: &[u8]) -> i64 {
-        KeyCodec::event_time_us(key, self.end).unwrap_or(FOREVER)
-    }
-}
 
 /// Groups of a pane that expired in the batch.
 #[derive(Debug)]
@@ -66,6 +38,8 @@ pub(super) struct Shard {
     changed: Vec<i64>,
     expired: Vec<Expired>,
     spilled: Option<Spilled>,
+    /// What is gone of the groups whose values say when they end; those in memory.
+    line: Line,
     /// Bytes held by panes, expired ones included.
     held_bytes: usize,
     /// Groups in memory and on disk, without expired ones.
@@ -83,18 +57,25 @@ pub(super) struct ShardRows<'a> {
     pub(super) arguments: &'a [Argument],
 }
 
+impl<'a> ShardRows<'a> {
+    /// Splits the rows that follow each other and are of one pane from the others.
+    fn of_one_pane(&self, shape: Shape<'_>, rest: &'a [u32]) -> Option<(i64, &'a [u32], &'a [u32])> {
+        let pane_of = |row: u32| shape.pane_of(self.keys.key(row as usize));
+        let reaches_us = pane_of(*rest.first()?);
+        let same = match shape.lifetime {
+            Some(Lifetime::InKey(_)) => rest.iter().position(|&row| pane_of(row) != reaches_us).unwrap_or(rest.len()),
+            Some(Lifetime::InValue) | None => rest.len(),
+        };
+        let (run, others) = rest.split_at(same);
+        Some((reaches_us, run, others))
+    }
+}
+
 impl Shard {
     /// Takes rows in. Rows of one pane that follow each other are taken together; mostly all of them do.
     pub(super) fn update(&mut self, shape: Shape<'_>, batch: ShardRows<'_>) -> Result<()> {
         let mut rest = batch.rows;
-        while let Some(&first) = rest.first() {
-            let pane_of = |row: u32| shape.pane_of(batch.keys.key(row as usize));
-            let reaches_us = pane_of(first);
-            let same = match shape.lifetime {
-                Some(_) => rest.iter().position(|&row| pane_of(row) != reaches_us).unwrap_or(rest.len()),
-                None => rest.len(),
-            };
-            let (run, others) = rest.split_at(same);
+        while let Some((reaches_us, run, others)) = batch.of_one_pane(shape, rest) {
             let keys = run.iter().map(|&row| (batch.keys.key(row as usize), batch.hashes[row as usize]));
             self.change(shape, (reaches_us, keys), |pane| {
                 pane.update(shape.layout, (batch.keys, batch.hashes), (run, batch.found), batch.arguments)
@@ -151,7 +132,8 @@ impl Shard {
     /// Calls `each` with every group.
     pub(super) fn for_each(&self, shape: Shape<'_>, mut each: impl FnMut(&Groups, u32) -> Result<()>) -> Result<()> {
         for pane in self.panes.values() {
-            (0..pane.len() as u32).try_for_each(|group| each(pane.groups(), group))?;
+            let there = |group: &u32| !self.is_gone(shape, pane, *group);
+            (0..pane.len() as u32).filter(there).try_for_each(|group| each(pane.groups(), group))?;
         }
         let Some(spilled) = &self.spilled else { return Ok(()) };
         let mut one = Groups::new(shape.layout);
@@ -196,7 +178,10 @@ impl Shard {
         let Some(lifetime) = shape.lifetime else { return Ok(0) };
         let on_disk = self.expire_spilled(shape, watermark_us)?;
         self.group_count -= on_disk;
-        let in_memory = self.expire_panes(shape.layout, lifetime, watermark_us)?;
+        let in_memory = match lifetime {
+            Lifetime::InKey(lifetime) => self.expire_panes(shape.layout, lifetime, watermark_us)?,
+            Lifetime::InValue => self.move_line(shape, watermark_us)?,
+        };
         Ok(on_disk + in_memory)
     }
 
@@ -207,7 +192,7 @@ impl Shard {
         expired
     }
 
-    fn expire_panes(&mut self, layout: &Layout, lifetime: Lifetime, watermark_us: i64) -> Result<usize> {
+    fn expire_panes(&mut self, layout: &Layout, lifetime: KeyLifetime, watermark_us: i64) -> Result<usize> {
         let mut count = 0;
         while let Some(entry) = self.panes.first_entry().filter(|entry| *entry.key() <= watermark_us) {
             let (reaches_us, pane) = entry.remove_entry();
@@ -223,7 +208,7 @@ impl Shard {
         let ends = |key: &[u8]| KeyCodec::event_time_us(key, lifetime.end).is_some_and(|end_us| end_us <= watermark_us);
         let some: Vec<u32> = (0..pane.len() as u32).filter(|&group| ends(pane.groups().key(group))).collect();
         if !some.is_empty() {
-            let kept = pane.retain(layout, |key| !ends(key))?;
+            let kept = pane.retain(layout, |group| !ends(pane.groups().key(group)))?;
             self.held_bytes += kept.bytes();
             count += some.len();
             self.group_count -= some.len();
@@ -232,21 +217,6 @@ impl Shard {
             }
         }
         Ok(count)
-    }
-
-    /// The least event time (µs) at which something may expire.
-    pub(super) fn first_end_us(&self, lifetime: Lifetime) -> Option<i64> {
-        let on_disk = self.spilled.as_ref().and_then(Spilled::first_end_us);
-        let in_memory = self.first_end_in_memory_us(lifetime);
-        on_disk.into_iter().chain(in_memory).min()
-    }
-
-    fn first_end_in_memory_us(&self, lifetime: Lifetime) -> Option<i64> {
-        let (&reaches_us, pane) = self.panes.first_key_value().filter(|(reaches_us, _)| **reaches_us != FOREVER)?;
-        if lifetime.pane_us == 1 {
-            return Some(reaches_us);
-        }
-        (0..pane.len() as u32).filter_map(|group| KeyCodec::event_time_us(pane.groups().key(group), lifetime.end)).min()
     }
 
     /// Ends the batch: what it did stays.
@@ -260,6 +230,7 @@ impl Shard {
             }
         }
         self.committed_count = self.group_count;
+        self.line.commit();
         if let Some(spilled) = &mut self.spilled {
             spilled.commit();
         }
@@ -281,6 +252,7 @@ impl Shard {
         }
         self.held_bytes = self.panes.values().map(Pane::bytes).sum();
         self.group_count = self.committed_count;
+        self.line.undo();
         if let Some(spilled) = &mut self.spilled {
             spilled.undo();
         }
@@ -290,7 +262,8 @@ impl Shard {
     pub(super) fn spillable_bytes(&self) -> (usize, u64) {
         let again = self.spilled.as_ref().map_or(0, Spilled::file_bytes);
         // What the batch expired must stay as it is until the batch has ended.
-        if !self.expired.is_empty() || self.spilled.as_ref().is_some_and(Spilled::is_changed) {
+        let has_expired = !self.expired.is_empty() || self.line.is_moved();
+        if has_expired || self.spilled.as_ref().is_some_and(Spilled::is_changed) {
             return (0, again);
         }
         let share = |pane: &Pane| pane.bytes() * pane.old_count() / pane.len().max(1);
@@ -303,6 +276,9 @@ impl Shard {
         let mut old = Vec::new();
         for (&reaches_us, pane) in &self.panes {
             for (group, saved) in (0_u32..).zip(pane.saved_places()) {
+                if self.was_gone(shape, pane, (group, saved)) {
+                    continue;
+                }
                 let key = pane.groups().key(group);
                 old.push(OldGroup { place: shape.place(key, hash_key(key)), reaches_us, group, saved });
             }
@@ -319,7 +295,7 @@ impl Shard {
         }
         self.panes = changed;
         self.changed = self.panes.keys().copied().collect();
-        self.spilled = run.map(Spilled::new);
+        self.spilled = run.map(|run| Spilled::new(run, self.line.first_end_us(shape)));
         self.held_bytes = self.panes.values().map(Pane::bytes).sum();
         Ok(())
     }
@@ -350,6 +326,9 @@ impl Shard {
 
     /// Puts a group that was read in its place.
     pub(super) fn put(&mut self, shape: Shape<'_>, from: (&Groups, u32), hash: u64) -> Result<()> {
+        if shape.ends_by_value() && !self.make_way(shape, from, hash) {
+            return Ok(());
+        }
         let key = from.0.key(from.1);
         self.change(shape, (shape.pane_of(key), [(key, hash)].into_iter()), |pane| pane.put(from, hash))
     }

@@ -6,9 +6,9 @@
 use millstream_core::Result;
 
 use super::groups::Layout;
+use super::lifetime::{FOREVER, Lifetime};
 use super::pane::{Pane, hash_key};
-use super::run::{Cursor, Place, Run};
-use super::shard::{FOREVER, Lifetime};
+use super::run::{Cursor, Place, Run, RunReader};
 
 /// Keys and values of an operator, and when they end.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +28,16 @@ impl Shape<'_> {
     pub(super) fn pane_of(self, key: &[u8]) -> i64 {
         self.lifetime.map_or(FOREVER, |lifetime| lifetime.pane_of(key))
     }
+
+    /// Whether it is the value of a group that says when it ends. Then the order of a run says nothing of it.
+    pub(super) fn ends_by_value(self) -> bool {
+        matches!(self.lifetime, Some(Lifetime::InValue))
+    }
+
+    /// When a written group ends (µs).
+    fn end_us(self, place: Place, written: &[u8]) -> Result<i64> {
+        if self.ends_by_value() { self.layout.written_end_us(written) } else { Ok(place.end_us) }
+    }
 }
 
 /// A group on disk.
@@ -35,6 +45,8 @@ impl Shape<'_> {
 pub(super) struct SpilledGroup<'a> {
     pub(super) key: &'a [u8],
     pub(super) place: Place,
+    /// When it ends.
+    end_us: i64,
     /// As in a delta.
     pub(super) written: &'a [u8],
 }
@@ -58,8 +70,10 @@ pub(super) struct Spilled {
 }
 
 impl Spilled {
-    pub(super) fn new(run: Run) -> Self {
-        let rest = Rest { gone_us: None, first_end_us: run.first().map(|first| first.end_us) };
+    /// All groups of a run. `first_end_us` says before when none of them ends, where their order does not.
+    pub(super) fn new(run: Run, first_end_us: Option<i64>) -> Self {
+        let first_end_us = first_end_us.or_else(|| run.first().map(|first| first.end_us));
+        let rest = Rest { gone_us: None, first_end_us };
         Self { run, rest, before: None }
     }
 
@@ -89,6 +103,11 @@ impl Spilled {
         Ok(loaded)
     }
 
+    /// Looks keys up without reading their groups into memory.
+    pub(super) fn lookup(&self) -> Lookup<'_> {
+        Lookup { spilled: self, reader: None }
+    }
+
     /// Goes over the groups that are there still.
     pub(super) fn for_each(
         &self,
@@ -106,8 +125,8 @@ impl Spilled {
     ) -> Result<()> {
         let (Some(before), Some(gone_us)) = (self.before, self.rest.gone_us) else { return Ok(()) };
         self.walk(shape, before.gone_us, |group| {
-            if group.place.end_us > gone_us {
-                return Ok(false);
+            if group.end_us > gone_us {
+                return Ok(shape.ends_by_value());
             }
             each(group).map(|()| true)
         })
@@ -124,8 +143,9 @@ impl Spilled {
         while let Some(written) = cursor.next()? {
             let key = shape.layout.written_key(written)?;
             let place = shape.place(key, hash_key(key));
-            let is_gone = above_us.is_some_and(|above_us| place.end_us <= above_us);
-            if !is_gone && !each(SpilledGroup { key, place, written })? {
+            let end_us = shape.end_us(place, written)?;
+            let is_gone = above_us.is_some_and(|above_us| end_us <= above_us);
+            if !is_gone && !each(SpilledGroup { key, place, end_us, written })? {
                 break;
             }
         }
@@ -143,11 +163,11 @@ impl Spilled {
         if self.rest.first_end_us.is_none_or(|first_end_us| first_end_us > watermark_us) {
             return Ok(0);
         }
-        let (mut count, mut first_end_us) = (0, None);
+        let (mut count, mut first_end_us) = (0, None::<i64>);
         self.walk(shape, self.rest.gone_us, |group| {
-            if group.place.end_us > watermark_us {
-                first_end_us = Some(group.place.end_us);
-                return Ok(false);
+            if group.end_us > watermark_us {
+                first_end_us = Some(first_end_us.map_or(group.end_us, |first_end_us| first_end_us.min(group.end_us)));
+                return Ok(shape.ends_by_value());
             }
             count += usize::from(!is_hidden(group));
             Ok(true)
@@ -155,11 +175,6 @@ impl Spilled {
         self.before.get_or_insert(self.rest);
         self.rest = Rest { gone_us: Some(watermark_us), first_end_us };
         Ok(count)
-    }
-
-    /// The least event time (µs) at which something may expire.
-    pub(super) fn first_end_us(&self) -> Option<i64> {
-        self.rest.first_end_us.filter(|&end_us| end_us != FOREVER)
     }
 
     /// Whether all has expired.
@@ -192,5 +207,32 @@ impl Spilled {
     /// Bytes on disk.
     pub(super) fn file_bytes(&self) -> u64 {
         self.run.bytes()
+    }
+}
+
+/// Says which keys are on disk. It opens the run with the first question.
+#[derive(Debug)]
+pub(super) struct Lookup<'a> {
+    spilled: &'a Spilled,
+    reader: Option<RunReader<'a>>,
+}
+
+impl Lookup<'_> {
+    /// Whether the group of a key is there still.
+    pub(super) fn has(&mut self, shape: Shape<'_>, key: &[u8], hash: u64) -> Result<bool> {
+        let (place, gone_us) = (shape.place(key, hash), self.spilled.rest.gone_us);
+        let is_gone = |end_us: i64| gone_us.is_some_and(|gone_us| end_us <= gone_us);
+        if is_gone(place.end_us) {
+            return Ok(false);
+        }
+        let reader = match &mut self.reader {
+            Some(reader) => reader,
+            none => none.insert(self.spilled.run.open()?),
+        };
+        let is_it = |written: &[u8]| shape.layout.written_key(written).is_ok_and(|other| other == key);
+        match reader.find(place, is_it)? {
+            Some(written) => Ok(!is_gone(shape.end_us(place, written)?)),
+            None => Ok(false),
+        }
     }
 }

@@ -4,6 +4,7 @@
 
 mod checkpoint;
 mod clock;
+mod deduplicate;
 mod disk;
 mod disk_contract;
 mod failures;

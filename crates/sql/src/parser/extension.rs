@@ -15,23 +15,24 @@ use super::message;
 
 const PACKAGE: &str = "millstream";
 
-/// Spark has no use left for the field `source_info`; here it tells SQL's aggregates from those of a DataFrame.
+/// Spark has no use left for the field `source_info`; here it tells SQL's aggregates and DISTINCT from those of a DataFrame.
 const SELECT_LIST: &str = "select list";
 
-/// Marks an [`Aggregate`](spark_connect_proto::Aggregate) as coming from `SELECT … GROUP BY …`. A message around it would be
-/// cleaner, but decoding one has a limit on nesting, and most streaming queries aggregate.
-pub(crate) fn mark_select_list(mut aggregate: Relation) -> Relation {
+/// Marks an [`Aggregate`](spark_connect_proto::Aggregate) as coming from `SELECT … GROUP BY …`, or a
+/// [`Deduplicate`](spark_connect_proto::Deduplicate) from `SELECT DISTINCT`. A message around it would be cleaner, but
+/// decoding one has a limit on nesting, and most streaming queries aggregate.
+pub(crate) fn mark_select_list(mut relation: Relation) -> Relation {
     #[allow(deprecated, reason = "that Spark gave the field up is why it is free")]
     let common = RelationCommon { source_info: SELECT_LIST.to_owned(), ..Default::default() };
-    aggregate.common = Some(common);
-    aggregate
+    relation.common = Some(common);
+    relation
 }
 
-/// Whether the aggregate expressions of this aggregate are the whole select list (SQL), so that the grouping columns are
-/// not put before them (DataFrame).
-pub fn is_select_list(aggregate: &Relation) -> bool {
+/// Whether this comes from SQL. The aggregate expressions of such an aggregate are the whole select list, so that the
+/// grouping columns are not put before them (DataFrame); such a DISTINCT is an aggregate over a stream too.
+pub fn is_select_list(relation: &Relation) -> bool {
     #[allow(deprecated, reason = "that Spark gave the field up is why it is free")]
-    aggregate.common.as_ref().is_some_and(|common| common.source_info == SELECT_LIST)
+    relation.common.as_ref().is_some_and(|common| common.source_info == SELECT_LIST)
 }
 
 /// `GROUP BY 2`, `ORDER BY 2`: the second column of the select list. A literal elsewhere is a literal.

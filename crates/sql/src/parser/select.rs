@@ -216,11 +216,11 @@ impl Select {
             plan = filtered(Some(plan), having);
         }
         if self.distinct {
-            plan = relation(RelType::Deduplicate(Box::new(Deduplicate {
+            plan = mark_select_list(relation(RelType::Deduplicate(Box::new(Deduplicate {
                 input: Some(Box::new(plan)),
                 all_columns_as_keys: Some(true),
                 ..Default::default()
-            })));
+            }))));
         }
         for (name, parameters) in self.hints.into_iter().rev() {
             plan = relation(RelType::Hint(Box::new(Hint { input: Some(Box::new(plan)), name, parameters })));

@@ -20,7 +20,7 @@ fn rows() -> impl Strategy<Value = Vec<Row>> {
 }
 
 /// Batches, and which of them fail at first.
-fn batches() -> impl Strategy<Value = Vec<(Vec<Row>, bool)>> {
+pub(super) fn batches() -> impl Strategy<Value = Vec<(Vec<Row>, bool)>> {
     vec((rows(), any::<bool>()), 1..8)
 }
 
@@ -60,7 +60,7 @@ fn expected(rows: &[Row]) -> Vec<String> {
 }
 
 /// Memory in plenty, or so little that state goes to disk whenever it can; the second counts what others hold.
-fn budget(is_tight: bool) -> (MemoryLedger, Reservation) {
+pub(super) fn budget(is_tight: bool) -> (MemoryLedger, Reservation) {
     let ledger = if is_tight { MemoryLedger::new(4_000_000_000) } else { MemoryLedger::unlimited() };
     let mut others = ledger.reservation("others");
     others.resize(if is_tight { 3_500_000_000 } else { 0 }).unwrap();
@@ -68,7 +68,7 @@ fn budget(is_tight: bool) -> (MemoryLedger, Reservation) {
 }
 
 /// All parts of an operator's snapshot.
-fn snapshot(operator: &dyn StatefulOperator) -> Vec<Vec<u8>> {
+pub(super) fn snapshot(operator: &dyn StatefulOperator) -> Vec<Vec<u8>> {
     let (mut parts, mut next) = (vec![], Some(0));
     while let Some(part) = next {
         let part = operator.snapshot(part).unwrap();
@@ -78,7 +78,7 @@ fn snapshot(operator: &dyn StatefulOperator) -> Vec<Vec<u8>> {
     parts
 }
 
-fn block_on<T>(future: impl Future<Output = T>) -> T {
+pub(super) fn block_on<T>(future: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap().block_on(future)
 }
 
@@ -227,7 +227,7 @@ proptest! {
 }
 
 /// Groups have no order in a snapshot, but the same bytes in all.
-fn sorted_bytes(parts: &[Vec<u8>]) -> Vec<u8> {
+pub(super) fn sorted_bytes(parts: &[Vec<u8>]) -> Vec<u8> {
     let mut bytes = parts.concat();
     bytes.sort_unstable();
     bytes

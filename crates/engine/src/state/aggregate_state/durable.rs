@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use millstream_core::progress::StateOperatorProgress;
 use millstream_core::{Error, OutputMode, Result};
-use parking_lot::Mutex;
 
 use super::{AggregateState, SHARDS, shard_of};
 use crate::state::AggregateFunction;
@@ -18,7 +17,6 @@ use crate::state::codec::{Reader, put_i64};
 use crate::state::groups::Groups;
 use crate::state::operator::{SnapshotPart, StatefulOperator};
 use crate::state::pane::hash_key;
-use crate::state::shard::Shard;
 
 /// The version of the format of deltas and snapshots.
 const FORMAT: u8 = 1;
@@ -170,14 +168,8 @@ impl StatefulOperator for AggregateState {
         }
     }
 
-    fn would_evict(&self, watermark_ms: i64) -> bool {
-        let Some(lifetime) = self.config.lifetime.filter(|_| self.config.output_mode != OutputMode::Complete) else {
-            return false;
-        };
-        let watermark_us = watermark_ms.saturating_mul(1000);
-        let ends =
-            |shard: &Mutex<Shard>| shard.lock().first_end_us(lifetime).is_some_and(|end_us| end_us <= watermark_us);
-        self.shards.iter().any(ends)
+    fn follows_watermark(&self) -> bool {
+        self.config.output_mode != OutputMode::Complete
     }
 }
 

@@ -1,45 +1,68 @@
-//! `distinct` and `dropDuplicates`.
+//! `distinct`, `dropDuplicates` and `dropDuplicatesWithinWatermark`.
 
 use std::sync::Arc;
 
-use datafusion::logical_expr::{Distinct, DistinctOn, Expr, LogicalPlan};
+use datafusion::common::Column;
+use datafusion::logical_expr::{Distinct, DistinctOn, Expr, Extension, LogicalPlan};
 use millstream_core::error::SparkException;
 use millstream_core::{Error, Result};
 use millstream_engine::error::from_datafusion;
+use millstream_engine::plan::DeduplicateNode;
 use spark_connect_proto::Deduplicate;
 
 use super::super::Analyzer;
+use super::super::attribute::Attribute;
 use super::super::resolved_relation::ResolvedRelation;
 
 impl Analyzer<'_> {
-    pub(super) fn deduplicate(&mut self, one: &Deduplicate) -> Result<ResolvedRelation> {
+    /// `is_select` says that it is SQL's DISTINCT. Over a stream Spark makes an aggregate of that, and so does the engine.
+    pub(super) fn deduplicate(&mut self, one: &Deduplicate, is_select: bool) -> Result<ResolvedRelation> {
         let input = self.input(one.input.as_deref())?.visible()?;
-        if one.within_watermark() {
-            return Err(within_watermark(input.streaming));
+        if one.within_watermark() && !input.streaming {
+            return Err(within_watermark_of_batch());
         }
-        let mut keys: Vec<Expr> = Vec::new();
-        for name in &one.column_names {
-            let found: Vec<Expr> = input
-                .columns
-                .iter()
-                .filter(|column| self.context.same_name(&column.name, name))
-                .map(|column| column.reference().expr)
-                .collect();
-            if found.is_empty() {
-                return Err(unknown_key(name, &input));
-            }
-            keys.extend(found);
-        }
-        let all = one.all_columns_as_keys() || keys.len() == input.columns.len();
-        let plan = if all {
-            Distinct::All(Arc::new(input.plan.clone()))
+        let keys = self.keys(one, &input)?;
+        let plan = if input.streaming && !is_select {
+            let keys = keys.iter().map(column_of).collect::<Result<_>>()?;
+            let node = DeduplicateNode::new(input.plan.clone(), keys, one.within_watermark());
+            LogicalPlan::Extension(Extension { node: Arc::new(node) })
+        } else if keys.len() == input.columns.len() {
+            LogicalPlan::Distinct(Distinct::All(Arc::new(input.plan.clone())))
         } else {
             let columns = input.columns.iter().map(|column| column.reference().expr).collect();
             let first =
                 DistinctOn::try_new(keys, columns, None, Arc::new(input.plan.clone())).map_err(from_datafusion)?;
-            Distinct::On(first)
+            LogicalPlan::Distinct(Distinct::On(first))
         };
-        Ok(input.with_plan(LogicalPlan::Distinct(plan)))
+        Ok(input.with_plan(plan))
+    }
+
+    /// The columns that make a key.
+    fn keys(&self, one: &Deduplicate, input: &ResolvedRelation) -> Result<Vec<Expr>> {
+        let reference = |column: &Attribute| column.reference().expr;
+        if one.all_columns_as_keys() {
+            return Ok(input.columns.iter().map(reference).collect());
+        }
+        if one.column_names.is_empty() {
+            return Err(no_columns());
+        }
+        let mut keys: Vec<Expr> = Vec::new();
+        for name in &one.column_names {
+            let named = input.columns.iter().filter(|column| self.context.same_name(&column.name, name));
+            let found: Vec<Expr> = named.map(reference).collect();
+            if found.is_empty() {
+                return Err(unknown_key(name, input));
+            }
+            keys.extend(found.into_iter().filter(|key| !keys.contains(key)).collect::<Vec<_>>());
+        }
+        Ok(keys)
+    }
+}
+
+fn column_of(key: &Expr) -> Result<Column> {
+    match key {
+        Expr::Column(column) => Ok(column.clone()),
+        other => Err(Error::internal(format!("the column {other} of a relation is an expression"))),
     }
 }
 
@@ -47,16 +70,21 @@ fn unknown_key(name: &str, input: &ResolvedRelation) -> Error {
     let known: Vec<&str> = input.columns.iter().map(|column| column.name.as_str()).collect();
     let known = known.join(", ");
     Error::invalid(format!("The Spark Connect plan is invalid. Cannot resolve column name \"{name}\" among ({known})."))
-        .with_class("CONNECT_INVALID_PLAN.UNRESOLVED_COLUMN_AMONG_FIELD_NAMES", SparkException::Analysis)
+        .with_class("CONNECT_INVALID_PLAN.UNRESOLVED_COLUMN_AMONG_FIELD_NAMES", SparkException::InvalidPlanInput)
         .with_sql_state("56K00")
         .with_parameter("colName", name)
         .with_parameter("fieldNames", known)
 }
 
-fn within_watermark(streaming: bool) -> Error {
-    if streaming {
-        return Error::unsupported("The feature is not supported: dropDuplicatesWithinWatermark is not supported.");
-    }
+fn no_columns() -> Error {
+    Error::invalid(
+        "The Spark Connect plan is invalid. Deduplicate requires to either deduplicate on all columns or a subset of columns",
+    )
+    .with_class("CONNECT_INVALID_PLAN.DEDUPLICATE_REQUIRES_COLUMNS_OR_ALL", SparkException::InvalidPlanInput)
+    .with_sql_state("56K00")
+}
+
+fn within_watermark_of_batch() -> Error {
     Error::invalid("dropDuplicatesWithinWatermark is not supported with batch DataFrames/DataSets")
         .with_class("_LEGACY_ERROR_TEMP_3102", SparkException::Analysis)
 }

@@ -73,7 +73,7 @@ impl Analyzer<'_> {
             RelType::Join(one) => self.join(one),
             RelType::LateralJoin(one) => self.lateral_join(one),
             RelType::SetOp(one) => self.set_operation(one),
-            RelType::Deduplicate(one) => self.deduplicate(one),
+            RelType::Deduplicate(one) => self.deduplicate(one, crate::parser::extension::is_select_list(relation)),
             RelType::Unpivot(one) => self.unpivot(one),
             RelType::UnresolvedTableValuedFunction(one) => self.table_function(one),
             RelType::Describe(one) => self.describe(one),

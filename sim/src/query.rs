@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, StructArray, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, Field, Fields, TimeUnit, TimestampMicrosecondType};
+use datafusion::common::Column;
 use datafusion::error::Result;
 use datafusion::functions_aggregate::count::count;
 use datafusion::functions_aggregate::expr_fn::sum;
@@ -12,7 +13,7 @@ use datafusion::logical_expr::{
     Volatility, col, lit,
 };
 use millstream_core::OutputMode;
-use millstream_engine::plan::{EventTimeWatermarkNode, StreamingRelationNode};
+use millstream_engine::plan::{DeduplicateNode, EventTimeWatermarkNode, StreamingRelationNode};
 
 use crate::clock::SimClock;
 use crate::rows::{DELAY, Question, WINDOW};
@@ -23,7 +24,7 @@ const SECOND_US: i64 = 1_000_000;
 /// The mode in which a question is asked.
 pub(crate) fn output_mode(question: Question) -> OutputMode {
     match question {
-        Question::Filter | Question::Windows => OutputMode::Append,
+        Question::Filter | Question::Windows | Question::Keys | Question::Moments => OutputMode::Append,
         Question::Update => OutputMode::Update,
         Question::Complete => OutputMode::Complete,
     }
@@ -40,14 +41,26 @@ pub(crate) fn plan(question: Question, source: &SimSource, clock: Arc<SimClock>)
             .filter((col("value") % lit(3_i64)).not_eq(lit(0_i64)))?
             .project(vec![col("key"), col("value")])?,
         Question::Update | Question::Complete => LogicalPlanBuilder::from(rows).aggregate(vec![col("key")], answers)?,
+        Question::Keys => first_of(rows, &["key"])?,
+        Question::Moments => first_of(timed(rows), &["key", "ts"])?,
         Question::Windows => {
-            let node = EventTimeWatermarkNode::new(rows, col("ts"), DELAY * SECOND_US);
-            let rows = LogicalPlan::Extension(Extension { node: Arc::new(node) });
             let window = ScalarUDF::from(Window { signature: Signature::any(1, Volatility::Immutable) });
-            LogicalPlanBuilder::from(rows).aggregate(vec![window.call(vec![col("ts")])], answers)?
+            LogicalPlanBuilder::from(timed(rows)).aggregate(vec![window.call(vec![col("ts")])], answers)?
         }
     };
     Ok(plan.build()?)
+}
+
+fn timed(rows: LogicalPlan) -> LogicalPlan {
+    let node = EventTimeWatermarkNode::new(rows, col("ts"), DELAY * SECOND_US);
+    LogicalPlan::Extension(Extension { node: Arc::new(node) })
+}
+
+/// `dropDuplicates(keys)`, and of its rows the keys: which of the rows with one key passes is not fixed.
+fn first_of(rows: LogicalPlan, keys: &[&str]) -> Result<LogicalPlanBuilder> {
+    let node = DeduplicateNode::new(rows, keys.iter().map(|key| Column::from_name(*key)).collect(), false);
+    let shown = keys.iter().map(|key| col(*key));
+    LogicalPlanBuilder::from(LogicalPlan::Extension(Extension { node: Arc::new(node) })).project(shown)
 }
 
 /// `window(ts, '10 seconds')`, as the SQL front end makes it.

@@ -27,6 +27,10 @@ pub(crate) enum Question {
     Complete,
     /// `select window(ts, '10 seconds'), count(*), sum(value)` by window with a watermark of [`DELAY`], append.
     Windows,
+    /// `dropDuplicates(["key"])`, of which only the key is written, append.
+    Keys,
+    /// `dropDuplicates(["key", "ts"])` with the same watermark, append.
+    Moments,
 }
 
 /// Seconds by which a row may be behind the newest.
@@ -36,7 +40,13 @@ pub(crate) const DELAY: i64 = 15;
 pub(crate) const WINDOW: i64 = 10;
 
 impl Question {
-    pub(crate) const ALL: [Self; 4] = [Self::Filter, Self::Update, Self::Complete, Self::Windows];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Filter, Self::Update, Self::Complete, Self::Windows, Self::Keys, Self::Moments];
+
+    /// Whether rows must come in the order of the source, so that none is late.
+    pub(crate) fn has_watermark(self) -> bool {
+        matches!(self, Self::Windows | Self::Moments)
+    }
 
     /// The rows that a batch must write, given what the batches before it read and what it reads itself. `None` where
     /// that depends on more; see [`Question::check_all`].
@@ -50,7 +60,17 @@ impl Question {
                 Some(counts(&all).into_iter().filter(|answer| touched.contains(&answer[0])).collect())
             }
             Self::Windows => None,
+            Self::Keys | Self::Moments => {
+                let seen = self.distinct(before);
+                Some(self.distinct(batch).difference(&seen).cloned().collect())
+            }
         }
+    }
+
+    /// What rows are told apart by.
+    fn distinct(self, rows: &[Row]) -> BTreeSet<Answer> {
+        let answer = |row: &Row| if self == Self::Keys { vec![row.key] } else { vec![row.key, row.second] };
+        rows.iter().map(answer).collect()
     }
 
     /// What all batches together must have written, once everything was read; what is wrong otherwise.
@@ -64,6 +84,7 @@ impl Question {
                 (counts(all), newest.into_values().collect())
             }
             Self::Windows => (windows(all), written()),
+            Self::Keys | Self::Moments => (self.distinct(all).into_iter().collect(), written()),
         };
         if expected == found { Ok(()) } else { Err(format!("the answer is {found:?}\n  but must be {expected:?}")) }
     }

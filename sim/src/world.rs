@@ -97,7 +97,7 @@ impl World {
         let clock = Arc::new(SimClock::default());
         let question = chance.pick(&Question::ALL);
         // Rows of several partitions would be late for one another, by how much the batches decide.
-        let partitions = if question == Question::Windows { 1 } else { chance.index(3) + 1 };
+        let partitions = if question.has_watermark() { 1 } else { chance.index(3) + 1 };
         let source = SimSource::new(rows::generate(&chance), partitions, chance.fork(), trace.clone());
         let knows_newest = chance.percent(75);
         let policies =

@@ -45,7 +45,7 @@ pub(crate) struct IncrementalExecution {
     state: SessionState,
     sources: Vec<Arc<dyn Source>>,
     operators: Vec<Arc<dyn StatefulOperator>>,
-    /// Their places in the order in which they are reported.
+    /// Their numbers in the order in which they are reported.
     reported: Vec<usize>,
     watermark: WatermarkTracker,
     upsert_key: Option<Vec<usize>>,
@@ -143,7 +143,8 @@ impl IncrementalExecution {
 
     /// What the stateful operators did in the batch, in Spark's order.
     pub(crate) fn state_progress(&self) -> Vec<StateOperatorProgress> {
-        self.reported.iter().map(|&operator| self.operators[operator].progress()).collect()
+        let operator = |id: &usize| self.operators.iter().find(|operator| operator.id() == *id);
+        self.reported.iter().filter_map(operator).map(|operator| operator.progress()).collect()
     }
 
     /// The watermark.

@@ -127,8 +127,9 @@ fn programs_in_sql_and_python_are_killed_and_checked() {
     require_or_skip!(available());
     let folder = tempfile::tempdir().unwrap();
     let sql = program(folder.path(), ", 'delivery.guarantee' = 'exactly-once'");
-    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs/crash_job.py");
-    for (program, compare) in [(sql, "rows"), (python, "newest")] {
+    let python = |name| Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/programs").join(name);
+    let (counts, first_rows) = (python("crash_job.py"), python("crash_first_rows.py"));
+    for (program, compare) in [(sql, "rows"), (counts, "newest"), (first_rows, "rows")] {
         let mut command = crash_test();
         command.args(["--kills", "3", "--seed", "5", "--broker-share", "34", "--compare", compare]).arg(program);
         let output = command.output().unwrap();

@@ -114,3 +114,6 @@ impl StatefulOperator for DeduplicateState {
         true
     }
 }
+
+#[cfg(test)]
+mod tests;

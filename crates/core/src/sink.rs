@@ -92,6 +92,7 @@ pub struct LoggedBatch {
 }
 
 /// Says when something that was written is as durable as it is wanted to be. Clones say the same.
+#[must_use = "nothing happens until somebody waits for it"]
 #[derive(Clone)]
 pub struct Durable(Shared<BoxFuture<'static, std::result::Result<(), Arc<Error>>>>);
 
@@ -101,7 +102,7 @@ impl Durable {
         Self::when(async { Ok(()) })
     }
 
-    /// When this says so. Somebody has to wait for it, or nothing happens.
+    /// When this says so.
     pub fn when(done: impl Future<Output = Result<()>> + Send + 'static) -> Self {
         Self(done.map_err(Arc::new).boxed().shared())
     }

@@ -81,7 +81,7 @@ async fn begin(root: &Path) -> (CheckpointWriter, History) {
 async fn run(root: &Path, batches: std::ops::Range<u64>, ends_well: bool) {
     let (mut writer, _) = begin(root).await;
     for batch in batches.clone() {
-        writer.write_offsets(Arc::new(offsets(batch))).await.unwrap();
+        writer.write_offsets(Arc::new(offsets(batch))).await.unwrap().wait().await.unwrap();
         if ends_well || batch + 1 < batches.end {
             writer.add_commit(vec![vec![batch as u8; 3]], commit(batch));
         }
@@ -226,7 +226,7 @@ async fn a_snapshot_lets_the_log_before_it_go() {
     let root = tempfile::tempdir().unwrap();
     let (mut writer, _) = begin(root.path()).await;
     for batch in 0..9 {
-        writer.write_offsets(Arc::new(offsets(batch))).await.unwrap();
+        writer.write_offsets(Arc::new(offsets(batch))).await.unwrap().wait().await.unwrap();
         writer.add_commit(vec![vec![1]], commit(batch));
         if batch % 3 == 2 {
             let mut snapshot = writer.begin_snapshot(BatchId(batch), 1);

@@ -19,7 +19,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "bench"))
 
 from latency import BROKERS, undisturbed  # noqa: E402  (after the path)
-from run import machine  # noqa: E402
+from run import machine, release_binary  # noqa: E402
 
 
 def driver(options, *arguments):
@@ -51,8 +51,7 @@ def arguments():
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--rows", type=int, default=5_000_000, help="rows of a throughput run (default 5,000,000)")
     parser.add_argument("--bytes", type=int, default=32, help="of each row (default 32)")
-    target = os.environ.get("CARGO_TARGET_DIR", ROOT / "target")
-    parser.add_argument("--engine", default=str(pathlib.Path(target) / "release" / "millstream"))
+    parser.add_argument("--engine", default=release_binary())
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "bench" / "broker.json")
     return parser.parse_args()
 

@@ -18,7 +18,7 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "bench"))
 
 from latency import BROKERS, listed  # noqa: E402  (after the path)
-from run import Millstream, go_on_with_clients, machine, rate, spread  # noqa: E402
+from run import Millstream, go_on_with_clients, machine, rate, release_binary, spread  # noqa: E402
 
 SINKS = {
     "at-least-once, sync=never": "checkpoint.sync=never",
@@ -78,8 +78,7 @@ def main():
     parser.add_argument("--rows", type=int, default=2_000_000)
     parser.add_argument("--batch-rows", type=lambda text: [int(rows) for rows in text.split(",")], default=[200_000, 25_000])
     parser.add_argument("--brokers", type=listed(list(BROKERS)), default=list(BROKERS))
-    target = os.environ.get("CARGO_TARGET_DIR", ROOT / "target")
-    parser.add_argument("--engine", default=str(pathlib.Path(target) / "release" / "millstream"))
+    parser.add_argument("--engine", default=release_binary())
     options = parser.parse_args()
     results = {"machine": machine(), "rows": options.rows}
     for broker in options.brokers:

@@ -36,7 +36,7 @@ import tempfile
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "bench"))
 
-from run import Millstream, go_on_with_clients, machine, peak_rss_mb, server  # noqa: E402  (after the path)
+from run import Millstream, go_on_with_clients, machine, peak_rss_mb, release_binary, server  # noqa: E402  (after the path)
 
 # What each job makes of the rows, in the driver's words.
 EXPECT = {"filter": "nine-of-ten", "counts": "counts"}
@@ -258,8 +258,7 @@ def arguments():
     parser.add_argument("--burst", type=int, metavar="N", help="send N times as much for half a second in the middle")
     parser.add_argument("--ordinary", action="store_true", help="at ordinary priority, on cores that may sleep")
     parser.add_argument("--spark", metavar="REMOTE", help="measure this Spark Connect server instead of Millstream")
-    target = os.environ.get("CARGO_TARGET_DIR", ROOT / "target")
-    parser.add_argument("--engine", default=str(pathlib.Path(target) / "release" / "millstream"))
+    parser.add_argument("--engine", default=release_binary())
     parser.add_argument("--out", type=pathlib.Path, default=RESULTS)
     return parser.parse_args()
 

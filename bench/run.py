@@ -32,6 +32,12 @@ def go_on_with_clients():
     return python
 
 
+def release_binary():
+    """Where cargo puts it."""
+    target = os.environ.get("CARGO_TARGET_DIR", ROOT / "target")
+    return str(pathlib.Path(target) / "release" / "millstream")
+
+
 def machine():
     """What was measured on, for the result files."""
     return f"{os.cpu_count()} cores, {platform.machine()}, {platform.platform()}"
@@ -190,8 +196,7 @@ def main():
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--rows", type=int, default=2_000_000)
     parser.add_argument("--without-spark", action="store_true")
-    target = os.environ.get("CARGO_TARGET_DIR", ROOT / "target")
-    parser.add_argument("--binary", default=str(pathlib.Path(target) / "release" / "millstream"))
+    parser.add_argument("--binary", default=release_binary())
     options = parser.parse_args()
     options.measures = options.measures or ["payments", "start"]
     if unknown := set(options.measures) - {"payments", "start"}:

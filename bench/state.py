@@ -9,7 +9,6 @@ from starting the process to its first committed batch. Every run checks the num
 import argparse
 import contextlib
 import json
-import os
 import pathlib
 import shutil
 import signal
@@ -22,7 +21,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "bench"))
 
-from run import Millstream, go_on_with_clients, machine, peak_rss_mb  # noqa: E402  (after the path)
+from run import Millstream, go_on_with_clients, machine, peak_rss_mb, release_binary  # noqa: E402  (after the path)
 
 PROGRAM = """
 CREATE TABLE numbers USING `rate-micro-batch` OPTIONS ('rowsPerBatch' = '${ROWS}', 'numPartitions' = '2');
@@ -123,8 +122,7 @@ def arguments():
     parser.add_argument("--keys", type=int, default=10_000_000)
     parser.add_argument("--batch", type=int, default=500_000, help="rows of a batch (default 500,000)")
     parser.add_argument("--starts", type=int, default=3, help="starts for each size of the state (default 3)")
-    target = os.environ.get("CARGO_TARGET_DIR", ROOT / "target")
-    parser.add_argument("--binary", default=str(pathlib.Path(target) / "release" / "millstream"))
+    parser.add_argument("--binary", default=release_binary())
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "bench" / "state.json")
     return parser.parse_args()
 

@@ -87,7 +87,7 @@ pub(super) fn file_of(object: &ObjectMeta) -> Option<Key> {
 
 /// Whether an object only keeps others from appending.
 pub(super) fn is_seal(object: &ObjectMeta) -> bool {
-    Piece::parse(object).is_some_and(|piece| piece.start > 0 && piece.start == piece.end)
+    Piece::parse(object).is_some_and(|piece| piece.is_seal())
 }
 
 /// The seals that have lasted long enough, by the clock of the store: the newest of the objects, a lock, was written just now.
@@ -110,7 +110,7 @@ impl Cover {
     /// The fewest objects that make up the file. What lies in another's range was merged, and not yet removed.
     fn of(path: &Key, listed: &[ObjectMeta]) -> io::Result<Option<Self>> {
         let pieces: Vec<_> = listed.iter().filter_map(Piece::parse).collect();
-        if listed.iter().all(|object| Piece::parse(object).is_none() || is_seal(object)) {
+        if pieces.iter().all(Piece::is_seal) {
             return Ok(None);
         }
         let mut cover = Self { pieces: Vec::new(), end: 0, is_sealed: false };
@@ -141,6 +141,10 @@ impl Piece {
             }
         };
         Some(Self { key: object.location.clone(), start, end })
+    }
+
+    fn is_seal(&self) -> bool {
+        self.start > 0 && self.start == self.end
     }
 }
 

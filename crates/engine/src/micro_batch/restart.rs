@@ -158,7 +158,7 @@ async fn restore_state(history: &History, operators: &[Arc<dyn StatefulOperator>
         }
         for part in 0..snapshot.parts() {
             let (operator, state) = snapshot.part(part).await?;
-            operators[operator].restore(&state)?;
+            operators[operator].apply(&state)?;
         }
         newest = Some(snapshot.batch());
     }

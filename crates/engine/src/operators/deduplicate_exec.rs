@@ -10,7 +10,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow::array::{ArrayRef, BooleanArray, BooleanBufferBuilder, Int64Array, RecordBatch};
 use arrow::compute::filter_record_batch;
-use datafusion::common::internal_err;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -23,6 +22,7 @@ use millstream_core::Clock;
 use parking_lot::Mutex;
 
 use super::late_rows::{drop_late_rows, event_times};
+use super::only_child;
 use crate::batch_context::BatchContext;
 use crate::error::to_datafusion;
 use crate::state::{DeduplicateState, SHARDS, UpdateScratch};
@@ -200,10 +200,8 @@ impl ExecutionPlan for DeduplicateExec {
         children: Vec<Arc<dyn ExecutionPlan>>,
         _options: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        match <[_; 1]>::try_from(children) {
-            Ok([input]) => Ok(Arc::new(Self::new(input, Arc::clone(&self.deduplication)))),
-            Err(children) => internal_err!("DeduplicateExec has one child, not {}", children.len()),
-        }
+        let input = only_child(&*self, children)?;
+        Ok(Arc::new(Self::new(input, Arc::clone(&self.deduplication))))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {

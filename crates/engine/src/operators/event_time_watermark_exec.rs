@@ -15,6 +15,7 @@ use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, Exe
 use futures::StreamExt;
 
 use super::late_rows::event_times;
+use super::only_child;
 use crate::batch_context::{BatchContext, EventTimeStats};
 use crate::error::to_datafusion;
 
@@ -107,10 +108,8 @@ impl ExecutionPlan for EventTimeWatermarkExec {
         children: Vec<Arc<dyn ExecutionPlan>>,
         _options: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        match <[_; 1]>::try_from(children) {
-            Ok([input]) => Ok(Arc::new(Self::new(input, Arc::clone(&self.event_time), self.index))),
-            Err(children) => internal_err!("EventTimeWatermarkExec has one child, not {}", children.len()),
-        }
+        let input = only_child(&*self, children)?;
+        Ok(Arc::new(Self::new(input, Arc::clone(&self.event_time), self.index)))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {

@@ -7,7 +7,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use datafusion::common::internal_err;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -19,6 +18,8 @@ use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use futures::{StreamExt, future};
+
+use super::only_child;
 
 /// What becomes of rows.
 #[derive(Debug, Clone)]
@@ -116,10 +117,8 @@ impl ExecutionPlan for MapExec {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         // A batch's plan differs from the last one's by the state of its leaves, so the properties stay.
         let (step, properties) = (Arc::clone(&self.step), Arc::clone(&self.properties));
-        match <[_; 1]>::try_from(children) {
-            Ok([input]) => Ok(Arc::new(Self { input, step, properties })),
-            Err(children) => internal_err!("MapExec has one child, not {}", children.len()),
-        }
+        let input = only_child(&*self, children)?;
+        Ok(Arc::new(Self { input, step, properties }))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {

@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{Schema, SchemaRef};
-use datafusion::common::internal_err;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
@@ -26,6 +25,7 @@ use parking_lot::Mutex;
 use tokio::task::JoinSet;
 
 use super::late_rows::drop_late_rows;
+use super::only_child;
 use crate::batch_context::BatchContext;
 use crate::error::to_datafusion;
 use crate::state::{AggregateFunction, AggregateState, Argument, Groups, SHARDS, UpdateScratch};
@@ -250,10 +250,8 @@ impl ExecutionPlan for StatefulAggregateExec {
         children: Vec<Arc<dyn ExecutionPlan>>,
         _options: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        match <[_; 1]>::try_from(children) {
-            Ok([input]) => Ok(Arc::new(Self::new(input, Arc::clone(&self.shape)))),
-            Err(children) => internal_err!("StatefulAggregateExec has one child, not {}", children.len()),
-        }
+        let input = only_child(&*self, children)?;
+        Ok(Arc::new(Self::new(input, Arc::clone(&self.shape))))
     }
 
     fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {

@@ -89,16 +89,12 @@ impl StatefulOperator for DeduplicateState {
         self.keys.undo();
     }
 
-    fn apply(&self, delta: &[u8]) -> Result<()> {
-        self.keys.apply(delta)
-    }
-
     fn snapshot(&self, part: usize) -> Result<SnapshotPart> {
         self.keys.snapshot(part)
     }
 
-    fn restore(&self, part: &[u8]) -> Result<()> {
-        self.keys.restore(part)
+    fn apply(&self, written: &[u8]) -> Result<()> {
+        self.keys.apply(written)
     }
 
     fn progress(&self) -> StateOperatorProgress {

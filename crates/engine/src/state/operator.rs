@@ -31,15 +31,13 @@ pub trait StatefulOperator: Send + Sync + Debug {
     /// Puts the state back to where the last commit left it.
     fn undo(&self);
 
-    /// Repeats a committed batch from its delta. Garbage is refused by name, and the state is worth nothing then.
-    fn apply(&self, delta: &[u8]) -> Result<()>;
-
     /// A part of the whole state. The first is part 0, and each says which is the next, so that there is never a second copy
     /// of the state as a whole.
     fn snapshot(&self, part: usize) -> Result<SnapshotPart>;
 
-    /// Adds a part of a snapshot to the state, which is empty before the first. Garbage as in [`StatefulOperator::apply`].
-    fn restore(&self, part: &[u8]) -> Result<()>;
+    /// Takes in what was written: each part of a snapshot into a state that is empty before the first, then the delta of each
+    /// batch after it. Garbage is refused by name, and the state is worth nothing then.
+    fn apply(&self, written: &[u8]) -> Result<()>;
 
     /// What the batch did, for the progress.
     fn progress(&self) -> StateOperatorProgress;

@@ -355,7 +355,7 @@ proptest! {
                 }
                 let parts = snapshot(&*test.execution.operators()[0]);
                 let restored = StreamTest::start(plan.clone(), setting(2)).await.unwrap();
-                parts.iter().for_each(|part| restored.execution.operators()[0].restore(part).unwrap());
+                parts.iter().for_each(|part| restored.execution.operators()[0].apply(part).unwrap());
                 for other in [&replayed, &restored] {
                     let other = &other.execution.operators()[0];
                     assert_eq!(sorted_bytes(&snapshot(&**other)), sorted_bytes(&parts));

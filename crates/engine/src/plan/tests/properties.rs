@@ -167,7 +167,7 @@ proptest! {
                 let operator = &test.execution.operators()[0];
                 let parts = snapshot(&**operator);
                 let restored = StreamTest::start(plan(&source, 5), restored_mode.clone()).await.unwrap();
-                parts.iter().for_each(|part| restored.execution.operators()[0].restore(part).unwrap());
+                parts.iter().for_each(|part| restored.execution.operators()[0].apply(part).unwrap());
                 for other in [&replayed, &restored] {
                     let other = &other.execution.operators()[0];
                     assert_eq!(sorted_bytes(&snapshot(&**other)), sorted_bytes(&parts));

@@ -54,19 +54,6 @@ impl AggregateState {
         Ok(watermark_us)
     }
 
-    /// Puts the groups of a delta or of a part of a snapshot in place.
-    fn put_all(&self, bytes: &[u8]) -> Result<()> {
-        let watermark_us = self.read(bytes, |groups| self.put(groups))?;
-        if let Some(watermark_us) = watermark_us {
-            for shard in &self.shards {
-                shard.lock().expire(self.shape(), watermark_us)?;
-            }
-        }
-        self.shards.iter().for_each(|shard| shard.lock().commit());
-        self.recount();
-        Ok(())
-    }
-
     /// Groups were written shard by shard, so that mostly the next one is of the same shard.
     fn put(&self, groups: &Groups) -> Result<()> {
         let hashes: Vec<_> = (0..groups.len() as u32).map(|group| hash_key(groups.key(group))).collect();
@@ -117,10 +104,6 @@ impl StatefulOperator for AggregateState {
         self.recount();
     }
 
-    fn apply(&self, delta: &[u8]) -> Result<()> {
-        self.put_all(delta)
-    }
-
     /// Parts are whole shards, and are known by the first.
     fn snapshot(&self, part: usize) -> Result<SnapshotPart> {
         let mut bytes = Vec::with_capacity(SNAPSHOT_PART_BYTES);
@@ -136,8 +119,16 @@ impl StatefulOperator for AggregateState {
         Ok(SnapshotPart { bytes, next: (next < SHARDS).then_some(next) })
     }
 
-    fn restore(&self, part: &[u8]) -> Result<()> {
-        self.put_all(part)
+    fn apply(&self, written: &[u8]) -> Result<()> {
+        let watermark_us = self.read(written, |groups| self.put(groups))?;
+        if let Some(watermark_us) = watermark_us {
+            for shard in &self.shards {
+                shard.lock().expire(self.shape(), watermark_us)?;
+            }
+        }
+        self.shards.iter().for_each(|shard| shard.lock().commit());
+        self.recount();
+        Ok(())
     }
 
     fn progress(&self) -> StateOperatorProgress {

@@ -228,7 +228,7 @@ fn a_spilled_state_is_saved_and_restored() {
     let (mut next, mut parts) = (Some(0), 0);
     while let Some(part) = next {
         let part = state.snapshot(part).unwrap();
-        restored.restore(&part.bytes).unwrap();
+        restored.apply(&part.bytes).unwrap();
         assert!(ledgers[1].used_bytes() <= ledgers[1].limit_bytes());
         (next, parts) = (part.next, parts + 1);
     }

@@ -24,6 +24,9 @@ pub(crate) fn findings(root: &Path) -> Result<Vec<String>> {
         let shown = file.strip_prefix(root).unwrap_or(&file).display().to_string();
         let stem = file.file_stem().unwrap_or_default().to_string_lossy();
         let folder = file.parent().and_then(Path::file_name).unwrap_or_default().to_string_lossy();
+        if file.ends_with("mod.rs") {
+            findings.push(format!("  {shown}: a module's head lies beside its folder: {folder}.rs"));
+        }
         if BANNED_NAMES.contains(&&*stem) || BANNED_NAMES.contains(&&*folder) {
             findings.push(format!("  {shown}: name it for what is in it"));
         }

@@ -43,7 +43,7 @@ pub(crate) fn findings(root: &Path) -> Result<Vec<String>> {
     Ok(findings)
 }
 
-fn is_test(file: &Path) -> bool {
+pub(crate) fn is_test(file: &Path) -> bool {
     file.ends_with("tests.rs") || file.iter().any(|part| part == "tests")
 }
 

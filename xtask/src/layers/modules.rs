@@ -1,0 +1,174 @@
+//! Which module of a package may name which other.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use super::paths::{named_paths, root_imports};
+
+/// The modules of one package and their arrows. The crate's root wires them and may name all.
+pub(super) struct Table {
+    /// The name by which a finding calls the package.
+    pub(super) package: &'static str,
+    /// Where its sources lie, from the root of the repository.
+    pub(super) sources: &'static str,
+    pub(super) rows: &'static [Row],
+}
+
+/// A module, and the other modules that it may name. A row `a::b` takes `a::b` and what is below it out of the row `a`.
+pub(super) type Row = (&'static str, &'static [&'static str]);
+
+/// What a row calls the items that the crate's root defines itself.
+const ROOT: &str = "lib";
+
+pub(super) const TABLES: &[Table] = &[
+    Table {
+        package: "core",
+        sources: "crates/core/src",
+        rows: &[
+            (
+                "connector",
+                &["clock", "error", "memory", "options", "output_mode", "query", "settings", "sink", "source"],
+            ),
+            ("sink", &["connector", "error", "output_mode", "query", "source"]),
+            ("source", &["decode", "error", "offset"]),
+            ("decode", &["datetime", "error", "options", "text"]),
+            ("json_text", &["datetime", "error", "options", "text"]),
+            ("show", &["error", "text"]),
+            ("text", &["datetime", "error"]),
+            ("progress", &["query"]),
+            ("options", &["error", "interval"]),
+            ("interval", &["error"]),
+            ("memory", &["error"]),
+            ("offset", &["error"]),
+            ("output_mode", &["error"]),
+            ("clock", &[]),
+            ("datetime", &[]),
+            ("disk", &[]),
+            ("error", &[]),
+            ("query", &[]),
+            ("random", &[]),
+            ("settings", &[]),
+            ("trigger", &[]),
+        ],
+    },
+    Table {
+        package: "connectors",
+        sources: "crates/connectors/src",
+        rows: &[
+            ("checkpoint", &[]),
+            ("console", &[]),
+            ("file", &[]),
+            // Its sink reads a muted batch to the end, as the one does that writes nothing.
+            ("kafka", &["noop"]),
+            ("memory", &[]),
+            ("noop", &[]),
+            ("rate", &[]),
+        ],
+    },
+    Table {
+        package: "engine",
+        sources: "crates/engine/src",
+        rows: &[
+            ("query", &["micro_batch", "checkpoint", "plan", "state", "watermark", "batch_context", "error"]),
+            ("micro_batch", &["query", "checkpoint", "plan", "state", "watermark", "batch_context", "error"]),
+            ("checkpoint", &["query", "error"]),
+            ("plan", &["query", "operators", "state", "watermark", "functions", "batch_context", "error"]),
+            ("operators", &["state", "watermark", "batch_context", "error", "functions"]),
+            ("state", &["error"]),
+            ("watermark", &["batch_context", "error"]),
+            ("functions", &["error"]),
+            ("batch_context", &["error"]),
+            ("error", &[]),
+        ],
+    },
+    Table {
+        package: "sql",
+        sources: "crates/sql/src",
+        rows: &[
+            ("analyzer", &["functions", "data_type", "parser", "session"]),
+            ("functions", &["analyzer", "data_type", "parser"]),
+            ("data_type", &["parser"]),
+            ("parser", &[]),
+            ("session", &[]),
+        ],
+    },
+    Table {
+        package: "connect",
+        sources: "crates/connect/src",
+        rows: &[
+            ("server", &["sql_session", "service", "session", "to_proto", "error", ROOT]),
+            ("sql_session", &["service", "session", "to_proto", "error", ROOT]),
+            ("service", &["session", "to_proto", "error", ROOT]),
+            ("session", &["to_proto", "error", ROOT]),
+            ("to_proto", &["error"]),
+            ("error", &[]),
+        ],
+    },
+];
+
+/// Every arrow that a table forbids, every module without a row, and every row without a module.
+pub(super) fn findings(table: &Table, root: &Path) -> Result<Vec<String>> {
+    let sources = root.join(table.sources);
+    let root_file = if sources.join("lib.rs").exists() { "lib.rs" } else { "main.rs" };
+    let names = root_names(&fs::read_to_string(sources.join(root_file))?)?;
+    let mut findings = Vec::new();
+    let mut seen = BTreeSet::new();
+    for file in crate::tidy::rust_files(&sources)? {
+        let inside = file.strip_prefix(&sources)?;
+        if inside == Path::new(root_file) || crate::tidy::is_test(inside) {
+            continue;
+        }
+        seen.extend(row_of(table, &module_of(inside)));
+        let text = fs::read_to_string(&file)?;
+        let found = file_findings(table, &names, inside, &text).with_context(|| file.display().to_string())?;
+        findings.extend(found);
+    }
+    let rows = table.rows.iter().map(|(module, _)| *module);
+    let gone = rows.filter(|row| !seen.contains(row));
+    findings.extend(gone.map(|row| format!("  {}::{row} has a row and no file", table.package)));
+    Ok(findings)
+}
+
+/// What is wrong with one file, whose place below the sources is `inside`.
+fn file_findings(table: &Table, names: &RootNames, inside: &Path, text: &str) -> Result<Vec<String>> {
+    let module = module_of(inside);
+    let (package, shown) = (table.package, inside.display());
+    let Some(own) = row_of(table, &module) else {
+        return Ok(vec![format!("  {package}::{} has no row in xtask/src/layers/modules.rs", module.join("::"))]);
+    };
+    let (_, allowed) = table.rows.iter().find(|(row, _)| *row == own).context("a row was found by its name")?;
+    let mut findings = BTreeSet::new();
+    for path in named_paths(text, &module)? {
+        let named =
+            row_of(table, &path.segments).or_else(|| row_of(table, names.get(path.segments.first()?)?)).unwrap_or(ROOT);
+        if named != own && !allowed.contains(&named) {
+            findings.insert(format!("  {package}/{shown}:{}: {package}::{own} must not name {named}", path.line));
+        }
+    }
+    Ok(findings.into_iter().collect())
+}
+
+/// What the crate's root has under a name of its own, by that name: the path where it is defined.
+type RootNames = BTreeMap<String, Vec<String>>;
+
+fn root_names(text: &str) -> Result<RootNames> {
+    let imports = root_imports(text)?;
+    Ok(imports.into_iter().filter_map(|path| Some((path.segments.last()?.clone(), path.segments))).collect())
+}
+
+/// The path of the module whose head is the file `inside`.
+fn module_of(inside: &Path) -> Vec<String> {
+    inside.with_extension("").iter().map(|part| part.to_string_lossy().into_owned()).collect()
+}
+
+/// The row that a module or an item belongs to: the longest that its path begins with.
+fn row_of(table: &Table, path: &[String]) -> Option<&'static str> {
+    let begins = |row: &str| row.split("::").enumerate().all(|(at, part)| path.get(at).is_some_and(|own| own == part));
+    table.rows.iter().map(|(row, _)| *row).filter(|row| begins(row)).max_by_key(|row| row.len())
+}
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,7 @@
 
 mod accumulator;
 mod aggregate_function;
+mod aggregate_operator;
 mod aggregate_state;
 mod codec;
 mod deduplicate_state;
@@ -17,10 +18,11 @@ mod spilled;
 
 pub(crate) use accumulator::Argument;
 pub(crate) use aggregate_function::{AggregateFunction, AggregateKind};
+pub(crate) use aggregate_operator::AggregateOperator;
 pub(crate) use aggregate_state::{AggregateConfig, AggregateState, SHARDS, UpdateScratch};
 pub(crate) use deduplicate_state::DeduplicateState;
 pub(crate) use groups::{Groups, Layout};
 pub(crate) use key_codec::KeyCodec;
 pub(crate) use lifetime::{KeyLifetime, Lifetime};
-pub use operator::{SnapshotPart, StatefulOperator};
+pub use operator::{SnapshotPart, StateStore, StatefulOperator, StoreDescription};
 pub(crate) use spill_folder::SpillFolder;

@@ -263,7 +263,7 @@ impl MicroBatchExecution {
                 Ok(done) => return Ok(done),
                 Err(error) if is_broken_off(&error) => return Err(error),
                 Err(error) => {
-                    self.plan.operators().iter().for_each(|operator| operator.undo());
+                    self.plan.stores().for_each(|store| store.undo());
                     backoff.after(error).await?;
                 }
             }
@@ -307,9 +307,9 @@ impl MicroBatchExecution {
     fn commit(&mut self, batch: &MicroBatch, context: &BatchContext) -> Result<()> {
         let since = self.progress.now();
         let mut deltas = Vec::new();
-        for operator in self.plan.operators() {
+        for store in self.plan.stores() {
             let mut delta = Vec::new();
-            operator.commit(&mut delta)?;
+            store.commit(&mut delta)?;
             deltas.push(delta);
         }
         self.pass("after_state_commit")?;
@@ -347,11 +347,11 @@ impl MicroBatchExecution {
             self.pass("after_snapshot")?;
         }
         if self.writer.is_snapshot_due() {
-            let mut snapshot = self.writer.begin_snapshot(batch, self.plan.operators().len());
-            for (index, operator) in self.plan.operators().iter().enumerate() {
+            let mut snapshot = self.writer.begin_snapshot(batch, self.plan.stores().count());
+            for (index, store) in self.plan.stores().enumerate() {
                 let mut next = Some(0);
                 while let Some(part) = next {
-                    let state = operator.snapshot(part)?;
+                    let state = store.snapshot(part)?;
                     snapshot.add(index, state.bytes).await?;
                     next = state.next;
                 }

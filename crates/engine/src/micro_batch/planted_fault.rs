@@ -12,7 +12,7 @@ use millstream_core::{BatchId, BatchStream, Result};
 
 use super::execution::MicroBatchExecution;
 use crate::checkpoint::History;
-use crate::state::StatefulOperator;
+use crate::state::StateStore;
 
 /// What is done wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,9 +67,9 @@ impl MicroBatchExecution {
     ) -> Result<Vec<BatchStream>> {
         let kept = try_join_all(rows.into_iter().map(TryStreamExt::try_collect::<Vec<_>>)).await?;
         let mut deltas = Vec::new();
-        for operator in self.plan.operators() {
+        for store in self.plan.stores() {
             let mut delta = Vec::new();
-            operator.commit(&mut delta)?;
+            store.commit(&mut delta)?;
             deltas.push(delta);
         }
         self.writer.add_state(batch, deltas);
@@ -79,14 +79,14 @@ impl MicroBatchExecution {
 }
 
 /// [`PlantedFault::StateEarly`]: what the log has of the state of a batch that never ended is believed.
-pub(super) async fn apply_uncommitted(history: &History, operators: &[Arc<dyn StatefulOperator>]) -> Result<()> {
+pub(super) async fn apply_uncommitted(history: &History, stores: &[&Arc<dyn StateStore>]) -> Result<()> {
     let newest = history.newest_commit();
     let mut reader = history.delta_reader();
     for delta in &history.deltas {
-        if let Some(operator) = operators.get(delta.operator)
+        if let Some(store) = stores.get(delta.operator)
             && Some(delta.batch) > newest
         {
-            operator.apply(reader.read(delta).await?)?;
+            store.apply(reader.read(delta).await?)?;
         }
     }
     Ok(())

@@ -9,7 +9,7 @@ use millstream_core::{BatchId, Error, Offset, Result, Source};
 use super::recovery::{self, Known, RecoveryPlan};
 use crate::checkpoint::{Checkpoint, History};
 use crate::plan::IncrementalExecution;
-use crate::state::StatefulOperator;
+use crate::state::{StateStore, StatefulOperator, StoreDescription};
 
 /// Where the query began, by source: from the checkpoint, or asked now and never again.
 pub(crate) async fn initial_offsets(checkpoint: &Checkpoint, sources: &[Arc<dyn Source>]) -> Result<Vec<Offset>> {
@@ -75,7 +75,11 @@ pub(crate) fn check_operators(checkpoint: &Checkpoint, plan: &IncrementalExecuti
 /// What the checkpoint keeps of the operators: Spark's name of each, and what its state looks like.
 pub(crate) fn fingerprints(operators: &[Arc<dyn StatefulOperator>]) -> Vec<String> {
     let text = |operator: &Arc<dyn StatefulOperator>| {
-        format!("{} {}", operator.progress().operator_name, operator.fingerprint())
+        let stores = operator.stores().iter().map(|store| {
+            let StoreDescription { keys, values, format, .. } = store.describe();
+            format!("aggregate v{format} keys ({}) values ({})", keys.join(", "), values.join(", "))
+        });
+        format!("{} {}", operator.progress().operator_name, stores.collect::<Vec<_>>().join("; "))
     };
     operators.iter().map(text).collect()
 }
@@ -124,14 +128,14 @@ fn schema_differs(part: &str, class: &str, (old, new): (&str, &str)) -> Error {
     .with_sql_state("XXKST")
 }
 
-/// Gives the operators the state that the checkpoint has, and says which batches to run again.
+/// Gives the stores what the checkpoint has, and says which batches to run again.
 pub(crate) async fn restore(
     history: &History,
-    operators: &[Arc<dyn StatefulOperator>],
+    stores: &[&Arc<dyn StateStore>],
     newest_in_sink: Option<BatchId>,
 ) -> Result<RecoveryPlan> {
     let newest_commit = history.newest_commit();
-    let newest_state = if operators.is_empty() { newest_commit } else { restore_state(history, operators).await? };
+    let newest_state = if stores.is_empty() { newest_commit } else { restore_state(history, stores).await? };
     let number = |batch: Option<BatchId>| batch.map(|batch| batch.0);
     let plan = recovery::plan(Known {
         newest_offsets: number(history.newest_offsets()),
@@ -150,15 +154,15 @@ fn has_offsets(history: &History, batch: u64) -> bool {
 }
 
 /// The newest batch whose state is whole: the snapshot and every delta after it, or every delta there ever was.
-async fn restore_state(history: &History, operators: &[Arc<dyn StatefulOperator>]) -> Result<Option<BatchId>> {
+async fn restore_state(history: &History, stores: &[&Arc<dyn StateStore>]) -> Result<Option<BatchId>> {
     let mut newest = None;
     if let Some(snapshot) = &history.snapshot {
-        if snapshot.operators() != operators.len() {
+        if snapshot.operators() != stores.len() {
             return Err(Error::data(format!("the snapshot of batch {} is of other operators", snapshot.batch())));
         }
         for part in 0..snapshot.parts() {
-            let (operator, state) = snapshot.part(part).await?;
-            operators[operator].apply(&state)?;
+            let (store, state) = snapshot.part(part).await?;
+            stores[store].apply(&state)?;
         }
         newest = Some(snapshot.batch());
     }
@@ -170,10 +174,9 @@ async fn restore_state(history: &History, operators: &[Arc<dyn StatefulOperator>
             break;
         }
         while let Some(delta) = deltas.pop_front_if(|delta| delta.batch == batch) {
-            let operator = operators.get(delta.operator);
-            let operator =
-                operator.ok_or_else(|| Error::data(format!("batch {batch} has state of another operator")))?;
-            operator.apply(reader.read(delta).await?)?;
+            let store = stores.get(delta.operator);
+            let store = store.ok_or_else(|| Error::data(format!("batch {batch} has state of another operator")))?;
+            store.apply(reader.read(delta).await?)?;
         }
         newest = Some(batch);
     }

@@ -158,7 +158,7 @@ impl StartingQuery {
             }
         };
         if PlantedFault::StateEarly.is_planted(planted_fault) {
-            apply_uncommitted(&history, plan.operators()).await?;
+            apply_uncommitted(&history, &plan.stores().collect::<Vec<_>>()).await?;
         }
         let (pace, mode) = (spec.sink.pace(), spec.output_mode);
         let execution = MicroBatchExecution {
@@ -187,7 +187,7 @@ async fn recover(
     newest_in_sink: Option<BatchId>,
     initial: Vec<Offset>,
 ) -> Result<(Position, Vec<MicroBatch>)> {
-    let again = restart::restore(history, plan.operators(), newest_in_sink).await?;
+    let again = restart::restore(history, &plan.stores().collect::<Vec<_>>(), newest_in_sink).await?;
     let first = if again.muted.is_empty() { again.real.start } else { again.muted.start };
     let mut position =
         Position { next: BatchId(first), ends: initial, timestamp_ms: 0, watermark_ms: 0, is_news: false };

@@ -301,17 +301,18 @@ impl StreamTest {
                 Ok(rows)
             }
             Err(error) => {
-                self.execution.operators().iter().for_each(|operator| operator.undo());
+                self.execution.stores().for_each(|store| store.undo());
                 Err(error)
             }
         }
     }
 
     fn commit(&mut self, ranges: Vec<Option<OffsetRange>>) {
-        for operator in self.execution.operators() {
+        let operators = self.execution.operators().iter();
+        for (id, store) in operators.flat_map(|operator| operator.stores().iter().map(|store| (operator.id(), store))) {
             let mut delta = vec![];
-            operator.commit(&mut delta).unwrap();
-            if operator.id() == 0 {
+            store.commit(&mut delta).unwrap();
+            if id == 0 {
                 self.deltas.push(delta);
             }
         }

@@ -26,7 +26,7 @@ use super::{
 use crate::batch_context::{BatchContext, EventTimeStats};
 use crate::error::from_datafusion;
 use crate::query::{QueryEnvironment, QuerySpec};
-use crate::state::StatefulOperator;
+use crate::state::{StateStore, StatefulOperator};
 use crate::watermark::{WatermarkPolicy, WatermarkTracker};
 
 /// Rows of one Arrow batch at the most.
@@ -139,6 +139,11 @@ impl IncrementalExecution {
     /// The stateful operators, from the sources upward.
     pub(crate) fn operators(&self) -> &[Arc<dyn StatefulOperator>] {
         &self.operators
+    }
+
+    /// The stores of all stateful operators, in their order.
+    pub(crate) fn stores(&self) -> impl Iterator<Item = &Arc<dyn StateStore>> {
+        self.operators.iter().flat_map(|operator| operator.stores())
     }
 
     /// What the stateful operators did in the batch, in Spark's order.

@@ -22,8 +22,8 @@ use crate::operators::{
     DeduplicateExec, Deduplication, EventTimeWatermarkExec, Shape, StatefulAggregateExec, output_schema,
 };
 use crate::state::{
-    AggregateConfig, AggregateFunction, AggregateKind, AggregateState, DeduplicateState, KeyCodec, KeyLifetime, Layout,
-    Lifetime, SpillFolder, StatefulOperator,
+    AggregateConfig, AggregateFunction, AggregateKind, AggregateOperator, AggregateState, DeduplicateState, KeyCodec,
+    KeyLifetime, Layout, Lifetime, SpillFolder, StatefulOperator,
 };
 
 /// Groups by a bare timestamp expire together in panes of so many microseconds, for each would be a pane of its own.
@@ -91,7 +91,8 @@ impl StreamingPlanner {
             lifetime,
             output_mode: self.context.output_mode,
         })?);
-        self.operators.lock().push(Arc::<AggregateState>::clone(&state));
+        let operator = AggregateOperator::new(node.id, self.context.output_mode, Arc::clone(&state));
+        self.operators.lock().push(Arc::new(operator));
         let shape = Shape { columns, state, schema, clock: Arc::clone(&self.context.clock) };
         Ok(StatefulAggregateExec::new(Arc::clone(input), Arc::new(shape)))
     }
@@ -122,7 +123,7 @@ impl StreamingPlanner {
             lifetime,
             output_mode: OutputMode::Update,
         })?;
-        let state = Arc::new(DeduplicateState::new(state, node.is_within_watermark()));
+        let state = Arc::new(DeduplicateState::new(node.started().id, state, node.is_within_watermark()));
         self.operators.lock().push(Arc::<DeduplicateState>::clone(&state));
         let clock = Arc::clone(&self.context.clock);
         let deduplication = Deduplication { keys, event_time, delay_us, state, clock };
@@ -132,7 +133,6 @@ impl StreamingPlanner {
     fn state(&self, spec: StateSpec) -> core::Result<AggregateState> {
         let (context, StateSpec { id, kind, layout, lifetime, output_mode }) = (&self.context, spec);
         Ok(AggregateState::new(AggregateConfig {
-            id,
             is_global: layout.codec.is_empty(),
             layout,
             lifetime,

@@ -32,8 +32,6 @@ pub(crate) const SHARDS: usize = 256;
 /// What makes such a state.
 #[derive(Debug)]
 pub(crate) struct AggregateConfig {
-    /// The operator's number in the query.
-    pub(crate) id: usize,
     pub(crate) layout: Layout,
     /// When groups expire; `None` if they never do.
     pub(crate) lifetime: Option<Lifetime>,
@@ -67,7 +65,6 @@ pub(crate) struct AggregateState {
 
 #[derive(Debug)]
 struct Config {
-    id: usize,
     layout: Layout,
     lifetime: Option<Lifetime>,
     is_global: bool,
@@ -99,10 +96,10 @@ impl AggregateState {
     /// An empty state.
     pub(crate) fn new(config: AggregateConfig) -> Self {
         let shards = (0..SHARDS).map(|_| Mutex::default()).collect();
-        let AggregateConfig { id, layout, lifetime, is_global, output_mode, reservation, spill, shuffle_partitions } =
+        let AggregateConfig { layout, lifetime, is_global, output_mode, reservation, spill, shuffle_partitions } =
             config;
         Self {
-            config: Config { id, layout, lifetime, is_global, output_mode, shuffle_partitions },
+            config: Config { layout, lifetime, is_global, output_mode, shuffle_partitions },
             shards,
             reservation: Mutex::new(reservation),
             held_bytes: AtomicUsize::new(0),

@@ -1,6 +1,7 @@
 //! The state of `dropDuplicates` and `dropDuplicatesWithinWatermark`: the state of an aggregation without aggregates, or with
 //! one value that says when its key is forgotten.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -10,12 +11,14 @@ use millstream_core::progress::StateOperatorProgress;
 
 use super::accumulator::Argument;
 use super::aggregate_state::{AggregateState, UpdateScratch};
-use super::operator::{SnapshotPart, StatefulOperator};
+use super::operator::{StateStore, StatefulOperator};
 
 /// Keys that were there already (Spark: the state store under `StreamingDeduplicateExec`).
 #[derive(Debug)]
 pub(crate) struct DeduplicateState {
-    keys: AggregateState,
+    id: usize,
+    keys: Arc<AggregateState>,
+    stores: [Arc<dyn StateStore>; 1],
     within_watermark: bool,
     /// Rows of the newest batch whose key was there.
     duplicates: AtomicUsize,
@@ -23,8 +26,10 @@ pub(crate) struct DeduplicateState {
 
 impl DeduplicateState {
     /// Over keys in update mode: what a batch gives is its rows.
-    pub(crate) fn new(keys: AggregateState, within_watermark: bool) -> Self {
-        Self { keys, within_watermark, duplicates: AtomicUsize::new(0) }
+    pub(crate) fn new(id: usize, keys: AggregateState, within_watermark: bool) -> Self {
+        let keys = Arc::new(keys);
+        let stores = [Arc::<AggregateState>::clone(&keys) as Arc<dyn StateStore>];
+        Self { id, keys, stores, within_watermark, duplicates: AtomicUsize::new(0) }
     }
 
     /// Begins a batch: figures start at zero. The number is handed to the other functions.
@@ -74,27 +79,11 @@ impl DeduplicateState {
 
 impl StatefulOperator for DeduplicateState {
     fn id(&self) -> usize {
-        self.keys.id()
+        self.id
     }
 
-    fn fingerprint(&self) -> String {
-        self.keys.fingerprint()
-    }
-
-    fn commit(&self, delta: &mut Vec<u8>) -> Result<()> {
-        self.keys.commit(delta)
-    }
-
-    fn undo(&self) {
-        self.keys.undo();
-    }
-
-    fn snapshot(&self, part: usize) -> Result<SnapshotPart> {
-        self.keys.snapshot(part)
-    }
-
-    fn apply(&self, written: &[u8]) -> Result<()> {
-        self.keys.apply(written)
+    fn stores(&self) -> &[Arc<dyn StateStore>] {
+        &self.stores
     }
 
     fn progress(&self) -> StateOperatorProgress {

@@ -117,9 +117,8 @@ impl KeyCodec {
     }
 
     /// The key's types, as they stand in a fingerprint.
-    pub(crate) fn describe(&self) -> String {
-        let types: Vec<_> = self.columns.iter().map(|column| column.data_type().to_string()).collect();
-        types.join(", ")
+    pub(crate) fn describe(&self) -> Vec<String> {
+        self.columns.iter().map(|column| column.data_type().to_string()).collect()
     }
 
     /// Where the event time of key column `column` is: the column itself, or the end of a window.

@@ -27,7 +27,7 @@ async fn streams(plan: LogicalPlan, source: &MemoryRows, mode: OutputMode) -> us
     for stream in streams {
         let _: Vec<RecordBatch> = stream.try_collect().await.unwrap();
     }
-    test.execution.operators().iter().for_each(|operator| operator.undo());
+    test.execution.stores().for_each(|store| store.undo());
     assert!(!test.run_batch(ranges, |_| Ok(())).await.unwrap().is_empty());
     count
 }

@@ -351,14 +351,14 @@ proptest! {
                 assert_eq!(test.run_batch(pending, |_| Ok(())).await.unwrap(), expected);
                 assert_eq!(figures(&test.progress[0]), expected_figures);
                 for delta in test.deltas.drain(..) {
-                    replayed.execution.operators()[0].apply(&delta).unwrap();
+                    replayed.execution.operators()[0].stores()[0].apply(&delta).unwrap();
                 }
-                let parts = snapshot(&*test.execution.operators()[0]);
+                let parts = snapshot(&*test.execution.operators()[0].stores()[0]);
                 let restored = StreamTest::start(plan.clone(), setting(2)).await.unwrap();
-                parts.iter().for_each(|part| restored.execution.operators()[0].apply(part).unwrap());
+                parts.iter().for_each(|part| restored.execution.operators()[0].stores()[0].apply(part).unwrap());
                 for other in [&replayed, &restored] {
                     let other = &other.execution.operators()[0];
-                    assert_eq!(sorted_bytes(&snapshot(&**other)), sorted_bytes(&parts));
+                    assert_eq!(sorted_bytes(&snapshot(&*other.stores()[0])), sorted_bytes(&parts));
                     assert_eq!(other.progress().num_rows_total, expected_figures[0]);
                 }
             }

@@ -11,7 +11,7 @@ use proptest::collection::vec;
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptest};
 
 use crate::plan::fixture::{MemoryRows, Row, Setting, StreamTest, window, with_watermark};
-use crate::state::StatefulOperator;
+use crate::state::StateStore;
 
 fn rows() -> impl Strategy<Value = Vec<Row>> {
     let key = prop_oneof![Just(None), Just(Some("a")), Just(Some("b")), Just(Some("")), Just(Some("ccc"))];
@@ -67,11 +67,11 @@ pub(super) fn budget(is_tight: bool) -> (MemoryLedger, Reservation) {
     (ledger, others)
 }
 
-/// All parts of an operator's snapshot.
-pub(super) fn snapshot(operator: &dyn StatefulOperator) -> Vec<Vec<u8>> {
+/// All parts of a store's snapshot.
+pub(super) fn snapshot(store: &dyn StateStore) -> Vec<Vec<u8>> {
     let (mut parts, mut next) = (vec![], Some(0));
     while let Some(part) = next {
-        let part = operator.snapshot(part).unwrap();
+        let part = store.snapshot(part).unwrap();
         parts.push(part.bytes);
         next = part.next;
     }
@@ -162,15 +162,15 @@ proptest! {
                 }
                 test.run().await.unwrap();
                 for delta in test.deltas.drain(..) {
-                    replayed.execution.operators()[0].apply(&delta).unwrap();
+                    replayed.execution.operators()[0].stores()[0].apply(&delta).unwrap();
                 }
                 let operator = &test.execution.operators()[0];
-                let parts = snapshot(&**operator);
+                let parts = snapshot(&*operator.stores()[0]);
                 let restored = StreamTest::start(plan(&source, 5), restored_mode.clone()).await.unwrap();
-                parts.iter().for_each(|part| restored.execution.operators()[0].apply(part).unwrap());
+                parts.iter().for_each(|part| restored.execution.operators()[0].stores()[0].apply(part).unwrap());
                 for other in [&replayed, &restored] {
                     let other = &other.execution.operators()[0];
-                    assert_eq!(sorted_bytes(&snapshot(&**other)), sorted_bytes(&parts));
+                    assert_eq!(sorted_bytes(&snapshot(&*other.stores()[0])), sorted_bytes(&parts));
                     assert_eq!(other.progress().num_rows_total, operator.progress().num_rows_total);
                 }
             }
@@ -215,10 +215,10 @@ proptest! {
             source.add(&[(1.0, Some("a"), Some(1)), (2.0, None, Some(2))]);
             test.run().await.unwrap();
             let before = groups(&mut test).await;
-            let mut snapshot = snapshot(&*test.execution.operators()[0]).concat();
+            let mut snapshot = snapshot(&*test.execution.operators()[0].stores()[0]).concat();
             snapshot.truncate(cut % snapshot.len());
             for bytes in [garbage, snapshot] {
-                if test.execution.operators()[0].apply(&bytes).is_err() {
+                if test.execution.operators()[0].stores()[0].apply(&bytes).is_err() {
                     assert_eq!(groups(&mut test).await, before);
                 }
             }

@@ -9,13 +9,13 @@
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use millstream_core::progress::StateOperatorProgress;
-use millstream_core::{Error, OutputMode, Result};
+use millstream_core::{Error, Result};
 
 use super::{AggregateState, SHARDS, shard_of};
 use crate::state::AggregateFunction;
 use crate::state::codec::{Reader, put_i64};
 use crate::state::groups::Groups;
-use crate::state::operator::{SnapshotPart, StatefulOperator};
+use crate::state::operator::{SnapshotPart, StateStore, StoreDescription};
 use crate::state::pane::hash_key;
 
 /// The version of the format of deltas and snapshots.
@@ -72,14 +72,14 @@ impl AggregateState {
     }
 }
 
-impl StatefulOperator for AggregateState {
-    fn id(&self) -> usize {
-        self.config.id
-    }
-
-    fn fingerprint(&self) -> String {
-        let functions: Vec<_> = self.config.layout.functions.iter().map(AggregateFunction::describe).collect();
-        format!("aggregate v{FORMAT} keys ({}) values ({})", self.config.layout.codec.describe(), functions.join(", "))
+impl StateStore for AggregateState {
+    fn describe(&self) -> StoreDescription {
+        StoreDescription {
+            name: "default".to_owned(),
+            keys: self.config.layout.codec.describe(),
+            values: self.config.layout.functions.iter().map(AggregateFunction::describe).collect(),
+            format: FORMAT,
+        }
     }
 
     fn commit(&self, delta: &mut Vec<u8>) -> Result<()> {
@@ -130,8 +130,11 @@ impl StatefulOperator for AggregateState {
         self.recount();
         Ok(())
     }
+}
 
-    fn progress(&self) -> StateOperatorProgress {
+impl AggregateState {
+    /// What the newest batch did, for the progress of an aggregation.
+    pub(crate) fn progress(&self) -> StateOperatorProgress {
         let figure = |figure: &AtomicUsize| i64::try_from(figure.load(Ordering::Relaxed)).unwrap_or(i64::MAX);
         let millis = |time: &AtomicU64| i64::try_from(time.load(Ordering::Relaxed) / 1000).unwrap_or(i64::MAX);
         let bytes = figure(&self.held_bytes);
@@ -157,10 +160,6 @@ impl StatefulOperator for AggregateState {
             .map(|(name, value)| (name.to_owned(), value))
             .into(),
         }
-    }
-
-    fn follows_watermark(&self) -> bool {
-        self.config.output_mode != OutputMode::Complete
     }
 }
 

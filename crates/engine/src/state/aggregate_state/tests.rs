@@ -7,9 +7,7 @@ use arrow::datatypes::{DataType, Field, Int64Type};
 use millstream_core::{ErrorKind, MemoryLedger, OutputMode, Reservation, Result};
 
 use super::{AggregateConfig, AggregateState, SHARDS, UpdateScratch, spread};
-use crate::state::{
-    AggregateFunction, AggregateKind, Argument, Groups, KeyCodec, Layout, SpillFolder, StatefulOperator,
-};
+use crate::state::{AggregateFunction, AggregateKind, Argument, Groups, KeyCodec, Layout, SpillFolder, StateStore};
 
 fn counting(ledger: &MemoryLedger) -> AggregateState {
     counting_in(ledger, OutputMode::Update, &std::env::temp_dir().join("millstream-test-that-spills-nothing"))
@@ -19,7 +17,6 @@ fn counting_in(ledger: &MemoryLedger, output_mode: OutputMode, scratch: &Path) -
     let codec = KeyCodec::try_new(vec![Arc::new(Field::new("k", DataType::Int64, true))]).unwrap();
     let functions = vec![AggregateFunction::try_new(AggregateKind::Count, &DataType::Null, true).unwrap()];
     AggregateState::new(AggregateConfig {
-        id: 3,
         layout: Layout { codec, functions },
         lifetime: None,
         is_global: false,
@@ -90,7 +87,8 @@ fn what_is_held_is_given_back() {
 #[test]
 fn the_fingerprint_names_keys_and_functions() {
     let state = counting(&MemoryLedger::unlimited());
-    assert_eq!((state.id(), state.fingerprint().as_str()), (3, "aggregate v1 keys (Int64) values (count)"));
+    let described = state.describe();
+    assert_eq!((described.keys, described.values), (vec!["Int64".to_owned()], vec!["count".to_owned()]));
 }
 
 #[test]

@@ -16,7 +16,6 @@ fn within_watermark(ledger: &MemoryLedger, scratch: &Path) -> DeduplicateState {
     let codec = KeyCodec::try_new(vec![Arc::new(Field::new("k", DataType::Int64, true))]).unwrap();
     let ends = AggregateFunction::try_new(AggregateKind::Max, &DataType::Int64, true).unwrap();
     let keys = AggregateState::new(AggregateConfig {
-        id: 0,
         layout: Layout { codec, functions: vec![ends] },
         lifetime: Some(Lifetime::InValue),
         is_global: false,
@@ -25,7 +24,7 @@ fn within_watermark(ledger: &MemoryLedger, scratch: &Path) -> DeduplicateState {
         spill: SpillFolder::new(scratch.to_owned()).unwrap(),
         shuffle_partitions: 200,
     });
-    DeduplicateState::new(keys, true)
+    DeduplicateState::new(0, keys, true)
 }
 
 /// Runs a batch of keys that all end then, and gives its delta, and how many of the keys were new.
@@ -37,7 +36,7 @@ fn run(state: &DeduplicateState, keys: std::ops::Range<i64>, end_us: i64, waterm
     let new = state.insert_new(number, (&[keys], count), Some(ends), &mut UpdateScratch::default()).unwrap().len();
     (0..SHARDS).for_each(|shard| state.finish_shard((number, shard), Some(watermark_us)).unwrap());
     let mut delta = vec![];
-    state.commit(&mut delta).unwrap();
+    state.stores()[0].commit(&mut delta).unwrap();
     (delta, new)
 }
 
@@ -78,7 +77,7 @@ fn a_key_comes_again_after_its_end() {
         assert_eq!(new.len(), 3);
         (0..SHARDS).for_each(|shard| state.finish_shard((number, shard), Some(200)).unwrap());
         assert_eq!(state.progress().num_rows_removed, 13);
-        state.undo();
+        state.stores()[0].undo();
         assert_eq!(state.progress().num_rows_total, 10);
     }
 }
@@ -110,5 +109,6 @@ fn the_progress_and_the_checkpoint_name_the_operator() {
     let progress = state.progress();
     assert_eq!(progress.operator_name, "dedupeWithinWatermark");
     assert_eq!(progress.custom_metrics["numDroppedDuplicateRows"], 3);
-    assert!(state.fingerprint().ends_with("keys (Int64) values (max(Int64))"), "{}", state.fingerprint());
+    let described = state.stores()[0].describe();
+    assert_eq!((described.keys, described.values), (vec!["Int64".to_owned()], vec!["max(Int64)".to_owned()]));
 }

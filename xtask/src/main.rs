@@ -108,6 +108,7 @@ fn sim(arguments: &[String]) -> Result<()> {
 }
 
 fn conformance(arguments: &[String]) -> Result<()> {
+    python("conformance/conditions.py", &[])?;
     run("cargo", &["build", "--quiet", "--package", "millstream"])?;
     python("conformance/run.py", arguments)
 }

@@ -11,7 +11,7 @@ use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 
 use crate::clock::Clock;
-use crate::error::{Error, Result, SparkException};
+use crate::error::{Error, Result};
 use crate::memory::MemoryLedger;
 use crate::options::Options;
 use crate::output_mode::OutputMode;
@@ -19,6 +19,7 @@ use crate::query::{QueryId, RunId};
 use crate::settings::QuerySettings;
 use crate::sink::Sink;
 use crate::source::{BatchStream, ScanColumn, Source};
+use crate::spark_error;
 
 /// What a connector is given to open a source.
 #[derive(Debug, Clone)]
@@ -74,22 +75,19 @@ pub trait Connector: Send + Sync + Debug {
     /// The columns of a source with these options. Checks every option, and asks nobody outside.
     fn source_schema(&self, config: &SourceConfig) -> Result<SchemaRef> {
         let _ = config;
-        Err(self.refuses("streamed reading"))
+        Err(self.refuses("reading"))
     }
 
     /// Opens a streaming source. Connecting may wait until the first use.
     fn open_source(&self, config: SourceConfig) -> Result<Arc<dyn Source>> {
         let _ = config;
-        Err(self.refuses("streamed reading"))
+        Err(self.refuses("reading"))
     }
 
     /// Opens a batch read.
     fn open_batch(&self, config: SourceConfig) -> Result<Arc<dyn BatchReader>> {
         let _ = config;
-        let name = self.names()[0];
-        Err(Error::invalid(format!("{name} is not a valid Spark SQL Data Source."))
-            .with_class("_LEGACY_ERROR_TEMP_1135", SparkException::Analysis)
-            .with_parameter("className", name))
+        Err(spark_error!("_LEGACY_ERROR_TEMP_1135", className = self.names()[0]))
     }
 
     /// Whether a query that writes here must name a checkpoint location (Spark: all but the one-time sinks).
@@ -100,16 +98,12 @@ pub trait Connector: Send + Sync + Debug {
     /// Opens a sink, after checking options, schema and output mode.
     fn open_sink(&self, config: SinkConfig) -> Result<Arc<dyn Sink>> {
         let _ = config;
-        Err(self.refuses("streamed writing"))
+        Err(self.refuses("writing"))
     }
 
-    /// The error for an operation that this connector does not have.
-    fn refuses(&self, operation: &str) -> Error {
-        let name = self.names()[0];
-        Error::new(crate::ErrorKind::Unsupported, format!("Data source {name} does not support {operation}."))
-            .with_class("_LEGACY_ERROR_TEMP_2049", SparkException::UnsupportedOperation)
-            .with_parameter("className", name)
-            .with_parameter("operator", operation)
+    /// The error of a connector that takes no part in streams: it has no streamed `operator`.
+    fn refuses(&self, operator: &str) -> Error {
+        spark_error!("_LEGACY_ERROR_TEMP_2049", className = self.names()[0], operator = operator)
     }
 }
 
@@ -134,14 +128,8 @@ impl ConnectorRegistry {
     pub fn get(&self, name: &str) -> Result<Arc<dyn Connector>> {
         self.by_name.get(&name.to_ascii_lowercase()).cloned().ok_or_else(|| {
             let known: Vec<_> = self.by_name.keys().map(String::as_str).collect();
-            Error::not_found(format!(
-                "Failed to find the data source: {name}. Make sure the provider name is correct and the package is \
-                 properly registered and compatible with your Spark version."
-            ))
-            .with_class("DATA_SOURCE_NOT_FOUND", SparkException::ClassNotFound)
-            .with_sql_state("42K02")
-            .with_parameter("provider", name)
-            .with_hint(format!("known formats are {}", known.join(", ")))
+            spark_error!("DATA_SOURCE_NOT_FOUND", provider = name)
+                .with_hint(format!("known formats are {}", known.join(", ")))
         })
     }
 }

@@ -6,6 +6,9 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::condition::Condition;
+use crate::spark_error;
+
 /// A result with Millstream's error.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -30,6 +33,22 @@ pub enum ErrorKind {
     Cancelled,
     /// A bug of ours.
     Internal,
+}
+
+impl ErrorKind {
+    pub(crate) const fn named(name: &str) -> Option<Self> {
+        Some(match name.as_bytes() {
+            b"Unsupported" => Self::Unsupported,
+            b"Invalid" => Self::Invalid,
+            b"NotFound" => Self::NotFound,
+            b"Unavailable" => Self::Unavailable,
+            b"Conflict" => Self::Conflict,
+            b"Data" => Self::Data,
+            b"Cancelled" => Self::Cancelled,
+            b"Internal" => Self::Internal,
+            _ => return None,
+        })
+    }
 }
 
 /// The JVM exception class under which Spark raises an error; clients choose their own exception class by it.
@@ -86,6 +105,19 @@ struct Spark {
 }
 
 impl Error {
+    /// An error of Spark's: see [`spark_error!`].
+    pub(crate) fn of_condition(condition: Condition, message: String, parameters: BTreeMap<String, String>) -> Self {
+        let mut error = Self::new(condition.kind(), message);
+        error.0.spark = Some(Spark {
+            class: condition.class().to_owned(),
+            sql_state: condition.sql_state().map(str::to_owned),
+            exception: condition.exception(),
+            parameters,
+            location: String::new(),
+        });
+        error
+    }
+
     /// An error of this kind. Messages are lower case without a full stop, say what was attempted and quote user values.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self(Box::new(Inner { kind, message: message.into(), spark: None, hint: None, source: None }))
@@ -93,9 +125,7 @@ impl Error {
 
     /// Valid Spark that is not built here, with Spark's class for it.
     pub fn unsupported(message: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Unsupported, message)
-            .with_class("UNSUPPORTED_FEATURE", SparkException::UnsupportedOperation)
-            .with_sql_state("0A000")
+        spark_error!("UNSUPPORTED_FEATURE": message)
     }
 
     /// The user's plan, rule or option is wrong.
@@ -135,9 +165,7 @@ impl Error {
 
     /// A bug of ours.
     pub fn internal(message: impl Into<String>) -> Self {
-        Self::new(ErrorKind::Internal, message)
-            .with_class("INTERNAL_ERROR", SparkException::Spark)
-            .with_sql_state("XX000")
+        spark_error!("INTERNAL_ERROR", message = message.into())
     }
 
     /// Spark's error class, such as `UNRESOLVED_COLUMN.WITH_SUGGESTION`, and the JVM exception Spark raises it under.
@@ -290,6 +318,26 @@ impl Spark {
 }
 
 impl SparkException {
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "Analysis" => Self::Analysis,
+            "Parse" => Self::Parse,
+            "StreamingQuery" => Self::StreamingQuery,
+            "Arithmetic" => Self::Arithmetic,
+            "ArrayIndexOutOfBounds" => Self::ArrayIndexOutOfBounds,
+            "ClassNotFound" => Self::ClassNotFound,
+            "DateTime" => Self::DateTime,
+            "IllegalArgument" => Self::IllegalArgument,
+            "InvalidPlanInput" => Self::InvalidPlanInput,
+            "NoSuchElement" => Self::NoSuchElement,
+            "NumberFormat" => Self::NumberFormat,
+            "Runtime" => Self::Runtime,
+            "UnsupportedOperation" => Self::UnsupportedOperation,
+            "Spark" => Self::Spark,
+            _ => return None,
+        })
+    }
+
     /// The JVM classes of the exception, most special first, as a Spark Connect client expects them in
     /// `error_type_hierarchy`.
     pub fn hierarchy(self) -> &'static [&'static str] {

@@ -5,7 +5,8 @@
 
 use std::time::Duration;
 
-use crate::error::{Error, Result, SparkException};
+use crate::error::{Error, Result};
+use crate::spark_error;
 
 /// Microseconds in a day of 24 hours.
 pub const DAY_US: i64 = 24 * 3600 * 1_000_000;
@@ -77,16 +78,7 @@ struct Decimal {
 /// # Errors
 /// Spark's `CANNOT_PARSE_INTERVAL` with the text.
 pub fn parse_interval(text: &str) -> Result<CalendarInterval> {
-    try_parse(text).ok_or_else(|| {
-        Error::invalid(format!(
-            "Unable to parse '{text}'. Please ensure that the value provided is in a valid format for defining an \
-             interval. You can reference the documentation for the correct format. If the issue persists, please double \
-             check that the input value is not null or empty and try again."
-        ))
-        .with_class("CANNOT_PARSE_INTERVAL", SparkException::Analysis)
-        .with_sql_state("22006")
-        .with_parameter("intervalString", format!("'{text}'"))
-    })
+    try_parse(text).ok_or_else(|| spark_error!("CANNOT_PARSE_INTERVAL", intervalString = format!("'{text}'")))
 }
 
 /// Parses an interval without months as a time span that is not negative.

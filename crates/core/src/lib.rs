@@ -5,6 +5,7 @@
 //! It changes slowly, because every other crate is built on it.
 
 pub mod clock;
+pub mod condition;
 pub mod connector;
 pub mod datetime;
 pub mod decode;

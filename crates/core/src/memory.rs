@@ -7,7 +7,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::error::{Error, Result, SparkException};
+use crate::error::{Error, Result};
+use crate::spark_error;
 
 /// Counts bytes against one limit; clones share it.
 #[derive(Clone)]
@@ -113,17 +114,13 @@ impl Reservation {
     }
 
     fn refused(&self, more: usize) -> Error {
-        Error::new(
-            crate::ErrorKind::Unavailable,
-            format!(
-                "{} needs {more} bytes more, but {} of {} bytes are in use",
-                self.owner,
-                self.ledger.used_bytes(),
-                self.ledger.limit_bytes()
-            ),
-        )
-        .with_class("UNABLE_TO_ACQUIRE_MEMORY", SparkException::Spark)
-        .with_sql_state("53200")
+        // Spark's message names neither who asked nor what there is.
+        spark_error!("UNABLE_TO_ACQUIRE_MEMORY": format!(
+            "{} needs {more} bytes more, but {} of {} bytes are in use",
+            self.owner,
+            self.ledger.used_bytes(),
+            self.ledger.limit_bytes()
+        ))
         .with_hint("give the engine more with --memory, or bound the batch with maxOffsetsPerTrigger")
     }
 }

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::error::{Error, Result, SparkException};
+use crate::error::{Error, Result};
+use crate::spark_error;
 
 /// Which rows of a streaming result are written at each batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -36,12 +37,7 @@ impl FromStr for OutputMode {
             "append" => Ok(Self::Append),
             "update" => Ok(Self::Update),
             "complete" => Ok(Self::Complete),
-            _ => Err(Error::invalid(format!(
-                "Invalid streaming output mode: {text}. Accepted output modes are 'Append', 'Complete', 'Update'."
-            ))
-            .with_class("STREAMING_OUTPUT_MODE.INVALID", SparkException::IllegalArgument)
-            .with_sql_state("42KDE")
-            .with_parameter("outputMode", text)),
+            _ => Err(spark_error!("STREAMING_OUTPUT_MODE.INVALID", outputMode = text)),
         }
     }
 }

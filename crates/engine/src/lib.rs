@@ -8,7 +8,7 @@ mod checkpoint;
 pub mod error;
 pub mod functions;
 mod micro_batch;
-mod operators;
+pub mod operators;
 pub mod plan;
 pub mod query;
 pub mod state;

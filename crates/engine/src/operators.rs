@@ -7,25 +7,11 @@ mod late_rows;
 mod map_exec;
 mod source_scan_exec;
 mod stateful_aggregate_exec;
+mod unary;
 
-use std::sync::Arc;
-
-use datafusion::common::internal_err;
-use datafusion::error::Result;
-use datafusion::physical_plan::ExecutionPlan;
-
-pub(crate) use deduplicate_exec::{DeduplicateExec, Deduplication};
-pub(crate) use event_time_watermark_exec::EventTimeWatermarkExec;
-pub(crate) use map_exec::MapExec;
+pub(crate) use deduplicate_exec::Deduplication;
+pub(crate) use event_time_watermark_exec::FollowEventTime;
+pub(crate) use map_exec::Map;
 pub(crate) use source_scan_exec::{ScanTarget, SourceScanExec};
-pub(crate) use stateful_aggregate_exec::{
-    AggregateColumn, AggregateColumns, Shape, StatefulAggregateExec, output_schema,
-};
-
-/// The child of an operator that has one.
-fn only_child(operator: &dyn ExecutionPlan, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-    match <[_; 1]>::try_from(children) {
-        Ok([child]) => Ok(child),
-        Err(children) => internal_err!("{} has one child, not {}", operator.name(), children.len()),
-    }
-}
+pub(crate) use stateful_aggregate_exec::{AggregateColumn, AggregateColumns, StatefulAggregation, output_schema};
+pub use unary::{BatchInput, Operator, Unary};

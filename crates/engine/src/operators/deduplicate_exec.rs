@@ -10,24 +10,19 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow::array::{ArrayRef, BooleanArray, BooleanBufferBuilder, Int64Array, RecordBatch};
 use arrow::compute::filter_record_batch;
-use datafusion::common::tree_node::TreeNodeRecursion;
+use arrow::datatypes::SchemaRef;
 use datafusion::error::Result;
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions};
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties};
-use futures::{StreamExt, stream};
+use datafusion::execution::SendableRecordBatchStream;
+use futures::{Stream, StreamExt, stream};
 use millstream_core::Clock;
-use parking_lot::Mutex;
 
 use super::late_rows::{drop_late_rows, event_times};
-use super::only_child;
+use super::unary::{BatchInput, Operator};
 use crate::batch_context::BatchContext;
 use crate::error::to_datafusion;
 use crate::state::{DeduplicateState, SHARDS, UpdateScratch};
 
-/// What does not change from batch to batch.
+/// `dropDuplicates` over a stream (Spark: `StreamingDeduplicateExec`, `StreamingDeduplicateWithinWatermarkExec`).
 #[derive(Debug)]
 pub(crate) struct Deduplication {
     /// The columns that make a key.
@@ -40,17 +35,9 @@ pub(crate) struct Deduplication {
     pub(crate) clock: Arc<dyn Clock>,
 }
 
-/// `dropDuplicates` over a stream (Spark: `StreamingDeduplicateExec`, `StreamingDeduplicateWithinWatermarkExec`).
-pub(crate) struct DeduplicateExec {
-    input: Arc<dyn ExecutionPlan>,
-    deduplication: Arc<Deduplication>,
-    properties: Arc<PlanProperties>,
-    running: Mutex<Option<Arc<Running>>>,
-}
-
 /// A batch that is under way.
 #[derive(Debug)]
-struct Running {
+pub(crate) struct Running {
     /// Its number in the state.
     number: u64,
     /// Partitions that have not ended.
@@ -64,27 +51,6 @@ struct Partition {
     batch: Arc<BatchContext>,
     running: Arc<Running>,
     scratch: UpdateScratch,
-}
-
-impl DeduplicateExec {
-    pub(crate) fn new(input: Arc<dyn ExecutionPlan>, deduplication: Arc<Deduplication>) -> Self {
-        let properties = PlanProperties::new(
-            input.equivalence_properties().clone(),
-            input.output_partitioning().clone(),
-            EmissionType::Incremental,
-            input.boundedness(),
-        );
-        Self { input, deduplication, properties: Arc::new(properties), running: Mutex::new(None) }
-    }
-
-    /// Begins the batch, or joins it.
-    fn running(&self) -> Arc<Running> {
-        let begin = || {
-            let partitions = AtomicUsize::new(self.properties.partitioning.partition_count());
-            Arc::new(Running { number: self.deduplication.state.begin_batch(), partitions })
-        };
-        Arc::clone(self.running.lock().get_or_insert_with(begin))
-    }
 }
 
 impl Partition {
@@ -145,75 +111,36 @@ impl Deduplication {
     }
 }
 
-impl fmt::Debug for DeduplicateExec {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DeduplicateExec").field("input", &self.input).field("what", &self.deduplication).finish()
-    }
-}
+impl Operator for Deduplication {
+    const NAME: &'static str = "DeduplicateExec";
+    type Batch = Arc<Running>;
 
-impl DisplayAs for DeduplicateExec {
-    fn fmt_as(&self, _kind: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let schema = self.input.schema();
-        let keys: Vec<_> = self.deduplication.keys.iter().map(|&key| schema.field(key).name().as_str()).collect();
-        write!(f, "DeduplicateExec: keys=[{}]", keys.join(", "))?;
-        match self.deduplication.delay_us {
+    fn describe(&self, input: &SchemaRef, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys: Vec<_> = self.keys.iter().map(|&key| input.field(key).name().as_str()).collect();
+        write!(f, "keys=[{}]", keys.join(", "))?;
+        match self.delay_us {
             Some(delay_us) => write!(f, ", within {} ms", delay_us / 1000),
             None => Ok(()),
         }
     }
-}
 
-impl ExecutionPlan for DeduplicateExec {
-    fn name(&self) -> &str {
-        "DeduplicateExec"
+    fn begin(self: &Arc<Self>, input: &BatchInput<'_>) -> Result<Arc<Running>> {
+        let partitions = AtomicUsize::new(input.partitions());
+        Ok(Arc::new(Running { number: self.state.begin_batch(), partitions }))
     }
 
-    fn properties(&self) -> &Arc<PlanProperties> {
-        &self.properties
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
-
-    fn maintains_input_order(&self) -> Vec<bool> {
-        vec![true]
-    }
-
-    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
-        vec![false]
-    }
-
-    fn apply_expressions(
-        &self,
-        _f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
-    }
-
-    fn replace_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-        _options: ReplaceChildrenOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let input = only_child(&*self, children)?;
-        Ok(Arc::new(Self::new(input, Arc::clone(&self.deduplication))))
-    }
-
-    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let batch = BatchContext::of(&context).map_err(to_datafusion)?;
-        let running = self.running();
-        let input = self.input.execute(partition, context)?;
-        let (deduplication, scratch) = (Arc::clone(&self.deduplication), UpdateScratch::default());
-        let partition = Partition { input, deduplication, batch, running, scratch };
-        let rows = stream::try_unfold(partition, |mut partition| async move {
+    fn run(
+        self: &Arc<Self>,
+        partition: usize,
+        input: &BatchInput<'_>,
+        running: Arc<Running>,
+    ) -> Result<impl Stream<Item = Result<RecordBatch>> + Send + 'static> {
+        let (deduplication, scratch) = (Arc::clone(self), UpdateScratch::default());
+        let batch = input.context()?;
+        let partition = Partition { input: input.rows(partition)?, deduplication, batch, running, scratch };
+        Ok(stream::try_unfold(partition, |mut partition| async move {
             let rows = partition.next().await?;
             Ok(rows.map(|rows| (rows, partition)))
-        });
-        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), rows)))
+        }))
     }
 }

@@ -4,43 +4,24 @@ use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::{Array, RecordBatch};
+use arrow::datatypes::SchemaRef;
 use datafusion::common::internal_err;
-use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::Result;
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions};
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties};
-use futures::StreamExt;
+use futures::{Stream, StreamExt};
 
 use super::late_rows::event_times;
-use super::only_child;
-use crate::batch_context::{BatchContext, EventTimeStats};
+use super::unary::{BatchInput, Operator};
+use crate::batch_context::EventTimeStats;
 use crate::error::to_datafusion;
 
 /// Follows the event times of its rows (Spark: `EventTimeWatermarkExec`). Which watermark follows from them is the
 /// tracker's business, at the end of the batch.
 #[derive(Debug)]
-pub(crate) struct EventTimeWatermarkExec {
-    input: Arc<dyn ExecutionPlan>,
-    event_time: Arc<dyn PhysicalExpr>,
-    /// Its place among the query's watermark operators.
-    index: usize,
-    properties: Arc<PlanProperties>,
-}
-
-impl EventTimeWatermarkExec {
-    /// The watermark operator with this number.
-    pub(crate) fn new(input: Arc<dyn ExecutionPlan>, event_time: Arc<dyn PhysicalExpr>, index: usize) -> Self {
-        let properties = PlanProperties::new(
-            input.equivalence_properties().clone(),
-            input.output_partitioning().clone(),
-            EmissionType::Incremental,
-            input.boundedness(),
-        );
-        Self { input, event_time, index, properties: Arc::new(properties) }
-    }
+pub(crate) struct FollowEventTime {
+    pub(crate) event_time: Arc<dyn PhysicalExpr>,
+    /// The operator's place among the query's watermark operators.
+    pub(crate) index: usize,
 }
 
 /// Adds one batch of rows: all in a local loop, then one touch of the shared counters.
@@ -65,66 +46,38 @@ fn observe(stats: &EventTimeStats, event_time: &dyn PhysicalExpr, rows: &RecordB
     Ok(())
 }
 
-impl DisplayAs for EventTimeWatermarkExec {
-    fn fmt_as(&self, _kind: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "EventTimeWatermarkExec: {}", self.event_time)
-    }
-}
+impl Operator for FollowEventTime {
+    const NAME: &'static str = "EventTimeWatermarkExec";
+    type Batch = ();
 
-impl ExecutionPlan for EventTimeWatermarkExec {
-    fn name(&self) -> &str {
-        "EventTimeWatermarkExec"
+    fn describe(&self, _input: &SchemaRef, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.event_time)
     }
 
-    fn properties(&self) -> &Arc<PlanProperties> {
-        &self.properties
+    fn expressions(&self) -> Vec<&Arc<dyn PhysicalExpr>> {
+        vec![&self.event_time]
     }
 
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
+    fn begin(self: &Arc<Self>, _input: &BatchInput<'_>) -> Result<()> {
+        Ok(())
     }
 
-    fn maintains_input_order(&self) -> Vec<bool> {
-        vec![true]
-    }
-
-    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
-        vec![false]
-    }
-
-    fn apply_expressions(
-        &self,
-        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        f(&self.event_time)
-    }
-
-    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
-    }
-
-    fn replace_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-        _options: ReplaceChildrenOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let input = only_child(&*self, children)?;
-        Ok(Arc::new(Self::new(input, Arc::clone(&self.event_time), self.index)))
-    }
-
-    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let batch = BatchContext::of(&context).map_err(to_datafusion)?;
-        let input = self.input.execute(partition, context)?;
-        let (event_time, index) = (Arc::clone(&self.event_time), self.index);
-        let schema = self.schema();
-        let rows = input.map(move |rows| {
+    fn run(
+        self: &Arc<Self>,
+        partition: usize,
+        input: &BatchInput<'_>,
+        (): (),
+    ) -> Result<impl Stream<Item = Result<RecordBatch>> + Send + 'static> {
+        let (operator, batch) = (Arc::clone(self), input.context()?);
+        Ok(input.rows(partition)?.map(move |rows| {
             let rows = rows?;
-            match batch.event_times.get(index) {
-                Some(stats) => observe(stats, &*event_time, &rows)?,
-                None => return internal_err!("the batch has no place for the event times of operator {index}"),
+            match batch.event_times.get(operator.index) {
+                Some(stats) => observe(stats, &*operator.event_time, &rows)?,
+                None => {
+                    return internal_err!("the batch has no place for the event times of operator {}", operator.index);
+                }
             }
             Ok(rows)
-        });
-        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, rows)))
+        }))
     }
 }

@@ -7,19 +7,16 @@ use std::fmt;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use datafusion::common::tree_node::TreeNodeRecursion;
+use arrow::datatypes::SchemaRef;
 use datafusion::error::Result;
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_expr::projection::Projector;
-use datafusion::physical_plan::execution_plan::{ChildrenPropertiesMode, ReplaceChildrenOptions};
 use datafusion::physical_plan::filter::{FilterExec, batch_filter};
 use datafusion::physical_plan::projection::ProjectionExec;
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
-use futures::{StreamExt, future};
+use datafusion::physical_plan::{ExecutionPlan, PlanProperties};
+use futures::{Stream, StreamExt, future};
 
-use super::only_child;
+use super::unary::{BatchInput, Operator, Unary};
 
 /// What becomes of rows.
 #[derive(Debug, Clone)]
@@ -32,15 +29,16 @@ enum Step {
 
 /// Does one [`Step`] for each batch of rows.
 #[derive(Debug)]
-pub(crate) struct MapExec {
-    input: Arc<dyn ExecutionPlan>,
-    step: Arc<Step>,
+pub(crate) struct Map {
+    step: Step,
+    /// What DataFusion has found out about the output of the operator in whose place this one is. A batch's plan differs
+    /// from the last one's by the state of its leaves, so this stays.
     properties: Arc<PlanProperties>,
 }
 
-impl MapExec {
-    /// In the place of DataFusion's operator, if it is one of those two.
-    pub(crate) fn instead_of(plan: &Arc<dyn ExecutionPlan>) -> Result<Option<Self>> {
+impl Map {
+    /// An operator in the place of DataFusion's filter or projection; `None` in the place of another.
+    pub(crate) fn instead_of(plan: &Arc<dyn ExecutionPlan>) -> Result<Option<Unary<Self>>> {
         let (step, input) = if let Some(filter) = plan.downcast_ref::<FilterExec>() {
             let columns = filter.projection().as_ref().map(|columns| columns.to_vec());
             (Step::Filter { predicate: Arc::clone(filter.predicate()), columns }, filter.input())
@@ -50,8 +48,8 @@ impl MapExec {
         } else {
             return Ok(None);
         };
-        // What DataFusion has found out about the operator's output holds for this one too.
-        Ok(Some(Self { input: Arc::clone(input), step: Arc::new(step), properties: Arc::clone(plan.properties()) }))
+        let map = Self { step, properties: Arc::clone(plan.properties()) };
+        Ok(Some(Unary::new(Arc::clone(input), Arc::new(map))))
     }
 }
 
@@ -67,65 +65,40 @@ impl Step {
     }
 }
 
-impl DisplayAs for MapExec {
-    fn fmt_as(&self, _kind: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &*self.step {
-            Step::Filter { predicate, .. } => write!(f, "MapExec: filter=[{predicate}]"),
-            Step::Project(projector) => write!(f, "MapExec: project=[{}]", projector.projection()),
-        }
-    }
-}
+impl Operator for Map {
+    const NAME: &'static str = "MapExec";
+    type Batch = ();
 
-impl ExecutionPlan for MapExec {
-    fn name(&self) -> &str {
-        "MapExec"
-    }
-
-    fn properties(&self) -> &Arc<PlanProperties> {
-        &self.properties
-    }
-
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
-    }
-
-    fn apply_expressions(
-        &self,
-        f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        match &*self.step {
-            Step::Filter { predicate, .. } => f(predicate),
-            Step::Project(projector) => {
-                for projected in projector.projection() {
-                    if f(&projected.expr)? == TreeNodeRecursion::Stop {
-                        return Ok(TreeNodeRecursion::Stop);
-                    }
-                }
-                Ok(TreeNodeRecursion::Continue)
-            }
+    fn describe(&self, _input: &SchemaRef, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.step {
+            Step::Filter { predicate, .. } => write!(f, "filter=[{predicate}]"),
+            Step::Project(projector) => write!(f, "project=[{}]", projector.projection()),
         }
     }
 
-    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
+    fn properties(&self, _input: &Arc<dyn ExecutionPlan>) -> Arc<PlanProperties> {
+        Arc::clone(&self.properties)
     }
 
-    fn replace_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-        _options: ReplaceChildrenOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        // A batch's plan differs from the last one's by the state of its leaves, so the properties stay.
-        let (step, properties) = (Arc::clone(&self.step), Arc::clone(&self.properties));
-        let input = only_child(&*self, children)?;
-        Ok(Arc::new(Self { input, step, properties }))
+    fn expressions(&self) -> Vec<&Arc<dyn PhysicalExpr>> {
+        match &self.step {
+            Step::Filter { predicate, .. } => vec![predicate],
+            Step::Project(projector) => projector.projection().iter().map(|projected| &projected.expr).collect(),
+        }
     }
 
-    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let input = self.input.execute(partition, context)?;
-        let step = Arc::clone(&self.step);
-        let mapped = input.map(move |rows| step.map(&rows?));
-        let some = mapped.filter(|rows| future::ready(rows.as_ref().map_or(true, |rows| rows.num_rows() > 0)));
-        Ok(Box::pin(RecordBatchStreamAdapter::new(self.schema(), some)))
+    fn begin(self: &Arc<Self>, _input: &BatchInput<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    fn run(
+        self: &Arc<Self>,
+        partition: usize,
+        input: &BatchInput<'_>,
+        (): (),
+    ) -> Result<impl Stream<Item = Result<RecordBatch>> + Send + 'static> {
+        let map = Arc::clone(self);
+        let mapped = input.rows(partition)?.map(move |rows| map.step.map(&rows?));
+        Ok(mapped.filter(|rows| future::ready(rows.as_ref().map_or(true, |rows| rows.num_rows() > 0))))
     }
 }

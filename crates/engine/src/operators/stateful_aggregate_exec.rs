@@ -9,23 +9,18 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::datatypes::{Schema, SchemaRef};
-use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::{DataFusionError, Result};
-use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::{EquivalenceProperties, Partitioning, PhysicalExpr};
-use datafusion::physical_plan::execution_plan::{
-    Boundedness, ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions,
-};
-use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties};
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::physical_expr::{EquivalenceProperties, Partitioning};
+use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
+use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, PlanProperties};
 use futures::future::{BoxFuture, Shared};
-use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use futures::{FutureExt, Stream, StreamExt, TryStreamExt, stream};
 use millstream_core::{Clock, OutputMode};
-use parking_lot::Mutex;
 use tokio::task::JoinSet;
 
 use super::late_rows::drop_late_rows;
-use super::only_child;
+use super::unary::{BatchInput, Operator};
 use crate::batch_context::BatchContext;
 use crate::error::to_datafusion;
 use crate::state::{AggregateFunction, AggregateState, Argument, Groups, SHARDS, UpdateScratch};
@@ -59,62 +54,31 @@ impl fmt::Display for AggregateColumns {
 type Taken = Shared<BoxFuture<'static, Result<u64, Arc<DataFusionError>>>>;
 
 /// A streaming aggregation (Spark: `StateStoreRestoreExec` and `StateStoreSaveExec`).
-pub(crate) struct StatefulAggregateExec {
-    input: Arc<dyn ExecutionPlan>,
-    shape: Arc<Shape>,
-    properties: Arc<PlanProperties>,
-    taken: Mutex<Option<Taken>>,
-}
-
-/// What does not change from batch to batch.
 #[derive(Debug)]
-pub(crate) struct Shape {
+pub(crate) struct StatefulAggregation {
     pub(crate) columns: AggregateColumns,
     pub(crate) state: Arc<AggregateState>,
     pub(crate) schema: SchemaRef,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
-impl StatefulAggregateExec {
-    pub(crate) fn new(input: Arc<dyn ExecutionPlan>, shape: Arc<Shape>) -> Self {
-        let properties = PlanProperties::new(
-            EquivalenceProperties::new(Arc::clone(&shape.schema)),
-            Partitioning::UnknownPartitioning(input.output_partitioning().partition_count()),
-            EmissionType::Final,
-            Boundedness::Bounded,
-        );
-        Self { input, shape, properties: Arc::new(properties), taken: Mutex::new(None) }
-    }
-
-    /// Starts the first half, or joins it.
-    fn taken(&self, context: &Arc<TaskContext>, batch: &Arc<BatchContext>) -> Result<Taken> {
-        let mut taken = self.taken.lock();
-        if let Some(taken) = &*taken {
-            return Ok(Taken::clone(taken));
-        }
-        let inputs = (0..self.input.output_partitioning().partition_count())
-            .map(|partition| self.input.execute(partition, Arc::clone(context)))
-            .collect::<Result<Vec<_>>>()?;
-        let work = take_in(inputs, Arc::clone(&self.shape), Arc::clone(batch));
-        let started = work.map(|result| result.map_err(Arc::new)).boxed().shared();
-        *taken = Some(Taken::clone(&started));
-        Ok(started)
-    }
-}
-
 /// Drains all input partitions into the state.
-async fn take_in(inputs: Vec<SendableRecordBatchStream>, shape: Arc<Shape>, batch: Arc<BatchContext>) -> Result<u64> {
-    let batch_number = shape.state.begin_batch();
+async fn take_in(
+    inputs: Vec<SendableRecordBatchStream>,
+    aggregation: Arc<StatefulAggregation>,
+    batch: Arc<BatchContext>,
+) -> Result<u64> {
+    let batch_number = aggregation.state.begin_batch();
     // One input needs no task of its own.
     if inputs.len() == 1 {
         for input in inputs {
-            take_partition(input, Arc::clone(&shape), Arc::clone(&batch), batch_number).await?;
+            take_partition(input, Arc::clone(&aggregation), Arc::clone(&batch), batch_number).await?;
         }
         return Ok(batch_number);
     }
     let mut tasks = JoinSet::new();
     for input in inputs {
-        tasks.spawn(take_partition(input, Arc::clone(&shape), Arc::clone(&batch), batch_number));
+        tasks.spawn(take_partition(input, Arc::clone(&aggregation), Arc::clone(&batch), batch_number));
     }
     while let Some(done) = tasks.join_next().await {
         done.map_err(|error| DataFusionError::External(Box::new(error)))??;
@@ -124,20 +88,20 @@ async fn take_in(inputs: Vec<SendableRecordBatchStream>, shape: Arc<Shape>, batc
 
 async fn take_partition(
     mut input: SendableRecordBatchStream,
-    shape: Arc<Shape>,
+    aggregation: Arc<StatefulAggregation>,
     batch: Arc<BatchContext>,
     batch_number: u64,
 ) -> Result<()> {
     let mut scratch = UpdateScratch::default();
     while let Some(rows) = input.next().await {
-        let started = shape.clock.monotonic();
-        shape.take_rows(rows?, &batch, (batch_number, &mut scratch)).map_err(to_datafusion)?;
-        shape.state.add_update_time(shape.clock.monotonic() - started);
+        let started = aggregation.clock.monotonic();
+        aggregation.take_rows(rows?, &batch, (batch_number, &mut scratch)).map_err(to_datafusion)?;
+        aggregation.state.add_update_time(aggregation.clock.monotonic() - started);
     }
     Ok(())
 }
 
-impl Shape {
+impl StatefulAggregation {
     fn take_rows(
         &self,
         mut rows: RecordBatch,
@@ -172,12 +136,13 @@ impl Shape {
         shards: std::ops::Range<usize>,
         batch: Arc<BatchContext>,
         (batch_number, batch_rows): (u64, usize),
-    ) -> impl futures::Stream<Item = Result<RecordBatch>> {
-        stream::try_unfold((self, shards), move |(shape, mut shards)| {
+    ) -> impl Stream<Item = Result<RecordBatch>> {
+        stream::try_unfold((self, shards), move |(aggregation, mut shards)| {
             let batch = Arc::clone(&batch);
             async move {
-                let rows = shape.emit_some(&mut shards, &batch, (batch_number, batch_rows)).map_err(to_datafusion)?;
-                Ok(rows.map(|rows| (rows, (shape, shards))))
+                let rows =
+                    aggregation.emit_some(&mut shards, &batch, (batch_number, batch_rows)).map_err(to_datafusion)?;
+                Ok(rows.map(|rows| (rows, (aggregation, shards))))
             }
         })
     }
@@ -205,67 +170,46 @@ impl Shape {
     }
 }
 
-impl fmt::Debug for StatefulAggregateExec {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StatefulAggregateExec").field("input", &self.input).field("shape", &self.shape).finish()
-    }
-}
+impl Operator for StatefulAggregation {
+    const NAME: &'static str = "StatefulAggregateExec";
+    const KEEPS_ORDER: bool = false;
+    type Batch = Taken;
 
-impl DisplayAs for StatefulAggregateExec {
-    fn fmt_as(&self, _kind: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "StatefulAggregateExec: mode={}, {}", self.shape.state.output_mode(), self.shape.columns)
-    }
-}
-
-impl ExecutionPlan for StatefulAggregateExec {
-    fn name(&self) -> &str {
-        "StatefulAggregateExec"
+    fn describe(&self, _input: &SchemaRef, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "mode={}, {}", self.state.output_mode(), self.columns)
     }
 
-    fn properties(&self) -> &Arc<PlanProperties> {
-        &self.properties
+    fn properties(&self, input: &Arc<dyn ExecutionPlan>) -> Arc<PlanProperties> {
+        Arc::new(PlanProperties::new(
+            EquivalenceProperties::new(Arc::clone(&self.schema)),
+            Partitioning::UnknownPartitioning(input.output_partitioning().partition_count()),
+            EmissionType::Final,
+            Boundedness::Bounded,
+        ))
     }
 
-    fn children(&self) -> Vec<&Arc<dyn ExecutionPlan>> {
-        vec![&self.input]
+    /// Starts the first half.
+    fn begin(self: &Arc<Self>, input: &BatchInput<'_>) -> Result<Taken> {
+        let inputs = (0..input.partitions()).map(|partition| input.rows(partition)).collect::<Result<Vec<_>>>()?;
+        let work = take_in(inputs, Arc::clone(self), input.context()?);
+        Ok(work.map(|result| result.map_err(Arc::new)).boxed().shared())
     }
 
-    fn benefits_from_input_partitioning(&self) -> Vec<bool> {
-        vec![false]
-    }
-
-    fn apply_expressions(
-        &self,
-        _f: &mut dyn FnMut(&Arc<dyn PhysicalExpr>) -> Result<TreeNodeRecursion>,
-    ) -> Result<TreeNodeRecursion> {
-        Ok(TreeNodeRecursion::Continue)
-    }
-
-    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        self.replace_children(children, ReplaceChildrenOptions::new(ChildrenPropertiesMode::Recompute))
-    }
-
-    fn replace_children(
-        self: Arc<Self>,
-        children: Vec<Arc<dyn ExecutionPlan>>,
-        _options: ReplaceChildrenOptions,
-    ) -> Result<Arc<dyn ExecutionPlan>> {
-        let input = only_child(&*self, children)?;
-        Ok(Arc::new(Self::new(input, Arc::clone(&self.shape))))
-    }
-
-    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
-        let batch = BatchContext::of(&context).map_err(to_datafusion)?;
-        let taken = self.taken(&context, &batch)?;
-        let partitions = self.properties.partitioning.partition_count();
+    /// The second half.
+    fn run(
+        self: &Arc<Self>,
+        partition: usize,
+        input: &BatchInput<'_>,
+        taken: Taken,
+    ) -> Result<impl Stream<Item = Result<RecordBatch>> + Send + 'static> {
+        let partitions = input.partitions();
         let shards = partition * SHARDS / partitions..(partition + 1) * SHARDS / partitions;
-        let (shape, batch_rows) = (Arc::clone(&self.shape), context.session_config().batch_size());
+        let (aggregation, batch, batch_rows) = (Arc::clone(self), input.context()?, input.batch_rows());
         let groups = async move {
             let batch_number = taken.await.map_err(DataFusionError::Shared)?;
-            Ok::<_, DataFusionError>(shape.emit(shards, batch, (batch_number, batch_rows)))
+            Ok::<_, DataFusionError>(aggregation.emit(shards, batch, (batch_number, batch_rows)))
         };
-        let schema = Arc::clone(&self.shape.schema);
-        Ok(Box::pin(RecordBatchStreamAdapter::new(schema, stream::once(groups).try_flatten())))
+        Ok(stream::once(groups).try_flatten())
     }
 }
 

@@ -11,7 +11,7 @@ use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::coop::CooperativeExec;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties};
 
-use crate::operators::{MapExec, SourceScanExec};
+use crate::operators::{Map, SourceScanExec};
 
 /// Batches of no more rows run on one task.
 pub(super) const ONE_TASK_ROWS_MAX: u64 = 4096;
@@ -23,7 +23,7 @@ pub(super) fn for_one_task(plan: &Arc<dyn ExecutionPlan>) -> Result<Arc<dyn Exec
             if let Some(scan) = node.downcast_ref::<SourceScanExec>() {
                 return Ok(Transformed::yes(Arc::new(scan.with_one_partition()) as Arc<dyn ExecutionPlan>));
             }
-            if let Some(map) = MapExec::instead_of(&node)? {
+            if let Some(map) = Map::instead_of(&node)? {
                 return Ok(Transformed::yes(Arc::new(map) as Arc<dyn ExecutionPlan>));
             }
             Ok(unneeded(&node).map_or_else(|| Transformed::no(Arc::clone(&node)), Transformed::yes))

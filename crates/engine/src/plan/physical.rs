@@ -18,9 +18,7 @@ use parking_lot::Mutex;
 
 use super::nodes::{DeduplicateNode, EventTimeWatermarkNode, StatefulAggregateNode};
 use crate::error::{from_datafusion, to_datafusion};
-use crate::operators::{
-    DeduplicateExec, Deduplication, EventTimeWatermarkExec, Shape, StatefulAggregateExec, output_schema,
-};
+use crate::operators::{Deduplication, FollowEventTime, StatefulAggregation, Unary, output_schema};
 use crate::state::{
     AggregateConfig, AggregateFunction, AggregateKind, AggregateOperator, AggregateState, DeduplicateState, KeyCodec,
     KeyLifetime, Layout, Lifetime, SpillFolder, StatefulOperator,
@@ -78,7 +76,7 @@ impl StreamingPlanner {
         &self,
         node: &StatefulAggregateNode,
         input: &Arc<dyn ExecutionPlan>,
-    ) -> core::Result<StatefulAggregateExec> {
+    ) -> core::Result<Unary<StatefulAggregation>> {
         let columns = node.columns.clone();
         let schema = output_schema(node.schema.as_arrow(), &columns, &input.schema())?;
         let codec = KeyCodec::try_new(input.schema().fields()[..columns.keys].to_vec())?;
@@ -93,8 +91,8 @@ impl StreamingPlanner {
         })?);
         let operator = AggregateOperator::new(node.id, self.context.output_mode, Arc::clone(&state));
         self.operators.lock().push(Arc::new(operator));
-        let shape = Shape { columns, state, schema, clock: Arc::clone(&self.context.clock) };
-        Ok(StatefulAggregateExec::new(Arc::clone(input), Arc::new(shape)))
+        let aggregation = StatefulAggregation { columns, state, schema, clock: Arc::clone(&self.context.clock) };
+        Ok(Unary::new(Arc::clone(input), Arc::new(aggregation)))
     }
 
     fn deduplicate(
@@ -102,7 +100,7 @@ impl StreamingPlanner {
         node: &DeduplicateNode,
         logical: &LogicalPlan,
         input: &Arc<dyn ExecutionPlan>,
-    ) -> core::Result<DeduplicateExec> {
+    ) -> core::Result<Unary<Deduplication>> {
         let place = |column| logical.schema().index_of_column(column).map_err(from_datafusion);
         let keys = node.keys().iter().map(place).collect::<core::Result<Vec<_>>>()?;
         let event_time = node.event_time(logical)?;
@@ -127,7 +125,7 @@ impl StreamingPlanner {
         self.operators.lock().push(Arc::<DeduplicateState>::clone(&state));
         let clock = Arc::clone(&self.context.clock);
         let deduplication = Deduplication { keys, event_time, delay_us, state, clock };
-        Ok(DeduplicateExec::new(Arc::clone(input), Arc::new(deduplication)))
+        Ok(Unary::new(Arc::clone(input), Arc::new(deduplication)))
     }
 
     fn state(&self, spec: StateSpec) -> core::Result<AggregateState> {
@@ -165,7 +163,8 @@ impl ExtensionPlanner for StreamingPlanner {
             (node.as_any().downcast_ref::<EventTimeWatermarkNode>(), logical_inputs, physical_inputs)
         {
             let event_time = planner.create_physical_expr(watermark.event_time(), input.schema(), session, context)?;
-            return Ok(Some(Arc::new(EventTimeWatermarkExec::new(Arc::clone(rows), event_time, watermark.index()))));
+            let follow = FollowEventTime { event_time, index: watermark.index() };
+            return Ok(Some(Arc::new(Unary::new(Arc::clone(rows), Arc::new(follow)))));
         }
         if let (Some(aggregate), [rows]) = (node.as_any().downcast_ref::<StatefulAggregateNode>(), physical_inputs) {
             return Ok(Some(Arc::new(self.aggregate(aggregate, rows).map_err(to_datafusion)?)));

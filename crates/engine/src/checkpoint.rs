@@ -8,14 +8,13 @@
 //! ```
 //!
 //! The log is the truth. [`frame`] says what one durable write is, [`entry`] what is in it, [`log`] writes, [`history`]
-//! reads, [`spark_files`] translates; all of them through a [`millstream_core::Disk`], here [`local_disk`]. This module knows nothing of plans, sources and sinks.
+//! reads, [`spark_files`] translates; all of them through a [`millstream_core::Disk`]. This module knows nothing of plans,
+//! sources and sinks.
 
 mod entry;
-mod fail_point;
 mod files;
 mod frame;
 mod history;
-mod local_disk;
 mod log;
 mod snapshot;
 mod spark_files;
@@ -23,10 +22,7 @@ mod store;
 mod writer;
 
 pub(crate) use entry::{CommitEntry, OffsetsEntry};
-pub use fail_point::{FAIL_POINTS, FailPoint, SINK_FAIL_POINTS};
-pub(crate) use fail_point::{SinkFailPoint, is_broken_off, pass};
 pub(crate) use history::History;
-pub use local_disk::LocalDisk;
 pub(crate) use store::{Checkpoint, QueryStart};
 pub(crate) use writer::{CheckpointWriter, Retention};
 

@@ -11,10 +11,13 @@ mod micro_batch;
 pub mod operators;
 pub mod plan;
 pub mod query;
+pub mod run;
 pub mod state;
 mod watermark;
 
 pub use batch_context::BatchContext;
-pub use checkpoint::{FAIL_POINTS, FailPoint, LocalDisk, SINK_FAIL_POINTS};
-pub use micro_batch::PlantedFault;
-pub use query::{Engine, Platform, QuerySpec, StreamingQuery, StreamingQueryManager, StreamingQueryStatus, SyncPolicy};
+pub use query::{Engine, StreamingQuery, StreamingQueryManager};
+pub use run::{
+    FAIL_POINTS, FailPoint, LocalDisk, PlantedFault, Platform, QuerySpec, SINK_FAIL_POINTS, StreamingQueryStatus,
+    SyncPolicy,
+};

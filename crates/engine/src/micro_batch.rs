@@ -6,7 +6,7 @@
 //!
 //! [`execution`] is the loop, [`start`] and [`restart`] what comes before it, [`recovery`] where it goes on; [`batch`] is one
 //! batch, [`trigger`] when it is due, [`availability`] what it can read, [`progress`] what it says of itself;
-//! [`planted_fault`] is what checkers of crashes must find.
+//! [`planted_fault`] is how a batch runs for checkers of crashes.
 
 mod availability;
 mod batch;
@@ -19,5 +19,4 @@ mod retry;
 mod start;
 mod trigger;
 
-pub use planted_fault::PlantedFault;
 pub(crate) use start::StartingQuery;

@@ -1,15 +1,9 @@
 //! Queries from outside: what starts one, what can be asked of it, and who keeps them all.
 
-mod environment;
+mod engine;
 mod handle;
 mod manager;
-mod spec;
-mod status;
 
-pub use environment::{Engine, Platform, QueryEnvironment};
-pub(crate) use handle::QueryControl;
+pub use engine::Engine;
 pub use handle::StreamingQuery;
 pub use manager::StreamingQueryManager;
-pub use spec::{QuerySpec, SyncPolicy};
-pub use status::StreamingQueryStatus;
-pub(crate) use status::{CLEANING, PROCESSING, WAITING_FOR_DATA, WAITING_FOR_TRIGGER};

@@ -6,9 +6,6 @@ use std::sync::Arc;
 
 use millstream_core::{Disk, DiskError, DiskFile, DiskLock, Error, Result};
 
-/// What a file is called before it is complete.
-pub(crate) const TEMPORARY_SUFFIX: &str = ".tmp";
-
 /// Whether a checkpoint is not on this machine: its location has a scheme.
 pub(crate) fn is_remote(root: &Path) -> bool {
     root.to_string_lossy().contains("://")

@@ -10,10 +10,11 @@ use std::sync::Arc;
 use millstream_core::{BatchId, Error, Result};
 
 use super::entry::{CommitEntry, Entry, FORMAT_VERSION, OffsetsEntry, StartEntry, StateEntry};
-use super::files::{self, Files};
+use super::files::Files;
 use super::frame::{self, Scan};
 use super::log::{SEGMENT_PREFIX, Segment, segment_path};
 use super::snapshot::Snapshot;
+use crate::run::TEMPORARY_SUFFIX;
 
 /// All that a checkpoint knows of a query.
 #[derive(Debug, Default)]
@@ -66,7 +67,7 @@ impl DeltaReader {
 impl History {
     /// Reads the folder of a log, and cuts off what a dying process left unfinished.
     pub(crate) async fn read(files: &Files, folder: &Path) -> Result<Self> {
-        for name in files.names(folder).await?.into_iter().filter(|name| name.ends_with(files::TEMPORARY_SUFFIX)) {
+        for name in files.names(folder).await?.into_iter().filter(|name| name.ends_with(TEMPORARY_SUFFIX)) {
             files.remove(&folder.join(name)).await?;
         }
         let snapshot = Snapshot::newest(files, folder).await?;

@@ -15,7 +15,7 @@ use parking_lot::Mutex;
 use super::entry::{Entry, StartEntry};
 use super::files::{Files, disk_error};
 use super::frame;
-use crate::query::SyncPolicy;
+use crate::run::SyncPolicy;
 
 /// The prefix of a segment's name.
 pub(crate) const SEGMENT_PREFIX: &str = "log-";

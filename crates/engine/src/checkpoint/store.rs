@@ -13,7 +13,7 @@ use super::history::History;
 use super::log::{Log, segment_path};
 use super::spark_files::{self, SparkCheckpoint};
 use super::writer::{CheckpointFolder, CheckpointWriter, Retention};
-use crate::query::{Platform, SyncPolicy};
+use crate::run::{Platform, SyncPolicy};
 
 /// A checkpoint that is held and read, but not yet written to.
 #[derive(Debug)]

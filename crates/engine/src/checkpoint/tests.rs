@@ -15,7 +15,7 @@ use super::files::Files;
 use super::log::Log;
 use super::snapshot::{Snapshot, SnapshotWriter};
 use super::*;
-use crate::query::{Platform, SyncPolicy};
+use crate::run::{LocalDisk, Platform, SyncPolicy};
 
 /// A clock that never moves and wakes nobody.
 #[derive(Debug)]

@@ -16,14 +16,16 @@ use tokio::task::JoinSet;
 
 use super::availability::{self, Available};
 use super::batch::MicroBatch;
-use super::planted_fault::PlantedFault;
 use super::progress::{FinishedBatch, Phase, ProgressReporter};
 use super::retry::Backoff;
 use super::trigger::{Due, TriggerExecutor};
 use crate::batch_context::BatchContext;
-use crate::checkpoint::{CheckpointWriter, CommitEntry, FailPoint, OffsetsEntry, is_broken_off, pass};
+use crate::checkpoint::{CheckpointWriter, CommitEntry, OffsetsEntry};
 use crate::plan::IncrementalExecution;
-use crate::query::{CLEANING, PROCESSING, QueryControl, StreamingQueryStatus, WAITING_FOR_DATA, WAITING_FOR_TRIGGER};
+use crate::run::{
+    CLEANING, FailPoint, PROCESSING, PlantedFault, QueryControl, StreamingQueryStatus, WAITING_FOR_DATA,
+    WAITING_FOR_TRIGGER, is_broken_off, pass,
+};
 
 /// How often a sink is refreshed to which nothing is written.
 const REFRESH_EVERY: Duration = Duration::from_secs(24 * 60 * 60);

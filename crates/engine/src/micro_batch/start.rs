@@ -13,13 +13,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::batch::MicroBatch;
 use super::execution::{MicroBatchExecution, Position};
-use super::planted_fault::{PlantedFault, apply_uncommitted};
+use super::planted_fault::apply_uncommitted;
 use super::progress::ProgressReporter;
 use super::restart;
 use super::trigger::TriggerExecutor;
-use crate::checkpoint::{Checkpoint, History, QueryStart, Retention, SinkFailPoint, is_broken_off};
+use crate::checkpoint::{Checkpoint, History, QueryStart, Retention};
 use crate::plan::IncrementalExecution;
-use crate::query::{Engine, Platform, QueryControl, QuerySpec};
+use crate::run::{
+    PlantedFault, Platform, QueryControl, QueryEnvironment, QuerySpec, Resources, SinkFailPoint, is_broken_off,
+};
 
 /// How long a query that is told to stop may take for its running batch before the batch is given up.
 const STOP_GRACE: Duration = Duration::from_secs(4);
@@ -69,13 +71,19 @@ impl StreamingConf {
 
 impl StartingQuery {
     /// Takes hold of the checkpoint and plans the query.
-    pub(crate) async fn try_new(mut spec: QuerySpec, engine: &Engine, run_id: RunId) -> Result<Self> {
+    pub(crate) async fn try_new(
+        mut spec: QuerySpec,
+        platform: Platform,
+        resources: &Resources,
+        run_id: RunId,
+    ) -> Result<Self> {
         let conf = StreamingConf::of(&spec)?;
-        let platform = engine.platform(&spec.conf);
         let checkpoint = Checkpoint::open(&platform, spec.checkpoint.as_deref(), spec.sync).await?;
         spec.conf.extend(checkpoint.conf(&spec.conf));
         let planned = async {
-            let environment = engine.environment((checkpoint.id(), run_id), checkpoint.scratch()?);
+            let Resources { memory, cores } = resources.clone();
+            let (scratch, clock) = (checkpoint.scratch()?, Arc::clone(&platform.clock));
+            let environment = QueryEnvironment { id: checkpoint.id(), run_id, memory, scratch, clock, cores };
             let plan = Box::pin(IncrementalExecution::try_new(&spec, &environment)).await?;
             checkpoint.claim(spec.sync).await?;
             Ok((plan, environment))

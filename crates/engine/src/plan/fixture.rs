@@ -30,7 +30,7 @@ use parking_lot::Mutex;
 use uuid::Uuid;
 
 use super::{BatchInputs, EventTimeWatermarkNode, IncrementalExecution, StreamingRelationNode};
-use crate::query::{QueryEnvironment, QuerySpec, SyncPolicy};
+use crate::run::{QueryEnvironment, QuerySpec, SyncPolicy};
 
 /// Rows `ts TIMESTAMP, k STRING, v BIGINT`, added batch by batch.
 #[derive(Debug, Clone, Default)]
@@ -240,7 +240,8 @@ impl StreamTest {
         };
         let scratch = tempfile::tempdir().expect("there is a folder for temporary files");
         let environment = QueryEnvironment {
-            query: (QueryId(Uuid::nil()), RunId(Uuid::nil())),
+            id: QueryId(Uuid::nil()),
+            run_id: RunId(Uuid::nil()),
             memory: setting.memory,
             scratch: scratch.path().to_owned(),
             clock: Arc::new(StoppedClock),

@@ -25,7 +25,7 @@ use super::{
 };
 use crate::batch_context::{BatchContext, EventTimeStats};
 use crate::error::from_datafusion;
-use crate::query::{QueryEnvironment, QuerySpec};
+use crate::run::{QueryEnvironment, QuerySpec};
 use crate::state::{StateStore, StatefulOperator};
 use crate::watermark::{WatermarkPolicy, WatermarkTracker};
 
@@ -92,7 +92,7 @@ impl IncrementalExecution {
             query: spec
                 .name
                 .as_ref()
-                .map_or_else(|| format!("query {}", environment.query.0), |name| format!("query '{name}'")),
+                .map_or_else(|| format!("query {}", environment.id), |name| format!("query '{name}'")),
             scratch: environment.scratch.clone(),
             clock: Arc::clone(&environment.clock),
             shuffle_partitions: shuffle_partitions(spec),

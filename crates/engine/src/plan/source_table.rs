@@ -22,7 +22,7 @@ use super::nodes::StreamingRelationNode;
 use crate::error::{from_datafusion, to_datafusion};
 use crate::functions::Decode;
 use crate::operators::{ScanTarget, SourceScanExec};
-use crate::query::QueryEnvironment;
+use crate::run::QueryEnvironment;
 
 /// One use of a source in a plan, with the columns that can be asked for.
 #[derive(Debug, Clone)]
@@ -141,7 +141,7 @@ fn open(
         return Ok(index);
     }
     let mut config = relation.config().clone();
-    config.query = Some(environment.query);
+    config.query = Some((environment.id, environment.run_id));
     config.memory = environment.memory.clone();
     config.clock = Arc::clone(&environment.clock);
     opened.push(relation.connector().open_source(config)?);

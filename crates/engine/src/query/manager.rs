@@ -8,11 +8,11 @@ use millstream_core::{Error, QueryId, Result, RunId};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::environment::Engine;
-use super::handle::{QueryControl, StreamingQuery};
-use super::spec::QuerySpec;
+use super::engine::Engine;
+use super::handle::StreamingQuery;
 use crate::checkpoint::Checkpoint;
 use crate::micro_batch::StartingQuery;
+use crate::run::{QueryControl, QuerySpec};
 
 /// The queries of one session. Clones are the same manager.
 ///
@@ -65,7 +65,8 @@ impl StreamingQueryManager {
         {
             self.displace(id, &spec).await?;
         }
-        let starting = StartingQuery::try_new(spec, &self.shared.engine, RunId(platform.random.uuid())).await?;
+        let run_id = RunId(platform.random.uuid());
+        let starting = StartingQuery::try_new(spec, platform, self.shared.engine.resources(), run_id).await?;
         let control = Arc::clone(starting.control());
         let query = StreamingQuery::new(Arc::clone(&control));
         self.shared.active.lock().push(query.clone());

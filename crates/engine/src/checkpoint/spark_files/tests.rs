@@ -1,5 +1,5 @@
 use super::*;
-use crate::checkpoint::LocalDisk;
+use crate::run::LocalDisk;
 
 fn files() -> Files {
     Files::new(Arc::new(LocalDisk))

@@ -12,7 +12,8 @@ use async_trait::async_trait;
 use millstream_core::{Disk, DiskFile, DiskLock};
 use uuid::Uuid;
 
-use super::files::TEMPORARY_SUFFIX;
+/// What a file is called before it is complete.
+pub(crate) const TEMPORARY_SUFFIX: &str = ".tmp";
 
 /// Files of the operating system.
 #[derive(Debug, Clone, Copy, Default)]

@@ -1,0 +1,25 @@
+//! The ground that one run of a query stands on: what it is given, what it shares with its owner, and where it is to fail.
+//!
+//! [`spec`] is what the user wants, [`platform`] what the process gives (its disk is [`local_disk`]), [`control`] what the
+//! handle and the loop share, [`status`] Spark's words for it; [`fail_point`] and [`planted_fault`] are for checkers of
+//! crashes. This module knows nothing of plans, checkpoints and batches: all of those stand on it.
+
+mod control;
+mod fail_point;
+mod local_disk;
+mod planted_fault;
+mod platform;
+mod spec;
+mod status;
+
+pub(crate) use control::{Outcome, QueryControl};
+pub use fail_point::{FAIL_POINTS, FailPoint, SINK_FAIL_POINTS};
+pub(crate) use fail_point::{SinkFailPoint, is_broken_off, pass};
+pub use local_disk::LocalDisk;
+pub(crate) use local_disk::TEMPORARY_SUFFIX;
+pub use planted_fault::PlantedFault;
+pub(crate) use platform::Resources;
+pub use platform::{Platform, QueryEnvironment};
+pub use spec::{QuerySpec, SyncPolicy};
+pub use status::StreamingQueryStatus;
+pub(crate) use status::{CLEANING, PROCESSING, WAITING_FOR_DATA, WAITING_FOR_TRIGGER};

@@ -1,0 +1,184 @@
+//! What a query's handle and its batch loop share: the handle asks (stop, catch up), the loop answers (status, progress,
+//! outcome).
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use millstream_core::error::SparkException;
+use millstream_core::progress::StreamingQueryProgress;
+use millstream_core::{Clock, Error, ErrorKind, QueryId, Result, RunId};
+use parking_lot::Mutex;
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::status::{self, StreamingQueryStatus};
+
+/// How a run ended.
+#[derive(Debug, Clone)]
+pub(crate) enum Outcome {
+    /// It was stopped, or its trigger came to an end.
+    Ended,
+    /// It failed.
+    Failed(Arc<Failure>),
+}
+
+/// Why a run failed.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    id: QueryId,
+    run_id: RunId,
+    cause: Error,
+}
+
+impl Failure {
+    /// Spark's error for it, with the cause below.
+    pub(crate) fn error(&self) -> Error {
+        let Self { id, run_id, cause } = self;
+        let text = cause.to_spark_message();
+        Error::new(cause.kind(), format!("Query [id = {id}, runId = {run_id}] terminated with exception: {text}"))
+            .with_class("STREAM_FAILED", SparkException::StreamingQuery)
+            .with_sql_state("XXKST")
+            .with_parameter("id", id.to_string())
+            .with_parameter("runId", run_id.to_string())
+            .with_parameter("message", text)
+            .with_source(cause.duplicate())
+    }
+}
+
+/// What the handle and the batch loop share.
+#[derive(Debug)]
+pub(crate) struct QueryControl {
+    pub(crate) id: QueryId,
+    pub(crate) run_id: RunId,
+    pub(crate) name: Option<String>,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// `(plain, extended)`
+    pub(crate) explained: (String, String),
+    /// `spark.sql.streaming.stopTimeout`; zero waits for ever.
+    pub(crate) stop_timeout: Duration,
+    /// `spark.sql.streaming.numRecentProgressUpdates`
+    pub(crate) progress_limit: usize,
+    /// Cancelled when the owner wants the query to end.
+    pub(crate) stop: CancellationToken,
+    pub(crate) catch_up: CatchUp,
+    pub(crate) status: Mutex<StreamingQueryStatus>,
+    pub(crate) progress: Mutex<VecDeque<Arc<StreamingQueryProgress>>>,
+    pub(crate) outcome: watch::Sender<Option<Outcome>>,
+}
+
+impl QueryControl {
+    pub(crate) fn new(
+        (id, run_id, name): (QueryId, RunId, Option<String>),
+        clock: Arc<dyn Clock>,
+        explained: (String, String),
+    ) -> Self {
+        Self {
+            id,
+            run_id,
+            name,
+            clock,
+            explained,
+            stop_timeout: Duration::ZERO,
+            progress_limit: 100,
+            stop: CancellationToken::new(),
+            catch_up: CatchUp::default(),
+            status: Mutex::new(status::INITIALIZING),
+            progress: Mutex::default(),
+            outcome: watch::Sender::new(None),
+        }
+    }
+
+    pub(crate) fn with_limits(self, stop_timeout: Duration, progress_limit: usize) -> Self {
+        Self { stop_timeout, progress_limit, ..self }
+    }
+
+    pub(crate) fn set_status(&self, status: StreamingQueryStatus) {
+        *self.status.lock() = status;
+    }
+
+    pub(crate) fn add_progress(&self, progress: StreamingQueryProgress) {
+        let mut kept = self.progress.lock();
+        while kept.len() >= self.progress_limit.max(1) {
+            kept.pop_front();
+        }
+        kept.push_back(Arc::new(progress));
+    }
+
+    /// Makes the end of the run known. A failure's text is the status from now on, as in Spark.
+    pub(crate) fn end(&self, result: Result<()>) -> Outcome {
+        let outcome = match result {
+            Ok(()) => {
+                self.set_status(status::STOPPED);
+                Outcome::Ended
+            }
+            Err(cause) => {
+                self.set_status(StreamingQueryStatus::terminated(&cause.to_spark_message()));
+                Outcome::Failed(Arc::new(Failure { id: self.id, run_id: self.run_id, cause }))
+            }
+        };
+        self.outcome.send_replace(Some(outcome.clone()));
+        outcome
+    }
+
+    pub(crate) async fn ended(&self) {
+        let mut outcome = self.outcome.subscribe();
+        // The sender lives in `self`, so the channel cannot close under us.
+        let _ = outcome.wait_for(Option::is_some).await;
+    }
+
+    /// The error of a stop that took longer than `spark.sql.streaming.stopTimeout`.
+    pub(crate) fn not_stopped(&self) -> Error {
+        Error::new(
+            ErrorKind::Unavailable,
+            format!(
+                "Stream Execution thread for stream [id = {}, runId = {}] failed to stop within {} milliseconds \
+                 (specified by spark.sql.streaming.stopTimeout). See the cause on what was being executed in the \
+                 streaming query thread.",
+                self.id,
+                self.run_id,
+                self.stop_timeout.as_millis()
+            ),
+        )
+    }
+}
+
+/// `processAllAvailable`: callers ask, the loop answers when it found nothing left to do after the question.
+#[derive(Debug, Default)]
+pub(crate) struct CatchUp {
+    asked: AtomicU64,
+    answered: watch::Sender<u64>,
+    wake: Notify,
+}
+
+impl CatchUp {
+    /// Asks; the number is for [`CatchUp::answered`].
+    pub(crate) fn request(&self) -> u64 {
+        let request = self.asked.fetch_add(1, Ordering::SeqCst) + 1;
+        self.wake.notify_one();
+        request
+    }
+
+    /// Resolves when that question, or a later one, has its answer.
+    pub(crate) async fn answered(&self, request: u64) {
+        let mut answered = self.answered.subscribe();
+        let _ = answered.wait_for(|&done| done >= request).await;
+    }
+
+    /// The newest question without an answer. The loop takes it before it looks at the sources.
+    pub(crate) fn pending(&self) -> Option<u64> {
+        let asked = self.asked.load(Ordering::SeqCst);
+        (asked > *self.answered.borrow()).then_some(asked)
+    }
+
+    /// Nothing was left to do when the sources were asked after this question.
+    pub(crate) fn answer(&self, request: u64) {
+        self.answered.send_replace(request);
+    }
+
+    /// Resolves when somebody asks.
+    pub(crate) async fn asked(&self) {
+        self.wake.notified().await;
+    }
+}

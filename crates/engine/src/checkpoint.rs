@@ -13,6 +13,7 @@
 
 mod entry;
 mod files;
+mod folder;
 mod frame;
 mod history;
 mod log;

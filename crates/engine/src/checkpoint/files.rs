@@ -6,6 +6,10 @@ use std::sync::Arc;
 
 use millstream_core::{Disk, DiskError, DiskFile, DiskLock, Error, Result};
 
+/// The mend for a file of a checkpoint that is damaged.
+pub(crate) const DAMAGE_HINT: &str =
+    "restore the file from a backup, or start the query with a new checkpoint location";
+
 /// Whether a checkpoint is not on this machine: its location has a scheme.
 pub(crate) fn is_remote(root: &Path) -> bool {
     root.to_string_lossy().contains("://")

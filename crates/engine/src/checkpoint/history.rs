@@ -10,7 +10,7 @@ use std::sync::Arc;
 use millstream_core::{BatchId, Error, Result};
 
 use super::entry::{CommitEntry, Entry, FORMAT_VERSION, OffsetsEntry, StartEntry, StateEntry};
-use super::files::Files;
+use super::files::{DAMAGE_HINT, Files};
 use super::frame::{self, Scan};
 use super::log::{SEGMENT_PREFIX, Segment, segment_path};
 use super::snapshot::Snapshot;
@@ -197,10 +197,6 @@ fn in_turn(found: BatchId, expected: BatchId, what: &str) -> Result<()> {
 async fn cut(files: &Files, path: &Path, end: u64) -> Result<()> {
     if end == 0 { files.remove(path).await } else { files.truncate(path, end).await }
 }
-
-/// What to do about damage.
-pub(super) const DAMAGE_HINT: &str =
-    "restore the file from a backup, or start the query with a new checkpoint location";
 
 fn refused(path: &Path, what: &str) -> Error {
     Error::data(format!("checkpoint log '{}' is damaged: {what}", path.display())).with_hint(DAMAGE_HINT)

@@ -16,9 +16,8 @@ use std::sync::Arc;
 use millstream_core::{BatchId, DiskFile, Error, Result};
 
 use super::entry::{Entry, SnapshotEntry, StateEntry};
-use super::files::{Files, disk_error};
+use super::files::{DAMAGE_HINT, Files, disk_error};
 use super::frame::{self, Scan};
-use super::history::DAMAGE_HINT;
 
 /// The prefix of a snapshot's name; the batch follows.
 const PREFIX: &str = "snapshot-";

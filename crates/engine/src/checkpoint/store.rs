@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use millstream_core::{BatchId, DiskLock, Error, Offset, QueryId, Result};
-use parking_lot::Mutex;
+use millstream_core::{BatchId, Error, Offset, QueryId, Result};
 
 use super::entry::{Entry, FORMAT_VERSION, StartEntry};
 use super::files::Files;
+use super::folder::{CheckpointFolder, CheckpointLock, log_folder};
 use super::history::History;
 use super::log::{Log, segment_path};
 use super::spark_files::{self, SparkCheckpoint};
-use super::writer::{CheckpointFolder, CheckpointWriter, Retention};
+use super::writer::{CheckpointWriter, Retention};
 use crate::run::{Platform, SyncPolicy};
 
 /// A checkpoint that is held and read, but not yet written to.
@@ -186,29 +186,6 @@ impl Checkpoint {
         let writer = CheckpointWriter::new(folder, log, &history, (start.conf, start.retention), clock);
         Ok((writer, history))
     }
-}
-
-/// The hold of a process on a checkpoint; clones are the same one. Where all are dropped, it is as if the process had died.
-#[derive(Debug, Clone)]
-pub(crate) struct CheckpointLock(Arc<Mutex<Option<Box<dyn DiskLock>>>>);
-
-impl CheckpointLock {
-    fn new(lock: Box<dyn DiskLock>) -> Self {
-        Self(Arc::new(Mutex::new(Some(lock))))
-    }
-
-    /// Lets go. Where that cannot be said, the next start finds out by itself.
-    pub(crate) async fn release(&self) {
-        let Some(lock) = self.0.lock().take() else { return };
-        if let Err(error) = lock.release().await {
-            tracing::warn!(%error, "cannot let go of a checkpoint; the next start has to wait until that shows");
-        }
-    }
-}
-
-/// Where the log of a checkpoint lies.
-pub(super) fn log_folder(root: &Path) -> PathBuf {
-    root.join("millstream")
 }
 
 /// Makes durable what an earlier run left behind, which may have died before it did, or been told that it cannot. The bytes

@@ -12,11 +12,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::entry::{CommitEntry, Entry, OffsetsEntry, StateEntry};
 use super::files::{Files, is_remote};
+use super::folder::{CheckpointFolder, log_folder};
 use super::history::History;
 use super::log::{Log, Unsynced};
 use super::snapshot::SnapshotWriter;
 use super::spark_files::NewestBatches;
-use super::store::{CheckpointLock, log_folder};
 
 /// How often Spark's files are written while batches run.
 const SPARK_FILES_EVERY: Duration = Duration::from_secs(1);
@@ -32,16 +32,6 @@ pub(crate) struct Retention {
     pub(crate) snapshot_bytes: u64,
     /// A segment of the log longer than this is followed by a new one, so that old ones can go.
     pub(crate) segment_bytes: u64,
-}
-
-/// A checkpoint's folder, held by this process.
-#[derive(Debug)]
-pub(super) struct CheckpointFolder {
-    pub(super) files: Files,
-    pub(super) root: PathBuf,
-    pub(super) is_temporary: bool,
-    pub(super) is_durable: bool,
-    pub(super) lock: CheckpointLock,
 }
 
 /// The checkpoint of a running query. Dropped without [`CheckpointWriter::close`] it leaves the folder as a dying process

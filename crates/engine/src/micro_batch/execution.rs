@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 
 use super::availability::{self, Available};
 use super::batch::MicroBatch;
+use super::planted_fault;
 use super::progress::{FinishedBatch, Phase, ProgressReporter};
 use super::retry::Backoff;
 use super::trigger::{Due, TriggerExecutor};
@@ -26,6 +27,7 @@ use crate::run::{
     CLEANING, FailPoint, PROCESSING, PlantedFault, QueryControl, StreamingQueryStatus, WAITING_FOR_DATA,
     WAITING_FOR_TRIGGER, is_broken_off, pass,
 };
+use crate::state::StateStore;
 
 /// How often a sink is refreshed to which nothing is written.
 const REFRESH_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -41,6 +43,7 @@ pub(crate) struct MicroBatchExecution {
     pub(super) trigger: TriggerExecutor,
     pub(super) progress: ProgressReporter,
     pub(super) fail_point: Option<FailPoint>,
+    /// None in a release build.
     pub(super) planted_fault: Option<PlantedFault>,
     /// `spark.sql.streaming.noDataMicroBatches.enabled`
     pub(super) runs_no_data_batches: bool,
@@ -63,6 +66,12 @@ pub(super) struct Position {
     pub(super) watermark_ms: i64,
     /// Whether the sources have yet to hear that everything before `ends` is committed.
     pub(super) is_news: bool,
+}
+
+/// A batch that the sink has.
+pub(super) struct Added {
+    pub(super) context: Arc<BatchContext>,
+    pub(super) written: SinkProgress,
 }
 
 impl MicroBatchExecution {
@@ -219,34 +228,45 @@ impl MicroBatchExecution {
         Ok(available)
     }
 
+    /// Takes the steps of a batch in their order, or in that of a planted fault.
     async fn run_batch(&mut self, batch: &MicroBatch) -> Result<()> {
         self.control.set_status(if batch.has_data() { PROCESSING } else { CLEANING });
+        match self.planted_fault {
+            None => self.run_steps(batch).await,
+            Some(fault) => planted_fault::run_steps(self, fault, batch).await,
+        }
+    }
+
+    /// A batch from its place in the log to its progress.
+    pub(super) async fn run_steps(&mut self, batch: &MicroBatch) -> Result<()> {
         self.pass("after_latest_offset")?;
-        let is_late = PlantedFault::OffsetsLate.is_planted(self.planted_fault);
-        let durable = if is_late { Durable::now() } else { self.write_offsets(batch).await? };
+        let durable = self.write_offsets(batch).await?;
         self.pass("after_wal_commit")?;
-        let (context, written) = self.add_batch(batch, &durable).await?;
-        self.sink_touched = self.clock.monotonic();
+        let added = self.add_batch(batch, &durable).await?;
         self.pass("after_add_batch")?;
-        let durable = if is_late { self.write_offsets(batch).await? } else { durable };
+        self.end_batch(batch, &durable, added).await
+    }
+
+    /// What follows once the sink has the batch.
+    pub(super) async fn end_batch(&mut self, batch: &MicroBatch, durable: &Durable, added: Added) -> Result<()> {
         durable.wait().await?;
         self.tell_sources().await;
-        self.commit(batch, &context)?;
+        self.commit(batch, &added.context)?;
         self.pass("after_commit_offsets")?;
-        self.report(batch, &context, written);
+        self.report(batch, added);
         self.pass("after_report")?;
         self.save_snapshot(batch.id()).await
     }
 
     /// From here on the batch is what it is, whatever happens to the process; and, once what is given says so, to the machine.
     /// Only an exactly-once sink knows how to keep everything invisible until then; for all others that is awaited here.
-    async fn write_offsets(&mut self, batch: &MicroBatch) -> Result<Durable> {
+    pub(super) async fn write_offsets(&mut self, batch: &MicroBatch) -> Result<Durable> {
         if batch.is_logged {
             return Ok(Durable::now());
         }
         let since = self.progress.now();
         let durable = self.writer.write_offsets(Arc::clone(&batch.entry)).await?;
-        if self.sink.is_exactly_once() && !PlantedFault::StateEarly.is_planted(self.planted_fault) {
+        if self.sink.is_exactly_once() {
             let durable = durable.clone();
             tokio::spawn(async move { durable.wait().await });
         } else {
@@ -258,11 +278,11 @@ impl MicroBatchExecution {
     }
 
     /// Runs the batch into the sink. A failure leaves nothing of it; what an outside system caused is tried again.
-    async fn add_batch(&mut self, batch: &MicroBatch, durable: &Durable) -> Result<(Arc<BatchContext>, SinkProgress)> {
+    pub(super) async fn add_batch(&mut self, batch: &MicroBatch, durable: &Durable) -> Result<Added> {
         let mut backoff = Backoff::new(&self.clock);
         loop {
             match self.try_batch(batch, durable).await {
-                Ok(done) => return Ok(done),
+                Ok(added) => return Ok(added),
                 Err(error) if is_broken_off(&error) => return Err(error),
                 Err(error) => {
                     self.plan.stores().for_each(|store| store.undo());
@@ -272,17 +292,31 @@ impl MicroBatchExecution {
         }
     }
 
-    async fn try_batch(&mut self, batch: &MicroBatch, durable: &Durable) -> Result<(Arc<BatchContext>, SinkProgress)> {
+    async fn try_batch(&mut self, batch: &MicroBatch, durable: &Durable) -> Result<Added> {
+        let (context, rows) = self.execute(batch)?;
+        self.pass("after_query_planning")?;
+        let written = self.write_rows(batch, durable, rows).await?;
+        Ok(Added { context, written })
+    }
+
+    /// The rows of the batch, which nobody has pulled yet.
+    pub(super) fn execute(&mut self, batch: &MicroBatch) -> Result<(Arc<BatchContext>, Vec<BatchStream>)> {
         let since = self.progress.now();
         let context = self.plan.new_batch(batch.inputs());
         self.progress.add(Phase::GetBatch, since);
         let since = self.progress.now();
-        let mut rows = self.plan.execute(&context)?;
-        if PlantedFault::StateEarly.is_planted(self.planted_fault) {
-            rows = self.commit_state_early(batch.id(), rows).await?;
-        }
+        let rows = self.plan.execute(&context)?;
         self.progress.add(Phase::QueryPlanning, since);
-        self.pass("after_query_planning")?;
+        Ok((context, rows))
+    }
+
+    /// Lets the sink pull the rows, or nobody if the batch is run for its state alone.
+    pub(super) async fn write_rows(
+        &mut self,
+        batch: &MicroBatch,
+        durable: &Durable,
+        rows: Vec<BatchStream>,
+    ) -> Result<SinkProgress> {
         let since = self.progress.now();
         let written = if batch.is_muted {
             drain(rows).await?
@@ -294,8 +328,9 @@ impl MicroBatchExecution {
                 false => self.sink.write(rows).await?,
             }
         };
+        self.sink_touched = self.clock.monotonic();
         self.progress.add(Phase::AddBatch, since);
-        Ok((context, written))
+        Ok(written)
     }
 
     /// What the log says of the batch.
@@ -308,12 +343,7 @@ impl MicroBatchExecution {
     /// The batch is done. That becomes durable with the next batch's offsets, or before the query rests.
     fn commit(&mut self, batch: &MicroBatch, context: &BatchContext) -> Result<()> {
         let since = self.progress.now();
-        let mut deltas = Vec::new();
-        for store in self.plan.stores() {
-            let mut delta = Vec::new();
-            store.commit(&mut delta)?;
-            deltas.push(delta);
-        }
+        let deltas = self.commit_state()?;
         self.pass("after_state_commit")?;
         let next_watermark_ms = self.plan.watermark().advance(context);
         if !batch.is_committed {
@@ -330,13 +360,23 @@ impl MicroBatchExecution {
         Ok(())
     }
 
-    fn report(&mut self, batch: &MicroBatch, context: &BatchContext, written: SinkProgress) {
+    /// Ends the batch for the stores: what it did to each of them.
+    pub(super) fn commit_state(&self) -> Result<Vec<Vec<u8>>> {
+        let commit = |store: &Arc<dyn StateStore>| {
+            let mut delta = Vec::new();
+            store.commit(&mut delta).map(|()| delta)
+        };
+        self.plan.stores().map(commit).collect()
+    }
+
+    fn report(&mut self, batch: &MicroBatch, added: Added) {
         if batch.is_muted {
             return;
         }
         let (sources, sink) = (self.plan.sources(), &*self.sink);
         let state_operators = self.plan.state_progress();
-        let finished = FinishedBatch { batch, context, sources, sink, written, state_operators };
+        let Added { context, written } = added;
+        let finished = FinishedBatch { batch, context: &context, sources, sink, written, state_operators };
         let progress = self.progress.finish(finished);
         let (rows, took_ms) = (progress.num_input_rows(), progress.batch_duration);
         tracing::debug!(query = %self.control.id, batch = %batch.id(), rows, took_ms, "batch committed");
@@ -402,7 +442,7 @@ impl MicroBatchExecution {
         }
     }
 
-    fn pass(&self, name: &'static str) -> Result<()> {
+    pub(super) fn pass(&self, name: &'static str) -> Result<()> {
         pass(self.fail_point.as_ref(), name)
     }
 }

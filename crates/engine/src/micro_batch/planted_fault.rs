@@ -1,39 +1,79 @@
-//! How a batch runs with a [`PlantedFault`] in it.
+//! How a query does wrong that has a [`PlantedFault`]: its batches take the same steps in another order, or its sink is
+//! not believed. What this file has is nowhere else; the loop itself knows only that there may be a fault.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use async_trait::async_trait;
 use futures::future::try_join_all;
 use futures::{StreamExt, TryStreamExt, stream};
-use millstream_core::{BatchId, BatchStream, Result};
+use millstream_core::{
+    BatchId, BatchReader, BatchStream, Durable, GroupOffsets, LoggedBatch, Result, Sink, SinkBatch, SinkProgress,
+    SinkStart,
+};
 
-use super::execution::MicroBatchExecution;
+use super::batch::MicroBatch;
+use super::execution::{Added, MicroBatchExecution};
 use crate::checkpoint::History;
 use crate::run::PlantedFault;
 use crate::state::StateStore;
 
-impl MicroBatchExecution {
-    /// [`PlantedFault::StateEarly`]: runs the batch to its end, makes its state durable, and only then lets the sink have
-    /// the rows.
-    pub(super) async fn commit_state_early(
-        &mut self,
-        batch: BatchId,
-        rows: Vec<BatchStream>,
-    ) -> Result<Vec<BatchStream>> {
-        let kept = try_join_all(rows.into_iter().map(TryStreamExt::try_collect::<Vec<_>>)).await?;
-        let mut deltas = Vec::new();
-        for store in self.plan.stores() {
-            let mut delta = Vec::new();
-            store.commit(&mut delta)?;
-            deltas.push(delta);
-        }
-        self.writer.add_state(batch, deltas);
-        self.writer.flush().await?;
-        Ok(kept.into_iter().map(|batches| stream::iter(batches).map(Ok).boxed()).collect())
+/// Runs a batch with the fault in it.
+pub(super) async fn run_steps(run: &mut MicroBatchExecution, fault: PlantedFault, batch: &MicroBatch) -> Result<()> {
+    match fault {
+        // It is the sink that is another one.
+        PlantedFault::MarkerIgnored => run.run_steps(batch).await,
+        PlantedFault::OffsetsLate => run_offsets_late(run, batch).await,
+        PlantedFault::StateEarly => run_state_early(run, batch).await,
     }
 }
 
-/// [`PlantedFault::StateEarly`]: what the log has of the state of a batch that never ended is believed.
-pub(super) async fn apply_uncommitted(history: &History, stores: &[&Arc<dyn StateStore>]) -> Result<()> {
+/// The log hears of the batch when the sink has it.
+async fn run_offsets_late(run: &mut MicroBatchExecution, batch: &MicroBatch) -> Result<()> {
+    run.pass("after_latest_offset")?;
+    run.pass("after_wal_commit")?;
+    let added = run.add_batch(batch, &Durable::now()).await?;
+    run.pass("after_add_batch")?;
+    let durable = run.write_offsets(batch).await?;
+    run.end_batch(batch, &durable, added).await
+}
+
+/// The state of the batch is durable before the sink has a row.
+async fn run_state_early(run: &mut MicroBatchExecution, batch: &MicroBatch) -> Result<()> {
+    run.pass("after_latest_offset")?;
+    let durable = run.write_offsets(batch).await?;
+    // The log takes no second write while one is under way.
+    durable.wait().await?;
+    run.pass("after_wal_commit")?;
+    let (context, rows) = run.execute(batch)?;
+    let rows = commit_state(run, batch.id(), rows).await?;
+    run.pass("after_query_planning")?;
+    let written = run.write_rows(batch, &durable, rows).await?;
+    run.pass("after_add_batch")?;
+    run.end_batch(batch, &durable, Added { context, written }).await
+}
+
+/// Runs the batch to its end and makes its state durable. Gives the rows to those who want them now.
+async fn commit_state(
+    run: &mut MicroBatchExecution,
+    batch: BatchId,
+    rows: Vec<BatchStream>,
+) -> Result<Vec<BatchStream>> {
+    let kept = try_join_all(rows.into_iter().map(TryStreamExt::try_collect::<Vec<_>>)).await?;
+    let deltas = run.commit_state()?;
+    run.writer.add_state(batch, deltas);
+    run.writer.flush().await?;
+    Ok(kept.into_iter().map(|batches| stream::iter(batches).map(Ok).boxed()).collect())
+}
+
+/// What follows the recovery of a query: with [`PlantedFault::StateEarly`], what the log has of the state of a batch that
+/// never ended is believed.
+pub(super) async fn recovered(
+    planted: Option<PlantedFault>,
+    history: &History,
+    stores: &[&Arc<dyn StateStore>],
+) -> Result<()> {
+    let Some(PlantedFault::StateEarly) = planted else { return Ok(()) };
     let newest = history.newest_commit();
     let mut reader = history.delta_reader();
     for delta in &history.deltas {
@@ -44,4 +84,59 @@ pub(super) async fn apply_uncommitted(history: &History, stores: &[&Arc<dyn Stat
         }
     }
     Ok(())
+}
+
+/// The sink that a query writes to: with [`PlantedFault::MarkerIgnored`] one that never says what it holds.
+pub(super) fn sink(planted: Option<PlantedFault>, sink: Arc<dyn Sink>) -> Arc<dyn Sink> {
+    match planted {
+        Some(PlantedFault::MarkerIgnored) => Arc::new(Forgetful(sink)),
+        Some(PlantedFault::OffsetsLate | PlantedFault::StateEarly) | None => sink,
+    }
+}
+
+/// A sink that does not say which batch it holds.
+#[derive(Debug)]
+struct Forgetful(Arc<dyn Sink>);
+
+#[async_trait]
+impl Sink for Forgetful {
+    fn description(&self) -> String {
+        self.0.description()
+    }
+
+    fn pace(&self) -> Duration {
+        self.0.pace()
+    }
+
+    async fn open_for(&self, start: SinkStart) -> Result<Option<BatchId>> {
+        self.0.open_for(start).await.map(|_| None)
+    }
+
+    async fn write(&self, batch: SinkBatch) -> Result<SinkProgress> {
+        self.0.write(batch).await
+    }
+
+    async fn write_logged(&self, batch: SinkBatch, logged: LoggedBatch) -> Result<SinkProgress> {
+        self.0.write_logged(batch, logged).await
+    }
+
+    async fn refresh(&self) -> Result<()> {
+        self.0.refresh().await
+    }
+
+    fn tells(&self, told: &GroupOffsets) -> bool {
+        self.0.tells(told)
+    }
+
+    fn is_exactly_once(&self) -> bool {
+        self.0.is_exactly_once()
+    }
+
+    async fn close(&self) -> Result<()> {
+        self.0.close().await
+    }
+
+    fn table(&self) -> Option<Arc<dyn BatchReader>> {
+        self.0.table()
+    }
 }

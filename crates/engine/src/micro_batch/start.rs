@@ -13,15 +13,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::batch::MicroBatch;
 use super::execution::{MicroBatchExecution, Position};
-use super::planted_fault::apply_uncommitted;
+use super::planted_fault;
 use super::progress::ProgressReporter;
 use super::restart;
 use super::trigger::TriggerExecutor;
 use crate::checkpoint::{Checkpoint, History, QueryStart, Retention};
 use crate::plan::IncrementalExecution;
-use crate::run::{
-    PlantedFault, Platform, QueryControl, QueryEnvironment, QuerySpec, Resources, SinkFailPoint, is_broken_off,
-};
+use crate::run::{Platform, QueryControl, QueryEnvironment, QuerySpec, Resources, SinkFailPoint, is_broken_off};
 
 /// How long a query that is told to stop may take for its running batch before the batch is given up.
 const STOP_GRACE: Duration = Duration::from_secs(4);
@@ -148,7 +146,9 @@ impl StartingQuery {
             retention: conf.retention,
         };
         let (writer, history) = checkpoint.begin(start, spec.sync, &platform).await?;
-        let Platform { clock, fail_point, planted_fault, .. } = platform;
+        let Platform { clock, fail_point, .. } = platform;
+        let planted_fault = platform.planted_fault.filter(|_| cfg!(debug_assertions));
+        let sink = planted_fault::sink(planted_fault, spec.sink);
         let start = SinkStart {
             query: control.id,
             run: control.run_id,
@@ -156,24 +156,21 @@ impl StartingQuery {
             newest_commit: history.newest_commit(),
             steps: Arc::new(SinkFailPoint(fail_point.clone())),
         };
-        let newest_in_sink = spec.sink.open_for(start).await?;
-        let newest_in_sink = newest_in_sink.filter(|_| !PlantedFault::MarkerIgnored.is_planted(planted_fault));
+        let newest_in_sink = sink.open_for(start).await?;
         let (position, again) = match recover(&history, &plan, newest_in_sink, initial).await {
             Ok(recovered) => recovered,
             Err(error) => {
-                spec.sink.close().await?;
+                sink.close().await?;
                 return Err(error);
             }
         };
-        if PlantedFault::StateEarly.is_planted(planted_fault) {
-            apply_uncommitted(&history, &plan.stores().collect::<Vec<_>>()).await?;
-        }
-        let (pace, mode) = (spec.sink.pace(), spec.output_mode);
+        planted_fault::recovered(planted_fault, &history, &plan.stores().collect::<Vec<_>>()).await?;
+        let (pace, mode) = (sink.pace(), spec.output_mode);
         let execution = MicroBatchExecution {
             trigger: TriggerExecutor::new(spec.trigger, Arc::clone(&clock), control.stop.clone(), (pace, mode)),
             progress: ProgressReporter::new(Arc::clone(&clock), (control.id, control.run_id, control.name.clone())),
             plan,
-            sink: spec.sink,
+            sink,
             output_mode: mode,
             sink_touched: clock.monotonic(),
             clock,

@@ -4,6 +4,7 @@
 //! same process asks for [`FailPoint::break_off`] instead: the loop then ends on the spot, writes nothing more and tidies
 //! up nothing, as if the process had died. Release builds have no fail points.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -71,13 +72,24 @@ impl FailPoint {
     }
 }
 
-/// The error with which a loop breaks off; it never reaches a user.
-pub(crate) const BROKEN_OFF: &str = "broken off at a fail point";
+/// Below the error with which a loop breaks off, so that nothing else is taken for it. It never reaches a user.
+#[derive(Debug)]
+struct BrokenOff;
+
+impl fmt::Display for BrokenOff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a crash test asked for it")
+    }
+}
+
+impl std::error::Error for BrokenOff {}
 
 /// Passes a place.
 pub(crate) fn pass(point: Option<&FailPoint>, name: &'static str) -> Result<()> {
     match point {
-        Some(point) if cfg!(debug_assertions) && point.strikes(name) => Err(Error::cancelled(BROKEN_OFF)),
+        Some(point) if cfg!(debug_assertions) && point.strikes(name) => {
+            Err(Error::cancelled("broken off at a fail point").with_source(BrokenOff))
+        }
         _ => Ok(()),
     }
 }
@@ -92,7 +104,17 @@ impl SinkSteps for SinkFailPoint {
     }
 }
 
-/// Whether a loop ended because it broke off.
+/// Whether a loop ended because it broke off, be it within a sink that says more about it.
 pub(crate) fn is_broken_off(error: &Error) -> bool {
-    error.message() == BROKEN_OFF
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(current) = cause {
+        if current.is::<BrokenOff>() {
+            return true;
+        }
+        cause = current.source();
+    }
+    false
 }
+
+#[cfg(test)]
+mod tests;

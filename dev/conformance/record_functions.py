@@ -1,4 +1,4 @@
-"""Records what Apache Spark answers to the expressions in `functions/*.sql`, into the SQL crate's golden files.
+"""Records what Apache Spark answers to the expressions in `functions/*.sql`, into the golden files.
 
     SPARK_REMOTE=sc://127.0.0.1:15002 python record_functions.py [FAMILY ...]
 
@@ -15,7 +15,7 @@ from pyspark.sql import SparkSession
 
 HERE = pathlib.Path(__file__).resolve().parent
 CASES = HERE / "functions"
-GOLDEN = HERE.parents[1] / "crates" / "sql" / "tests" / "golden" / "functions"
+GOLDEN = HERE.parents[1] / "crates" / "functions" / "tests" / "golden" / "functions"
 ZONE = "Europe/Berlin"
 
 

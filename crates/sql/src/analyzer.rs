@@ -2,20 +2,16 @@
 //!
 //! One pass, bottom-up, without rules that run to a fixed point: a relation is analysed after its input, an expression
 //! against the columns of its relation's input. Names, stars, aliases, windows and aggregates are resolved here; what a
-//! function means is [`crate::functions`]' business. The plan that comes out has every cast written into it, so
+//! function means is `millstream_functions`' business. The plan that comes out has every cast written into it, so
 //! DataFusion's own type coercion never runs.
 //!
 //! Deliberately not here: whether a streaming query is allowed in an output mode (the engine decides), and commands.
-
-pub(crate) mod coercion;
-pub(crate) mod typed_expr;
 
 mod attribute;
 mod batch;
 mod error;
 mod expression;
 mod identifier;
-pub(crate) mod naming;
 mod relation;
 mod resolved_relation;
 mod scope;
@@ -28,9 +24,9 @@ use std::sync::Arc;
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::logical_expr::LogicalPlan;
 use millstream_core::Result;
+use millstream_functions::FunctionContext;
 use spark_connect_proto::Relation;
 
-use crate::functions::FunctionContext;
 use crate::session::AnalysisContext;
 use attribute::Attribute;
 
@@ -134,18 +130,18 @@ impl<'a> Analyzer<'a> {
 
     /// What functions may know of the session.
     fn function_context(&self, streaming: bool) -> FunctionContext {
-        FunctionContext {
-            settings: self.context.settings,
-            streaming,
-            now_us: self.now_us,
-            user: self.context.user.clone(),
-            time_zone_text: self
-                .context
-                .conf("spark.sql.session.timeZone", self.context.settings.time_zone.name())
-                .to_owned(),
-        }
+        FunctionContext { streaming, now_us: self.now_us, ..function_context(self.context) }
     }
 }
 
-#[cfg(test)]
-mod tests;
+/// What functions may know of a session, for a plan that reads no stream and does not ask for the time.
+fn function_context(context: &AnalysisContext) -> FunctionContext {
+    FunctionContext {
+        settings: context.settings,
+        streaming: false,
+        now_us: 0,
+        schema_of: crate::data_type::from_text,
+        user: context.user.clone(),
+        time_zone_text: context.conf("spark.sql.session.timeZone", context.settings.time_zone.name()).to_owned(),
+    }
+}

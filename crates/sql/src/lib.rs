@@ -1,4 +1,4 @@
-//! Spark's language: SQL text, the analyzer, types and casts, and the table of functions.
+//! Spark's language: SQL text and the analyzer.
 //!
 //! SQL text becomes Spark Connect messages ([`parser`]); Spark Connect relations, from whatever client, become DataFusion
 //! plans ([`analyze`]) whose streaming leaves and operators are the engine's own nodes. Batch plans are executed here
@@ -8,7 +8,6 @@
 
 mod analyzer;
 mod data_type;
-mod functions;
 pub mod parser;
 mod session;
 

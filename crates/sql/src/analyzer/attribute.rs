@@ -4,8 +4,8 @@
 //! unique within the analysis and also serves as its identity (Spark: `exprId`), and the name that the user sees beside it.
 
 use arrow::datatypes::{DataType, Field};
+use millstream_functions::TypedExpr;
 
-use super::typed_expr::TypedExpr;
 use crate::data_type::METADATA_KEY;
 
 /// A column that expressions may refer to.

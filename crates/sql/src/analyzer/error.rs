@@ -3,8 +3,8 @@
 use millstream_core::error::SparkException;
 use millstream_core::{Error, ErrorKind};
 
-use crate::data_type::sql_name;
 use arrow::datatypes::DataType;
+use millstream_functions::data_type::sql_name;
 
 /// Where Spark looks for functions and tables.
 const SEARCH_PATH: &str = "[`system`.`builtin`, `system`.`session`, `spark_catalog`.`default`]";

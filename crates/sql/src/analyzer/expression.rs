@@ -19,6 +19,8 @@ use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::Expr;
 use millstream_core::{Error, Result};
+use millstream_functions::data_type::sql_name;
+use millstream_functions::{CastMode, Generator, TypedExpr, coercion};
 use spark_connect_proto::expression::cast::{CastToType, EvalMode};
 use spark_connect_proto::expression::{Cast, ExprType, UnresolvedAttribute};
 use spark_connect_proto::{DataType as ProtoType, Expression};
@@ -26,10 +28,8 @@ use spark_connect_proto::{DataType as ProtoType, Expression};
 use super::attribute::Attribute;
 use super::identifier::parse_name;
 use super::scope::Scope;
-use super::typed_expr::TypedExpr;
-use super::{Analyzer, coercion, error};
-use crate::data_type::{from_proto, sql_name};
-use crate::functions::{CastMode, Generator};
+use super::{Analyzer, error};
+use crate::data_type::from_proto;
 use crate::parser::extension::ExpressionExtension;
 
 /// What an expression is: mostly a value, at the top of a select list perhaps rows.
@@ -157,7 +157,7 @@ impl Analyzer<'_> {
     fn nested_alias(&mut self, one: &spark_connect_proto::expression::Alias, scope: Scope<'_>) -> Result<TypedExpr> {
         let inner = self.expression(required(one.expr.as_deref())?, scope)?;
         let Some(name) = one.name.first() else { return Ok(inner) };
-        let sql = format!("{} AS {}", inner.sql, crate::data_type::quote_if_needed(name));
+        let sql = format!("{} AS {}", inner.sql, millstream_functions::data_type::quote_if_needed(name));
         Ok(TypedExpr { expr: inner.expr.alias(name), sql, ..inner })
     }
 
@@ -181,7 +181,7 @@ impl Analyzer<'_> {
         };
         let word = if matches!(mode, CastMode::Try) { "TRY_CAST" } else { "CAST" };
         let sql = format!("{word}({} AS {})", child.sql, sql_name(&to));
-        let cast = crate::functions::cast(child, &to, mode, self.context.settings.time_zone)?;
+        let cast = millstream_functions::cast(child, &to, mode, self.context.settings.time_zone)?;
         Ok(cast.with_sql(sql))
     }
 

@@ -16,11 +16,11 @@ use datafusion::logical_expr::{
 };
 use millstream_core::Result;
 use millstream_engine::error::from_datafusion;
+use millstream_functions::TypedExpr;
 
 use super::Analyzer;
 use super::expression::{Item, named_struct};
 use super::resolved_relation::{ResolvedRelation, project};
-use super::typed_expr::TypedExpr;
 
 impl Analyzer<'_> {
     /// The input with the windows of this column merged, if it is one that is grouped by.

@@ -17,14 +17,13 @@ use datafusion::logical_expr::{
 };
 use millstream_core::Result;
 use millstream_engine::error::from_datafusion;
+use millstream_functions::data_type::{array, structure};
+use millstream_functions::{SessionWindow, TimeWindow, TypedExpr};
 
 use super::attribute::Attribute;
 use super::expression::named_struct;
 use super::resolved_relation::{ResolvedRelation, project};
-use super::typed_expr::TypedExpr;
 use super::{Analyzer, error};
-use crate::data_type::{array, structure};
-use crate::functions::{SessionWindow, TimeWindow};
 
 /// A window that an expression of the operator under analysis refers to by its column.
 #[derive(Debug)]

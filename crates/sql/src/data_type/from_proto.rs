@@ -5,7 +5,7 @@ use millstream_core::{Error, Result};
 use spark_connect_proto::DataType as ProtoType;
 use spark_connect_proto::data_type::Kind;
 
-use super::arrow_form::{array, decimal, map, timestamp, timestamp_ntz};
+use millstream_functions::data_type::{array, decimal, map, timestamp, timestamp_ntz};
 
 /// The Arrow form of a type.
 pub(crate) fn from_proto(data_type: &ProtoType) -> Result<DataType> {
@@ -34,7 +34,7 @@ pub(crate) fn from_proto(data_type: &ProtoType) -> Result<DataType> {
             map(part(one.key_type.as_deref())?, part(one.value_type.as_deref())?, one.value_contains_null)
         }
         Kind::Struct(one) => DataType::Struct(struct_fields(one)?),
-        Kind::Unparsed(one) => return from_proto(&crate::parser::parse_schema(&one.data_type_string)?),
+        Kind::Unparsed(one) => return from_text(&one.data_type_string),
         Kind::Variant(_)
         | Kind::Udt(_)
         | Kind::Geometry(_)
@@ -45,11 +45,19 @@ pub(crate) fn from_proto(data_type: &ProtoType) -> Result<DataType> {
     Ok(arrow)
 }
 
+/// The Arrow form of the type that a text names, in DDL or in Spark's JSON.
+pub(crate) fn from_text(text: &str) -> Result<DataType> {
+    from_proto(&crate::parser::parse_schema(text)?)
+}
+
 /// The columns of a struct type.
 pub(crate) fn schema_from_proto(data_type: &ProtoType) -> Result<Schema> {
     match from_proto(data_type)? {
         DataType::Struct(fields) => Ok(Schema::new(fields)),
-        other => Err(Error::invalid(format!("a schema must be a struct, not {}", super::sql_name(&other)))),
+        other => Err(Error::invalid(format!(
+            "a schema must be a struct, not {}",
+            millstream_functions::data_type::sql_name(&other)
+        ))),
     }
 }
 

@@ -1,6 +1,8 @@
 use arrow::datatypes::DataType;
 
-use super::{from_proto, simple_string, sql_name, to_proto};
+use millstream_functions::data_type::{simple_string, sql_name};
+
+use super::{from_proto, to_proto};
 use crate::parser::parse_schema;
 
 /// A type as Spark's DDL, its `simpleString` and its `sql`, which Spark 4.2 printed for `SELECT CAST(NULL AS …)`.

@@ -1,10 +1,9 @@
 //! Arrow → Spark Connect's type messages.
 
 use arrow::datatypes::{DataType, Field, Fields, IntervalUnit, Schema};
+use millstream_functions::data_type::map_entry;
 use spark_connect_proto::DataType as ProtoType;
 use spark_connect_proto::data_type::{self as message, Kind};
-
-use super::map_entry;
 
 /// Where a field's Spark metadata (JSON text) is kept among the Arrow field's.
 pub(crate) const METADATA_KEY: &str = "spark.metadata";

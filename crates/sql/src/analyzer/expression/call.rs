@@ -3,15 +3,13 @@
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::SortExpr;
 use millstream_core::{Error, Result};
+use millstream_functions::{FunctionCall, Resolved, TypedExpr, call_sql, lookup};
 use spark_connect_proto::Expression;
 use spark_connect_proto::expression::{ExprType, UnresolvedFunction};
 
-use super::super::naming::call_sql;
 use super::super::scope::Scope;
-use super::super::typed_expr::TypedExpr;
 use super::super::{Analyzer, error};
 use super::{Value, required};
-use crate::functions::{FunctionCall, Resolved, lookup};
 use crate::parser::extension::QualifiedCall;
 
 /// A call as the messages spell it.
@@ -62,13 +60,9 @@ impl Analyzer<'_> {
         let arguments = self.arguments(&lower, call, scope)?;
         let functions = self.function_context(scope.streaming);
         let mut function = FunctionCall {
-            name: call.name,
-            arguments,
             distinct: call.distinct,
-            filter: None,
-            order_by: Vec::new(),
             ignore_nulls: call.qualified.is_some_and(|one| one.ignore_nulls),
-            context: &functions,
+            ..FunctionCall::new(call.name, arguments, &functions)
         };
         let mut suffix = String::new();
         if let Some(qualified) = call.qualified {

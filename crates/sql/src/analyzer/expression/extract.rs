@@ -5,15 +5,14 @@ use datafusion::common::ScalarValue;
 use datafusion::functions::core::expr_fn::get_field;
 use datafusion::logical_expr::Expr;
 use millstream_core::Result;
+use millstream_functions::data_type::array;
+use millstream_functions::{FunctionCall, Resolved, TypedExpr, lookup};
 use spark_connect_proto::expression::{ExprType, UnresolvedExtractValue, UpdateFields};
 
 use super::super::scope::Scope;
-use super::super::typed_expr::TypedExpr;
-use super::super::{Analyzer, error};
+use super::super::{Analyzer, error, function_context};
 use super::call::Call;
 use super::{Value, required};
-use crate::data_type::array;
-use crate::functions::{FunctionCall, Resolved, lookup};
 use crate::session::AnalysisContext;
 
 /// `base.field` (Spark: `GetStructField`, `GetArrayStructFields`, `GetMapValue`).
@@ -63,22 +62,8 @@ fn find_field<'f>(fields: &'f Fields, name: &str, context: &AnalysisContext) -> 
 /// Calls a function of the table that the user did not name.
 pub(crate) fn call_internal(name: &str, arguments: Vec<TypedExpr>, context: &AnalysisContext) -> Result<TypedExpr> {
     let entry = lookup(name).ok_or_else(|| error::unresolved_routine(name))?;
-    let functions = crate::functions::FunctionContext {
-        settings: context.settings,
-        streaming: false,
-        now_us: 0,
-        user: context.user.clone(),
-        time_zone_text: context.settings.time_zone.name().to_owned(),
-    };
-    let call = FunctionCall {
-        name,
-        arguments,
-        distinct: false,
-        filter: None,
-        order_by: Vec::new(),
-        ignore_nulls: false,
-        context: &functions,
-    };
+    let functions = function_context(context);
+    let call = FunctionCall::new(name, arguments, &functions);
     match entry.resolve(&call)? {
         Resolved::Scalar(expr) | Resolved::Aggregate(expr) | Resolved::Window(expr) => Ok(expr),
         Resolved::Generator(_) | Resolved::TimeWindow(_) | Resolved::SessionWindow(_) => {

@@ -6,11 +6,10 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 use millstream_core::Result;
+use millstream_functions::{TypedExpr, call_sql};
 
 use super::super::Analyzer;
-use super::super::naming::call_sql;
 use super::super::scope::Scope;
-use super::super::typed_expr::TypedExpr;
 use super::Value;
 use super::call::Call;
 

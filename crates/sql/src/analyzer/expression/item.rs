@@ -2,16 +2,15 @@
 
 use arrow::datatypes::DataType;
 use millstream_core::{Error, Result};
+use millstream_functions::{Generator, TypedExpr};
 use spark_connect_proto::Expression;
 use spark_connect_proto::expression::{Alias, ExprType, UnresolvedStar};
 
 use super::super::attribute::Attribute;
 use super::super::identifier::parse_name;
 use super::super::scope::{Scope, qualifier_ends_with};
-use super::super::typed_expr::TypedExpr;
 use super::super::{Analyzer, error};
 use super::{Value, extract, nested_generator, required};
-use crate::functions::Generator;
 use crate::parser::extension::{ExpressionExtension, StarExcept};
 
 /// One value of a select list.

@@ -15,17 +15,16 @@ use datafusion::logical_expr::expr::{HigherOrderFunction, Lambda, LambdaVariable
 use datafusion::logical_expr::{Expr, HigherOrderUDF, when};
 use millstream_core::{Error, Result};
 use millstream_engine::error::from_datafusion;
+use millstream_functions::data_type::{array, simple_string, sql_name};
+use millstream_functions::{TypedExpr, array_fold, array_sort_by, coercion};
 use spark_connect_proto::Expression;
 use spark_connect_proto::expression::{ExprType, LambdaFunction};
 
 use super::super::attribute::Attribute;
 use super::super::scope::Scope;
-use super::super::typed_expr::TypedExpr;
-use super::super::{Analyzer, coercion, error};
+use super::super::{Analyzer, error};
 use super::call::Call;
 use super::{Value, call_internal, required};
-use crate::data_type::{array, simple_string, sql_name};
-use crate::functions::{array_fold, array_sort_by};
 
 /// A function that takes a lambda of one parameter.
 #[derive(Clone, Copy, PartialEq, Eq)]

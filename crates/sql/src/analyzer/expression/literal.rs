@@ -10,14 +10,14 @@ use chrono_tz::Tz;
 use datafusion::common::ScalarValue;
 use millstream_core::{Error, Result};
 use millstream_engine::error::from_datafusion;
+use millstream_functions::data_type::{array, decimal, map, structure, timestamp};
+use millstream_functions::{CastMode, TypedExpr};
 use spark_connect_proto::DataType as ProtoType;
 use spark_connect_proto::data_type::Kind;
 use spark_connect_proto::expression::Literal;
 use spark_connect_proto::expression::literal::{self as message, LiteralType};
 
-use super::super::typed_expr::TypedExpr;
-use crate::data_type::{array, decimal, from_proto, map, structure, timestamp};
-use crate::functions::CastMode;
+use crate::data_type::from_proto;
 
 /// A literal with its text.
 pub(crate) fn literal(one: &Literal, zone: Tz) -> Result<TypedExpr> {
@@ -28,8 +28,8 @@ pub(crate) fn literal(one: &Literal, zone: Tz) -> Result<TypedExpr> {
 /// `TIMESTAMP '…'` on the clock of a zone.
 pub(super) fn local_timestamp(text: &str, zone: Tz) -> Result<TypedExpr> {
     let text = TypedExpr::literal(ScalarValue::from(text), text);
-    let cast = crate::functions::cast(text, &timestamp(), CastMode::Ansi, zone)?;
-    match crate::functions::constant_of(&cast.expr) {
+    let cast = millstream_functions::cast(text, &timestamp(), CastMode::Ansi, zone)?;
+    match millstream_functions::constant_of(&cast.expr) {
         Some(ScalarValue::TimestampMicrosecond(Some(us), zone_name)) => {
             let sql = format!("TIMESTAMP '{}'", local(us, zone));
             Ok(TypedExpr::literal(ScalarValue::TimestampMicrosecond(Some(us), zone_name), sql))
@@ -310,7 +310,7 @@ fn map_value(
     let nullable = values.iter().any(ScalarValue::is_null);
     let data_type = stated.unwrap_or_else(|| map(first_type(&keys), first_type(&values), nullable));
     let DataType::Map(entries, _) = &data_type else { return Err(Error::invalid("a map literal of another type")) };
-    let Some((key, value)) = crate::data_type::map_entry(entries) else {
+    let Some((key, value)) = millstream_functions::data_type::map_entry(entries) else {
         return Err(Error::invalid("a map literal of another type"));
     };
     let length = keys.len();

@@ -8,6 +8,8 @@ use datafusion::logical_expr::{
 };
 use millstream_core::{Error, Result};
 use millstream_engine::error::from_datafusion;
+use millstream_functions::TypedExpr;
+use millstream_functions::data_type::{is_numeric, sql_name};
 use spark_connect_proto::Expression;
 use spark_connect_proto::expression::window::WindowFrame as SpecifiedFrame;
 use spark_connect_proto::expression::window::window_frame::frame_boundary::Boundary;
@@ -15,11 +17,9 @@ use spark_connect_proto::expression::window::window_frame::{FrameBoundary, Frame
 use spark_connect_proto::expression::{ExprType, Window};
 
 use super::super::scope::Scope;
-use super::super::typed_expr::TypedExpr;
 use super::super::{Analyzer, error};
 use super::call::sort_expr;
 use super::required;
-use crate::data_type::{is_numeric, sql_name};
 
 impl Analyzer<'_> {
     /// Resolves a window function with its window.

@@ -7,13 +7,13 @@ use datafusion::common::{Column, Spans};
 use datafusion::logical_expr::expr::{Exists, InSubquery};
 use datafusion::logical_expr::{Expr, Subquery};
 use millstream_core::{Error, Result};
+use millstream_functions::{TypedExpr, coercion};
 use spark_connect_proto::SubqueryExpression;
 use spark_connect_proto::subquery_expression::SubqueryType;
 
 use super::super::resolved_relation::ResolvedRelation;
 use super::super::scope::Scope;
-use super::super::typed_expr::TypedExpr;
-use super::super::{Analyzer, coercion, error};
+use super::super::{Analyzer, error};
 
 impl Analyzer<'_> {
     /// Resolves a subquery expression.

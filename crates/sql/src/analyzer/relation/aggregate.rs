@@ -277,7 +277,7 @@ impl Analyzer<'_> {
         &mut self,
         relation: ResolvedRelation,
         name: &str,
-        resolve: impl FnOnce(&mut Self, Scope<'_>) -> Result<super::super::typed_expr::TypedExpr>,
+        resolve: impl FnOnce(&mut Self, Scope<'_>) -> Result<millstream_functions::TypedExpr>,
     ) -> Result<(ResolvedRelation, Attribute)> {
         let shown = relation.columns.len();
         let Some(mut pending) = relation.aggregate.clone() else {

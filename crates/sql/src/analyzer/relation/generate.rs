@@ -7,12 +7,11 @@ use datafusion::functions::core::expr_fn::get_field;
 use datafusion::logical_expr::{Expr, LogicalPlan, Unnest};
 use millstream_core::Result;
 use millstream_engine::error::from_datafusion;
+use millstream_functions::{Generator, TypedExpr};
 
 use super::super::Analyzer;
 use super::super::expression::{Item, SelectItem};
 use super::super::resolved_relation::{ResolvedRelation, project};
-use super::super::typed_expr::TypedExpr;
-use crate::functions::Generator;
 
 impl Analyzer<'_> {
     /// Replaces generators in a select list by columns of a plan that runs them.

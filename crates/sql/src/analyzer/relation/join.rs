@@ -8,6 +8,7 @@ use datafusion::logical_expr::{
 };
 use millstream_core::{Error, Result};
 use millstream_engine::error::from_datafusion;
+use millstream_functions::coercion;
 use spark_connect_proto::join::JoinType;
 use spark_connect_proto::relation::RelType;
 use spark_connect_proto::{Join, LateralJoin, Relation};
@@ -16,7 +17,7 @@ use super::super::attribute::Attribute;
 use super::super::expression::{Value, required};
 use super::super::resolved_relation::{ResolvedRelation, project};
 use super::super::scope::Scope;
-use super::super::{Analyzer, coercion, error};
+use super::super::{Analyzer, error};
 use crate::parser::extension::NaturalJoin;
 
 impl Analyzer<'_> {

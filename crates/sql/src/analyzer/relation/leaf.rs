@@ -12,6 +12,7 @@ use datafusion::datasource::{MemTable, TableProvider, provider_as_source};
 use datafusion::logical_expr::{EmptyRelation, Expr, LogicalPlan, LogicalPlanBuilder};
 use millstream_core::{BatchReader, Error, Result};
 use millstream_engine::error::from_datafusion;
+use millstream_functions::{TypedExpr, coercion};
 use prost::Message;
 use spark_connect_proto::{
     CachedLocalRelation, CachedRemoteRelation, ChunkedCachedLocalRelation, LocalRelation, Range,
@@ -22,8 +23,7 @@ use super::super::batch::{RangeReader, ReaderTable};
 use super::super::expression::Item;
 use super::super::resolved_relation::{ResolvedRelation, project};
 use super::super::scope::Scope;
-use super::super::typed_expr::TypedExpr;
-use super::super::{Analyzer, coercion, error};
+use super::super::{Analyzer, error};
 use crate::data_type::schema_from_proto;
 use crate::parser::extension::InlineTable;
 use crate::session::NamedRelation;
@@ -207,10 +207,10 @@ fn inner_type(data_type: &DataType) -> DataType {
     match data_type {
         DataType::LargeUtf8 | DataType::Utf8View => DataType::Utf8,
         DataType::LargeBinary | DataType::BinaryView | DataType::FixedSizeBinary(_) => DataType::Binary,
-        DataType::Timestamp(_, Some(_)) => crate::data_type::timestamp(),
-        DataType::Timestamp(_, None) => crate::data_type::timestamp_ntz(),
+        DataType::Timestamp(_, Some(_)) => millstream_functions::data_type::timestamp(),
+        DataType::Timestamp(_, None) => millstream_functions::data_type::timestamp_ntz(),
         DataType::List(element) | DataType::LargeList(element) => {
-            crate::data_type::array(inner_type(element.data_type()), element.is_nullable())
+            millstream_functions::data_type::array(inner_type(element.data_type()), element.is_nullable())
         }
         other => other.clone(),
     }

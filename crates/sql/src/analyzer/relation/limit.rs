@@ -6,11 +6,11 @@ use datafusion::common::{Column, ScalarValue};
 use datafusion::logical_expr::{Expr, Filter, Limit as LimitNode, LogicalPlan, lit};
 use millstream_core::{Error, Result};
 use millstream_engine::error::from_datafusion;
+use millstream_functions::TypedExpr;
 use spark_connect_proto::{Limit, Offset, Sample};
 
 use super::super::expression::call_internal;
 use super::super::resolved_relation::{ResolvedRelation, project};
-use super::super::typed_expr::TypedExpr;
 use super::super::{Analyzer, error};
 
 impl Analyzer<'_> {

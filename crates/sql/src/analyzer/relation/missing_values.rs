@@ -4,6 +4,8 @@ use arrow::datatypes::DataType;
 use datafusion::logical_expr::{Expr, Filter, LogicalPlan, lit, when};
 use millstream_core::{Error, Result};
 use millstream_engine::error::from_datafusion;
+use millstream_functions::data_type::is_numeric;
+use millstream_functions::{TypedExpr, coercion};
 use spark_connect_proto::expression::Literal;
 use spark_connect_proto::{NaDrop, NaFill, NaReplace};
 use std::sync::Arc;
@@ -12,9 +14,7 @@ use super::super::attribute::Attribute;
 use super::super::expression::{Item, literal, required};
 use super::super::resolved_relation::ResolvedRelation;
 use super::super::scope::Scope;
-use super::super::typed_expr::TypedExpr;
-use super::super::{Analyzer, coercion, error};
-use crate::data_type::is_numeric;
+use super::super::{Analyzer, error};
 
 impl Analyzer<'_> {
     pub(super) fn fill_na(&mut self, one: &NaFill) -> Result<ResolvedRelation> {

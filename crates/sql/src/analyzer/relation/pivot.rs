@@ -10,6 +10,7 @@ use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::logical_expr::{BinaryExpr, Expr, Filter, LogicalPlan, Operator, lit, when};
 use millstream_core::{Error, Result};
 use millstream_engine::error::from_datafusion;
+use millstream_functions::{CastMode, Generator, TypedExpr, coercion, constant_of};
 use spark_connect_proto::aggregate::Pivot;
 use spark_connect_proto::expression::ExprType;
 use spark_connect_proto::{Aggregate, Expression, Unpivot, UnresolvedTableValuedFunction};
@@ -17,10 +18,8 @@ use spark_connect_proto::{Aggregate, Expression, Unpivot, UnresolvedTableValuedF
 use super::super::expression::{Call, Item, Value, call_internal, literal, named_struct, required};
 use super::super::resolved_relation::ResolvedRelation;
 use super::super::scope::Scope;
-use super::super::typed_expr::TypedExpr;
-use super::super::{Analyzer, coercion, error};
+use super::super::{Analyzer, error};
 use super::PendingAggregate;
-use crate::functions::{CastMode, Generator, constant_of};
 use crate::parser::extension::{PivotSelect, UnpivotSelect};
 
 /// One value of the pivot columns, and the name that its columns begin with.
@@ -89,7 +88,7 @@ impl Analyzer<'_> {
     /// A constant as Spark names a pivoted column after it.
     fn text_of(&self, value: TypedExpr) -> Result<String> {
         let zone = self.context.settings.time_zone;
-        let text = crate::functions::cast(value, &DataType::Utf8, CastMode::Ansi, zone)?;
+        let text = millstream_functions::cast(value, &DataType::Utf8, CastMode::Ansi, zone)?;
         match constant_of(&text.expr) {
             Some(ScalarValue::Utf8(Some(text))) => Ok(text),
             Some(_) => Ok("null".to_owned()),

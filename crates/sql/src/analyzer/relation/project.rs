@@ -6,6 +6,7 @@ use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::logical_expr::{Expr, LogicalPlan, Window};
 use millstream_core::Result;
 use millstream_engine::error::from_datafusion;
+use millstream_functions::coercion;
 use spark_connect_proto::expression::{ExprType, UnresolvedAttribute};
 use spark_connect_proto::{Drop, Project, SubqueryAlias, ToDf, ToSchema, WithColumns, WithColumnsRenamed};
 
@@ -14,7 +15,7 @@ use super::super::expression::{Item, SelectItem, has_aggregate, required};
 use super::super::identifier::parse_name;
 use super::super::resolved_relation::{ResolvedRelation, project};
 use super::super::scope::Scope;
-use super::super::{Analyzer, coercion, error};
+use super::super::{Analyzer, error};
 use crate::data_type::schema_from_proto;
 
 impl Analyzer<'_> {

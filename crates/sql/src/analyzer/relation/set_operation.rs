@@ -14,12 +14,12 @@ use spark_connect_proto::set_operation::SetOpType;
 
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
+use millstream_functions::{TypedExpr, coercion};
 
 use super::super::attribute::Attribute;
 use super::super::expression::Item;
 use super::super::resolved_relation::{ResolvedRelation, project};
-use super::super::typed_expr::TypedExpr;
-use super::super::{Analyzer, coercion, error};
+use super::super::{Analyzer, error};
 
 impl Analyzer<'_> {
     pub(super) fn set_operation(&mut self, one: &SetOperation) -> Result<ResolvedRelation> {

@@ -7,6 +7,7 @@ use arrow::datatypes::DataType;
 use datafusion::logical_expr::{Filter as FilterNode, LogicalPlan, Sort as SortNode};
 use millstream_core::Result;
 use millstream_engine::error::from_datafusion;
+use millstream_functions::{TypedExpr, coercion};
 use spark_connect_proto::expression::{ExprType, SortOrder};
 use spark_connect_proto::{Expression, Filter, Sort};
 
@@ -14,8 +15,7 @@ use super::super::attribute::Attribute;
 use super::super::expression::{has_aggregate, has_window_function, required, sort_expr};
 use super::super::resolved_relation::ResolvedRelation;
 use super::super::scope::Scope;
-use super::super::typed_expr::TypedExpr;
-use super::super::{Analyzer, coercion, error};
+use super::super::{Analyzer, error};
 use crate::parser::extension::ExpressionExtension;
 
 impl Analyzer<'_> {

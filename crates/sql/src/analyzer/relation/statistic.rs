@@ -3,6 +3,7 @@
 //! Written as an aggregation in the messages that a client would send. Quantiles are exact, whatever error is allowed.
 
 use millstream_core::{Error, Result};
+use millstream_functions::data_type::{is_numeric, simple_string};
 use spark_connect_proto::expression::cast::EvalMode;
 use spark_connect_proto::expression::literal::LiteralType;
 use spark_connect_proto::relation::RelType;
@@ -14,7 +15,6 @@ use super::super::expression::required;
 use super::super::resolved_relation::ResolvedRelation;
 use super::super::scope::Scope;
 use super::summary::{alias, attribute, call, literal};
-use crate::data_type::{is_numeric, simple_string};
 
 impl Analyzer<'_> {
     pub(super) fn correlation(&mut self, one: &StatCorr) -> Result<ResolvedRelation> {

@@ -4,6 +4,7 @@
 
 use arrow::datatypes::DataType;
 use millstream_core::{Error, Result};
+use millstream_functions::data_type::{is_numeric, quote_if_needed};
 use spark_connect_proto::expression::cast::{CastToType, EvalMode};
 use spark_connect_proto::expression::literal::LiteralType;
 use spark_connect_proto::expression::{Alias, Cast, ExprType, Literal, UnresolvedAttribute, UnresolvedFunction};
@@ -16,7 +17,6 @@ use super::super::error;
 use super::super::expression::required;
 use super::super::resolved_relation::ResolvedRelation;
 use super::super::scope::Scope;
-use crate::data_type::{is_numeric, quote_if_needed};
 
 /// What `describe` shows.
 const DESCRIBED: [&str; 5] = ["count", "mean", "stddev", "min", "max"];

@@ -7,13 +7,13 @@ use datafusion::logical_expr::{Extension, LogicalPlan};
 use millstream_core::interval::parse_interval;
 use millstream_core::{Error, Result};
 use millstream_engine::plan::EventTimeWatermarkNode;
+use millstream_functions::data_type::{sql_name, timestamp};
 use spark_connect_proto::WithWatermark;
 
 use super::super::identifier::parse_name;
 use super::super::resolved_relation::ResolvedRelation;
 use super::super::scope::Scope;
 use super::super::{Analyzer, error};
-use crate::data_type::{sql_name, timestamp};
 
 /// Spark takes a month of a watermark's delay for 31 days.
 const MONTH_US: i64 = 31 * 86_400_000_000;

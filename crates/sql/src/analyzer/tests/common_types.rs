@@ -2,9 +2,10 @@
 
 use arrow::datatypes::DataType;
 use millstream_core::QuerySettings;
+use millstream_functions::coercion::common_type;
+use millstream_functions::data_type::simple_string;
 
-use crate::analyzer::coercion::common_type;
-use crate::data_type::{from_proto, simple_string};
+use crate::data_type::from_proto;
 use crate::parser::parse_schema;
 
 fn data_type(ddl: &str) -> DataType {

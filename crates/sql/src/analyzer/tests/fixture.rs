@@ -7,8 +7,8 @@ use std::time::Duration;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use futures::future::BoxFuture;
 use millstream_core::{Clock, Connector, ConnectorRegistry, Error, MemoryLedger, QuerySettings, Result, SourceConfig};
+use millstream_functions::data_type::timestamp;
 
-use crate::data_type::timestamp;
 use crate::session::{AnalysisContext, Catalog, NamedRelation};
 
 #[derive(Debug)]

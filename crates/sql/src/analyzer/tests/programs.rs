@@ -1,11 +1,11 @@
 //! The plans of the example programs, as PySpark 4.2 sends them, up to the engine's door.
 
+use millstream_functions::data_type::simple_string;
 use prost::Message;
 use spark_connect_proto::Relation;
 
 use super::fixture::context;
 use crate::analyzer::analyze;
-use crate::data_type::simple_string;
 
 fn check(plan: &[u8], schema: &str, nodes: &[&str]) {
     let relation = Relation::decode(plan).expect("a relation");

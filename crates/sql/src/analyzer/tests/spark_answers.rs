@@ -4,13 +4,13 @@ use arrow::datatypes::DataType;
 use base64::Engine;
 use futures::TryStreamExt;
 use millstream_core::{QuerySettings, Result};
+use millstream_functions::data_type::simple_string;
 use prost::Message;
 use spark_connect_proto::Relation;
 
 use super::fixture::context;
 use super::rows::rows;
 use crate::analyzer::{analyze, collect_stream};
-use crate::data_type::simple_string;
 use crate::session::AnalysisContext;
 
 #[derive(Default)]

@@ -1,0 +1,166 @@
+//! `collect_list` and `collect_set`: NULL is left out, and no values are an empty array.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, new_empty_array};
+use arrow::compute::{concat, filter, is_not_null, take};
+use arrow::datatypes::{DataType, Field, FieldRef};
+use arrow::row::{RowConverter, SortField};
+use datafusion::common::ScalarValue;
+use datafusion::common::utils::SingleRowListArrayBuilder;
+use datafusion::error::Result as DataFusionResult;
+use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
+use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Expr, Signature, Volatility};
+use millstream_core::Result;
+
+use super::{aggregate, array_of, element_of, resolved};
+use crate::call::{FunctionCall, Resolved};
+use crate::failure::datatype_mismatch;
+use crate::typed_expr::TypedExpr;
+
+pub(super) fn collect_list(call: &FunctionCall<'_>) -> Result<Resolved> {
+    resolve(call, false)
+}
+
+pub(super) fn collect_set(call: &FunctionCall<'_>) -> Result<Resolved> {
+    if matches!(call.data_type(0), DataType::Map(_, _)) {
+        return Err(datatype_mismatch(
+            call,
+            "UNSUPPORTED_INPUT_TYPE",
+            "The input of `collect_set` can't be \"MAP\" type data.",
+        ));
+    }
+    resolve(call, true)
+}
+
+fn resolve(call: &FunctionCall<'_>, once: bool) -> Result<Resolved> {
+    resolved(collected(call, call.argument(0), once))
+}
+
+/// All values of a group that are not NULL, as an array.
+pub(super) fn list_of(call: &FunctionCall<'_>, value: TypedExpr) -> TypedExpr {
+    // The order is the business of the function around the list.
+    let mut plain =
+        aggregate(call, collector(&value, false), vec![value.expr.clone()], (array_of(&value.data_type), false));
+    if let Expr::AggregateFunction(function) = &mut plain.expr {
+        function.params.order_by.clear();
+    }
+    plain
+}
+
+fn collected(call: &FunctionCall<'_>, value: TypedExpr, once: bool) -> TypedExpr {
+    let function = collector(&value, once);
+    let data_type = array_of(&value.data_type);
+    aggregate(call, function, vec![value.expr], (data_type, false))
+}
+
+fn collector(value: &TypedExpr, once: bool) -> Arc<AggregateUDF> {
+    let data_type = array_of(&value.data_type);
+    let function = Collect { once, data_type, signature: Signature::any(1, Volatility::Immutable) };
+    Arc::new(AggregateUDF::new_from_impl(function))
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Collect {
+    once: bool,
+    data_type: DataType,
+    signature: Signature,
+}
+
+impl AggregateUDFImpl for Collect {
+    fn name(&self) -> &str {
+        if self.once { "collect_set" } else { "collect_list" }
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _arguments: &[DataType]) -> DataFusionResult<DataType> {
+        Ok(self.data_type.clone())
+    }
+
+    fn accumulator(&self, arguments: AccumulatorArgs<'_>) -> DataFusionResult<Box<dyn Accumulator>> {
+        Ok(Box::new(Collected::new(&self.data_type, self.once || arguments.is_distinct)))
+    }
+
+    fn state_fields(&self, _arguments: StateFieldsArgs<'_>) -> DataFusionResult<Vec<FieldRef>> {
+        Ok(vec![Arc::new(Field::new("values", self.data_type.clone(), true))])
+    }
+
+    fn default_value(&self, _data_type: &DataType) -> DataFusionResult<ScalarValue> {
+        Collected::new(&self.data_type, false).evaluate()
+    }
+}
+
+/// The values so far, as they came.
+#[derive(Debug)]
+pub(super) struct Collected {
+    parts: Vec<ArrayRef>,
+    element: FieldRef,
+    once: bool,
+}
+
+impl Collected {
+    /// Nothing yet; `data_type` is the array's.
+    pub(super) fn new(data_type: &DataType, once: bool) -> Self {
+        let element =
+            element_of(data_type).map_or_else(|| Arc::new(Field::new_list_field(DataType::Null, true)), Arc::clone);
+        Self { parts: Vec::new(), element, once }
+    }
+
+    /// All values in one column.
+    pub(super) fn values(&self) -> DataFusionResult<ArrayRef> {
+        let parts: Vec<&dyn Array> = self.parts.iter().map(AsRef::as_ref).collect();
+        let values = if parts.is_empty() { new_empty_array(self.element.data_type()) } else { concat(&parts)? };
+        if self.once { first_of_each(&values) } else { Ok(values) }
+    }
+
+    fn push(&mut self, values: &ArrayRef) -> DataFusionResult<()> {
+        // A column of nothing but NULL does not count its NULLs.
+        if *values.data_type() == DataType::Null {
+            return Ok(());
+        }
+        let values = if values.null_count() > 0 { filter(values, &is_not_null(values)?)? } else { Arc::clone(values) };
+        if !values.is_empty() {
+            self.parts.push(values);
+        }
+        Ok(())
+    }
+}
+
+/// The values without repetitions, each where it came first.
+fn first_of_each(values: &ArrayRef) -> DataFusionResult<ArrayRef> {
+    let normal = crate::operators::normal_column(values);
+    let converter = RowConverter::new(vec![SortField::new(normal.data_type().clone())])?;
+    let rows = converter.convert_columns(&[normal])?;
+    let mut seen = std::collections::HashSet::new();
+    let first: Vec<u32> = (0..values.len()).filter(|&row| seen.insert(rows.row(row))).map(|row| row as u32).collect();
+    Ok(take(values, &arrow::array::UInt32Array::from(first), None)?)
+}
+
+impl Accumulator for Collected {
+    fn update_batch(&mut self, values: &[ArrayRef]) -> DataFusionResult<()> {
+        self.push(&values[0])
+    }
+
+    fn evaluate(&mut self) -> DataFusionResult<ScalarValue> {
+        let list = SingleRowListArrayBuilder::new(self.values()?).with_field(&self.element);
+        Ok(list.build_list_scalar())
+    }
+
+    fn size(&self) -> usize {
+        size_of::<Self>() + self.parts.iter().map(|part| part.get_array_memory_size()).sum::<usize>()
+    }
+
+    fn state(&mut self) -> DataFusionResult<Vec<ScalarValue>> {
+        Ok(vec![self.evaluate()?])
+    }
+
+    fn merge_batch(&mut self, states: &[ArrayRef]) -> DataFusionResult<()> {
+        for values in states[0].as_list::<i32>().iter().flatten() {
+            self.push(&values)?;
+        }
+        Ok(())
+    }
+}

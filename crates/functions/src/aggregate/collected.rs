@@ -1,0 +1,178 @@
+//! Aggregates that are computed from all values of a group at its end: the list of them, and a function of the list.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array, StringArray, UInt32Array, new_empty_array};
+use arrow::compute::{SortOptions, concat, sort, take};
+use arrow::datatypes::{DataType, Float64Type};
+use arrow::row::{RowConverter, SortField};
+use datafusion::common::ScalarValue;
+use millstream_core::{Error, Result};
+
+use super::{collect, resolved};
+use crate::argument::constant_of;
+use crate::call::{FunctionCall, Resolved};
+use crate::failure::{datatype_mismatch, non_foldable, unexpected_input_type};
+use crate::kernel::{Evaluation, Function};
+use crate::operators::normal_column;
+use crate::typed_expr::TypedExpr;
+
+/// A function of the values of each group, which come as arrays.
+fn of_lists(one: &Evaluation<'_>, value: impl Fn(&Float64Array) -> Option<f64>) -> ArrayRef {
+    let list = one.columns[0].as_list::<i32>();
+    let value = |row: usize| value(list.value(row).as_primitive::<Float64Type>());
+    Arc::new((0..one.rows).map(value).collect::<Float64Array>())
+}
+
+/// How many values there are, and the sums of the second, third and fourth powers of their distances from the mean.
+fn moments(values: &Float64Array) -> [f64; 4] {
+    let count = values.len() as f64;
+    let mean = values.values().iter().sum::<f64>() / count;
+    let sum = |power: i32| values.values().iter().map(|value| (value - mean).powi(power)).sum::<f64>();
+    [count, sum(2), sum(3), sum(4)]
+}
+
+const SKEWNESS: Function = Function::total("skewness", |one| {
+    Ok(of_lists(one, |values| {
+        let [count, second, third, _] = moments(values);
+        (count > 0.0 && second != 0.0).then(|| count.sqrt() * third / (second * second * second).sqrt())
+    }))
+});
+
+const KURTOSIS: Function = Function::total("kurtosis", |one| {
+    Ok(of_lists(one, |values| {
+        let [count, second, _, fourth] = moments(values);
+        (count > 0.0 && second != 0.0).then(|| count * fourth / (second * second) - 3.0)
+    }))
+});
+
+const PRODUCT: Function = Function::total("product", |one| {
+    Ok(of_lists(one, |values| (!values.is_empty()).then(|| values.values().iter().product())))
+});
+
+fn of_doubles(call: &FunctionCall<'_>, function: Function) -> Result<Resolved> {
+    let values = call.cast(call.numeric(0)?, &DataType::Float64)?;
+    let list = collect::list_of(call, values);
+    resolved(function.call_nullable([list], DataType::Float64, call))
+}
+
+pub(super) fn skewness(call: &FunctionCall<'_>) -> Result<Resolved> {
+    of_doubles(call, SKEWNESS)
+}
+
+pub(super) fn kurtosis(call: &FunctionCall<'_>) -> Result<Resolved> {
+    of_doubles(call, KURTOSIS)
+}
+
+pub(super) fn product(call: &FunctionCall<'_>) -> Result<Resolved> {
+    of_doubles(call, PRODUCT)
+}
+
+const MODE: Function = Function::total("mode", |one| modes(one, false));
+const LEAST_MODE: Function = Function::total("least_mode", |one| modes(one, true));
+
+fn modes(one: &Evaluation<'_>, least: bool) -> Result<ArrayRef> {
+    let list = one.columns[0].as_list::<i32>();
+    let mode = |row: usize| most_frequent(&list.value(row), one.data_type, least);
+    let parts = (0..one.rows).map(mode).collect::<Result<Vec<_>>>()?;
+    let views: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
+    Ok(if views.is_empty() { new_empty_array(one.data_type) } else { concat(&views)? })
+}
+
+/// The value that comes most often; of several the least, or the one that came first.
+fn most_frequent(values: &ArrayRef, data_type: &DataType, least: bool) -> Result<ArrayRef> {
+    if values.is_empty() {
+        return Ok(arrow::array::new_null_array(data_type, 1));
+    }
+    let normal = normal_column(values);
+    let converter = RowConverter::new(vec![SortField::new(normal.data_type().clone())])?;
+    let rows = converter.convert_columns(&[normal])?;
+    let mut counts: HashMap<_, (usize, usize)> = HashMap::new();
+    for (at, row) in rows.iter().enumerate() {
+        counts.entry(row).or_insert((0, at)).0 += 1;
+    }
+    let best = counts.iter().max_by(|(row, (count, at)), (other, (other_count, other_at))| {
+        let tied = if least { other.cmp(row) } else { other_at.cmp(at) };
+        count.cmp(other_count).then(tied)
+    });
+    let best = best.map_or(0, |(_, (_, at))| *at);
+    Ok(take(values, &UInt32Array::from(vec![best as u32]), None)?)
+}
+
+pub(super) fn mode(call: &FunctionCall<'_>) -> Result<Resolved> {
+    if !call.order_by.is_empty() {
+        return Err(Error::unsupported("mode with an order is not supported."));
+    }
+    let least = match call.arguments.get(1).map(|one| constant_of(&one.expr)) {
+        None => false,
+        Some(Some(ScalarValue::Boolean(Some(deterministic)))) => deterministic,
+        Some(_) => return non_foldable(call, 1, "deterministic", "BOOLEAN"),
+    };
+    let value = call.argument(0);
+    let data_type = value.data_type.clone();
+    let sql = match least {
+        true => format!("{}() WITHIN GROUP (ORDER BY {} DESC)", call.name, value.sql),
+        false => format!("{}({})", call.name, value.sql),
+    };
+    let list = collect::list_of(call, value);
+    let mode = (if least { LEAST_MODE } else { MODE }).call_nullable([list], data_type, call);
+    resolved(mode.with_sql(sql))
+}
+
+const LISTAGG: Function = Function::total("listagg", |one| {
+    let (list, delimiters) = (one.columns[0].as_list::<i32>(), one.strings(1));
+    let orders = one.strings(2);
+    let join = |row: usize| {
+        let mut values = list.value(row);
+        let order = orders.value(row);
+        if !order.is_empty() {
+            values = sort(&values, Some(SortOptions { descending: order == "descending", nulls_first: false }))?;
+        }
+        let texts: Vec<&str> = values.as_string::<i32>().iter().flatten().collect();
+        Ok((!texts.is_empty()).then(|| texts.join(delimiters.value(row))))
+    };
+    Ok(Arc::new((0..one.rows).map(join).collect::<Result<StringArray>>()?))
+});
+
+/// `listagg(text, delimiter) WITHIN GROUP (ORDER BY text)`
+pub(super) fn listagg(call: &FunctionCall<'_>) -> Result<Resolved> {
+    if matches!(call.data_type(0), DataType::Binary | DataType::List(_) | DataType::Map(_, _) | DataType::Struct(_)) {
+        return unexpected_input_type(call, 0, "(\"STRING\" or \"BINARY\")");
+    }
+    let delimiter = match call.arguments.get(1) {
+        None => String::new(),
+        Some(given) => match constant_of(&given.expr) {
+            Some(ScalarValue::Utf8(text)) => text.unwrap_or_default(),
+            Some(ScalarValue::Null) => String::new(),
+            _ => return non_foldable(call, 1, "delimiter", "STRING"),
+        },
+    };
+    let value = call.string(0)?;
+    let order = match call.order_by.as_slice() {
+        [] => "",
+        [key] if key.expr == call.arguments[0].expr && key.expr == value.expr => {
+            if key.asc {
+                "ascending"
+            } else {
+                "descending"
+            }
+        }
+        _ if call.distinct => {
+            return Err(datatype_mismatch(call, "UNEXPECTED_INPUT_TYPE", "DISTINCT and another order do not fit."));
+        }
+        _ => return Err(Error::unsupported("listagg in the order of something else is not supported.")),
+    };
+    let list = collect::list_of(call, value);
+    let constant = |text: &str| TypedExpr::literal(ScalarValue::from(text), "");
+    let text = LISTAGG.call_nullable([list, constant(&delimiter), constant(order)], DataType::Utf8, call);
+    let given = call.arguments.iter().map(|one| one.sql.as_str()).collect::<Vec<_>>().join(", ");
+    let distinct = if call.distinct { "DISTINCT " } else { "" };
+    let direction = if order == "descending" { "DESC NULLS LAST" } else { "ASC NULLS FIRST" };
+    let within = if order.is_empty() {
+        String::new()
+    } else {
+        format!(" WITHIN GROUP (ORDER BY {} {direction})", call.arguments[0].sql)
+    };
+    resolved(text.with_sql(format!("{}({distinct}{given}){within}", call.name)))
+}

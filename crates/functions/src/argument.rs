@@ -1,0 +1,197 @@
+//! What functions ask of their arguments: a type they can be cast to, or a constant.
+//!
+//! The rules are Spark's implicit casts: NULL fits anywhere, a string fits any plain type and any plain type a string, and
+//! numbers fit each other. What does not fit is `DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE`.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray};
+use arrow::datatypes::{DataType, Schema};
+use arrow::record_batch::{RecordBatch, RecordBatchOptions};
+use datafusion::common::tree_node::TreeNode;
+use datafusion::common::{DFSchema, ScalarValue};
+use datafusion::execution::context::ExecutionProps;
+use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
+use datafusion::logical_expr::{ColumnarValue, Expr};
+use datafusion::physical_expr::create_physical_expr;
+use millstream_core::Result;
+
+use crate::data_type::{is_numeric, sql_name, timestamp};
+use crate::naming::call_sql;
+use crate::typed_expr::TypedExpr;
+
+use super::call::{FunctionCall, Resolved};
+use super::cast::{CastMode, cast};
+use super::failure::{non_foldable, unexpected_input_type};
+
+impl FunctionCall<'_> {
+    /// The call as Spark writes it.
+    pub(super) fn sql(&self) -> String {
+        call_sql(self.name, &self.arguments, self.distinct)
+    }
+
+    /// How many arguments there are.
+    pub(super) fn count(&self) -> usize {
+        self.arguments.len()
+    }
+
+    /// An argument's type.
+    pub(super) fn data_type(&self, index: usize) -> &DataType {
+        &self.arguments[index].data_type
+    }
+
+    /// An argument as it is.
+    pub(super) fn argument(&self, index: usize) -> TypedExpr {
+        self.arguments[index].clone()
+    }
+
+    /// An argument cast to a type by the session's rules, whatever it is.
+    pub(super) fn cast(&self, expr: TypedExpr, to: &DataType) -> Result<TypedExpr> {
+        cast(expr, to, self.cast_mode(), self.context.settings.time_zone)
+    }
+
+    /// ANSI or legacy.
+    pub(super) fn cast_mode(&self) -> CastMode {
+        if self.context.settings.ansi { CastMode::Ansi } else { CastMode::Legacy }
+    }
+
+    /// An argument as this type, if Spark casts it implicitly.
+    pub(super) fn implicit(&self, index: usize, to: &DataType) -> Result<TypedExpr> {
+        let argument = self.argument(index);
+        if argument.data_type == *to {
+            return Ok(argument);
+        }
+        if !casts_implicitly(&argument.data_type, to) {
+            return unexpected_input_type(self, index, &format!("\"{}\"", sql_name(to)));
+        }
+        self.cast(argument, to)
+    }
+
+    /// An argument as STRING.
+    pub(super) fn string(&self, index: usize) -> Result<TypedExpr> {
+        self.implicit(index, &DataType::Utf8)
+    }
+
+    /// An argument as INT.
+    pub(super) fn int(&self, index: usize) -> Result<TypedExpr> {
+        self.implicit(index, &DataType::Int32)
+    }
+
+    /// An argument as BIGINT.
+    pub(super) fn bigint(&self, index: usize) -> Result<TypedExpr> {
+        self.implicit(index, &DataType::Int64)
+    }
+
+    /// An argument as DOUBLE.
+    pub(super) fn double(&self, index: usize) -> Result<TypedExpr> {
+        self.implicit(index, &DataType::Float64)
+    }
+
+    /// An argument as DATE.
+    pub(super) fn date(&self, index: usize) -> Result<TypedExpr> {
+        self.implicit(index, &DataType::Date32)
+    }
+
+    /// An argument as TIMESTAMP.
+    pub(super) fn timestamp(&self, index: usize) -> Result<TypedExpr> {
+        self.implicit(index, &timestamp())
+    }
+
+    /// All arguments as STRING.
+    pub(super) fn all_strings(&self) -> Result<Vec<TypedExpr>> {
+        (0..self.count()).map(|index| self.string(index)).collect()
+    }
+
+    /// An argument as BINARY; a string stands for its UTF-8.
+    pub(super) fn binary(&self, index: usize) -> Result<TypedExpr> {
+        match self.data_type(index) {
+            DataType::Binary | DataType::Utf8 | DataType::Null => self.cast(self.argument(index), &DataType::Binary),
+            _ => unexpected_input_type(self, index, "\"BINARY\""),
+        }
+    }
+
+    /// A number as it is; a string as DOUBLE.
+    pub(super) fn numeric(&self, index: usize) -> Result<TypedExpr> {
+        match self.data_type(index) {
+            one if is_numeric(one) => Ok(self.argument(index)),
+            DataType::Utf8 | DataType::Null => self.cast(self.argument(index), &DataType::Float64),
+            _ => unexpected_input_type(self, index, "\"NUMERIC\""),
+        }
+    }
+
+    /// A constant STRING argument: its value, or `None` for NULL.
+    pub(super) fn constant_string(&self, index: usize, name: &str) -> Result<Option<String>> {
+        let value = constant_of(&self.string(index)?.expr);
+        match value {
+            Some(ScalarValue::Utf8(value)) => Ok(value),
+            _ => non_foldable(self, index, name, "STRING"),
+        }
+    }
+
+    /// A constant integer argument: its value, or `None` for NULL.
+    pub(super) fn constant_bigint(&self, index: usize, name: &str) -> Result<Option<i64>> {
+        match constant_of(&self.bigint(index)?.expr) {
+            Some(ScalarValue::Int64(value)) => Ok(value),
+            _ => non_foldable(self, index, name, "INT"),
+        }
+    }
+
+    /// A constant MAP&lt;STRING, STRING&gt; argument, such as options.
+    pub(super) fn constant_map(&self, index: usize) -> Result<Option<Vec<(String, String)>>> {
+        let Some(ScalarValue::Map(entries)) = constant_of(&self.argument(index).expr) else {
+            return Ok(None);
+        };
+        if entries.is_null(0) || !matches!(entries.keys().data_type(), DataType::Utf8) {
+            return Ok(None);
+        }
+        let Some(values) = entries.values().as_string_opt::<i32>() else { return Ok(None) };
+        let (keys, first) = (entries.keys().as_string::<i32>(), entries.value_offsets()[0] as usize);
+        let last = entries.value_offsets()[1] as usize;
+        Ok(Some((first..last).map(|at| (keys.value(at).to_owned(), values.value(at).to_owned())).collect()))
+    }
+}
+
+/// Whether Spark casts by itself where a function takes another type.
+fn casts_implicitly(from: &DataType, to: &DataType) -> bool {
+    match (from, to) {
+        (DataType::Null, _) => true,
+        (_, DataType::Utf8) => is_plain(from),
+        (DataType::Utf8, _) => is_plain(to),
+        (DataType::Date32, DataType::Timestamp(_, _)) | (DataType::Timestamp(_, _), DataType::Date32) => true,
+        (DataType::Timestamp(_, _), DataType::Timestamp(_, _)) => true,
+        _ => is_numeric(from) && is_numeric(to),
+    }
+}
+
+/// Neither nested nor an interval.
+fn is_plain(data_type: &DataType) -> bool {
+    is_numeric(data_type)
+        || matches!(
+            data_type,
+            DataType::Boolean | DataType::Utf8 | DataType::Binary | DataType::Date32 | DataType::Timestamp(_, _)
+        )
+}
+
+/// The value of an expression without columns, if it can be computed now.
+pub fn constant_of(expr: &Expr) -> Option<ScalarValue> {
+    let varies = |one: &Expr| {
+        matches!(one, Expr::Column(_) | Expr::LambdaVariable(_) | Expr::AggregateFunction(_) | Expr::WindowFunction(_))
+            || one.is_volatile_node()
+    };
+    if expr.exists(|one| Ok(varies(one))).unwrap_or(true) {
+        return None;
+    }
+    let (properties, planning) = (ExecutionProps::new(), PhysicalPlanningContext::default());
+    let physical = create_physical_expr(expr, &DFSchema::empty(), &properties, &planning).ok()?;
+    let one_row = RecordBatchOptions::new().with_row_count(Some(1));
+    let batch = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), Vec::new(), &one_row).ok()?;
+    match physical.evaluate(&batch).ok()? {
+        ColumnarValue::Scalar(value) => Some(value),
+        ColumnarValue::Array(column) => ScalarValue::try_from_array(&column, 0).ok(),
+    }
+}
+
+/// A resolved scalar.
+pub(super) fn scalar(expr: TypedExpr) -> Result<Resolved> {
+    Ok(Resolved::Scalar(expr))
+}

@@ -1,0 +1,263 @@
+//! Arrays, structs and maps from values.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, ListArray, MapArray, StructArray, new_empty_array};
+use arrow::buffer::{NullBuffer, OffsetBuffer};
+use arrow::compute::kernels::interleave::interleave;
+use arrow::datatypes::{DataType, Field};
+use arrow::row::{RowConverter, SortField};
+use datafusion::common::ScalarValue;
+use millstream_core::error::{ErrorKind, SparkException};
+use millstream_core::{Error, Result};
+
+use crate::argument::{constant_of, scalar};
+use crate::call::{FunctionCall, Resolved};
+use crate::data_type::{self, structure};
+use crate::failure::{datatype_mismatch, differing_types, non_foldable, unexpected_input_type};
+use crate::kernel::{Evaluation, Function};
+use crate::operators::{common_type_of, normal_column};
+use crate::string::joined;
+use crate::typed_expr::TypedExpr;
+
+/// The name that an array made of values has in plans.
+pub(super) const ARRAY_NAME: &str = "array";
+
+const ARRAY: Function = Function::total(ARRAY_NAME, |one| {
+    let DataType::List(element) = one.data_type else {
+        return Err(Error::internal("an array that is none"));
+    };
+    let (values, offsets) = interleaved(&one.columns, one.rows, element.data_type())?;
+    Ok(Arc::new(ListArray::try_new(Arc::clone(element), offsets, values, None)?))
+});
+
+/// The columns' values row by row, and where each row's begin.
+fn interleaved(columns: &[ArrayRef], rows: usize, element: &DataType) -> Result<(ArrayRef, OffsetBuffer<i32>)> {
+    let offsets = OffsetBuffer::from_repeated_length(columns.len(), rows);
+    if columns.is_empty() || rows == 0 {
+        return Ok((new_empty_array(element), offsets));
+    }
+    let parts: Vec<&dyn Array> = columns.iter().map(AsRef::as_ref).collect();
+    let places: Vec<_> = (0..rows).flat_map(|row| (0..parts.len()).map(move |part| (part, row))).collect();
+    Ok((interleave(&parts, &places)?, offsets))
+}
+
+/// These arguments in their common type.
+pub(super) fn meeting(call: &FunctionCall<'_>, indexes: &[usize]) -> Result<(DataType, Vec<TypedExpr>)> {
+    if indexes.is_empty() {
+        return Ok((DataType::Null, Vec::new()));
+    }
+    let meeting = common_type_of(call, indexes)?;
+    let values = indexes.iter().map(|&index| call.cast(call.argument(index), &meeting)).collect::<Result<_>>()?;
+    Ok((meeting, values))
+}
+
+pub(super) fn array(call: &FunctionCall<'_>) -> Result<Resolved> {
+    let all: Vec<usize> = (0..call.count()).collect();
+    let (element, values) = meeting(call, &all)?;
+    let contains_null = values.iter().any(|value| value.nullable);
+    let data_type = data_type::array(element, contains_null);
+    scalar(ARRAY.over(values, (data_type, false), &call.context.settings))
+}
+
+const STRUCT: Function = Function::total("named_struct", |one| {
+    let DataType::Struct(fields) = one.data_type else {
+        return Err(Error::internal("a struct that is none"));
+    };
+    Ok(Arc::new(StructArray::try_new_with_length(fields.clone(), one.columns.clone(), None, one.rows)?))
+});
+
+pub(super) fn named_struct(call: &FunctionCall<'_>) -> Result<Resolved> {
+    if call.count() % 2 == 1 {
+        let message =
+            format!("The `{}` requires 2n (n > 0) parameters but the actual number is {}.", call.name, call.count());
+        return Err(Error::invalid(message)
+            .with_class("WRONG_NUM_ARGS.WITHOUT_SUGGESTION", SparkException::Analysis)
+            .with_sql_state("42605"));
+    }
+    scalar(struct_of(call, call.arguments.clone())?)
+}
+
+/// The struct of these names and values.
+pub(crate) fn struct_of(call: &FunctionCall<'_>, pairs: Vec<TypedExpr>) -> Result<TypedExpr> {
+    let (mut fields, mut values) = (Vec::new(), Vec::new());
+    for (pair, named) in pairs.chunks_exact(2).enumerate() {
+        let Some(ScalarValue::Utf8(Some(name))) = constant_of(&named[0].expr) else {
+            return non_foldable(call, pair * 2, "name", "STRING");
+        };
+        let value = named[1].clone();
+        fields.push((name, value.data_type.clone(), value.nullable));
+        values.push(value);
+    }
+    Ok(STRUCT.over(values, (structure(fields), false), &call.context.settings))
+}
+
+const MAP: Function = Function::new("map", |one| {
+    let (keys, values): (Vec<ArrayRef>, Vec<ArrayRef>) =
+        one.columns.chunks_exact(2).map(|pair| (Arc::clone(&pair[0]), Arc::clone(&pair[1]))).unzip();
+    let (key_type, value_type) = entry_types(one.data_type)?;
+    let (keys, offsets) = interleaved(&keys, one.rows, &key_type)?;
+    let (values, _) = interleaved(&values, one.rows, &value_type)?;
+    map_of(one, keys, values, offsets, None)
+});
+
+/// Types of keys and values.
+pub(super) fn entry_types(map: &DataType) -> Result<(DataType, DataType)> {
+    match map {
+        DataType::Map(entries, _) => data_type::map_entry(entries)
+            .map(|(key, value)| (key.data_type().clone(), value.data_type().clone()))
+            .ok_or_else(|| Error::internal("a map without entries")),
+        _ => Err(Error::internal("a map that is none")),
+    }
+}
+
+/// A map column, whose keys must neither be NULL nor come twice.
+pub(super) fn map_of(
+    one: &Evaluation<'_>,
+    keys: ArrayRef,
+    values: ArrayRef,
+    offsets: OffsetBuffer<i32>,
+    nulls: Option<NullBuffer>,
+) -> Result<ArrayRef> {
+    let DataType::Map(entries, sorted) = one.data_type else {
+        return Err(Error::internal("a map that is none"));
+    };
+    let DataType::Struct(fields) = entries.data_type() else {
+        return Err(Error::internal("a map without entries"));
+    };
+    let present = |row: usize| nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row));
+    let converter = RowConverter::new(vec![SortField::new(keys.data_type().clone())])?;
+    let key_rows = converter.convert_columns(&[normal_column(&keys)])?;
+    for row in (0..one.rows).filter(|&row| present(row)) {
+        let mut seen = HashSet::new();
+        for at in offsets[row] as usize..offsets[row + 1] as usize {
+            if *keys.data_type() == DataType::Null || keys.is_null(at) {
+                return Err(Error::new(ErrorKind::Data, "Cannot use null as map key.")
+                    .with_class("NULL_MAP_KEY", SparkException::Runtime)
+                    .with_sql_state("2200E"));
+            }
+            if !seen.insert(key_rows.row(at)) {
+                let key = millstream_core::text::cast_to_string(&keys.slice(at, 1), one.settings.time_zone)?;
+                return Err(duplicated_key(key.value(0)));
+            }
+        }
+    }
+    let entry_rows = StructArray::try_new(fields.clone(), vec![keys, values], None)?;
+    Ok(Arc::new(MapArray::try_new(Arc::clone(entries), offsets, entry_rows, nulls, *sorted)?))
+}
+
+fn duplicated_key(key: &str) -> Error {
+    let message = format!(
+        "Duplicate map key {key} was found, please check the input data. If you want to remove the duplicated keys, you can \
+         set \"spark.sql.mapKeyDedupPolicy\" to \"LAST_WIN\" so that the key inserted at last takes precedence."
+    );
+    Error::new(ErrorKind::Data, message)
+        .with_class("DUPLICATED_MAP_KEY", SparkException::Runtime)
+        .with_sql_state("23505")
+}
+
+pub(super) fn map(call: &FunctionCall<'_>) -> Result<Resolved> {
+    let pairs: Vec<usize> = (0..call.count() / 2).map(|pair| pair * 2).collect();
+    if call.count() % 2 == 1 {
+        let message = format!("The `map` requires 2n (n > 0) parameters but the actual number is {}.", call.count());
+        return Err(Error::invalid(message)
+            .with_class("WRONG_NUM_ARGS.WITHOUT_SUGGESTION", SparkException::Analysis)
+            .with_sql_state("42605"));
+    }
+    let (key, keys) = meeting(call, &pairs)?;
+    if matches!(key, DataType::Map(_, _)) {
+        return Err(datatype_mismatch(call, "INVALID_MAP_KEY_TYPE", "The key of map cannot be/contain \"MAP\"."));
+    }
+    let odd: Vec<usize> = pairs.iter().map(|pair| pair + 1).collect();
+    let (value, values) = meeting(call, &odd)?;
+    let contains_null = values.iter().any(|value| value.nullable);
+    let data_type = data_type::map(key, value, contains_null);
+    let arguments = keys.into_iter().zip(values).flat_map(|(key, value)| [key, value]);
+    scalar(MAP.over(arguments, (data_type, false), &call.context.settings))
+}
+
+const MAP_FROM_ARRAYS: Function = Function::new("map_from_arrays", |one| {
+    let (keys, values) = (one.columns[0].as_list::<i32>(), one.columns[1].as_list::<i32>());
+    let nulls = NullBuffer::union(keys.nulls(), values.nulls());
+    let mut lengths = Vec::with_capacity(one.rows);
+    let (mut key_parts, mut value_parts) = (Vec::new(), Vec::new());
+    for row in 0..one.rows {
+        if !one.all_valid(row) {
+            lengths.push(0);
+            continue;
+        }
+        let (some_keys, some_values) = (keys.value(row), values.value(row));
+        if some_keys.len() != some_values.len() {
+            return Err(Error::data("The key array and value array of MapData must have the same length.")
+                .with_class("_LEGACY_ERROR_TEMP_2128", SparkException::Runtime));
+        }
+        lengths.push(some_keys.len());
+        key_parts.push(some_keys);
+        value_parts.push(some_values);
+    }
+    let join = |parts: &[ArrayRef], empty: ArrayRef| {
+        let parts: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
+        if parts.is_empty() { Ok(empty) } else { arrow::compute::concat(&parts) }
+    };
+    let (key_type, value_type) = entry_types(one.data_type)?;
+    let all_keys = join(&key_parts, new_empty_array(&key_type))?;
+    let all_values = join(&value_parts, new_empty_array(&value_type))?;
+    map_of(one, all_keys, all_values, OffsetBuffer::from_lengths(lengths), nulls)
+});
+
+pub(super) fn map_from_arrays(call: &FunctionCall<'_>) -> Result<Resolved> {
+    let element = |index: usize| match call.data_type(index) {
+        DataType::List(element) => Ok(element.as_ref().clone()),
+        _ => unexpected_input_type::<Field>(call, index, "\"ARRAY\""),
+    };
+    let (key, value) = (element(0)?, element(1)?);
+    let data_type = data_type::map(key.data_type().clone(), value.data_type().clone(), value.is_nullable());
+    scalar(MAP_FROM_ARRAYS.call([call.argument(0), call.argument(1)], data_type, call))
+}
+
+const CONCAT: Function = Function::total("concat", |one| Ok(joined(one)));
+
+const CONCAT_BINARY: Function = Function::total("concat_binary", |one| {
+    let join = |row: usize| {
+        let parts = (0..one.columns.len()).map(|index| one.binary(index).value(row));
+        one.all_valid(row).then(|| parts.collect::<Vec<_>>().concat())
+    };
+    Ok(Arc::new((0..one.rows).map(join).collect::<BinaryArray>()))
+});
+
+const CONCAT_ARRAYS: Function = Function::new("concat_arrays", |one| {
+    let DataType::List(element) = one.data_type else {
+        return Err(Error::internal("an array that is none"));
+    };
+    let lists: Vec<&ListArray> = one.columns.iter().map(|column| column.as_list::<i32>()).collect();
+    let nulls = lists.iter().fold(None, |nulls, list| NullBuffer::union(nulls.as_ref(), list.nulls()));
+    let mut parts = Vec::new();
+    let mut lengths = Vec::with_capacity(one.rows);
+    for row in 0..one.rows {
+        let before = parts.iter().map(|part: &ArrayRef| part.len()).sum::<usize>();
+        if one.all_valid(row) {
+            parts.extend(lists.iter().map(|list| list.value(row)));
+        }
+        lengths.push(parts.iter().map(|part| part.len()).sum::<usize>() - before);
+    }
+    let views: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
+    let values = if views.is_empty() { new_empty_array(element.data_type()) } else { arrow::compute::concat(&views)? };
+    Ok(Arc::new(ListArray::try_new(Arc::clone(element), OffsetBuffer::from_lengths(lengths), values, nulls)?))
+});
+
+pub(super) fn concat(call: &FunctionCall<'_>) -> Result<Resolved> {
+    let all: Vec<usize> = (0..call.count()).collect();
+    if all.iter().any(|&index| matches!(call.data_type(index), DataType::List(_))) {
+        let (data_type, values) = meeting(call, &all)?;
+        if !matches!(data_type, DataType::List(_)) {
+            return Err(differing_types(call));
+        }
+        return scalar(CONCAT_ARRAYS.call(values, data_type, call));
+    }
+    if !all.is_empty() && all.iter().all(|&index| *call.data_type(index) == DataType::Binary) {
+        let values = all.iter().map(|&index| call.argument(index));
+        return scalar(CONCAT_BINARY.call(values, DataType::Binary, call));
+    }
+    scalar(CONCAT.call(call.all_strings()?, DataType::Utf8, call))
+}

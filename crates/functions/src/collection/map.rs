@@ -1,0 +1,77 @@
+//! What can be asked of a map.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, ListArray, MapArray, make_comparator};
+use arrow::compute::SortOptions;
+use arrow::datatypes::{DataType, Field};
+use millstream_core::{Error, Result};
+
+use crate::argument::scalar;
+use crate::call::{FunctionCall, Resolved};
+use crate::coercion::wider_type;
+use crate::data_type::{array, map_entry, structure};
+use crate::failure::{datatype_mismatch, unexpected_input_type};
+use crate::kernel::{Evaluation, Function};
+use crate::operators::normal_column;
+
+/// Key and value field of the first argument.
+fn entry(call: &FunctionCall<'_>) -> Result<(Field, Field)> {
+    match call.data_type(0) {
+        DataType::Map(entries, _) => map_entry(entries)
+            .map(|(key, value)| (key.as_ref().clone(), value.as_ref().clone()))
+            .ok_or_else(|| Error::internal("a map without entries")),
+        _ => unexpected_input_type(call, 0, "\"MAP\""),
+    }
+}
+
+fn list_of(one: &Evaluation<'_>, values: impl Fn(&MapArray) -> ArrayRef) -> Result<ArrayRef> {
+    let maps = one.columns[0].as_map();
+    let DataType::List(element) = one.data_type else {
+        return Err(Error::internal("an array that is none"));
+    };
+    let (offsets, nulls) = (maps.offsets().clone(), maps.nulls().cloned());
+    Ok(Arc::new(ListArray::try_new(Arc::clone(element), offsets, values(maps), nulls)?))
+}
+
+const KEYS: Function = Function::total("map_keys", |one| list_of(one, |maps| Arc::clone(maps.keys())));
+const VALUES: Function = Function::total("map_values", |one| list_of(one, |maps| Arc::clone(maps.values())));
+const ENTRIES: Function = Function::total("map_entries", |one| list_of(one, |maps| Arc::new(maps.entries().clone())));
+
+pub(super) fn keys(call: &FunctionCall<'_>) -> Result<Resolved> {
+    let (key, _) = entry(call)?;
+    scalar(KEYS.call([call.argument(0)], array(key.data_type().clone(), false), call))
+}
+
+pub(super) fn values(call: &FunctionCall<'_>) -> Result<Resolved> {
+    let (_, value) = entry(call)?;
+    scalar(VALUES.call([call.argument(0)], array(value.data_type().clone(), value.is_nullable()), call))
+}
+
+pub(super) fn entries(call: &FunctionCall<'_>) -> Result<Resolved> {
+    let (key, value) = entry(call)?;
+    let entry =
+        structure([("key", key.data_type().clone(), false), ("value", value.data_type().clone(), value.is_nullable())]);
+    scalar(ENTRIES.call([call.argument(0)], array(entry, false), call))
+}
+
+const CONTAINS_KEY: Function = Function::total("map_contains_key", |one| {
+    let maps = one.columns[0].as_map();
+    let (keys, wanted) = (normal_column(maps.keys()), normal_column(&one.columns[1]));
+    let compare = make_comparator(&keys, &wanted, SortOptions::default())?;
+    let contains = |row: usize| {
+        let mut entries = maps.value_offsets()[row] as usize..maps.value_offsets()[row + 1] as usize;
+        one.all_valid(row).then(|| entries.any(|at| compare(at, row).is_eq()))
+    };
+    Ok(Arc::new((0..one.rows).map(contains).collect::<BooleanArray>()))
+});
+
+pub(super) fn contains_key(call: &FunctionCall<'_>) -> Result<Resolved> {
+    let (key, _) = entry(call)?;
+    if wider_type(key.data_type(), call.data_type(1), &call.context.settings).is_none() {
+        let reason = "Input to `map_contains_key` should have been \"MAP\" followed by a value with same key type.";
+        return Err(datatype_mismatch(call, "MAP_FUNCTION_DIFF_TYPES", reason));
+    }
+    let wanted = call.cast(call.argument(1), key.data_type())?;
+    scalar(CONTAINS_KEY.call_nullable([call.argument(0), wanted], DataType::Boolean, call))
+}

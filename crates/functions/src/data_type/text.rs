@@ -1,0 +1,34 @@
+//! Types as text: `BIGINT` in error messages and expressions. (`bigint` is core's [`simple_string`].)
+
+use arrow::datatypes::{DataType, Field};
+use millstream_core::text::simple_string;
+
+use super::map_entry;
+
+/// Spark's `DataType.sql`: `STRUCT<a: INT NOT NULL, b: STRING>`.
+pub fn sql_name(data_type: &DataType) -> String {
+    match data_type {
+        DataType::List(element) => format!("ARRAY<{}>", sql_name(element.data_type())),
+        DataType::Map(entries, _) => match map_entry(entries) {
+            Some((key, value)) => format!("MAP<{}, {}>", sql_name(key.data_type()), sql_name(value.data_type())),
+            None => "MAP".to_owned(),
+        },
+        DataType::Struct(fields) => {
+            let fields: Vec<_> = fields.iter().map(|field| sql_field(field)).collect();
+            format!("STRUCT<{}>", fields.join(", "))
+        }
+        plain => simple_string(plain).to_ascii_uppercase(),
+    }
+}
+
+fn sql_field(field: &Field) -> String {
+    let not_null = if field.is_nullable() { "" } else { " NOT NULL" };
+    format!("{}: {}{not_null}", quote_if_needed(field.name()), sql_name(field.data_type()))
+}
+
+/// A name in backticks unless it is a plain identifier (Spark: `quoteIfNeeded`).
+pub fn quote_if_needed(name: &str) -> String {
+    let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        && !name.bytes().all(|byte| byte.is_ascii_digit());
+    if plain { name.to_owned() } else { format!("`{}`", name.replace('`', "``")) }
+}

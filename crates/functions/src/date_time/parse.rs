@@ -1,0 +1,149 @@
+//! Text as dates and timestamps: without a pattern as a cast does it, with one by the pattern.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, Int64Array, TimestampMicrosecondArray};
+use arrow::datatypes::{DataType, TimestampMicrosecondType};
+use datafusion::common::ScalarValue;
+use millstream_core::Result;
+use millstream_core::datetime::SECOND_US;
+use millstream_core::interval::DAY_US;
+
+use super::current::now;
+use super::pattern::CompiledPatterns;
+use crate::argument::scalar;
+use crate::call::{FunctionCall, Resolved};
+use crate::cast::time::{dates, to_local_us};
+use crate::cast::{CastMode, cast};
+use crate::data_type::{timestamp, timestamp_ntz};
+use crate::failure::cannot_parse_timestamp;
+use crate::kernel::{Evaluation, Function};
+use crate::typed_expr::TypedExpr;
+
+/// The moments of the texts in the first column by the patterns in the second; `instead` names the tolerant function.
+fn moments(one: &Evaluation<'_>, instead: Option<&str>) -> Result<Vec<Option<i64>>> {
+    let (texts, patterns) = (one.strings(0), one.strings(1));
+    let mut compiled = CompiledPatterns::default();
+    let parse = |row: usize| {
+        if !one.all_valid(row) {
+            return Ok(None);
+        }
+        let text = texts.value(row);
+        match (compiled.get(patterns.value(row))?.parse(text, one.settings.time_zone), instead) {
+            (Ok(us), _) => Ok(Some(us)),
+            (Err(at), Some(instead)) if one.settings.ansi => Err(cannot_parse_timestamp(text, at, instead)),
+            (Err(_), _) => Ok(None),
+        }
+    };
+    (0..one.rows).map(parse).collect()
+}
+
+fn timestamps(moments: Vec<Option<i64>>) -> ArrayRef {
+    Arc::new(TimestampMicrosecondArray::from(moments).with_timezone("UTC"))
+}
+
+const TO_TIMESTAMP: Function =
+    Function::new("to_timestamp", |one| Ok(timestamps(moments(one, Some("try_to_timestamp"))?)));
+const TRY_TO_TIMESTAMP: Function = Function::new("try_to_timestamp", |one| Ok(timestamps(moments(one, None)?)));
+const TO_DATE: Function = Function::new("to_date", |one| {
+    let zone = one.settings.time_zone;
+    let moments = moments(one, Some("try_to_date"))?;
+    Ok(dates(moments.into_iter().map(|us| us.map(|us| to_local_us(us, zone).div_euclid(DAY_US) as i32))))
+});
+const UNIX_TIMESTAMP: Function = Function::new("unix_timestamp", |one| {
+    let moments = moments(one, Some("try_to_timestamp"))?;
+    Ok(Arc::new(moments.into_iter().map(|us| us.map(|us| us.div_euclid(SECOND_US))).collect::<Int64Array>()))
+});
+
+pub(super) fn to_timestamp(call: &FunctionCall<'_>) -> Result<Resolved> {
+    if call.count() == 1 || *call.data_type(0) != DataType::Utf8 {
+        return scalar(call.cast(call.argument(0), &timestamp())?.with_sql(""));
+    }
+    scalar(TO_TIMESTAMP.call(call.all_strings()?, timestamp(), call).into_nullable(!call.context.settings.ansi))
+}
+
+pub(super) fn try_to_timestamp(call: &FunctionCall<'_>) -> Result<Resolved> {
+    if call.count() == 1 || *call.data_type(0) != DataType::Utf8 {
+        let zone = call.context.settings.time_zone;
+        return scalar(cast(call.argument(0), &timestamp(), CastMode::Try, zone)?.with_sql(""));
+    }
+    scalar(TRY_TO_TIMESTAMP.call_nullable(call.all_strings()?, timestamp(), call))
+}
+
+pub(super) fn to_date(call: &FunctionCall<'_>) -> Result<Resolved> {
+    if call.count() == 1 || *call.data_type(0) != DataType::Utf8 {
+        return scalar(call.cast(call.argument(0), &DataType::Date32)?.with_sql(""));
+    }
+    scalar(TO_DATE.call(call.all_strings()?, DataType::Date32, call).into_nullable(!call.context.settings.ansi))
+}
+
+const TRY_TO_DATE: Function = Function::total("try_to_date", |one| {
+    let zone = one.settings.time_zone;
+    let moments = moments(one, None)?;
+    Ok(dates(moments.into_iter().map(|us| us.map(|us| to_local_us(us, zone).div_euclid(DAY_US) as i32))))
+});
+
+pub(super) fn try_to_date(call: &FunctionCall<'_>) -> Result<Resolved> {
+    if call.count() == 1 || *call.data_type(0) != DataType::Utf8 {
+        let zone = call.context.settings.time_zone;
+        return scalar(cast(call.argument(0), &DataType::Date32, CastMode::Try, zone)?.with_sql(""));
+    }
+    scalar(TRY_TO_DATE.call_nullable(call.all_strings()?, DataType::Date32, call))
+}
+
+const TO_TIMESTAMP_NTZ: Function = Function::new("to_timestamp_ntz", |one| {
+    let zone = one.settings.time_zone;
+    let moments = moments(one, Some("try_to_timestamp"))?;
+    let local = moments.into_iter().map(|us| us.map(|us| to_local_us(us, zone)));
+    Ok(Arc::new(local.collect::<TimestampMicrosecondArray>()))
+});
+
+pub(super) fn to_timestamp_ntz(call: &FunctionCall<'_>) -> Result<Resolved> {
+    let data_type = timestamp_ntz();
+    if call.count() == 1 || *call.data_type(0) != DataType::Utf8 {
+        return scalar(call.cast(call.argument(0), &data_type)?.with_sql(""));
+    }
+    scalar(TO_TIMESTAMP_NTZ.call(call.all_strings()?, data_type, call).into_nullable(!call.context.settings.ansi))
+}
+
+trait IntoNullable {
+    fn into_nullable(self, nullable: bool) -> Self;
+}
+
+impl IntoNullable for TypedExpr {
+    fn into_nullable(mut self, nullable: bool) -> Self {
+        self.nullable |= nullable;
+        self
+    }
+}
+
+const SECONDS: Function = Function::new("seconds_since_epoch", |one| {
+    let times = one.columns[0].as_primitive::<TimestampMicrosecondType>();
+    Ok(Arc::new(times.iter().map(|us| us.map(|us| us.div_euclid(SECOND_US))).collect::<Int64Array>()))
+});
+
+pub(super) fn unix_timestamp(call: &FunctionCall<'_>) -> Result<Resolved> {
+    if call.count() == 0 {
+        let sql = "unix_timestamp(current_timestamp(), yyyy-MM-dd HH:mm:ss)";
+        return scalar(SECONDS.call([now(call)], DataType::Int64, call).with_sql(sql));
+    }
+    let sql = if call.count() == 1 {
+        format!("{}({}, yyyy-MM-dd HH:mm:ss)", call.name, call.arguments[0].sql)
+    } else {
+        String::new()
+    };
+    let value = match call.data_type(0) {
+        DataType::Utf8 | DataType::Null => {
+            let pattern = if call.count() > 1 {
+                call.string(1)?
+            } else {
+                TypedExpr::literal(ScalarValue::from("yyyy-MM-dd HH:mm:ss"), "")
+            };
+            UNIX_TIMESTAMP
+                .call([call.string(0)?, pattern], DataType::Int64, call)
+                .into_nullable(!call.context.settings.ansi)
+        }
+        _ => SECONDS.call([call.timestamp(0)?], DataType::Int64, call),
+    };
+    scalar(value.with_sql(sql))
+}

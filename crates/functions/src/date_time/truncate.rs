@@ -1,0 +1,69 @@
+//! The beginning of a unit of time.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray, TimestampMicrosecondArray};
+use arrow::datatypes::{DataType, Date32Type};
+use millstream_core::Result;
+use millstream_core::datetime::{civil_from_days, days_from_civil};
+use millstream_core::interval::DAY_US;
+
+use super::field::{local_us, weekday_of};
+use crate::argument::scalar;
+use crate::call::{FunctionCall, Resolved};
+use crate::cast::time::{dates, from_local_us};
+use crate::data_type::{is_timestamp, timestamp};
+use crate::kernel::Function;
+
+/// The first day of the unit in which a day lies; `None` for no such unit.
+fn first_day(days: i64, unit: &str) -> Option<i64> {
+    let (year, month, _) = civil_from_days(days);
+    Some(match unit {
+        "YEAR" | "YYYY" | "YY" => days_from_civil(year, 1, 1),
+        "QUARTER" => days_from_civil(year, (month - 1) / 3 * 3 + 1, 1),
+        "MONTH" | "MM" | "MON" => days_from_civil(year, month, 1),
+        "WEEK" => days - weekday_of(days),
+        _ => return None,
+    })
+}
+
+const TRUNC: Function = Function::new("trunc", |one| {
+    let (days, units) = (one.columns[0].as_primitive::<Date32Type>(), one.strings(1));
+    let trunc = |row: usize| {
+        one.all_valid(row).then_some(())?;
+        first_day(days.value(row).into(), &units.value(row).to_ascii_uppercase()).map(|days| days as i32)
+    };
+    Ok(dates((0..one.rows).map(trunc)))
+});
+
+pub(super) fn trunc(call: &FunctionCall<'_>) -> Result<Resolved> {
+    scalar(TRUNC.call_nullable([call.date(0)?, call.string(1)?], DataType::Date32, call))
+}
+
+const DATE_TRUNC: Function = Function::new("date_trunc", |one| {
+    let units = one.strings(0);
+    let zone = one.settings.time_zone;
+    let trunc = |(row, local): (usize, Option<i64>)| {
+        let local = local?;
+        units.is_valid(row).then_some(())?;
+        let unit = units.value(row).to_ascii_uppercase();
+        let span = match unit.as_str() {
+            "DAY" | "DD" => DAY_US,
+            "HOUR" => 3_600_000_000,
+            "MINUTE" => 60_000_000,
+            "SECOND" => 1_000_000,
+            "MILLISECOND" => 1000,
+            "MICROSECOND" => 1,
+            other => return Some(from_local_us(first_day(local.div_euclid(DAY_US), other)? * DAY_US, zone)),
+        };
+        Some(from_local_us(local - local.rem_euclid(span), zone))
+    };
+    let column: TimestampMicrosecondArray = local_us(one, 1).enumerate().map(trunc).collect();
+    Ok(Arc::new(column.with_timezone("UTC")))
+});
+
+pub(super) fn date_trunc(call: &FunctionCall<'_>) -> Result<Resolved> {
+    let time =
+        if is_timestamp(call.data_type(1)) { call.cast(call.argument(1), &timestamp())? } else { call.timestamp(1)? };
+    scalar(DATE_TRUNC.call_nullable([call.string(0)?, time], timestamp(), call))
+}

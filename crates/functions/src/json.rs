@@ -1,0 +1,169 @@
+//! JSON: decoding with a schema, paths into texts, and the text of values.
+
+mod path;
+mod schema_of;
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, StringArray};
+use arrow::datatypes::DataType;
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::{Expr, ScalarUDF};
+use millstream_core::decode::ValueDecoder;
+use millstream_core::decode::json::{JsonDecoder, JsonOptions};
+use millstream_core::error::SparkException;
+use millstream_core::json_text::JsonTextOptions;
+use millstream_core::{Error, Options, QuerySettings, Result};
+use millstream_engine::functions::Decode;
+
+use crate::typed_expr::TypedExpr;
+
+use super::argument::{constant_of, scalar};
+use super::call::{FunctionCall, Resolved};
+use super::cast::BINARY_TO_STRING;
+use super::entry::Arity::{Between, Exactly};
+use super::entry::FunctionEntry;
+use super::failure::{datatype_mismatch, unexpected_input_type};
+use super::generator::generator;
+use super::kernel::{Evaluation, Function};
+
+/// The JSON functions.
+pub(super) static FUNCTIONS: &[FunctionEntry] = &[
+    FunctionEntry::new("from_json", Between(2, 3), from_json, "the value of a JSON text, by a schema"),
+    FunctionEntry::new("to_json", Between(1, 2), to_json, "the JSON text of a struct, array or map"),
+    FunctionEntry::new("get_json_object", Exactly(2), get_json_object, "what a path finds in a JSON text"),
+    FunctionEntry::new(
+        "schema_of_json",
+        Between(1, 2),
+        schema_of::schema_of_json,
+        "the schema of a constant JSON text",
+    ),
+    FunctionEntry::new("json_object_keys", Exactly(1), path::object_keys, "the names of a JSON object's fields"),
+    FunctionEntry::new("json_array_length", Exactly(1), path::array_length, "the number of elements of a JSON array"),
+];
+
+fn from_json(call: &FunctionCall<'_>) -> Result<Resolved> {
+    let value = match call.data_type(0) {
+        // A source's bytes are decoded without a detour by strings.
+        DataType::Utf8 | DataType::Null => call.string(0)?,
+        _ => return unexpected_input_type(call, 0, "\"STRING\""),
+    };
+    let schema = schema_argument(call)?;
+    let options = options_argument(call, 2)?;
+    let identity = format!("{schema:?}|{options:?}|{}", call.context.settings.time_zone);
+    let options = JsonOptions::from_options(&options, call.context.settings.time_zone)?;
+    let decoder = JsonDecoder::of_type(&schema, options)?;
+    let data_type = decoder.data_type();
+    let input = bytes_below(value);
+    let decode = Decode::new("from_json", identity, Arc::new(decoder));
+    let expr = ScalarUDF::new_from_impl(decode).call(vec![input]);
+    let text = format!("from_json({})", call.arguments[0].sql);
+    scalar(TypedExpr::new(expr, data_type, true).with_sql(text))
+}
+
+/// `cast(value as string)` of binary values is taken off: the decoder reads bytes, and right over a source's column it can
+/// be pushed into the scan. Bytes that are no UTF-8 are the decoder's business then, which treats them as the cast would.
+fn bytes_below(value: TypedExpr) -> Expr {
+    match value.expr {
+        Expr::ScalarFunction(ref cast) if cast.func.name() == BINARY_TO_STRING => cast.args[0].clone(),
+        other => other,
+    }
+}
+
+/// The type that the second argument names: DDL, JSON, or a constant expression such as `schema_of_json('…')`.
+fn schema_argument(call: &FunctionCall<'_>) -> Result<DataType> {
+    let Some(ScalarValue::Utf8(Some(text))) = constant_of(&call.argument(1).expr) else {
+        return Err(Error::invalid(format!(
+            "The expression \"{}\" is not a valid schema string.",
+            call.arguments[1].sql
+        ))
+        .with_class("INVALID_SCHEMA.NON_STRING_LITERAL", SparkException::Analysis)
+        .with_sql_state("42K07"));
+    };
+    let schema = (call.context.schema_of)(&text)?;
+    match schema {
+        DataType::Struct(_) | DataType::List(_) | DataType::Map(_, _) => Ok(schema),
+        other => {
+            let reason = format!(
+                "Input schema \"{}\" must be a struct, an array, a map or a variant.",
+                crate::data_type::sql_name(&other)
+            );
+            Err(datatype_mismatch(call, "INVALID_JSON_SCHEMA", &reason))
+        }
+    }
+}
+
+/// A constant map of options.
+pub(super) fn options_argument(call: &FunctionCall<'_>, index: usize) -> Result<Options> {
+    if call.count() <= index {
+        return Ok(Options::new());
+    }
+    let Some(options) = call.constant_map(index)? else {
+        return Err(Error::invalid("Must use the `map()` function for options.")
+            .with_class("INVALID_OPTIONS.NON_MAP_FUNCTION", SparkException::Analysis)
+            .with_sql_state("42K06"));
+    };
+    Ok(options.into_iter().collect())
+}
+
+const TO_JSON: Function = Function::new("to_json", |one| {
+    // The second column is the option, the same in all rows.
+    let ignore_null_fields = one.rows == 0 || one.booleans(1).value(0);
+    let options =
+        JsonTextOptions { ignore_null_fields, time_zone: one.settings.time_zone, ..JsonTextOptions::default() };
+    Ok(Arc::new(millstream_core::json_text::to_json(&one.columns[0], &options)?))
+});
+
+fn to_json(call: &FunctionCall<'_>) -> Result<Resolved> {
+    if *call.data_type(0) == DataType::Null {
+        return scalar(call.string(0)?.with_sql(""));
+    }
+    if !matches!(call.data_type(0), DataType::Struct(_) | DataType::List(_) | DataType::Map(_, _)) {
+        let reason = format!(
+            "Input schema \"{}\" must be a struct, an array, a map or a variant.",
+            crate::data_type::sql_name(call.data_type(0))
+        );
+        return Err(datatype_mismatch(call, "INVALID_JSON_SCHEMA", &reason));
+    }
+    let options = JsonTextOptions::from_options(&options_argument(call, 1)?, call.context.settings.time_zone)?;
+    if options.ascii {
+        return Err(Error::unsupported("the option 'writeNonAsciiCharacterAsCodePoint' of to_json"));
+    }
+    let text = format!("to_json({})", call.arguments[0].sql);
+    let value = call.argument(0);
+    let option = TypedExpr::literal(ScalarValue::from(options.ignore_null_fields), "");
+    let settings = QuerySettings { time_zone: options.time_zone, ..call.context.settings };
+    scalar(TO_JSON.over([value, option], (DataType::Utf8, true), &settings).with_sql(text))
+}
+
+const GET_JSON_OBJECT: Function = Function::total("get_json_object", |one| {
+    let (texts, paths) = (one.strings(0), one.strings(1));
+    let mut prepared: Option<(String, Option<path::JsonPath>)> = None;
+    let find = |row: usize| {
+        if !one.all_valid(row) {
+            return None;
+        }
+        let wanted = paths.value(row);
+        if prepared.as_ref().is_none_or(|(text, _)| text != wanted) {
+            prepared = Some((wanted.to_owned(), path::JsonPath::parse(wanted)));
+        }
+        prepared.as_ref()?.1.as_ref()?.find(texts.value(row))
+    };
+    Ok(Arc::new((0..one.rows).map(find).collect::<StringArray>()))
+});
+
+fn get_json_object(call: &FunctionCall<'_>) -> Result<Resolved> {
+    scalar(GET_JSON_OBJECT.call_nullable(call.all_strings()?, DataType::Utf8, call))
+}
+
+const JSON_TUPLE: Function = Function::new("json_tuple", tuple_rows);
+
+fn tuple_rows(one: &Evaluation<'_>) -> Result<ArrayRef> {
+    path::tuples(one)
+}
+
+/// The generator of `json_tuple`.
+pub(super) fn json_tuple(call: &FunctionCall<'_>) -> Result<Resolved> {
+    let columns = (0..call.count() - 1).map(|index| (format!("c{index}"), DataType::Utf8, true)).collect();
+    Ok(generator(call, JSON_TUPLE, call.all_strings()?, columns, false))
+}

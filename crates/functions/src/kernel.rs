@@ -1,0 +1,218 @@
+//! The one DataFusion function behind all of our kernels: a plain function from columns to a column.
+//!
+//! The types were settled when the call was resolved, so a kernel takes its columns as they come. What else its meaning
+//! depends on (zone, ANSI mode, types) stands in [`Evaluation`]; constants such as a pattern are arguments, and a kernel
+//! that compiles one keeps it while it stays the same.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, GenericBinaryArray, PrimitiveArray, StringArray,
+};
+use arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::{
+    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature,
+    Volatility,
+};
+use millstream_core::{QuerySettings, Result};
+use millstream_engine::error::to_datafusion;
+
+use crate::typed_expr::TypedExpr;
+
+use super::call::FunctionCall;
+
+/// What a kernel computes from.
+#[derive(Debug)]
+pub(super) struct Evaluation<'a> {
+    /// The arguments, all of the same length. A constant argument has been repeated, unless all are constant.
+    pub(super) columns: Vec<ArrayRef>,
+    /// How many values are wanted: the length of the columns, or the number of rows for a kernel without columns.
+    pub(super) rows: usize,
+    /// Zone and ANSI mode of the session.
+    pub(super) settings: &'a QuerySettings,
+    /// The type of the result.
+    pub(super) data_type: &'a DataType,
+}
+
+/// A function from columns to a column.
+pub(super) type Kernel = fn(&Evaluation<'_>) -> Result<ArrayRef>;
+
+impl Evaluation<'_> {
+    /// The strings of an argument.
+    pub(super) fn strings(&self, index: usize) -> &StringArray {
+        self.columns[index].as_string()
+    }
+
+    /// The binary values of an argument.
+    pub(super) fn binary(&self, index: usize) -> &GenericBinaryArray<i32> {
+        self.columns[index].as_binary()
+    }
+
+    /// The booleans of an argument.
+    pub(super) fn booleans(&self, index: usize) -> &BooleanArray {
+        self.columns[index].as_boolean()
+    }
+
+    /// The numbers of an argument.
+    pub(super) fn numbers<T: ArrowPrimitiveType>(&self, index: usize) -> &PrimitiveArray<T> {
+        self.columns[index].as_primitive()
+    }
+
+    /// Whether there are rows at all, and every argument has a value in this one.
+    pub(super) fn all_valid(&self, row: usize) -> bool {
+        self.columns.iter().all(|column| column.is_valid(row))
+    }
+}
+
+/// How a kernel shows in plans, and what its meaning depends on.
+#[derive(Clone)]
+struct KernelFunction {
+    name: &'static str,
+    kernel: Kernel,
+    data_type: DataType,
+    nullable: bool,
+    settings: QuerySettings,
+    fallible: bool,
+    signature: Signature,
+}
+
+impl fmt::Debug for KernelFunction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KernelFunction").field("name", &self.name).field("data_type", &self.data_type).finish()
+    }
+}
+
+impl PartialEq for KernelFunction {
+    fn eq(&self, other: &Self) -> bool {
+        (self.name, &self.data_type, self.nullable, self.settings, self.signature.volatility)
+            == (other.name, &other.data_type, other.nullable, other.settings, other.signature.volatility)
+    }
+}
+
+impl Eq for KernelFunction {}
+
+impl Hash for KernelFunction {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.name, &self.data_type, self.nullable, self.settings).hash(state);
+    }
+}
+
+impl ScalarUDFImpl for KernelFunction {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _arguments: &[DataType]) -> datafusion::error::Result<DataType> {
+        Ok(self.data_type.clone())
+    }
+
+    fn return_field_from_args(&self, _arguments: ReturnFieldArgs<'_>) -> datafusion::error::Result<FieldRef> {
+        Ok(Arc::new(Field::new(self.name, self.data_type.clone(), self.nullable)))
+    }
+
+    fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> datafusion::error::Result<ColumnarValue> {
+        // Constants over constants are one value, unless each row has to have its own.
+        let folds = !arguments.args.is_empty()
+            && arguments.args.iter().all(|one| matches!(one, ColumnarValue::Scalar(_)))
+            && self.signature.volatility == Volatility::Immutable;
+        let rows = if folds { arguments.number_rows.min(1) } else { arguments.number_rows };
+        let columns = arguments.args.iter().map(|one| one.to_array(rows)).collect::<Result<Vec<_>, _>>()?;
+        let evaluation = Evaluation { columns, rows, settings: &self.settings, data_type: &self.data_type };
+        let column = (self.kernel)(&evaluation).map_err(to_datafusion)?;
+        if folds && rows == 1 {
+            return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&column, 0)?));
+        }
+        Ok(ColumnarValue::Array(column))
+    }
+}
+
+/// A kernel and the name it has in plans; two kernels of one name must be one kernel.
+#[derive(Clone, Copy)]
+pub(super) struct Function {
+    name: &'static str,
+    kernel: Kernel,
+    volatility: Volatility,
+    fallible: bool,
+}
+
+impl Function {
+    /// A kernel that gives the same answer for the same arguments.
+    pub(super) const fn new(name: &'static str, kernel: Kernel) -> Self {
+        Self { name, kernel, volatility: Volatility::Immutable, fallible: true }
+    }
+
+    /// A kernel that has an answer for all values, so that it does no harm to ask it for a row too many.
+    pub(super) const fn total(name: &'static str, kernel: Kernel) -> Self {
+        Self { fallible: false, ..Self::new(name, kernel) }
+    }
+
+    /// A kernel that has to be asked for every row.
+    pub(super) const fn volatile(name: &'static str, kernel: Kernel) -> Self {
+        Self { name, kernel, volatility: Volatility::Volatile, fallible: true }
+    }
+
+    /// The kernel over these arguments: NULL possible if it is for one of them.
+    pub(super) fn call(
+        self,
+        arguments: impl IntoIterator<Item = TypedExpr>,
+        data_type: DataType,
+        call: &FunctionCall<'_>,
+    ) -> TypedExpr {
+        let arguments: Vec<_> = arguments.into_iter().collect();
+        let nullable = arguments.iter().any(|argument| argument.nullable);
+        self.over(arguments, (data_type, nullable), &call.context.settings)
+    }
+
+    /// The kernel over these arguments, NULL possible in any case.
+    pub(super) fn call_nullable(
+        self,
+        arguments: impl IntoIterator<Item = TypedExpr>,
+        data_type: DataType,
+        call: &FunctionCall<'_>,
+    ) -> TypedExpr {
+        self.over(arguments, (data_type, true), &call.context.settings)
+    }
+
+    /// The kernel over these arguments with this type and nullability.
+    pub(super) fn over(
+        self,
+        arguments: impl IntoIterator<Item = TypedExpr>,
+        result: (DataType, bool),
+        settings: &QuerySettings,
+    ) -> TypedExpr {
+        let (data_type, nullable) = result;
+        let function = KernelFunction {
+            name: self.name,
+            kernel: self.kernel,
+            data_type: data_type.clone(),
+            nullable,
+            settings: *settings,
+            fallible: self.fallible,
+            signature: Signature::one_of(vec![TypeSignature::VariadicAny, TypeSignature::Nullary], self.volatility),
+        };
+        let arguments = arguments.into_iter().map(|argument| argument.expr).collect();
+        TypedExpr::new(ScalarUDF::new_from_impl(function).call(arguments), data_type, nullable)
+    }
+}
+
+/// A DataFusion expression that needs no kernel.
+pub(super) fn native(expr: Expr, data_type: DataType, nullable: bool) -> TypedExpr {
+    TypedExpr::new(expr, data_type, nullable)
+}
+
+/// Whether computing this call, apart from its arguments, can fail for a value.
+pub(super) fn is_fallible_call(expr: &Expr) -> bool {
+    match expr {
+        Expr::ScalarFunction(call) => {
+            call.func.inner().downcast_ref::<KernelFunction>().is_some_and(|kernel| kernel.fallible)
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,43 @@
+//! Spark's functions: one table of names, and for each what its arguments may be, what type comes out, and what is
+//! computed.
+//!
+//! A family of functions is a file with one static slice of [`FunctionEntry`]s; [`lookup`] finds an entry under any of its
+//! names. An entry *resolves* a call: it checks and casts the arguments by Spark's rules and answers an expression with
+//! Spark's type. DataFusion's own coercion therefore never has anything to do, and what is computed is either a
+//! DataFusion expression that is right for Spark or a [`kernel`] of ours.
+//!
+//! Deliberately not here: names, stars, lambdas' variables and the windows of window functions, which are the analyzer's.
+
+mod aggregate;
+mod argument;
+mod call;
+mod cast;
+pub mod coercion;
+mod collection;
+mod conditional;
+mod conversion;
+mod csv;
+pub mod data_type;
+mod date_time;
+mod entry;
+mod failure;
+mod generator;
+mod hash;
+mod json;
+mod kernel;
+mod math;
+mod naming;
+mod operators;
+mod session;
+mod string;
+mod typed_expr;
+mod window;
+mod window_time;
+
+pub use argument::constant_of;
+pub use call::{FunctionCall, FunctionContext, Generator, Resolved, SessionWindow, TimeWindow};
+pub use cast::{CastMode, cast};
+pub use collection::{array_fold, array_sort_by};
+pub use entry::{Arity, FunctionEntry, lookup};
+pub use naming::call_sql;
+pub use typed_expr::TypedExpr;

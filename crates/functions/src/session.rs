@@ -1,0 +1,134 @@
+//! What a query knows of itself and its session, errors on purpose, and identifiers.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use arrow::array::{Array, ArrayRef, Int64Array, StringArray, new_null_array};
+use arrow::datatypes::DataType;
+use datafusion::common::ScalarValue;
+use millstream_core::error::{ErrorKind, SparkException};
+use millstream_core::{Error, Result};
+
+use crate::data_type::simple_string;
+use crate::typed_expr::TypedExpr;
+
+use super::argument::scalar;
+use super::call::{FunctionCall, Resolved};
+use super::entry::Arity::{Between, Exactly};
+use super::entry::FunctionEntry;
+use super::kernel::{Evaluation, Function};
+
+/// The functions about the session.
+pub(super) static FUNCTIONS: &[FunctionEntry] = &[
+    FunctionEntry::new("typeof", Exactly(1), type_of, "the type of a value"),
+    FunctionEntry::new("version", Exactly(0), version, "the version of Spark that is spoken"),
+    FunctionEntry::new("current_user", Exactly(0), current_user, "the session's user").or(&["user", "session_user"]),
+    FunctionEntry::new("current_database", Exactly(0), current_database, "the default schema").or(&["current_schema"]),
+    FunctionEntry::new("current_catalog", Exactly(0), current_catalog, "the default catalog"),
+    FunctionEntry::new("raise_error", Between(1, 2), raise_error, "fails with a message"),
+    FunctionEntry::new("assert_true", Between(1, 2), assert_true, "fails unless it is true"),
+    FunctionEntry::new("input_file_name", Exactly(0), input_file_name, "the file that is read, or nothing"),
+    FunctionEntry::new("spark_partition_id", Exactly(0), spark_partition_id, "the task's number"),
+    FunctionEntry::new("monotonically_increasing_id", Exactly(0), increasing_id, "a number that no other row has"),
+    FunctionEntry::new("uuid", Exactly(0), uuid, "a random identifier"),
+];
+
+fn text(value: &str) -> Result<Resolved> {
+    scalar(TypedExpr { sql: String::new(), ..TypedExpr::literal(ScalarValue::from(value), "") })
+}
+
+fn type_of(call: &FunctionCall<'_>) -> Result<Resolved> {
+    text(&simple_string(call.data_type(0)))
+}
+
+fn version(_call: &FunctionCall<'_>) -> Result<Resolved> {
+    text("4.2.0")
+}
+
+fn current_user(call: &FunctionCall<'_>) -> Result<Resolved> {
+    text(&call.context.user)
+}
+
+/// Spark shows it as the schema under either name.
+fn current_database(_call: &FunctionCall<'_>) -> Result<Resolved> {
+    match text("default")? {
+        Resolved::Scalar(name) => scalar(name.with_sql("current_schema()")),
+        other => Ok(other),
+    }
+}
+
+fn current_catalog(_call: &FunctionCall<'_>) -> Result<Resolved> {
+    text("spark_catalog")
+}
+
+fn input_file_name(_call: &FunctionCall<'_>) -> Result<Resolved> {
+    text("")
+}
+
+fn spark_partition_id(_call: &FunctionCall<'_>) -> Result<Resolved> {
+    scalar(TypedExpr { sql: String::new(), ..TypedExpr::literal(ScalarValue::Int32(Some(0)), "") })
+}
+
+const RAISE_ERROR: Function = Function::volatile("raise_error", |one| {
+    let messages = one.strings(0);
+    if one.rows == 0 {
+        return Ok(new_null_array(one.data_type, 0));
+    }
+    let message = if messages.is_null(0) { "null" } else { messages.value(0) };
+    Err(user_raised(message))
+});
+
+fn user_raised(message: &str) -> Error {
+    Error::new(ErrorKind::Data, message)
+        .with_class("USER_RAISED_EXCEPTION", SparkException::Runtime)
+        .with_sql_state("P0001")
+        .with_parameter("errorMessage", message)
+}
+
+fn raise_error(call: &FunctionCall<'_>) -> Result<Resolved> {
+    if call.count() == 2 {
+        return Err(Error::unsupported("raise_error with an error class is not supported."));
+    }
+    scalar(RAISE_ERROR.call_nullable([call.string(0)?], DataType::Null, call))
+}
+
+const ASSERT_TRUE: Function = Function::volatile("assert_true", |one| {
+    let (flags, messages) = (one.booleans(0), one.strings(1));
+    match (0..one.rows).find(|&row| flags.is_null(row) || !flags.value(row)) {
+        Some(row) => Err(user_raised(messages.value(row))),
+        None => Ok(new_null_array(one.data_type, one.rows)),
+    }
+});
+
+fn assert_true(call: &FunctionCall<'_>) -> Result<Resolved> {
+    let message = if call.count() == 2 {
+        call.string(1)?
+    } else {
+        TypedExpr::literal(ScalarValue::from(format!("'{}' is not true!", call.arguments[0].sql)), "")
+    };
+    scalar(ASSERT_TRUE.call_nullable([call.implicit(0, &DataType::Boolean)?, message], DataType::Null, call))
+}
+
+/// Identifiers given out by this process: one counter for all queries keeps them increasing and unique.
+static NEXT_ID: AtomicI64 = AtomicI64::new(0);
+
+const INCREASING_ID: Function = Function::volatile("monotonically_increasing_id", |one| {
+    let rows = one.rows as i64;
+    let first = NEXT_ID.fetch_add(rows, Ordering::Relaxed);
+    Ok(Arc::new(Int64Array::from_iter_values(first..first + rows)))
+});
+
+fn increasing_id(call: &FunctionCall<'_>) -> Result<Resolved> {
+    scalar(INCREASING_ID.call([], DataType::Int64, call))
+}
+
+const UUID: Function = Function::volatile("uuid", new_uuids);
+
+fn new_uuids(one: &Evaluation<'_>) -> Result<ArrayRef> {
+    let new = |_| uuid::Uuid::new_v4().to_string();
+    Ok(Arc::new(StringArray::from_iter_values((0..one.rows).map(new))))
+}
+
+fn uuid(call: &FunctionCall<'_>) -> Result<Resolved> {
+    scalar(UUID.call([], DataType::Utf8, call))
+}

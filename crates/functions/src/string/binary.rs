@@ -1,0 +1,80 @@
+//! `to_binary`: texts in a format that says how bytes are written.
+
+use std::sync::Arc;
+
+use arrow::array::BinaryArray;
+use arrow::datatypes::DataType;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use datafusion::common::ScalarValue;
+use millstream_core::error::{ErrorKind, SparkException};
+use millstream_core::{Error, Result};
+
+use super::encoding::from_hex;
+use crate::argument::{constant_of, scalar};
+use crate::call::{FunctionCall, Resolved};
+use crate::failure::{datatype_mismatch, non_foldable};
+use crate::kernel::{Evaluation, Function};
+use crate::typed_expr::TypedExpr;
+
+const TO_BINARY: Function = Function::new("to_binary", |one| bytes(one, true));
+const TRY_TO_BINARY: Function = Function::total("try_to_binary", |one| bytes(one, false));
+
+fn bytes(one: &Evaluation<'_>, fails: bool) -> Result<arrow::array::ArrayRef> {
+    let read = |row: usize| {
+        if !one.all_valid(row) {
+            return Ok(None);
+        }
+        let (text, format) = (one.strings(0).value(row), one.strings(1).value(row));
+        let read = match format {
+            "hex" => from_hex(text),
+            "base64" => {
+                let letters: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
+                STANDARD.decode(letters).ok()
+            }
+            _ => Some(text.as_bytes().to_vec()),
+        };
+        if read.is_none() && fails { Err(malformed(text, format)) } else { Ok(read) }
+    };
+    Ok(Arc::new((0..one.rows).map(read).collect::<Result<BinaryArray>>()?))
+}
+
+fn malformed(text: &str, format: &str) -> Error {
+    let message = format!(
+        "The value '{text}' ('{}') cannot be converted to \"BINARY\" because it is malformed. Correct the value as per the \
+         syntax, or change its format. Use `try_to_binary` to tolerate malformed input and return NULL instead.",
+        format.to_uppercase()
+    );
+    Error::new(ErrorKind::Data, message)
+        .with_class("CONVERSION_INVALID_INPUT", SparkException::IllegalArgument)
+        .with_sql_state("22018")
+}
+
+fn resolve(call: &FunctionCall<'_>, fails: bool) -> Result<Resolved> {
+    let format = match call.arguments.get(1).map(|one| constant_of(&one.expr)) {
+        None => "hex".to_owned(),
+        Some(Some(ScalarValue::Utf8(Some(format)))) => format.to_lowercase(),
+        Some(_) => return non_foldable(call, 1, "fmt", "STRING"),
+    };
+    if !matches!(format.as_str(), "hex" | "utf-8" | "utf8" | "base64") {
+        let reason = format!(
+            "The `fmt` value must to be a case-insensitive \"STRING\" literal of 'hex', 'utf-8', 'utf8', or 'base64', but \
+             got '{format}'."
+        );
+        return Err(datatype_mismatch(call, "INVALID_ARG_VALUE", &reason));
+    }
+    let text = call.string(0)?;
+    // Base 64 either can be read or fails; of the other formats Spark says that they can be NULL.
+    let nullable = !fails || text.nullable || format != "base64";
+    let function = if fails { TO_BINARY } else { TRY_TO_BINARY };
+    let format = TypedExpr::literal(ScalarValue::from(format.as_str()), "");
+    scalar(function.over([text, format], (DataType::Binary, nullable), &call.context.settings))
+}
+
+pub(super) fn to_binary(call: &FunctionCall<'_>) -> Result<Resolved> {
+    resolve(call, true)
+}
+
+pub(super) fn try_to_binary(call: &FunctionCall<'_>) -> Result<Resolved> {
+    resolve(call, false)
+}

@@ -1,0 +1,322 @@
+//! Regular expressions.
+//!
+//! Spark's are Java's; ours are the `regex` crate's, which match in linear time and know the same classes, groups,
+//! quantifiers and flags, with these differences: no look-around, no back-references, no possessive quantifiers and atomic
+//! groups. A pattern with one of those is refused by name. `\d`, `\w`, `\s` and `\b` are ASCII, as in Java.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, Int32Array, ListBuilder, StringArray, StringBuilder};
+use arrow::datatypes::{DataType, Field, Int32Type};
+use datafusion::common::ScalarValue;
+use millstream_core::error::{ErrorKind, SparkException};
+use millstream_core::{Error, Result};
+use regex::{Captures, Regex};
+
+use crate::argument::scalar;
+use crate::call::{FunctionCall, Resolved};
+use crate::data_type::array;
+use crate::kernel::{Evaluation, Function};
+use crate::typed_expr::TypedExpr;
+
+/// The pattern of the row before, compiled: it mostly is the pattern of all rows.
+#[derive(Debug, Default)]
+pub(crate) struct Patterns(Option<(String, Regex)>);
+
+impl Patterns {
+    /// The compiled pattern.
+    pub(crate) fn get(&mut self, pattern: &str, compile: impl FnOnce(&str) -> Result<Regex>) -> Result<&Regex> {
+        if self.0.as_ref().is_none_or(|(known, _)| known != pattern) {
+            self.0 = Some((pattern.to_owned(), compile(pattern)?));
+        }
+        self.0.as_ref().map(|(_, regex)| regex).ok_or_else(|| Error::internal("a pattern was not kept"))
+    }
+}
+
+/// A pattern in Java's syntax.
+pub(crate) fn java_regex(pattern: &str) -> Result<Regex> {
+    let ascii = ascii_classes(pattern);
+    Regex::new(&ascii).map_err(|error| {
+        let shown = error.to_string();
+        let beyond = ["look-around", "backreferences"].iter().any(|word| shown.contains(word))
+            || ["*+", "++", "?+", "}+", "(?>"].iter().any(|text| pattern.contains(text));
+        if beyond {
+            return Error::unsupported(format!(
+                "The regular expression '{pattern}' uses look-around, a back-reference, a possessive quantifier or an \
+                 atomic group, which are not supported."
+            ));
+        }
+        Error::new(ErrorKind::Data, format!("The value of parameter(s) `regexp` in `regexp` is invalid: '{pattern}'."))
+            .with_class("INVALID_PARAMETER_VALUE.PATTERN", SparkException::Runtime)
+            .with_sql_state("22023")
+            .with_source(error)
+    })
+}
+
+/// Java's `\d`, `\w`, `\s`, `\b` mean ASCII, the crate's mean Unicode.
+fn ascii_classes(pattern: &str) -> String {
+    let mut out = String::with_capacity(pattern.len());
+    let mut letters = pattern.chars().peekable();
+    let mut depth = 0;
+    while let Some(letter) = letters.next() {
+        if letter == '[' {
+            depth += 1;
+        } else if letter == ']' && depth > 0 {
+            depth -= 1;
+        }
+        if letter != '\\' {
+            out.push(letter);
+            continue;
+        }
+        let Some(class) = letters.next() else {
+            out.push(letter);
+            break;
+        };
+        let inside = depth > 0;
+        match class {
+            'd' => out.push_str(if inside { "0-9" } else { "[0-9]" }),
+            'D' => out.push_str("[^0-9]"),
+            'w' => out.push_str(if inside { "a-zA-Z0-9_" } else { "[a-zA-Z0-9_]" }),
+            'W' => out.push_str("[^a-zA-Z0-9_]"),
+            's' => out.push_str(if inside { " \\t\\n\\x0B\\f\\r" } else { "[ \\t\\n\\x0B\\f\\r]" }),
+            'S' => out.push_str("[^ \\t\\n\\x0B\\f\\r]"),
+            'b' if !inside => out.push_str("(?-u:\\b)"),
+            'Q' => {
+                let rest: String = letters.by_ref().collect();
+                let (quoted, behind) = rest.split_once("\\E").unwrap_or((&rest, ""));
+                out.push_str(&regex::escape(quoted));
+                out.push_str(&ascii_classes(behind));
+            }
+            'Z' => out.push_str("\\n?\\z"),
+            other => {
+                out.push('\\');
+                out.push(other);
+            }
+        }
+    }
+    out
+}
+
+/// A value of the text and the compiled pattern of each row.
+fn each<C, T>(one: &Evaluation<'_>, mut value: impl FnMut(usize, &str, &Regex) -> Result<Option<T>>) -> Result<ArrayRef>
+where
+    C: FromIterator<Option<T>> + Array + 'static,
+{
+    let mut patterns = Patterns::default();
+    let compute = |row: usize| {
+        if !one.all_valid(row) {
+            return Ok(None);
+        }
+        let regex = patterns.get(one.strings(1).value(row), java_regex)?;
+        value(row, one.strings(0).value(row), regex)
+    };
+    Ok(Arc::new((0..one.rows).map(compute).collect::<Result<C>>()?))
+}
+
+const SPLIT: Function = Function::new("split", |one| {
+    let limits = one.numbers::<Int32Type>(2);
+    let field = Field::new_list_field(DataType::Utf8, false);
+    let mut lists = ListBuilder::new(StringBuilder::new()).with_field(field);
+    let mut patterns = Patterns::default();
+    for row in 0..one.rows {
+        if !one.all_valid(row) {
+            lists.append_null();
+            continue;
+        }
+        let regex = patterns.get(one.strings(1).value(row), java_regex)?;
+        for part in parts(one.strings(0).value(row), regex, limits.value(row)) {
+            lists.values().append_value(part);
+        }
+        lists.append(true);
+    }
+    Ok(Arc::new(lists.finish()))
+});
+
+/// Java's `split`: a match of no length at the beginning splits nothing off. Spark keeps trailing empty parts for any limit
+/// that is not positive.
+fn parts<'t>(text: &'t str, regex: &Regex, limit: i32) -> Vec<&'t str> {
+    let mut parts = Vec::new();
+    let mut from = 0;
+    for found in regex.find_iter(text) {
+        if limit > 0 && parts.len() + 1 == limit as usize {
+            break;
+        }
+        if found.is_empty() && (found.start() == 0 || found.start() == text.len()) {
+            continue;
+        }
+        if found.end() == 0 {
+            continue;
+        }
+        parts.push(&text[from..found.start()]);
+        from = found.end();
+    }
+    parts.push(&text[from..]);
+    parts
+}
+
+pub(super) fn split(call: &FunctionCall<'_>) -> Result<Resolved> {
+    let limit = if call.count() > 2 { call.int(2)? } else { TypedExpr::literal(ScalarValue::Int32(Some(-1)), "-1") };
+    let sql = if call.count() > 2 {
+        String::new()
+    } else {
+        format!("{}({}, {}, -1)", call.name, call.arguments[0].sql, call.arguments[1].sql)
+    };
+    let arguments = [call.string(0)?, call.string(1)?, limit];
+    scalar(SPLIT.call(arguments, array(DataType::Utf8, false), call).with_sql(sql))
+}
+
+const REPLACE: Function = Function::new("regexp_replace", |one| {
+    let starts = one.numbers::<Int32Type>(3);
+    each::<StringArray, String>(one, |row, text, regex| {
+        let skipped = (starts.value(row) - 1).max(0) as usize;
+        let begin = text.char_indices().map(|(at, _)| at).nth(skipped).unwrap_or(text.len());
+        if skipped > 0 && begin == text.len() {
+            return Ok(Some(text.to_owned()));
+        }
+        let replacement = one.strings(2).value(row);
+        let mut failure = None;
+        let replaced = regex.replace_all(&text[begin..], |captures: &Captures<'_>| {
+            let mut out = String::new();
+            if let Err(error) = expand(replacement, captures, &mut out) {
+                failure = Some(error);
+            }
+            out
+        });
+        match failure {
+            Some(error) => Err(error),
+            None => Ok(Some(format!("{}{replaced}", &text[..begin]))),
+        }
+    })
+});
+
+/// Java's replacement: `$1`, `${name}`, and a backslash before a letter that is meant as it is.
+fn expand(replacement: &str, captures: &Captures<'_>, out: &mut String) -> Result<()> {
+    let invalid = || Error::data(format!("Illegal group reference in the replacement '{replacement}'"));
+    let mut letters = replacement.chars().peekable();
+    while let Some(letter) = letters.next() {
+        match letter {
+            '\\' => out.push(letters.next().ok_or_else(invalid)?),
+            '$' if letters.peek() == Some(&'{') => {
+                letters.next();
+                let name: String = letters.by_ref().take_while(|letter| *letter != '}').collect();
+                out.push_str(captures.name(&name).ok_or_else(invalid)?.as_str());
+            }
+            '$' => {
+                let mut group = letters.next().and_then(|one| one.to_digit(10)).ok_or_else(invalid)? as usize;
+                if group >= captures.len() {
+                    return Err(Error::data(format!("No group {group}")).with_exception(SparkException::Runtime));
+                }
+                // As many digits as still name a group.
+                while let Some(digit) = letters.peek().and_then(|one| one.to_digit(10)) {
+                    let longer = group * 10 + digit as usize;
+                    if longer >= captures.len() {
+                        break;
+                    }
+                    group = longer;
+                    letters.next();
+                }
+                out.push_str(captures.get(group).map_or("", |found| found.as_str()));
+            }
+            other => out.push(other),
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn regexp_replace(call: &FunctionCall<'_>) -> Result<Resolved> {
+    let start = if call.count() > 3 { call.int(3)? } else { TypedExpr::literal(ScalarValue::Int32(Some(1)), "1") };
+    let texts: Vec<_> = (0..3).map(|index| call.string(index)).collect::<Result<_>>()?;
+    let sql = if call.count() > 3 { String::new() } else { with_last(call, "1") };
+    scalar(REPLACE.call(texts.into_iter().chain([start]), DataType::Utf8, call).with_sql(sql))
+}
+
+/// The call's text with the default that Spark shows.
+fn with_last(call: &FunctionCall<'_>, default: &str) -> String {
+    let texts: Vec<&str> = call.arguments.iter().map(|one| one.sql.as_str()).chain([default]).collect();
+    format!("{}({})", call.name, texts.join(", "))
+}
+
+fn group_index(regex: &Regex, group: i32, function: &str) -> Result<usize> {
+    let count = regex.captures_len() - 1;
+    usize::try_from(group).ok().filter(|&group| group <= count).ok_or_else(|| {
+        let message = format!(
+            "The value of parameter(s) `idx` in `{function}` is invalid: Expects group index between 0 and {count}, but got \
+             {group}."
+        );
+        Error::new(ErrorKind::Data, message)
+            .with_class("INVALID_PARAMETER_VALUE.REGEX_GROUP_INDEX", SparkException::Runtime)
+            .with_sql_state("22023")
+    })
+}
+
+const EXTRACT: Function = Function::new("regexp_extract", |one| {
+    let groups = one.numbers::<Int32Type>(2);
+    each::<StringArray, String>(one, |row, text, regex| {
+        let Some(captures) = regex.captures(text) else { return Ok(Some(String::new())) };
+        let group = group_index(regex, groups.value(row), "regexp_extract")?;
+        Ok(Some(captures.get(group).map_or("", |found| found.as_str()).to_owned()))
+    })
+});
+
+fn with_group(call: &FunctionCall<'_>) -> Result<(Vec<TypedExpr>, String)> {
+    let group = if call.count() > 2 { call.int(2)? } else { TypedExpr::literal(ScalarValue::Int32(Some(1)), "1") };
+    let sql = if call.count() > 2 { String::new() } else { with_last(call, "1") };
+    Ok((vec![call.string(0)?, call.string(1)?, group], sql))
+}
+
+pub(super) fn regexp_extract(call: &FunctionCall<'_>) -> Result<Resolved> {
+    let (arguments, sql) = with_group(call)?;
+    scalar(EXTRACT.call(arguments, DataType::Utf8, call).with_sql(sql))
+}
+
+const EXTRACT_ALL: Function = Function::new("regexp_extract_all", |one| {
+    let groups = one.numbers::<Int32Type>(2);
+    let mut lists = ListBuilder::new(StringBuilder::new()).with_field(Field::new_list_field(DataType::Utf8, true));
+    let mut patterns = Patterns::default();
+    for row in 0..one.rows {
+        if !one.all_valid(row) {
+            lists.append_null();
+            continue;
+        }
+        let regex = patterns.get(one.strings(1).value(row), java_regex)?;
+        let group = group_index(regex, groups.value(row), "regexp_extract_all")?;
+        for captures in regex.captures_iter(one.strings(0).value(row)) {
+            lists.values().append_value(captures.get(group).map_or("", |found| found.as_str()));
+        }
+        lists.append(true);
+    }
+    Ok(Arc::new(lists.finish()))
+});
+
+pub(super) fn regexp_extract_all(call: &FunctionCall<'_>) -> Result<Resolved> {
+    let (arguments, sql) = with_group(call)?;
+    scalar(EXTRACT_ALL.call(arguments, array(DataType::Utf8, true), call).with_sql(sql))
+}
+
+const SUBSTR: Function = Function::new("regexp_substr", |one| {
+    each::<StringArray, String>(one, |_, text, regex| {
+        Ok(regex.find(text).map(|found| found.as_str().to_owned()).filter(|found| !found.is_empty()))
+    })
+});
+
+pub(super) fn regexp_substr(call: &FunctionCall<'_>) -> Result<Resolved> {
+    scalar(SUBSTR.call_nullable(call.all_strings()?, DataType::Utf8, call))
+}
+
+const COUNT: Function = Function::new("regexp_count", |one| {
+    each::<Int32Array, i32>(one, |_, text, regex| Ok(Some(regex.find_iter(text).count() as i32)))
+});
+
+pub(super) fn regexp_count(call: &FunctionCall<'_>) -> Result<Resolved> {
+    scalar(COUNT.call(call.all_strings()?, DataType::Int32, call))
+}
+
+const INSTR: Function = Function::new("regexp_instr", |one| {
+    each::<Int32Array, i32>(one, |_, text, regex| {
+        Ok(Some(regex.find(text).map_or(0, |found| text[..found.start()].chars().count() as i32 + 1)))
+    })
+});
+
+pub(super) fn regexp_instr(call: &FunctionCall<'_>) -> Result<Resolved> {
+    scalar(INSTR.call([call.string(0)?, call.string(1)?], DataType::Int32, call))
+}

@@ -1,0 +1,273 @@
+//! Parts of strings, and strings made longer.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, Int32Array, StringArray};
+use arrow::datatypes::{DataType, Int32Type};
+use datafusion::common::ScalarValue;
+use millstream_core::Result;
+
+use super::{map_text, of_strings, rows};
+use crate::argument::scalar;
+use crate::call::{FunctionCall, Resolved};
+use crate::kernel::{Evaluation, Function};
+use crate::typed_expr::TypedExpr;
+
+const INT: DataType = DataType::Int32;
+
+/// `trim(text)` takes blanks off, `trim(text, letters)` these letters; on which sides says `sides`.
+fn trimmed(one: &Evaluation<'_>, sides: (bool, bool)) -> ArrayRef {
+    let cut = |text: &str, letters: &str| {
+        let mut text = text;
+        if sides.0 {
+            text = text.trim_start_matches(|letter| letters.contains(letter));
+        }
+        if sides.1 {
+            text = text.trim_end_matches(|letter| letters.contains(letter));
+        }
+        text.to_owned()
+    };
+    if one.columns.len() == 1 {
+        return map_text(one, |text| cut(text, " "));
+    }
+    rows::<StringArray, _>(one, |row| cut(one.strings(0).value(row), one.strings(1).value(row)))
+}
+
+const TRIM: Function = Function::total("trim", |one| Ok(trimmed(one, (true, true))));
+const LTRIM: Function = Function::total("ltrim", |one| Ok(trimmed(one, (true, false))));
+const RTRIM: Function = Function::total("rtrim", |one| Ok(trimmed(one, (false, true))));
+
+/// `btrim(text, letters)`
+pub(super) fn btrim(call: &FunctionCall<'_>) -> Result<Resolved> {
+    of_strings(call, TRIM, DataType::Utf8)
+}
+
+/// The letters come first in `trim(letters, text)`, which is also `trim(BOTH letters FROM text)`.
+fn letters_first(call: &FunctionCall<'_>, function: Function) -> Result<Resolved> {
+    let mut arguments = call.all_strings()?;
+    arguments.reverse();
+    scalar(function.call(arguments, DataType::Utf8, call))
+}
+
+pub(super) fn trim(call: &FunctionCall<'_>) -> Result<Resolved> {
+    letters_first(call, TRIM)
+}
+
+pub(super) fn ltrim(call: &FunctionCall<'_>) -> Result<Resolved> {
+    letters_first(call, LTRIM)
+}
+
+pub(super) fn rtrim(call: &FunctionCall<'_>) -> Result<Resolved> {
+    letters_first(call, RTRIM)
+}
+
+/// Text as it is, and bytes as they are.
+fn text_or_bytes(call: &FunctionCall<'_>, index: usize) -> Result<TypedExpr> {
+    if *call.data_type(index) == DataType::Binary { Ok(call.argument(index)) } else { call.string(index) }
+}
+
+const LENGTH: Function = Function::total("length", |one| {
+    Ok(match one.columns[0].data_type() {
+        DataType::Binary => sizes(one, 1),
+        _ => {
+            let count = |text: &str| if text.is_ascii() { text.len() } else { text.chars().count() };
+            Arc::new(one.strings(0).iter().map(|text| text.map(|text| count(text) as i32)).collect::<Int32Array>())
+        }
+    })
+});
+
+fn sizes(one: &Evaluation<'_>, factor: i32) -> ArrayRef {
+    let length = |bytes: &[u8]| bytes.len() as i32 * factor;
+    match one.columns[0].data_type() {
+        DataType::Binary => Arc::new(one.binary(0).iter().map(|bytes| bytes.map(length)).collect::<Int32Array>()),
+        _ => {
+            let texts = one.strings(0).iter();
+            Arc::new(texts.map(|text| text.map(|text| length(text.as_bytes()))).collect::<Int32Array>())
+        }
+    }
+}
+
+const OCTET_LENGTH: Function = Function::total("octet_length", |one| Ok(sizes(one, 1)));
+const BIT_LENGTH: Function = Function::total("bit_length", |one| Ok(sizes(one, 8)));
+
+pub(super) fn length(call: &FunctionCall<'_>) -> Result<Resolved> {
+    scalar(LENGTH.call([text_or_bytes(call, 0)?], INT, call))
+}
+
+pub(super) fn octet_length(call: &FunctionCall<'_>) -> Result<Resolved> {
+    scalar(OCTET_LENGTH.call([text_or_bytes(call, 0)?], INT, call))
+}
+
+pub(super) fn bit_length(call: &FunctionCall<'_>) -> Result<Resolved> {
+    scalar(BIT_LENGTH.call([text_or_bytes(call, 0)?], INT, call))
+}
+
+/// The range that `substring(start, length)` means among `count` places: from 1, or from the end where negative.
+fn range(start: i32, length: i32, count: usize) -> std::ops::Range<usize> {
+    let count = count as i64;
+    let first = match start {
+        0 => 0,
+        1.. => i64::from(start) - 1,
+        _ => count + i64::from(start),
+    };
+    let last = first.saturating_add(length.into()).clamp(0, count);
+    let first = first.clamp(0, count);
+    first as usize..last.max(first) as usize
+}
+
+/// Bytes where the characters of this range are.
+fn bytes_of(text: &str, places: std::ops::Range<usize>) -> &str {
+    if text.is_ascii() {
+        return &text[places];
+    }
+    let byte = |place: usize| text.char_indices().nth(place).map_or(text.len(), |(at, _)| at);
+    &text[byte(places.start)..byte(places.end)]
+}
+
+fn count(text: &str) -> usize {
+    if text.is_ascii() { text.len() } else { text.chars().count() }
+}
+
+const SUBSTRING: Function = Function::total("substring", |one| {
+    let starts = one.numbers::<Int32Type>(1);
+    let length = |row: usize| if one.columns.len() > 2 { one.numbers::<Int32Type>(2).value(row) } else { i32::MAX };
+    Ok(match one.columns[0].data_type() {
+        DataType::Binary => rows::<BinaryArray, _>(one, |row| {
+            let bytes = one.columns[0].as_binary::<i32>().value(row);
+            bytes[range(starts.value(row), length(row), bytes.len())].to_vec()
+        }),
+        _ => rows::<StringArray, _>(one, |row| {
+            let text = one.strings(0).value(row);
+            bytes_of(text, range(starts.value(row), length(row), count(text))).to_owned()
+        }),
+    })
+});
+
+pub(super) fn substring(call: &FunctionCall<'_>) -> Result<Resolved> {
+    let value = text_or_bytes(call, 0)?;
+    let data_type = value.data_type.clone();
+    let mut arguments = vec![value];
+    for index in 1..call.count() {
+        arguments.push(call.int(index)?);
+    }
+    // Spark shows the length that takes all.
+    let sql = match call.arguments.as_slice() {
+        [of, from] => format!("{}({}, {}, {})", call.name, of.sql, from.sql, i32::MAX),
+        _ => String::new(),
+    };
+    scalar(SUBSTRING.call(arguments, data_type, call).with_sql(sql))
+}
+
+const LEFT: Function = Function::total("left", |one| {
+    let lengths = one.numbers::<Int32Type>(1);
+    Ok(rows::<StringArray, _>(one, |row| {
+        let text = one.strings(0).value(row);
+        bytes_of(text, range(1, lengths.value(row).max(0), count(text))).to_owned()
+    }))
+});
+
+const RIGHT: Function = Function::total("right", |one| {
+    let lengths = one.numbers::<Int32Type>(1);
+    Ok(rows::<StringArray, _>(one, |row| {
+        let text = one.strings(0).value(row);
+        let (all, wanted) = (count(text), lengths.value(row).max(0) as usize);
+        bytes_of(text, all.saturating_sub(wanted)..all).to_owned()
+    }))
+});
+
+pub(super) fn left(call: &FunctionCall<'_>) -> Result<Resolved> {
+    scalar(LEFT.call([call.string(0)?, call.int(1)?], DataType::Utf8, call))
+}
+
+pub(super) fn right(call: &FunctionCall<'_>) -> Result<Resolved> {
+    scalar(RIGHT.call_nullable([call.string(0)?, call.int(1)?], DataType::Utf8, call))
+}
+
+const SUBSTRING_INDEX: Function = Function::total("substring_index", |one| {
+    let counts = one.numbers::<Int32Type>(2);
+    Ok(rows::<StringArray, _>(one, |row| {
+        before_delimiter(one.strings(0).value(row), one.strings(1).value(row), counts.value(row)).to_owned()
+    }))
+});
+
+/// What lies before the n-th delimiter, or behind the n-th from the end.
+fn before_delimiter<'a>(text: &'a str, delimiter: &str, count: i32) -> &'a str {
+    let nth = count.unsigned_abs() as usize;
+    if delimiter.is_empty() || nth == 0 {
+        return "";
+    }
+    if count > 0 {
+        text.match_indices(delimiter).nth(nth - 1).map_or(text, |(at, _)| &text[..at])
+    } else {
+        text.rmatch_indices(delimiter).nth(nth - 1).map_or(text, |(at, _)| &text[at + delimiter.len()..])
+    }
+}
+
+pub(super) fn substring_index(call: &FunctionCall<'_>) -> Result<Resolved> {
+    let arguments = [call.string(0)?, call.string(1)?, call.int(2)?];
+    scalar(SUBSTRING_INDEX.call(arguments, DataType::Utf8, call))
+}
+
+const OVERLAY: Function = Function::new("overlay", |one| {
+    let (starts, lengths) = (one.numbers::<Int32Type>(2), one.numbers::<Int32Type>(3));
+    Ok(rows::<StringArray, _>(one, |row| {
+        let (text, other) = (one.strings(0).value(row), one.strings(1).value(row));
+        let all = count(text);
+        let length = if lengths.value(row) >= 0 { lengths.value(row) } else { count(other) as i32 };
+        let before = bytes_of(text, range(1, starts.value(row) - 1, all));
+        let behind = bytes_of(text, range(starts.value(row).saturating_add(length), i32::MAX, all));
+        format!("{before}{other}{behind}")
+    }))
+});
+
+pub(super) fn overlay(call: &FunctionCall<'_>) -> Result<Resolved> {
+    let length = if call.count() > 3 { call.int(3)? } else { TypedExpr::literal(ScalarValue::Int32(Some(-1)), "-1") };
+    scalar(OVERLAY.call([call.string(0)?, call.string(1)?, call.int(2)?, length], DataType::Utf8, call))
+}
+
+fn padded(one: &Evaluation<'_>, left: bool) -> ArrayRef {
+    let lengths = one.numbers::<Int32Type>(1);
+    rows::<StringArray, _>(one, |row| {
+        let (text, pad) = (one.strings(0).value(row), one.strings(2).value(row));
+        let (all, wanted) = (count(text), lengths.value(row).max(0) as usize);
+        if wanted <= all || pad.is_empty() {
+            return bytes_of(text, 0..wanted.min(all)).to_owned();
+        }
+        let filling: String = pad.chars().cycle().take(wanted - all).collect();
+        if left { filling + text } else { text.to_owned() + &filling }
+    })
+}
+
+const LPAD: Function = Function::new("lpad", |one| Ok(padded(one, true)));
+const RPAD: Function = Function::new("rpad", |one| Ok(padded(one, false)));
+
+fn pad(call: &FunctionCall<'_>, function: Function) -> Result<Resolved> {
+    let filling = if call.count() > 2 { call.string(2)? } else { TypedExpr::literal(ScalarValue::from(" "), " ") };
+    scalar(function.call([call.string(0)?, call.int(1)?, filling], DataType::Utf8, call))
+}
+
+pub(super) fn lpad(call: &FunctionCall<'_>) -> Result<Resolved> {
+    pad(call, LPAD)
+}
+
+pub(super) fn rpad(call: &FunctionCall<'_>) -> Result<Resolved> {
+    pad(call, RPAD)
+}
+
+const REPEAT: Function = Function::new("repeat", |one| {
+    let times = one.numbers::<Int32Type>(1);
+    Ok(rows::<StringArray, _>(one, |row| one.strings(0).value(row).repeat(times.value(row).max(0) as usize)))
+});
+
+pub(super) fn repeat(call: &FunctionCall<'_>) -> Result<Resolved> {
+    scalar(REPEAT.call([call.string(0)?, call.int(1)?], DataType::Utf8, call))
+}
+
+const SPACE: Function = Function::new("space", |one| {
+    let times = one.numbers::<Int32Type>(0);
+    Ok(rows::<StringArray, _>(one, |row| " ".repeat(times.value(row).max(0) as usize)))
+});
+
+pub(super) fn space(call: &FunctionCall<'_>) -> Result<Resolved> {
+    scalar(SPACE.call([call.int(0)?], DataType::Utf8, call))
+}

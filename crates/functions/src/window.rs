@@ -1,0 +1,120 @@
+//! Window functions: ranks and neighbours. The window itself (`OVER`) is the analyzer's.
+
+use std::sync::Arc;
+
+use arrow::datatypes::DataType;
+use datafusion::common::ScalarValue;
+use datafusion::functions_window as native;
+use datafusion::logical_expr::expr::{WindowFunction, WindowFunctionParams};
+use datafusion::logical_expr::{Expr, WindowFrame, WindowFunctionDefinition, WindowUDF, cast};
+use millstream_core::Result;
+
+use crate::typed_expr::TypedExpr;
+
+use super::call::{FunctionCall, Resolved};
+use super::entry::Arity::{Between, Exactly};
+use super::entry::FunctionEntry;
+use super::operators::common_type_of;
+
+/// The window functions.
+pub(super) static FUNCTIONS: &[FunctionEntry] = &[
+    FunctionEntry::new("row_number", Exactly(0), row_number, "the row's place"),
+    FunctionEntry::new("rank", Exactly(0), rank, "the place, equal rows sharing one, with gaps"),
+    FunctionEntry::new("dense_rank", Exactly(0), dense_rank, "the place, equal rows sharing one, without gaps"),
+    FunctionEntry::new("percent_rank", Exactly(0), percent_rank, "the rank as a share"),
+    FunctionEntry::new("cume_dist", Exactly(0), cume_dist, "the share of rows not after this one"),
+    FunctionEntry::new("ntile", Between(0, 1), ntile, "the number of the row's bucket"),
+    FunctionEntry::new("lag", Between(1, 3), lag, "the value some rows before"),
+    FunctionEntry::new("lead", Between(1, 3), lead, "the value some rows after"),
+    FunctionEntry::new("nth_value", Between(2, 3), nth_value, "the n-th value of the window"),
+];
+
+fn windowed(call: &FunctionCall<'_>, function: Arc<WindowUDF>, arguments: Vec<Expr>) -> Expr {
+    let params = WindowFunctionParams {
+        args: arguments,
+        partition_by: Vec::new(),
+        order_by: Vec::new(),
+        window_frame: WindowFrame::new(None),
+        filter: None,
+        null_treatment: call.ignore_nulls.then_some(datafusion::logical_expr::expr::NullTreatment::IgnoreNulls),
+        distinct: false,
+    };
+    Expr::WindowFunction(Box::new(WindowFunction { fun: WindowFunctionDefinition::WindowUDF(function), params }))
+}
+
+/// A function of DataFusion that counts in 64 bits, where Spark counts in 32.
+fn counted(call: &FunctionCall<'_>, function: Arc<WindowUDF>, arguments: Vec<Expr>) -> Result<Resolved> {
+    let expr = cast(windowed(call, function, arguments), DataType::Int32);
+    Ok(Resolved::Window(TypedExpr::new(expr, DataType::Int32, false)))
+}
+
+fn shared(call: &FunctionCall<'_>, function: Arc<WindowUDF>) -> Result<Resolved> {
+    Ok(Resolved::Window(TypedExpr::new(windowed(call, function, Vec::new()), DataType::Float64, false)))
+}
+
+fn row_number(call: &FunctionCall<'_>) -> Result<Resolved> {
+    counted(call, native::row_number::row_number_udwf(), Vec::new())
+}
+
+fn rank(call: &FunctionCall<'_>) -> Result<Resolved> {
+    counted(call, native::rank::rank_udwf(), Vec::new())
+}
+
+fn dense_rank(call: &FunctionCall<'_>) -> Result<Resolved> {
+    counted(call, native::rank::dense_rank_udwf(), Vec::new())
+}
+
+fn percent_rank(call: &FunctionCall<'_>) -> Result<Resolved> {
+    shared(call, native::rank::percent_rank_udwf())
+}
+
+fn cume_dist(call: &FunctionCall<'_>) -> Result<Resolved> {
+    shared(call, native::cume_dist::cume_dist_udwf())
+}
+
+fn ntile(call: &FunctionCall<'_>) -> Result<Resolved> {
+    let buckets = if call.count() > 0 { call.constant_bigint(0, "buckets")?.unwrap_or(1) } else { 1 };
+    let buckets = Expr::Literal(ScalarValue::Int64(Some(buckets)), None);
+    counted(call, native::ntile::ntile_udwf(), vec![buckets])
+}
+
+fn neighbour(call: &FunctionCall<'_>, function: Arc<WindowUDF>) -> Result<Resolved> {
+    let offset = if call.count() > 1 { call.constant_bigint(1, "offset")?.unwrap_or(1) } else { 1 };
+    let mut value = call.argument(0);
+    let mut arguments = Vec::new();
+    let mut nullable = true;
+    if call.count() > 2 {
+        let meeting = common_type_of(call, &[0, 2])?;
+        value = call.cast(value, &meeting)?;
+        let default = call.cast(call.argument(2), &meeting)?;
+        nullable = value.nullable || default.nullable;
+        arguments.push(default.expr);
+    }
+    let data_type = value.data_type.clone();
+    let offset = Expr::Literal(ScalarValue::Int64(Some(offset)), None);
+    let arguments = [value.expr, offset].into_iter().chain(arguments).collect();
+    let name = call.name;
+    let sql = match call.count() {
+        1 => format!("{name}({}, 1, NULL)", call.arguments[0].sql),
+        2 => format!("{name}({}, {}, NULL)", call.arguments[0].sql, call.arguments[1].sql),
+        _ => String::new(),
+    };
+    Ok(Resolved::Window(TypedExpr::new(windowed(call, function, arguments), data_type, nullable).with_sql(sql)))
+}
+
+fn lag(call: &FunctionCall<'_>) -> Result<Resolved> {
+    neighbour(call, native::lead_lag::lag_udwf())
+}
+
+fn lead(call: &FunctionCall<'_>) -> Result<Resolved> {
+    neighbour(call, native::lead_lag::lead_udwf())
+}
+
+fn nth_value(call: &FunctionCall<'_>) -> Result<Resolved> {
+    let n = call.constant_bigint(1, "offset")?.unwrap_or(1);
+    let value = call.argument(0);
+    let data_type = value.data_type.clone();
+    let arguments = vec![value.expr, Expr::Literal(ScalarValue::Int64(Some(n)), None)];
+    let expr = windowed(call, native::nth_value::nth_value_udwf(), arguments);
+    Ok(Resolved::Window(TypedExpr::new(expr, data_type, true)))
+}

@@ -1,0 +1,3 @@
+//! The functions from outside: SQL text in, answers out, held against what Apache Spark answered.
+
+mod functions;

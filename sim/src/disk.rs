@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use millstream_core::{Clock, Disk, DiskFile, DiskLock};
+use millstream_testing::ManualClock;
 use parking_lot::Mutex;
 
 use crate::chance::Chance;
-use crate::clock::SimClock;
 use crate::file_system::{FileId, FileSystem};
 use crate::trace::Trace;
 
@@ -79,7 +79,7 @@ pub(crate) struct SimDisk(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
-    clock: Arc<SimClock>,
+    clock: Arc<ManualClock>,
     chance: Chance,
     trace: Trace,
     state: Mutex<State>,
@@ -97,7 +97,7 @@ struct State {
 }
 
 impl SimDisk {
-    pub(crate) fn new(clock: Arc<SimClock>, chance: Chance, trace: Trace) -> Self {
+    pub(crate) fn new(clock: Arc<ManualClock>, chance: Chance, trace: Trace) -> Self {
         Self(Arc::new(Shared { clock, chance, trace, state: Mutex::default() }))
     }
 

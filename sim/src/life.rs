@@ -156,7 +156,7 @@ impl Driver<'_> {
             return self.stop();
         }
         let arrives = !self.all_arrived && self.world.chance.percent(40);
-        if arrives || !self.world.clock.advance() {
+        if arrives || !self.world.clock.advance_to_next_sleeper() {
             self.all_arrived = !self.world.source.arrive(6) && self.world.source.has_arrived();
         }
     }

@@ -8,7 +8,6 @@
 //! Deliberately not here: anything of the product. What a simulation finds is mended there, with a test of its own.
 
 mod chance;
-mod clock;
 mod damage;
 mod disk;
 mod fate;

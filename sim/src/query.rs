@@ -14,8 +14,8 @@ use datafusion::logical_expr::{
 };
 use millstream_core::OutputMode;
 use millstream_engine::plan::{DeduplicateNode, EventTimeWatermarkNode, StreamingRelationNode};
+use millstream_testing::ManualClock;
 
-use crate::clock::SimClock;
 use crate::rows::{DELAY, Question, WINDOW};
 use crate::source::SimSource;
 
@@ -31,7 +31,7 @@ pub(crate) fn output_mode(question: Question) -> OutputMode {
 }
 
 /// The question as a plan.
-pub(crate) fn plan(question: Question, source: &SimSource, clock: Arc<SimClock>) -> anyhow::Result<LogicalPlan> {
+pub(crate) fn plan(question: Question, source: &SimSource, clock: Arc<ManualClock>) -> anyhow::Result<LogicalPlan> {
     let config = SimSource::config(clock);
     let node = StreamingRelationNode::try_new("simulated", Arc::new(source.clone()), config)?;
     let rows = LogicalPlan::Extension(Extension { node: Arc::new(node) });

@@ -8,14 +8,14 @@ use async_trait::async_trait;
 use futures::{FutureExt, StreamExt, stream};
 use millstream_core::source::LatestOffset;
 use millstream_core::{
-    BatchStream, Connector, Error, MemoryLedger, Offset, OffsetRange, Options, ReadLimit, Result, ScanColumn,
-    ScanRequest, Source, SourceConfig,
+    BatchStream, Connector, Error, Offset, OffsetRange, ReadLimit, Result, ScanColumn, ScanRequest, Source,
+    SourceConfig,
 };
+use millstream_testing::{ManualClock, source_config};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::chance::Chance;
-use crate::clock::SimClock;
 use crate::rows::Row;
 use crate::trace::Trace;
 
@@ -126,9 +126,8 @@ impl SimSource {
         offset(&self.0.state.lock().told)
     }
 
-    pub(crate) fn config(clock: Arc<SimClock>) -> SourceConfig {
-        let (settings, memory) = (Default::default(), MemoryLedger::unlimited());
-        SourceConfig { options: Options::new(), user_schema: None, query: None, settings, memory, clock }
+    pub(crate) fn config(clock: Arc<ManualClock>) -> SourceConfig {
+        SourceConfig { clock, ..source_config(&[]) }
     }
 
     async fn may_fail(&self, what: &str) -> Result<()> {

@@ -7,9 +7,9 @@ use std::time::Duration;
 use datafusion::logical_expr::LogicalPlan;
 use millstream_core::{BatchId, Clock, Error, Trigger};
 use millstream_engine::{PlantedFault, QuerySpec, SyncPolicy};
+use millstream_testing::ManualClock;
 
 use crate::chance::Chance;
-use crate::clock::SimClock;
 use crate::disk::SimDisk;
 use crate::fate::Fate;
 use crate::life::{End, live};
@@ -32,7 +32,7 @@ const SYNC_TAKES: Duration = Duration::from_millis(100);
 pub(crate) struct World {
     pub(crate) chance: Chance,
     pub(crate) trace: Trace,
-    pub(crate) clock: Arc<SimClock>,
+    pub(crate) clock: Arc<ManualClock>,
     pub(crate) disk: SimDisk,
     pub(crate) source: SimSource,
     pub(crate) sink: SimSink,
@@ -81,7 +81,7 @@ pub(crate) fn simulate(seed: u64, planted: Option<PlantedFault>, trace: &Trace) 
             world.disk.with_files(|files| files.cut_power(&world.chance));
             may_lack |= world.sync != SyncPolicy::Always;
         }
-        world.clock.pass(Duration::from_millis(world.chance.below(5000)));
+        world.clock.advance(Duration::from_millis(world.chance.below(5000)));
     }
     tally.lives += 1;
     if !world.pass(&Fate::peaceful(), may_lack)? {
@@ -94,7 +94,7 @@ pub(crate) fn simulate(seed: u64, planted: Option<PlantedFault>, trace: &Trace) 
 impl World {
     fn new(seed: u64, planted: Option<PlantedFault>, trace: Trace) -> anyhow::Result<Self> {
         let chance = Chance::new(seed);
-        let clock = Arc::new(SimClock::default());
+        let clock = ManualClock::new();
         let question = chance.pick(&Question::ALL);
         // Rows of several partitions would be late for one another, by how much the batches decide.
         let partitions = if question.has_watermark() { 1 } else { chance.index(3) + 1 };

@@ -7,12 +7,7 @@
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints, and ends where something fails")]
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures by the machine's clock")]
 
-// The tests' clock, source, sink and script do for a benchmark too; it needs only some of what they can do.
-#[path = "../tests/it/clock.rs"]
-mod clock;
-#[expect(dead_code, reason = "tests use the rest")]
-#[path = "../tests/it/memory.rs"]
-mod memory;
+// The tests' script does for a benchmark too; it needs only some of what it can do.
 #[expect(dead_code, reason = "tests use the rest")]
 #[path = "../tests/it/script.rs"]
 mod script;

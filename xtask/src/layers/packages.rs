@@ -53,7 +53,7 @@ pub(super) const LAYERS: &[Layer] = &[
     },
     Layer {
         package: "millstream-sim",
-        may_use: &["millstream-core", "millstream-engine"],
+        may_use: &["millstream-core", "millstream-engine", "millstream-testing"],
         never: &["tonic", "kafka-protocol", "axum"],
         because: "the simulation gives the engine a world, and no more",
     },
@@ -87,7 +87,7 @@ pub(super) const LAYERS: &[Layer] = &[
             "millstream-sql",
             "millstream-connect",
         ],
-        never: &["millstream-test-servers"],
+        never: &["millstream-test-servers", "millstream-testing"],
         because: "the binary wires all that is shipped, and nothing that only tests need",
     },
     Layer {
@@ -95,6 +95,12 @@ pub(super) const LAYERS: &[Layer] = &[
         may_use: &[],
         never: &["datafusion", "tonic"],
         because: "tests of every crate start servers with it",
+    },
+    Layer {
+        package: "millstream-testing",
+        may_use: &["millstream-core"],
+        never: &["datafusion", "tonic"],
+        because: "tests of every crate that sees Arrow use its doubles",
     },
     Layer {
         package: "xtask",

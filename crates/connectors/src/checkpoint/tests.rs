@@ -1,7 +1,6 @@
 //! Two processes on one store, stores that answer badly, and stores that are not what they should be.
 
 mod errors;
-mod hand_clock;
 mod lost_answers;
 mod takeover;
 
@@ -11,6 +10,7 @@ use std::time::Duration;
 
 use millstream_core::{Clock, SystemClock};
 use millstream_test_servers::S3Server;
+use millstream_testing::ManualClock;
 use object_store::ObjectStore;
 use object_store::memory::InMemory;
 

@@ -1,10 +1,10 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int64Array};
-use arrow::datatypes::SchemaRef;
 use futures::StreamExt;
 use futures::executor::block_on;
-use millstream_core::{BatchId, BatchStream, MemoryLedger, OutputMode, QuerySettings, SystemClock, WriteKind};
+use millstream_core::{BatchId, BatchStream, WriteKind};
+use millstream_testing::sink_config;
 
 use super::*;
 
@@ -12,24 +12,12 @@ fn rows(values: &[i64]) -> RecordBatch {
     RecordBatch::try_from_iter([("id", Arc::new(Int64Array::from(values.to_vec())) as ArrayRef)]).unwrap()
 }
 
-fn config(schema: SchemaRef, options: &[(&str, &str)]) -> SinkConfig {
-    SinkConfig {
-        options: options.iter().copied().collect(),
-        schema,
-        output_mode: OutputMode::Append,
-        query_name: None,
-        settings: QuerySettings::default(),
-        memory: MemoryLedger::unlimited(),
-        clock: Arc::new(SystemClock::new(|_| Box::pin(std::future::ready(())))),
-    }
-}
-
 /// What is printed for one batch of two streams.
 fn check(options: &[(&str, &str)], wanted: &str) {
     let printed = Arc::new(Mutex::new(Vec::new()));
     let output: Output = Arc::clone(&printed) as Output;
     let schema = rows(&[]).schema();
-    let sink = Console::new(output).open_sink(config(Arc::clone(&schema), options)).unwrap();
+    let sink = Console::new(output).open_sink(sink_config(Arc::clone(&schema), options)).unwrap();
     let stream = |values: &[i64]| -> BatchStream { futures::stream::iter([Ok(rows(values))]).boxed() };
     let batch = SinkBatch {
         id: BatchId(7),
@@ -61,7 +49,7 @@ fn rows_and_cells_can_be_bounded() {
 #[test]
 fn bad_options_are_named() {
     for (name, value) in [("numRows", "many"), ("truncate", "maybe")] {
-        let sink = Console::to_stdout().open_sink(config(rows(&[]).schema(), &[(name, value)]));
+        let sink = Console::to_stdout().open_sink(sink_config(rows(&[]).schema(), &[(name, value)]));
         let error = sink.unwrap_err();
         assert!(error.message().contains(name) && error.message().contains(value), "{error}");
     }

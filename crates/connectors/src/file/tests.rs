@@ -6,7 +6,8 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use futures::TryStreamExt;
 use millstream_core::text::{Style, ValueText};
-use millstream_core::{Connector, MemoryLedger, Options, QuerySettings, Result, ScanColumn, SourceConfig, SystemClock};
+use millstream_core::{Connector, Result, ScanColumn, SourceConfig};
+use millstream_testing::source_config;
 use tempfile::TempDir;
 
 use super::{JsonFiles, TextFiles};
@@ -22,16 +23,8 @@ fn folder(files: &[(&str, &[u8])]) -> TempDir {
 }
 
 fn config(path: &Path, options: &[(&str, &str)], user_schema: Option<SchemaRef>) -> SourceConfig {
-    let mut options: Options = options.iter().copied().collect();
-    options.insert("path", path.to_str().unwrap());
-    SourceConfig {
-        options,
-        user_schema,
-        query: None,
-        settings: QuerySettings::default(),
-        memory: MemoryLedger::unlimited(),
-        clock: Arc::new(SystemClock::new(|duration| Box::pin(tokio::time::sleep(duration)))),
-    }
+    let options = [options, &[("path", path.to_str().unwrap())]].concat();
+    SourceConfig { user_schema, ..source_config(&options) }
 }
 
 /// The rows, each as its cells joined by bars.

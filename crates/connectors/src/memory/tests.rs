@@ -1,7 +1,8 @@
 use arrow::array::{ArrayRef, AsArray, Int64Array};
 use arrow::datatypes::Int64Type;
 use futures::executor::block_on;
-use millstream_core::{MemoryLedger, OutputMode, QuerySettings, SystemClock};
+use millstream_core::MemoryLedger;
+use millstream_testing::sink_config;
 
 use super::*;
 
@@ -10,15 +11,8 @@ fn rows(values: &[i64]) -> RecordBatch {
 }
 
 fn open(query_name: Option<&str>, memory: MemoryLedger) -> Result<Arc<dyn Sink>> {
-    Memory.open_sink(SinkConfig {
-        options: millstream_core::Options::new(),
-        schema: rows(&[]).schema(),
-        output_mode: OutputMode::Append,
-        query_name: query_name.map(str::to_owned),
-        settings: QuerySettings::default(),
-        memory,
-        clock: Arc::new(SystemClock::new(|_| Box::pin(std::future::ready(())))),
-    })
+    let query_name = query_name.map(str::to_owned);
+    Memory.open_sink(SinkConfig { query_name, memory, ..sink_config(rows(&[]).schema(), &[]) })
 }
 
 fn write(sink: &dyn Sink, id: u64, kind: WriteKind, values: &[i64]) -> Result<SinkProgress> {

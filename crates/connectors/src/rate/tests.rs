@@ -1,50 +1,22 @@
 //! Against what Apache Spark 4.2 gave, and arithmetic.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use arrow::array::AsArray;
 use arrow::datatypes::{Int64Type, Schema, TimestampMicrosecondType};
-use futures::future::BoxFuture;
-use futures::{FutureExt, StreamExt, TryStreamExt};
+use futures::{StreamExt, TryStreamExt};
 use millstream_core::error::SparkException;
 use millstream_core::{
-    Clock, Connector, MemoryLedger, Offset, OffsetRange, Options, QuerySettings, ReadLimit, ScanColumn, ScanRequest,
-    Source, SourceConfig,
+    Clock, Connector, Offset, OffsetRange, ReadLimit, ScanColumn, ScanRequest, Source, SourceConfig,
 };
+use millstream_testing::{ManualClock, source_config};
 use serde_json::json;
 
 use super::{RatePerBatch, RatePerSecond};
 
-/// Sleeping moves it on.
-#[derive(Debug, Default)]
-struct HandClock(Arc<AtomicI64>);
-
-impl Clock for HandClock {
-    fn now_us(&self) -> i64 {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    fn monotonic(&self) -> Duration {
-        Duration::from_micros(self.0.load(Ordering::Relaxed).unsigned_abs())
-    }
-
-    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        self.0.fetch_add(duration.as_micros() as i64, Ordering::Relaxed);
-        std::future::ready(()).boxed()
-    }
-}
-
-fn config(options: &[(&str, &str)], now_us: &Arc<AtomicI64>) -> SourceConfig {
-    SourceConfig {
-        options: options.iter().copied().collect::<Options>(),
-        user_schema: None,
-        query: None,
-        settings: QuerySettings::default(),
-        memory: MemoryLedger::unlimited(),
-        clock: Arc::new(HandClock(Arc::clone(now_us))),
-    }
+fn config(options: &[(&str, &str)], clock: &Arc<ManualClock>) -> SourceConfig {
+    SourceConfig { clock: Arc::<ManualClock>::clone(clock), ..source_config(options) }
 }
 
 /// `(milliseconds, value)` of a range, by value.
@@ -73,14 +45,14 @@ async fn rows(source: &dyn Source, start: &Offset, end: &Offset, max_streams: us
 
 #[tokio::test]
 async fn a_rate_ramps_up_as_in_spark() {
-    let now = Arc::new(AtomicI64::new(1_000_000_000));
+    let now = ManualClock::skipping_sleeps(1_000_000_000);
     let options = [("rowsPerSecond", "7"), ("rampUpTime", "4s"), ("numPartitions", "2")];
     let source = RatePerSecond.open_source(config(&options, &now)).unwrap();
     assert_eq!(source.description(), "RateStreamV2[rowsPerSecond=7, rampUpTimeSeconds=4, numPartitions=2");
     let mut start = source.initial_offset().await.unwrap();
     let mut times = Vec::new();
     for _ in 0..5 {
-        now.fetch_add(1_000_000, Ordering::Relaxed);
+        now.advance(Duration::from_secs(1));
         let end = source.latest_offset(&start, ReadLimit::Options).await.unwrap().end;
         times.extend(rows(source.as_ref(), &start, &end, 8).await);
         start = end;
@@ -94,25 +66,25 @@ async fn a_rate_ramps_up_as_in_spark() {
 
 #[tokio::test]
 async fn a_rate_waits_for_the_next_row_and_stops_where_it_is_pinned() {
-    let now = Arc::new(AtomicI64::new(5_500_000));
+    let now = ManualClock::skipping_sleeps(5_500_000);
     let source = RatePerSecond.open_source(config(&[("rowsPerSecond", "2"), ("rampUpTime", "1s")], &now)).unwrap();
     let start = source.initial_offset().await.unwrap();
     let ready = source.ready(&start).await.unwrap();
     assert_eq!(ready.end.json(), &json!({ "seconds": 1, "startMs": 5500 }));
-    assert_eq!(now.load(Ordering::Relaxed), 6_500_000);
+    assert_eq!(now.now_us(), 6_500_000);
     // Another run, later, reads the same.
-    let later = Arc::new(AtomicI64::new(99_000_000));
+    let later = ManualClock::skipping_sleeps(99_000_000);
     let again = RatePerSecond.open_source(config(&[("rowsPerSecond", "2"), ("rampUpTime", "1s")], &later)).unwrap();
     assert_eq!(rows(source.as_ref(), &start, &ready.end, 1).await, rows(again.as_ref(), &start, &ready.end, 3).await);
 
     source.prepare_available_now().await.unwrap();
-    now.fetch_add(60_000_000, Ordering::Relaxed);
+    now.advance(Duration::from_secs(60));
     assert_eq!(source.latest_offset(&start, ReadLimit::AllAvailable).await.unwrap().end, ready.end);
 }
 
 #[tokio::test]
 async fn a_batch_has_its_rows_and_one_timestamp() {
-    let now = Arc::new(AtomicI64::new(0));
+    let now = ManualClock::skipping_sleeps(0);
     let options =
         [("rowsPerBatch", "5"), ("numPartitions", "2"), ("startTimestamp", "1000"), ("advanceMillisPerBatch", "50")];
     let source = RatePerBatch.open_source(config(&options, &now)).unwrap();
@@ -136,7 +108,7 @@ async fn a_batch_has_its_rows_and_one_timestamp() {
 
 #[tokio::test]
 async fn unwanted_columns_are_not_made() {
-    let now = Arc::new(AtomicI64::new(0));
+    let now = ManualClock::skipping_sleeps(0);
     let source = RatePerBatch.open_source(config(&[("rowsPerBatch", "5")], &now)).unwrap();
     let start = source.initial_offset().await.unwrap();
     let end = source.latest_offset(&start, ReadLimit::Options).await.unwrap().end;
@@ -150,7 +122,7 @@ async fn unwanted_columns_are_not_made() {
 #[test]
 fn options_are_checked_in_sparks_words() {
     fn check(connector: &dyn Connector, options: &[(&str, &str)], expected: &str) {
-        let error = connector.source_schema(&config(options, &Arc::default())).unwrap_err();
+        let error = connector.source_schema(&config(options, &ManualClock::new())).unwrap_err();
         assert_eq!(error.message(), expected);
     }
     let rate = &RatePerSecond;
@@ -177,7 +149,8 @@ fn options_are_checked_in_sparks_words() {
     );
 
     let schema = Some(Arc::new(Schema::empty()));
-    let error = rate.source_schema(&SourceConfig { user_schema: schema, ..config(&[], &Arc::default()) }).unwrap_err();
+    let error =
+        rate.source_schema(&SourceConfig { user_schema: schema, ..config(&[], &ManualClock::new()) }).unwrap_err();
     assert_eq!(
         (error.class(), error.exception()),
         (Some("_LEGACY_ERROR_TEMP_2242"), SparkException::UnsupportedOperation)

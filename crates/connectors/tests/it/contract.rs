@@ -6,54 +6,27 @@
 #![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{Int64Type, SchemaRef};
-use futures::future::BoxFuture;
-use futures::{FutureExt, StreamExt, TryStreamExt};
+use futures::{StreamExt, TryStreamExt};
 use millstream_connectors::console::Console;
 use millstream_connectors::memory::Memory;
 use millstream_connectors::noop::Noop;
 use millstream_connectors::rate::{RatePerBatch, RatePerSecond};
 use millstream_connectors::register_all;
 use millstream_core::{
-    BatchId, BatchStream, Clock, Connector, ConnectorRegistry, ErrorKind, MemoryLedger, Offset, OffsetRange, Options,
-    OutputMode, QuerySettings, ReadLimit, ScanColumn, ScanRequest, Sink, SinkBatch, SinkConfig, Source, SourceConfig,
-    WriteKind,
+    BatchId, BatchStream, Clock, Connector, ConnectorRegistry, ErrorKind, Offset, OffsetRange, ReadLimit, ScanColumn,
+    ScanRequest, Sink, SinkBatch, SinkConfig, Source, SourceConfig, WriteKind,
 };
+use millstream_testing::{ManualClock, sink_config, source_config};
 use parking_lot::Mutex;
 
-/// Sleeping moves it on.
-#[derive(Debug, Default)]
-struct HandClock(AtomicI64);
-
-impl Clock for HandClock {
-    fn now_us(&self) -> i64 {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    fn monotonic(&self) -> Duration {
-        Duration::from_micros(self.0.load(Ordering::Relaxed).unsigned_abs())
-    }
-
-    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
-        self.0.fetch_add(duration.as_micros() as i64, Ordering::Relaxed);
-        std::future::ready(()).boxed()
-    }
-}
-
-fn open_source(connector: &dyn Connector, options: &[(&str, &str)], clock: &Arc<HandClock>) -> Arc<dyn Source> {
-    let config = SourceConfig {
-        options: options.iter().copied().collect::<Options>(),
-        user_schema: None,
-        query: None,
-        settings: QuerySettings::default(),
-        memory: MemoryLedger::unlimited(),
-        clock: Arc::<HandClock>::clone(clock),
-    };
+fn open_source(connector: &dyn Connector, options: &[(&str, &str)], clock: &Arc<ManualClock>) -> Arc<dyn Source> {
+    let config = SourceConfig { clock: Arc::<ManualClock>::clone(clock), ..source_config(options) };
     assert_eq!(connector.open_source(config.clone()).unwrap().schema(), connector.source_schema(&config).unwrap());
     connector.open_source(config).unwrap()
 }
@@ -71,7 +44,7 @@ async fn rows(source: &dyn Source, start: &Offset, end: &Offset) -> RecordBatch 
 }
 
 async fn check_source(connector: &dyn Connector, options: &[(&str, &str)]) {
-    let clock = Arc::new(HandClock::default());
+    let clock = ManualClock::skipping_sleeps(0);
     let source = open_source(connector, options, &clock);
     let start = source.initial_offset().await.unwrap();
     let first = source.ready(&start).await.unwrap();
@@ -83,7 +56,7 @@ async fn check_source(connector: &dyn Connector, options: &[(&str, &str)]) {
     assert_eq!(parts.iter().map(RecordBatch::num_rows).sum::<usize>(), whole);
 
     // Another run, another time, offsets read back from their text.
-    let later = Arc::new(HandClock(AtomicI64::new(987_654_321_000)));
+    let later = ManualClock::skipping_sleeps(987_654_321_000);
     let again = open_source(connector, options, &later);
     let (from, to) = (Offset::parse(&start.to_string()).unwrap(), Offset::parse(&first.end.to_string()).unwrap());
     again.check_offset(&to).unwrap();
@@ -108,15 +81,7 @@ fn numbers(values: &[i64]) -> RecordBatch {
 }
 
 fn open_sink(connector: &dyn Connector, schema: SchemaRef) -> Arc<dyn Sink> {
-    let config = SinkConfig {
-        options: Options::new(),
-        schema,
-        output_mode: OutputMode::Append,
-        query_name: Some("contract".to_owned()),
-        settings: QuerySettings::default(),
-        memory: MemoryLedger::unlimited(),
-        clock: Arc::new(HandClock::default()),
-    };
+    let config = SinkConfig { query_name: Some("contract".to_owned()), ..sink_config(schema, &[]) };
     connector.open_sink(config).unwrap()
 }
 
@@ -184,17 +149,7 @@ async fn sinks_keep_their_contract() {
 fn what_a_connector_cannot_do_it_refuses_in_sparks_words() {
     let mut registry = ConnectorRegistry::default();
     register_all(&mut registry);
-    let source = |name: &str| {
-        let config = SourceConfig {
-            options: [("path", "/"), ("rowsPerBatch", "1")].into_iter().collect(),
-            user_schema: None,
-            query: None,
-            settings: QuerySettings::default(),
-            memory: MemoryLedger::unlimited(),
-            clock: Arc::new(HandClock::default()),
-        };
-        (registry.get(name).unwrap(), config)
-    };
+    let source = |name: &str| (registry.get(name).unwrap(), source_config(&[("path", "/"), ("rowsPerBatch", "1")]));
     for name in ["console", "NOOP", "text"] {
         let (connector, config) = source(name);
         let error = connector.open_source(config).unwrap_err();

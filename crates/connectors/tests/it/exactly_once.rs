@@ -8,11 +8,12 @@ use arrow::array::{ArrayRef, RecordBatch, StringArray};
 use futures::{StreamExt, stream};
 use millstream_connectors::kafka::KafkaConnector;
 use millstream_core::{
-    BatchId, BatchStream, Connector, Durable, Error, ErrorKind, LoggedBatch, MemoryLedger, OutputMode, QueryId,
-    QuerySettings, Result, RunId, Sink, SinkBatch, SinkConfig, SinkStart, SinkSteps, SystemClock, WriteKind,
+    BatchId, BatchStream, Connector, Durable, Error, ErrorKind, LoggedBatch, QueryId, Result, RunId, Sink, SinkBatch,
+    SinkConfig, SinkStart, SinkSteps, WriteKind,
 };
 use millstream_kafka::{Client, ClientConfig, CommittedOffset, OffsetSpec, TopicPartition};
 use millstream_test_servers::{Kafka, require_or_skip};
+use millstream_testing::{sink_config, system_clock};
 
 use crate::kafka::topic_name;
 
@@ -36,15 +37,7 @@ fn open(kafka: &Kafka, topic: &str, option: (&str, &str)) -> Arc<dyn Sink> {
         ("delivery.guarantee", "exactly-once"),
         option,
     ];
-    let config = SinkConfig {
-        options: options.into_iter().collect(),
-        schema: row("").schema(),
-        output_mode: OutputMode::Append,
-        query_name: None,
-        settings: QuerySettings::default(),
-        memory: MemoryLedger::unlimited(),
-        clock: Arc::new(SystemClock::new(|duration| Box::pin(tokio::time::sleep(duration)))),
-    };
+    let config = SinkConfig { clock: system_clock(), ..sink_config(row("").schema(), &options) };
     KafkaConnector.open_sink(config).expect("valid")
 }
 

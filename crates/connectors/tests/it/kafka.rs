@@ -1,22 +1,22 @@
 //! The Kafka source against real Apache Kafka, driven as the engine drives it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arrow::array::{Array, AsArray, RecordBatch, StringBuilder};
 use arrow::datatypes::{DataType, Int32Type, Int64Type, TimestampMicrosecondType};
 use futures::TryStreamExt;
-use futures::future::BoxFuture;
 use millstream_connectors::kafka::KafkaConnector;
 use millstream_core::decode::{ValueDecoder, ValueDecoding};
 use millstream_core::source::LatestOffset;
 use millstream_core::{
-    BatchStream, Clock, Connector, MemoryLedger, Offset, OffsetRange, Options, QuerySettings, ReadLimit, Result,
-    ScanColumn, ScanRequest, Source, SourceConfig, SystemClock,
+    BatchStream, Connector, MemoryLedger, Offset, OffsetRange, ReadLimit, Result, ScanColumn, ScanRequest, Source,
+    SourceConfig,
 };
 use millstream_test_servers::{Kafka, require_or_skip};
+use millstream_testing::{ManualClock, source_config, system_clock};
 
 const OFFSET: usize = 4;
 const VALUE: usize = 1;
@@ -27,18 +27,8 @@ pub(crate) fn topic_name(stem: &str) -> String {
 }
 
 fn config(kafka: &Kafka, options: &[(&str, &str)]) -> SourceConfig {
-    let mut all: Options = [("kafka.bootstrap.servers", kafka.bootstrap())].into_iter().collect();
-    for (name, value) in options {
-        all.insert(*name, *value);
-    }
-    SourceConfig {
-        options: all,
-        user_schema: None,
-        query: None,
-        settings: QuerySettings::default(),
-        memory: MemoryLedger::new(256 << 20),
-        clock: Arc::new(SystemClock::new(|duration| Box::pin(tokio::time::sleep(duration)))),
-    }
+    let all = [&[("kafka.bootstrap.servers", kafka.bootstrap())], options].concat();
+    SourceConfig { memory: MemoryLedger::new(256 << 20), clock: system_clock(), ..source_config(&all) }
 }
 
 fn open(kafka: &Kafka, options: &[(&str, &str)]) -> Arc<dyn Source> {
@@ -499,24 +489,6 @@ async fn all_brokers_go_and_come_back() {
     assert_eq!(values(&source, &first.end, &second.end).await, expected(10..20));
 }
 
-/// A clock that goes on when it is told to.
-#[derive(Debug, Default)]
-struct HandClock(Mutex<Duration>);
-
-impl Clock for HandClock {
-    fn now_us(&self) -> i64 {
-        0
-    }
-
-    fn monotonic(&self) -> Duration {
-        *self.0.lock().expect("no panic")
-    }
-
-    fn sleep(&self, _duration: Duration) -> BoxFuture<'static, ()> {
-        Box::pin(std::future::pending())
-    }
-}
-
 /// Spark's `delayBatch`: the first batch takes what there is; later ones wait for enough rows or for long enough.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_batch_waits_for_enough_rows_or_long_enough() {
@@ -532,9 +504,9 @@ async fn a_batch_waits_for_enough_rows_or_long_enough() {
         ("maxTriggerDelay", "1h"),
         ("maxOffsetsPerTrigger", "60"),
     ];
-    let clock = Arc::new(HandClock::default());
+    let clock = ManualClock::new();
     let source = KafkaConnector
-        .open_source(SourceConfig { clock: Arc::clone(&clock) as Arc<dyn Clock>, ..config(kafka, &options) })
+        .open_source(SourceConfig { clock: clock.clone(), ..config(kafka, &options) })
         .expect("valid options");
     let end = async |start: &Offset| {
         let latest = source.latest_offset(start, ReadLimit::Options).await.expect("an answer");
@@ -544,9 +516,9 @@ async fn a_batch_waits_for_enough_rows_or_long_enough() {
     assert_eq!(end(&at(0)).await, 20, "the first batch");
     kafka.tool(&format!("produce {topic} 0 20 30"));
     assert_eq!(end(&at(20)).await, 20, "30 rows are too few");
-    *clock.0.lock().expect("no panic") = Duration::from_secs(3599);
+    clock.advance(Duration::from_secs(3599));
     assert_eq!(end(&at(20)).await, 20, "an hour is not over");
-    *clock.0.lock().expect("no panic") = Duration::from_secs(3600);
+    clock.advance(Duration::from_secs(1));
     assert_eq!(end(&at(20)).await, 50, "an hour is over");
     kafka.tool(&format!("produce {topic} 0 50 70"));
     assert_eq!(end(&at(50)).await, 110, "70 rows are enough, of which a batch may have 60");

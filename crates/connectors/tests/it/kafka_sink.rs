@@ -10,10 +10,11 @@ use arrow::datatypes::{DataType, Field, Fields, Int32Type};
 use futures::{StreamExt, stream};
 use millstream_connectors::kafka::KafkaConnector;
 use millstream_core::{
-    BatchId, BatchStream, Connector, Error, ErrorKind, MemoryLedger, Options, OutputMode, QuerySettings, Result,
-    ScanColumn, Sink, SinkBatch, SinkConfig, SinkProgress, SourceConfig, SystemClock, WriteKind,
+    BatchId, BatchStream, Connector, Error, ErrorKind, MemoryLedger, Result, ScanColumn, Sink, SinkBatch, SinkConfig,
+    SinkProgress, SourceConfig, WriteKind,
 };
 use millstream_test_servers::{Kafka, require_or_skip};
+use millstream_testing::{sink_config, source_config, system_clock};
 
 use crate::kafka::{collect, topic_name};
 
@@ -27,19 +28,9 @@ fn rows(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
 }
 
 fn open(kafka: &Kafka, rows: &RecordBatch, options: &[(&str, &str)], memory: &MemoryLedger) -> Result<Arc<dyn Sink>> {
-    let mut all: Options = [("kafka.bootstrap.servers", kafka.bootstrap())].into_iter().collect();
-    for (name, value) in options {
-        all.insert(*name, *value);
-    }
-    KafkaConnector.open_sink(SinkConfig {
-        options: all,
-        schema: rows.schema(),
-        output_mode: OutputMode::Append,
-        query_name: None,
-        settings: QuerySettings::default(),
-        memory: memory.clone(),
-        clock: Arc::new(SystemClock::new(|duration| Box::pin(tokio::time::sleep(duration)))),
-    })
+    let all = [&[("kafka.bootstrap.servers", kafka.bootstrap())], options].concat();
+    let config = sink_config(rows.schema(), &all);
+    KafkaConnector.open_sink(SinkConfig { memory: memory.clone(), clock: system_clock(), ..config })
 }
 
 async fn write(sink: &Arc<dyn Sink>, id: u64, kind: WriteKind, streams: Vec<Vec<RecordBatch>>) -> Result<SinkProgress> {
@@ -51,14 +42,7 @@ async fn write(sink: &Arc<dyn Sink>, id: u64, kind: WriteKind, streams: Vec<Vec<
 /// All rows of a topic, these columns as text.
 async fn read(kafka: &Kafka, topic: &str, columns: &[usize]) -> Vec<Vec<String>> {
     let options = [("kafka.bootstrap.servers", kafka.bootstrap()), ("subscribe", topic), ("includeHeaders", "true")];
-    let config = SourceConfig {
-        options: options.into_iter().collect(),
-        user_schema: None,
-        query: None,
-        settings: QuerySettings::default(),
-        memory: MemoryLedger::unlimited(),
-        clock: Arc::new(SystemClock::new(|duration| Box::pin(tokio::time::sleep(duration)))),
-    };
+    let config = SourceConfig { clock: system_clock(), ..source_config(&options) };
     let reader = KafkaConnector.open_batch(config).expect("valid");
     let wanted = columns.iter().map(|&column| ScanColumn::Plain(column)).collect();
     let mut all = Vec::new();

@@ -5,9 +5,8 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use futures::FutureExt;
-use futures::future::BoxFuture;
 use millstream_core::{BatchId, Clock, ErrorKind, Offset, OffsetRange, QueryId};
+use millstream_testing::ManualClock;
 use serde_json::json;
 
 use super::entry::{Entry, StartEntry, StateEntry};
@@ -16,24 +15,6 @@ use super::log::Log;
 use super::snapshot::{Snapshot, SnapshotWriter};
 use super::*;
 use crate::run::{LocalDisk, Platform, SyncPolicy};
-
-/// A clock that never moves and wakes nobody.
-#[derive(Debug)]
-struct Still;
-
-impl Clock for Still {
-    fn now_us(&self) -> i64 {
-        0
-    }
-
-    fn monotonic(&self) -> std::time::Duration {
-        std::time::Duration::ZERO
-    }
-
-    fn sleep(&self, _duration: std::time::Duration) -> BoxFuture<'static, ()> {
-        std::future::pending().boxed()
-    }
-}
 
 fn start() -> QueryStart {
     QueryStart {
@@ -60,7 +41,7 @@ fn commit(batch: u64) -> CommitEntry {
 }
 
 fn platform() -> Platform {
-    Platform::system(Arc::new(Still))
+    Platform::system(ManualClock::new())
 }
 
 fn files() -> Files {
@@ -203,7 +184,7 @@ async fn a_segment_that_cannot_be_removed_goes_before_those_behind_it() {
         conf: BTreeMap::new(),
         operators: vec![],
     };
-    let clock: Arc<dyn Clock> = Arc::new(Still);
+    let clock: Arc<dyn Clock> = ManualClock::new();
     let begun = Log::begin((files(), root.path()), (SyncPolicy::Never, clock), vec![], (head, vec![])).await;
     let mut log = begun.unwrap();
     for batch in 0..4 {

@@ -1,47 +1,33 @@
 //! Runs plans batch by batch over rows in memory, as the batch loop does, without log and sink.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+mod window;
 
-use arrow::array::{Array, ArrayRef, AsArray, Int64Array, ListArray, RecordBatch, StringArray, StructArray};
+use std::collections::BTreeMap;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, StringArray};
 use arrow::array::{TimestampMicrosecondArray, new_null_array};
-use arrow::buffer::OffsetBuffer;
-use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType};
 use arrow::util::display::array_value_to_string;
-use async_trait::async_trait;
-use datafusion::common::ScalarValue;
-use datafusion::logical_expr::{
-    ColumnarValue, Expr, Extension, LogicalPlan, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
-    lit,
-};
+use datafusion::logical_expr::{Extension, LogicalPlan};
 use datafusion::prelude::col;
-use futures::future::BoxFuture;
-use futures::{FutureExt, StreamExt, TryStreamExt, stream};
+use futures::TryStreamExt;
 use millstream_core::progress::StateOperatorProgress;
-use millstream_core::source::LatestOffset;
 use millstream_core::{
-    BatchId, BatchStream, Clock, Connector, MemoryLedger, Offset, OffsetRange, Options, OutputMode, QueryId,
-    QuerySettings, ReadLimit, Result, RunId, ScanColumn, ScanRequest, Sink, SinkBatch, SinkProgress, Source,
-    SourceConfig, Trigger,
+    BatchId, MemoryLedger, Offset, OffsetRange, OutputMode, QueryId, QuerySettings, ReadLimit, Result, RunId, Source,
+    Trigger,
 };
-use parking_lot::Mutex;
+use millstream_testing::{ManualClock, MemorySink, MemoryStream, source_config};
 use uuid::Uuid;
 
+pub(crate) use self::window::window;
 use super::{BatchInputs, EventTimeWatermarkNode, IncrementalExecution, StreamingRelationNode};
 use crate::run::{QueryEnvironment, QuerySpec, SyncPolicy};
 
-/// Rows `ts TIMESTAMP, k STRING, v BIGINT`, added batch by batch.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct MemoryRows {
-    batches: Arc<Mutex<Vec<RecordBatch>>>,
-    /// What scans asked for.
-    pub(crate) asked: Arc<Mutex<Vec<Vec<ScanColumn>>>>,
-    /// Whether it says how few rows there are, so that they run on one task.
-    pub(crate) tells_rows: Arc<AtomicBool>,
-    schema: Option<SchemaRef>,
-}
+/// A stream of `ts TIMESTAMP, k STRING, v BIGINT` or of another schema, filled batch by batch.
+#[derive(Debug, Clone)]
+pub(crate) struct MemoryRows(MemoryStream);
 
 /// (event time in seconds or NaN for none, key, value)
 pub(crate) type Row = (f64, Option<&'static str>, Option<i64>);
@@ -50,21 +36,31 @@ pub(crate) fn utc() -> DataType {
     DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()))
 }
 
+impl Default for MemoryRows {
+    fn default() -> Self {
+        Self::of(Arc::new(Schema::new(vec![
+            Field::new("ts", utc(), true),
+            Field::new("k", DataType::Utf8, true),
+            Field::new("v", DataType::Int64, true),
+        ])))
+    }
+}
+
+impl Deref for MemoryRows {
+    type Target = MemoryStream;
+
+    fn deref(&self) -> &MemoryStream {
+        &self.0
+    }
+}
+
 impl MemoryRows {
     pub(crate) fn of(schema: SchemaRef) -> Self {
-        Self { schema: Some(schema), ..Self::default() }
+        Self(MemoryStream::new(schema))
     }
 
     pub(crate) fn relation(&self) -> LogicalPlan {
-        let config = SourceConfig {
-            options: Options::new(),
-            user_schema: None,
-            query: None,
-            settings: QuerySettings::default(),
-            memory: MemoryLedger::unlimited(),
-            clock: Arc::new(StoppedClock),
-        };
-        let node = StreamingRelationNode::try_new("rows", Arc::new(self.clone()), config).unwrap();
+        let node = StreamingRelationNode::try_new("rows", Arc::new(self.0.clone()), source_config(&[])).unwrap();
         LogicalPlan::Extension(Extension { node: Arc::new(node) })
     }
 
@@ -75,123 +71,7 @@ impl MemoryRows {
             Arc::new(StringArray::from_iter(rows.iter().map(|row| row.1))),
             Arc::new(Int64Array::from_iter(rows.iter().map(|row| row.2))),
         ];
-        self.add_batch(RecordBatch::try_new(Source::schema(self), columns).unwrap());
-    }
-
-    pub(crate) fn add_batch(&self, rows: RecordBatch) {
-        self.batches.lock().push(rows);
-    }
-}
-
-impl Connector for MemoryRows {
-    fn names(&self) -> &'static [&'static str] {
-        &["rows"]
-    }
-
-    fn source_schema(&self, _config: &SourceConfig) -> Result<SchemaRef> {
-        Ok(Source::schema(self))
-    }
-
-    fn open_source(&self, _config: SourceConfig) -> Result<Arc<dyn Source>> {
-        Ok(Arc::new(self.clone()))
-    }
-}
-
-#[async_trait]
-impl Source for MemoryRows {
-    fn schema(&self) -> SchemaRef {
-        self.schema.clone().unwrap_or_else(|| {
-            Arc::new(Schema::new(vec![
-                Field::new("ts", utc(), true),
-                Field::new("k", DataType::Utf8, true),
-                Field::new("v", DataType::Int64, true),
-            ]))
-        })
-    }
-
-    fn description(&self) -> String {
-        "MemoryRows".to_owned()
-    }
-
-    async fn initial_offset(&self) -> Result<Offset> {
-        Ok(Offset::new(0.into()))
-    }
-
-    async fn latest_offset(&self, _start: &Offset, _limit: ReadLimit) -> Result<LatestOffset> {
-        let end = Offset::new(self.batches.lock().len().into());
-        Ok(LatestOffset { end: end.clone(), latest: end })
-    }
-
-    async fn ready(&self, start: &Offset) -> Result<LatestOffset> {
-        self.latest_offset(start, ReadLimit::Options).await
-    }
-
-    async fn prepare_available_now(&self) -> Result<()> {
-        Ok(())
-    }
-
-    async fn scan(&self, request: ScanRequest) -> Result<Vec<BatchStream>> {
-        self.asked.lock().push(request.columns.clone());
-        let at = |offset: &Offset| offset.json().as_u64().unwrap() as usize;
-        let batches = self.batches.lock()[at(&request.range.start)..at(&request.range.end)].to_vec();
-        let schema = Source::schema(self);
-        let fields: Vec<_> = request.columns.iter().map(|column| column.field(&schema)).collect();
-        let give = move |rows: RecordBatch| {
-            let columns = request.columns.iter().map(|column| match column {
-                ScanColumn::Plain(index) => Ok(Arc::clone(rows.column(*index))),
-                ScanColumn::Decoded { column, decoder } => {
-                    let mut decoding = decoder.start();
-                    for value in rows.column(*column).as_binary::<i32>() {
-                        decoding.append(value)?;
-                    }
-                    decoding.finish()
-                }
-            });
-            let options = arrow::array::RecordBatchOptions::new().with_row_count(Some(rows.num_rows()));
-            let schema = Arc::new(Schema::new(fields.clone()));
-            Ok(RecordBatch::try_new_with_options(schema, columns.collect::<Result<_>>()?, &options)?)
-        };
-        // One stream for each batch, so that a plan's partitions have something to do at the same time.
-        Ok(batches.into_iter().map(|rows| stream::iter([give(rows)]).boxed()).collect())
-    }
-
-    fn rows_max(&self, _range: &OffsetRange) -> Option<u64> {
-        self.tells_rows.load(Ordering::Relaxed).then_some(100)
-    }
-
-    async fn commit(&self, _end: &Offset) -> Result<()> {
-        Ok(())
-    }
-}
-
-#[derive(Debug)]
-struct StoppedClock;
-
-impl Clock for StoppedClock {
-    fn now_us(&self) -> i64 {
-        0
-    }
-
-    fn monotonic(&self) -> Duration {
-        Duration::ZERO
-    }
-
-    fn sleep(&self, _duration: Duration) -> BoxFuture<'static, ()> {
-        futures::future::pending().boxed()
-    }
-}
-
-#[derive(Debug)]
-struct NoSink;
-
-#[async_trait]
-impl Sink for NoSink {
-    fn description(&self) -> String {
-        "NoSink".to_owned()
-    }
-
-    async fn write(&self, _batch: SinkBatch) -> Result<SinkProgress> {
-        Ok(SinkProgress::default())
+        self.add_batch(RecordBatch::try_new(Source::schema(&self.0), columns).unwrap());
     }
 }
 
@@ -232,7 +112,7 @@ impl StreamTest {
             plan,
             output_mode: setting.mode,
             trigger: Trigger::Default,
-            sink: Arc::new(NoSink),
+            sink: Arc::new(MemorySink::default()),
             checkpoint: None,
             sync: SyncPolicy::Never,
             settings: QuerySettings { ansi: setting.ansi, ..QuerySettings::default() },
@@ -244,7 +124,7 @@ impl StreamTest {
             run_id: RunId(Uuid::nil()),
             memory: setting.memory,
             scratch: scratch.path().to_owned(),
-            clock: Arc::new(StoppedClock),
+            clock: ManualClock::new(),
             cores: setting.cores,
         };
         let execution = IncrementalExecution::try_new(&spec, &environment).await?;
@@ -379,78 +259,6 @@ fn text_value(column: &ArrayRef, row: usize) -> String {
 pub(crate) fn with_watermark(input: LogicalPlan, delay_s: i64) -> LogicalPlan {
     let node = EventTimeWatermarkNode::new(input, col("ts"), delay_s * 1_000_000);
     LogicalPlan::Extension(Extension { node: Arc::new(node) })
-}
-
-/// `window(ts, size)`, in seconds; with a slide, a list of windows.
-pub(crate) fn window(size_s: i64, slide_s: i64) -> Expr {
-    let call = ScalarUDF::from(WindowFunction { signature: Signature::any(3, Volatility::Immutable) });
-    call.call(vec![col("ts"), lit(size_s * 1_000_000), lit(slide_s * 1_000_000)])
-}
-
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct WindowFunction {
-    signature: Signature,
-}
-
-fn window_fields() -> Fields {
-    vec![Field::new("start", utc(), false), Field::new("end", utc(), false)].into()
-}
-
-impl ScalarUDFImpl for WindowFunction {
-    fn name(&self) -> &str {
-        "window"
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, arguments: &[DataType]) -> datafusion::error::Result<DataType> {
-        let _ = arguments;
-        Ok(DataType::Struct(window_fields()))
-    }
-
-    fn return_field_from_args(
-        &self,
-        args: datafusion::logical_expr::ReturnFieldArgs,
-    ) -> datafusion::error::Result<arrow::datatypes::FieldRef> {
-        let window = DataType::Struct(window_fields());
-        let constant = |index: usize| args.scalar_arguments[index].cloned();
-        let data_type = if constant(1) == constant(2) {
-            window
-        } else {
-            DataType::List(Arc::new(Field::new("item", window, false)))
-        };
-        Ok(Arc::new(Field::new("window", data_type, false)))
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> datafusion::error::Result<ColumnarValue> {
-        let constant = |value: &ColumnarValue| match value {
-            ColumnarValue::Scalar(ScalarValue::Int64(Some(value))) => *value,
-            other => panic!("{other} is no length"),
-        };
-        let (size, slide) = (constant(&args.args[1]), constant(&args.args[2]));
-        let times = args.args[0].to_array(args.number_rows)?;
-        let times = times.as_primitive::<TimestampMicrosecondType>();
-        let mut starts = vec![];
-        let mut lengths = vec![];
-        for &time in times.values() {
-            let last = time - time.rem_euclid(slide);
-            let all = (0..size / slide).map(|back| last - back * slide).filter(|start| time < start + size);
-            let before = starts.len();
-            starts.extend(all);
-            lengths.push(starts.len() - before);
-        }
-        let column =
-            |times: Vec<i64>| -> ArrayRef { Arc::new(TimestampMicrosecondArray::from(times).with_timezone("UTC")) };
-        let ends = starts.iter().map(|start| start + size).collect();
-        let windows: ArrayRef = Arc::new(StructArray::new(window_fields(), vec![column(starts), column(ends)], None));
-        if size == slide {
-            return Ok(ColumnarValue::Array(windows));
-        }
-        let item = Arc::new(Field::new("item", windows.data_type().clone(), false));
-        Ok(ColumnarValue::Array(Arc::new(ListArray::new(item, OffsetBuffer::from_lengths(lengths), windows, None))))
-    }
 }
 
 /// A column of NULLs.

@@ -5,8 +5,6 @@ mod deduplicate;
 mod operators;
 mod properties;
 
-use std::sync::atomic::Ordering;
-
 use datafusion::common::{Column, UnnestOptions};
 use datafusion::functions_aggregate::expr_fn::{count, sum};
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, lit};
@@ -30,7 +28,7 @@ fn windowed_sum(source: &MemoryRows, delay_s: i64) -> LogicalPlan {
 /// Each step: rows of one trigger, then the rows of every batch it causes.
 async fn check_trace(plan: LogicalPlan, source: &MemoryRows, mode: OutputMode, trace: &[(&[Row], &[&[&str]])]) {
     for (cores, one_task) in [(1, false), (3, false), (3, true)] {
-        source.tells_rows.store(one_task, Ordering::Relaxed);
+        source.tell_rows(one_task);
         let before = StreamTest::start(plan.clone(), Setting { cores, ..Setting::of(mode) }).await;
         let mut test = before.unwrap();
         // The rows of an earlier round are still in the source.

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use millstream_core::{ErrorKind, Trigger};
+use millstream_testing::MemorySink;
 
-use crate::memory::MemorySink;
 use crate::script::{Bench, Step, check, rows, values};
 
 fn text(path: &Path) -> String {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use millstream_core::error::SparkException;
 use millstream_core::{ErrorKind, Trigger};
+use millstream_testing::MemoryStream;
 
 use crate::script::{Bench, Step, check, project_value, rows, values};
 
@@ -115,7 +116,7 @@ async fn any_termination_is_remembered_until_it_is_reset() {
 #[tokio::test]
 async fn a_query_over_two_sources_reads_both() {
     let bench = Bench::new();
-    let second = crate::memory::MemoryStream::default();
+    let second = MemoryStream::default();
     let plan = datafusion::logical_expr::LogicalPlanBuilder::from(project_value(&bench.stream))
         .union(project_value(&second))
         .and_then(datafusion::logical_expr::LogicalPlanBuilder::build)

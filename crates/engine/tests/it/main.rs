@@ -3,17 +3,17 @@
 #![expect(clippy::unwrap_used, reason = "what goes wrong in a test fails it")]
 
 mod checkpoint;
-mod clock;
 mod deduplicate;
 mod disk;
 mod disk_contract;
 mod failures;
 mod faulty_disk;
 mod full_disk;
-mod memory;
 mod object_store;
 mod restart;
 mod script;
 mod stop;
 mod triggers;
 mod watermark;
+#[path = "../../src/plan/fixture/window.rs"]
+mod window;

@@ -8,10 +8,10 @@ use millstream_connectors::checkpoint::{CheckpointDisks, ObjectStoreDisk, S3Sett
 use millstream_core::{Clock, ErrorKind, MemoryLedger, SystemClock, Trigger};
 use millstream_engine::{FAIL_POINTS, LocalDisk};
 use millstream_test_servers::{Conditions, S3Fault, S3Server};
+use millstream_testing::ManualClock;
 use object_store::ObjectStore;
 use object_store::memory::InMemory;
 
-use crate::clock::ManualClock;
 use crate::script::{Bench, Step, check, rows};
 
 const LEASE: Duration = Duration::from_secs(10);

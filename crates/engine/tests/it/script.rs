@@ -13,10 +13,11 @@ use millstream_engine::plan::StreamingRelationNode;
 use millstream_engine::{
     Engine, FailPoint, LocalDisk, PlantedFault, Platform, QuerySpec, StreamingQuery, StreamingQueryManager, SyncPolicy,
 };
+use millstream_testing::{ManualClock, MemorySink, MemoryStream, source_config};
 use tempfile::TempDir;
 
-use crate::clock::ManualClock;
-use crate::memory::{MemorySink, MemoryStream, Row};
+/// A row of the stream: a number and its event time in seconds.
+pub(crate) type Row = (i64, i64);
 
 /// What a test does or expects next.
 pub(crate) enum Step {
@@ -128,8 +129,7 @@ impl Bench {
 
 /// A stream as a plan's leaf.
 pub(crate) fn relation(stream: &MemoryStream) -> LogicalPlan {
-    let node =
-        StreamingRelationNode::try_new("memory-stream", Arc::new(stream.clone()), MemoryStream::config()).unwrap();
+    let node = StreamingRelationNode::try_new("memory-stream", Arc::new(stream.clone()), source_config(&[])).unwrap();
     LogicalPlan::Extension(Extension { node: Arc::new(node) })
 }
 

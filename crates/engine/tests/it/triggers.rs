@@ -1,11 +1,10 @@
 //! When batches run, how many, and what they say of themselves.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use millstream_core::Trigger;
+use millstream_testing::ManualClock;
 
-use crate::clock::START_MS;
 use crate::script::{Bench, Step, check, rows, values};
 
 #[tokio::test]
@@ -77,7 +76,7 @@ async fn a_sink_with_nothing_to_write_is_refreshed_each_day() {
                 bench.clock.advance(HOUR);
             }
             settled().await;
-            bench.sink.refreshes.load(Ordering::SeqCst)
+            bench.sink.refreshes()
         };
         assert_eq!(after(23).await, 0, "{trigger:?}: not a day after a batch");
         assert_eq!(after(1).await, 1, "{trigger:?}: a day after a batch");
@@ -104,7 +103,7 @@ async fn processing_time_fires_at_multiples_of_the_interval() {
     settled().await;
     // 2026-01-01T00:00:10Z
     assert_eq!(query.last_progress().unwrap().timestamp, "2026-01-01T00:00:10.000Z");
-    assert_eq!(START_MS % 10_000, 0);
+    assert_eq!(ManualClock::START_MS % 10_000, 0);
     query.stop().await.unwrap();
 }
 

@@ -3,66 +3,23 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, StructArray, TimestampMicrosecondArray};
-use arrow::datatypes::{DataType, Field, Fields, TimeUnit, TimestampMicrosecondType};
 use datafusion::functions_aggregate::expr_fn::sum;
-use datafusion::logical_expr::{
-    ColumnarValue, Extension, LogicalPlan, LogicalPlanBuilder, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
-    Volatility, col,
-};
+use datafusion::logical_expr::{Extension, LogicalPlan, LogicalPlanBuilder, col};
 use millstream_core::{OutputMode, Trigger};
 use millstream_engine::FAIL_POINTS;
 use millstream_engine::plan::EventTimeWatermarkNode;
 
 use crate::script::{Bench, Step, check, relation};
+use crate::window::window;
 
 const SECOND_US: i64 = 1_000_000;
-
-/// `window(ts, '10 seconds')`, as the SQL front end makes it.
-#[derive(Debug, PartialEq, Eq, Hash)]
-struct TenSeconds {
-    signature: Signature,
-}
-
-fn window_fields() -> Fields {
-    let time = DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into()));
-    vec![Field::new("start", time.clone(), false), Field::new("end", time, false)].into()
-}
-
-impl ScalarUDFImpl for TenSeconds {
-    fn name(&self) -> &str {
-        "window"
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _arguments: &[DataType]) -> datafusion::error::Result<DataType> {
-        Ok(DataType::Struct(window_fields()))
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> datafusion::error::Result<ColumnarValue> {
-        let times = args.args[0].to_array(args.number_rows)?;
-        let times = times.as_primitive::<TimestampMicrosecondType>();
-        let starts = times.values().iter().map(|time| time - time.rem_euclid(10 * SECOND_US));
-        let shifted = |by: i64| -> ArrayRef {
-            Arc::new(
-                TimestampMicrosecondArray::from_iter_values(starts.clone().map(|time| time + by)).with_timezone("UTC"),
-            )
-        };
-        let columns = vec![shifted(0), shifted(10 * SECOND_US)];
-        Ok(ColumnarValue::Array(Arc::new(StructArray::new(window_fields(), columns, None))))
-    }
-}
 
 /// `sum(value)` by windows of 10 s with a delay of 10 s, one row a batch.
 fn windowed_sums(mode: OutputMode) -> Bench {
     let mut bench = Bench::new();
     let node = EventTimeWatermarkNode::new(relation(&bench.stream), col("ts"), 10 * SECOND_US);
-    let window = ScalarUDF::from(TenSeconds { signature: Signature::any(1, Volatility::Immutable) });
     bench.plan = LogicalPlanBuilder::from(LogicalPlan::Extension(Extension { node: Arc::new(node) }))
-        .aggregate(vec![window.call(vec![col("ts")])], vec![sum(col("value"))])
+        .aggregate(vec![window(10, 10)], vec![sum(col("value"))])
         .and_then(LogicalPlanBuilder::build)
         .unwrap();
     bench.output_mode = mode;

@@ -7,14 +7,13 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use arrow::array::AsArray;
 use futures::TryStreamExt;
-use futures::future::BoxFuture;
-use millstream_core::{Clock, ConnectorRegistry, Error, MemoryLedger, QuerySettings, Result};
+use millstream_core::{ConnectorRegistry, Error, MemoryLedger, QuerySettings, Result};
 use millstream_sql::parser::{Statement, parse_statement};
 use millstream_sql::{AnalysisContext, Catalog, NamedRelation, analyze, collect_stream};
+use millstream_testing::ManualClock;
 
 #[derive(Debug)]
 struct NoNames;
@@ -37,23 +36,6 @@ impl Catalog for NoNames {
     }
 }
 
-#[derive(Debug)]
-struct StandingClock;
-
-impl Clock for StandingClock {
-    fn now_us(&self) -> i64 {
-        1_767_225_600_000_000
-    }
-
-    fn monotonic(&self) -> Duration {
-        Duration::ZERO
-    }
-
-    fn sleep(&self, _duration: Duration) -> BoxFuture<'static, ()> {
-        Box::pin(std::future::pending())
-    }
-}
-
 fn context(ansi: bool) -> AnalysisContext {
     AnalysisContext {
         settings: QuerySettings { time_zone: chrono_tz::Europe::Berlin, ansi, case_sensitive: false },
@@ -62,7 +44,7 @@ fn context(ansi: bool) -> AnalysisContext {
         connectors: Arc::new(ConnectorRegistry::default()),
         catalog: Arc::new(NoNames),
         memory: MemoryLedger::unlimited(),
-        clock: Arc::new(StandingClock),
+        clock: ManualClock::new(),
     }
 }
 

@@ -11,12 +11,12 @@ use futures::StreamExt;
 use millstream_broker::{Broker, BrokerConfig};
 use millstream_connectors::kafka::KafkaConnector;
 use millstream_core::{
-    Clock, MemoryLedger, OutputMode, QuerySettings, Result, Sink, SinkBatch, SinkProgress, SourceConfig, SystemClock,
-    Trigger,
+    MemoryLedger, OutputMode, QuerySettings, Result, Sink, SinkBatch, SinkProgress, SourceConfig, Trigger,
 };
 use millstream_engine::plan::StreamingRelationNode;
 use millstream_engine::{Engine, QuerySpec, StreamingQuery, StreamingQueryManager, SyncPolicy};
 use millstream_kafka::{Client, NewRecord, ProducerConfig, Unlimited};
+use millstream_testing::{source_config, system_clock};
 use tempfile::TempDir;
 use tokio::sync::{Notify, Semaphore};
 
@@ -77,7 +77,7 @@ impl Flood {
         let topic = producer.topic("flood").await.expect("created");
         let value = vec![b'x'; ROW_BYTES];
         for _ in 0..ROWS {
-            let record = NewRecord { timestamp: clock().now_ms(), key: None, value: Some(&value), headers: &[] };
+            let record = NewRecord { timestamp: system_clock().now_ms(), key: None, value: Some(&value), headers: &[] };
             producer.send(topic, Some(0), &record).await.expect("room");
         }
         producer.flush().await.expect("written");
@@ -91,14 +91,8 @@ impl Flood {
             ("subscribe", "flood"),
             ("startingOffsets", "earliest"),
         ];
-        let config = SourceConfig {
-            options: known.iter().chain(options).copied().collect(),
-            user_schema: None,
-            query: None,
-            settings: QuerySettings::default(),
-            memory: self.ledger.clone(),
-            clock: clock(),
-        };
+        let config = source_config(&[&known, options].concat());
+        let config = SourceConfig { memory: self.ledger.clone(), clock: system_clock(), ..config };
         let node = StreamingRelationNode::try_new("kafka", Arc::new(KafkaConnector), config).expect("valid");
         let plan = LogicalPlanBuilder::from(LogicalPlan::Extension(Extension { node: Arc::new(node) }))
             .project(vec![col("value")])
@@ -115,13 +109,9 @@ impl Flood {
             settings: QuerySettings::default(),
             conf: Default::default(),
         };
-        let engine = Engine::new(self.ledger.clone(), clock(), 2);
+        let engine = Engine::new(self.ledger.clone(), system_clock(), 2);
         StreamingQueryManager::new(engine).start(spec).await.expect("accepted")
     }
-}
-
-fn clock() -> Arc<dyn Clock> {
-    Arc::new(SystemClock::new(|duration| Box::pin(tokio::time::sleep(duration))))
 }
 
 async fn soon<T>(future: impl Future<Output = T>) -> T {

@@ -3,7 +3,6 @@
 use millstream_core::Disk;
 use millstream_test_servers::S3Fault;
 
-use super::hand_clock::HandClock;
 use super::*;
 
 const FAULTS: [S3Fault; 3] = [S3Fault::Dropped, S3Fault::AnswerLost, S3Fault::SlowDown];
@@ -30,7 +29,7 @@ async fn check(line: &str, fault: S3Fault) {
     assert!(server.has_failed(), "{case} never came");
     assert_eq!(server.keys("bucket"), ["query/millstream/lock", "query/millstream/snapshot-1"], "{case}");
     // The lock is free: nobody waits for a clock that stands still.
-    let next = ObjectStoreDisk::new(client(&server), HandClock::new(), LEASE);
+    let next = ObjectStoreDisk::new(client(&server), ManualClock::new(), LEASE);
     next.lock(path(LOCK)).await.unwrap();
 }
 

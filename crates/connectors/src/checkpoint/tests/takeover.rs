@@ -6,7 +6,6 @@ use futures::future::BoxFuture;
 use millstream_core::{Disk, DiskFile, DiskLock};
 use millstream_test_servers::S3Fault;
 
-use super::hand_clock::HandClock;
 use super::*;
 
 /// The first holder, which has written, and the second, which waits for its own clock only.
@@ -15,19 +14,19 @@ struct World {
     log: Arc<dyn DiskFile>,
     _lock: Box<dyn DiskLock>,
     second: ObjectStoreDisk,
-    clock: Arc<HandClock>,
+    clock: Arc<ManualClock>,
 }
 
 impl World {
     async fn new(store: &Arc<dyn ObjectStore>) -> Self {
-        let first = disk(store, HandClock::new());
+        let first = disk(store, ManualClock::new());
         let lock = first.lock(path(LOCK)).await.unwrap();
         let log = first.create_file(path(LOG)).await.unwrap();
         for bytes in [b"one", b"two"] {
             log.append(bytes).await.unwrap();
         }
         first.replace(path("s3://bucket/query/millstream/snapshot-1"), b"head".to_vec(), true).await.unwrap();
-        let clock = HandClock::new();
+        let clock = ManualClock::new();
         let second = disk(store, clock.clone());
         Self { first, log, _lock: lock, second, clock }
     }
@@ -103,7 +102,7 @@ async fn a_takeover_that_fails_leaves_the_rest_to_the_next() {
     }
     assert!(world.clock.pass_while(LEASE / 4, world.second.lock(path(LOCK))).await.is_err());
     server.mend();
-    let clock = HandClock::new();
+    let clock = ManualClock::new();
     let third = disk(&store, clock.clone());
     let _third = clock.pass_while(LEASE / 4, third.lock(path(LOCK))).await.unwrap();
     assert!(clock.monotonic() >= LEASE);
@@ -164,7 +163,7 @@ async fn an_append_that_arrives_after_the_takeover_is_refused() {
 #[tokio::test]
 async fn a_holder_that_lives_is_left_alone() {
     let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
-    let clock = HandClock::new();
+    let clock = ManualClock::new();
     let (first, second) = (disk(&store, clock.clone()), disk(&store, clock.clone()));
     let lock = first.lock(path(LOCK)).await.unwrap();
     let refused = clock.pass_while(LEASE / 8, second.lock(path(LOCK))).await.unwrap_err();
@@ -182,7 +181,7 @@ async fn a_holder_that_lives_is_left_alone() {
 async fn a_renewal_that_was_given_up_does_not_keep_the_lock() {
     let server = S3Server::start(&["bucket"]);
     let store = client(&server);
-    let holder = Arc::new(disk(&store, HandClock::new()));
+    let holder = Arc::new(disk(&store, ManualClock::new()));
     let lock = holder.lock(path(LOCK)).await.unwrap();
     let before = holder.read(path(LOCK)).await.unwrap();
     server.hold("PUT bucket/query/millstream/lock");
@@ -197,13 +196,13 @@ async fn a_renewal_that_was_given_up_does_not_keep_the_lock() {
         tokio::task::yield_now().await;
     }
     lock.release().await.unwrap();
-    disk(&store, HandClock::new()).lock(path(LOCK)).await.unwrap();
+    disk(&store, ManualClock::new()).lock(path(LOCK)).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_process_locks_a_folder_once() {
     let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
-    let disk = disk(&store, HandClock::new());
+    let disk = disk(&store, ManualClock::new());
     let lock = disk.lock(path(LOCK)).await.unwrap();
     assert_eq!(disk.lock(path(LOCK)).await.unwrap_err().kind(), ErrorKind::WouldBlock);
     lock.release().await.unwrap();
@@ -213,7 +212,7 @@ async fn a_process_locks_a_folder_once() {
 #[tokio::test]
 async fn a_lease_that_ended_goes_on_where_nobody_took_it() {
     let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
-    let clock = HandClock::new();
+    let clock = ManualClock::new();
     let disk = disk(&store, clock.clone());
     let _lock = disk.lock(path(LOCK)).await.unwrap();
     let log = disk.create_file(path(LOG)).await.unwrap();
@@ -226,9 +225,9 @@ async fn a_lease_that_ended_goes_on_where_nobody_took_it() {
 #[tokio::test]
 async fn the_wait_is_that_of_the_longer_lease() {
     let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
-    let patient = ObjectStoreDisk::new(Arc::clone(&store), HandClock::new(), 6 * LEASE);
+    let patient = ObjectStoreDisk::new(Arc::clone(&store), ManualClock::new(), 6 * LEASE);
     let _lock = patient.lock(path(LOCK)).await.unwrap();
-    let clock = HandClock::new();
+    let clock = ManualClock::new();
     let hasty = disk(&store, clock.clone());
     clock.pass_while(LEASE / 4, hasty.lock(path(LOCK))).await.unwrap();
     assert!(clock.monotonic() >= 6 * LEASE);

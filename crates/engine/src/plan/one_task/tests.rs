@@ -1,5 +1,3 @@
-use std::sync::atomic::Ordering;
-
 use arrow::array::RecordBatch;
 use datafusion::functions_aggregate::expr_fn::sum;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, lit};
@@ -44,7 +42,7 @@ async fn few_rows_make_one_stream_and_an_unknown_number_as_many_as_there_are_cor
     };
     for few in [false, true] {
         let source = MemoryRows::default();
-        source.tells_rows.store(few, Ordering::Relaxed);
+        source.tell_rows(few);
         let expected = if few { 1 } else { 3 };
         assert_eq!(streams(filtered(&source), &source, OutputMode::Append).await, expected, "filter, few rows: {few}");
         assert_eq!(streams(summed(&source), &source, OutputMode::Update).await, expected, "sum, few rows: {few}");

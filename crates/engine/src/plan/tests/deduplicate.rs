@@ -3,7 +3,6 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use datafusion::common::Column;
 use datafusion::functions_aggregate::expr_fn::{count, sum};
@@ -44,7 +43,7 @@ type Batch<'a> = (&'a [Row], &'a [&'a str], &'a [&'a [i64]]);
 async fn check_trace(plan: impl Fn(&MemoryRows) -> LogicalPlan, mode: OutputMode, trace: &[Batch<'_>]) {
     for (cores, one_task) in [(1, false), (3, true)] {
         let source = MemoryRows::default();
-        source.tells_rows.store(one_task, Ordering::Relaxed);
+        source.tell_rows(one_task);
         let mut test = StreamTest::start(plan(&source), Setting { cores, ..Setting::of(mode) }).await.unwrap();
         for (number, (rows, expected, expected_figures)) in trace.iter().enumerate() {
             source.add(rows);

@@ -210,7 +210,7 @@ async fn only_columns_that_are_read_are_asked_for() {
     let source = MemoryRows::default();
     let plan = Builder::from(with_watermark(source.relation(), 1)).aggregate(vec![window(10, 10)], vec![count(lit(1))]);
     check(build(plan), &source, OutputMode::Complete, &[(&[A], &["[0,10)|1"])]).await;
-    let asked = source.asked.lock();
+    let asked = source.asked();
     assert!(asked.iter().all(|columns| matches!(columns.as_slice(), [ScanColumn::Plain(0)])), "{asked:?}");
 }
 
@@ -311,7 +311,7 @@ async fn decoding_happens_in_the_scan_and_only_of_what_is_read() {
     let numbers: ArrayRef = Arc::new(Int64Array::from(vec![10, 20, 30]));
     source.add_batch(RecordBatch::try_new(schema, vec![values, numbers]).unwrap());
     assert_eq!(test.run().await.unwrap(), [["2|6|20"]]);
-    let asked = source.asked.lock();
+    let asked = source.asked();
     let decoded: Vec<DataType> = asked
         .iter()
         .flatten()

@@ -13,12 +13,12 @@ use datafusion::logical_expr::{Extension, LogicalPlan, LogicalPlanBuilder, cast,
 use futures::{StreamExt, TryStreamExt, stream};
 use millstream_connectors::kafka::KafkaConnector;
 use millstream_core::{
-    Clock, Connector, Error, ErrorKind, MemoryLedger, Options, OutputMode, QuerySettings, ScanColumn, SinkConfig,
-    SourceConfig, SystemClock, Trigger,
+    Connector, Error, ErrorKind, MemoryLedger, OutputMode, QuerySettings, ScanColumn, SinkConfig, SourceConfig, Trigger,
 };
 use millstream_engine::plan::StreamingRelationNode;
 use millstream_engine::{Engine, FailPoint, QuerySpec, StreamingQuery, StreamingQueryManager, SyncPolicy};
 use millstream_kafka::{Client, ClientConfig, NewRecord, OffsetSpec, ProducerConfig, TopicPartition, Unlimited};
+use millstream_testing::{sink_config, source_config, system_clock};
 use tempfile::TempDir;
 
 use crate::cluster::Cluster;
@@ -119,7 +119,7 @@ impl<'a> Job<'a> {
         if let Some(group) = &self.told_group {
             options.extend([("commit.offsets", "true"), ("kafka.group.id", group)]);
         }
-        let node = StreamingRelationNode::try_new("kafka", Arc::new(KafkaConnector), source_config(&options));
+        let node = StreamingRelationNode::try_new("kafka", Arc::new(KafkaConnector), real_source(&options));
         let text = |column| cast(col(column), DataType::Utf8);
         let rows = LogicalPlanBuilder::from(LogicalPlan::Extension(Extension { node: Arc::new(node.expect("valid")) }))
             .project(vec![text("key").alias("key"), text("value").alias("value")]);
@@ -138,21 +138,11 @@ impl<'a> Job<'a> {
             Work::Pass => OutputMode::Append,
             Work::Count(mode) => mode,
         };
-        let mut options = Options::new();
-        options.insert("kafka.bootstrap.servers", self.cluster.bootstrap.as_str());
-        options.insert("topic", self.output.as_str());
-        for (name, value) in &self.options {
-            options.insert(*name, value.as_str());
-        }
-        let sink = KafkaConnector.open_sink(SinkConfig {
-            options,
-            schema: Arc::clone(plan.schema().inner()),
-            output_mode,
-            query_name: None,
-            settings: QuerySettings::default(),
-            memory: MemoryLedger::unlimited(),
-            clock: clock(),
-        })?;
+        let place = [("kafka.bootstrap.servers", self.cluster.bootstrap.as_str()), ("topic", self.output.as_str())];
+        let options: Vec<_> =
+            place.into_iter().chain(self.options.iter().map(|(name, value)| (*name, value.as_str()))).collect();
+        let config = sink_config(Arc::clone(plan.schema().inner()), &options);
+        let sink = KafkaConnector.open_sink(SinkConfig { output_mode, clock: system_clock(), ..config })?;
         Ok(QuerySpec {
             name: None,
             plan,
@@ -168,7 +158,7 @@ impl<'a> Job<'a> {
 
     /// Starts it in an engine of its own, as another process would.
     pub(super) async fn start(&self, trigger: Trigger, fail_point: Option<FailPoint>) -> StreamingQuery {
-        let engine = Engine::with_fail_point(MemoryLedger::unlimited(), clock(), 2, fail_point);
+        let engine = Engine::with_fail_point(MemoryLedger::unlimited(), system_clock(), 2, fail_point);
         StreamingQueryManager::new(engine).start(self.spec(trigger).expect("valid")).await.expect("accepted")
     }
 
@@ -249,7 +239,7 @@ pub(super) async fn add(cluster: &Cluster, topic: &str, rows: Range<u64>) {
         let (key, value) = (key(row), row.to_string());
         let (key, value) = (Some(key.as_bytes()), Some(value.as_bytes()));
         // An old one would be deleted by and by.
-        let timestamp = clock().now_ms();
+        let timestamp = system_clock().now_ms();
         let record = NewRecord { timestamp, key, value, headers: &[] };
         producer.send(handle, Some((row % 2) as i32), &record).await.expect("room");
     }
@@ -264,7 +254,7 @@ async fn committed(cluster: &Cluster, topic: &str) -> Vec<Row> {
         ("subscribe", topic),
         ("kafka.isolation.level", "read_committed"),
     ];
-    let reader = KafkaConnector.open_batch(source_config(&options)).expect("valid");
+    let reader = KafkaConnector.open_batch(real_source(&options)).expect("valid");
     let streams = reader.scan(COLUMNS.map(ScanColumn::Plain).to_vec(), 8192, 1).await.expect("readable");
     let batches: Vec<RecordBatch> = stream::iter(streams).flatten().try_collect().await.expect("readable");
     let mut rows = Vec::new();
@@ -292,19 +282,8 @@ async fn settle(cluster: &Cluster, topic: &str) {
     while ends("read_committed").await != ends("read_uncommitted").await {}
 }
 
-fn clock() -> Arc<dyn Clock> {
-    Arc::new(SystemClock::new(|duration| Box::pin(tokio::time::sleep(duration))))
-}
-
-fn source_config(options: &[(&str, &str)]) -> SourceConfig {
-    SourceConfig {
-        options: options.iter().copied().collect(),
-        user_schema: None,
-        query: None,
-        settings: QuerySettings::default(),
-        memory: MemoryLedger::unlimited(),
-        clock: clock(),
-    }
+fn real_source(options: &[(&str, &str)]) -> SourceConfig {
+    SourceConfig { clock: system_clock(), ..source_config(options) }
 }
 
 fn copy_folder(from: &Path, to: &Path) {

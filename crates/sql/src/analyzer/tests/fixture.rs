@@ -2,31 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use futures::future::BoxFuture;
-use millstream_core::{Clock, Connector, ConnectorRegistry, Error, MemoryLedger, QuerySettings, Result, SourceConfig};
+use millstream_core::{Connector, ConnectorRegistry, Error, MemoryLedger, QuerySettings, Result, SourceConfig};
 use millstream_functions::data_type::timestamp;
+use millstream_testing::ManualClock;
 
 use crate::session::{AnalysisContext, Catalog, NamedRelation};
-
-#[derive(Debug)]
-struct StandingClock;
-
-impl Clock for StandingClock {
-    fn now_us(&self) -> i64 {
-        1_767_225_600_000_000
-    }
-
-    fn monotonic(&self) -> Duration {
-        Duration::ZERO
-    }
-
-    fn sleep(&self, _duration: Duration) -> BoxFuture<'static, ()> {
-        Box::pin(std::future::pending())
-    }
-}
 
 #[derive(Debug)]
 struct NoNames;
@@ -98,6 +80,6 @@ pub(super) fn context() -> AnalysisContext {
         connectors: Arc::new(connectors),
         catalog: Arc::new(NoNames),
         memory: MemoryLedger::unlimited(),
-        clock: Arc::new(StandingClock),
+        clock: ManualClock::new(),
     }
 }

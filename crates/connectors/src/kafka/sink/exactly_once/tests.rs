@@ -1,5 +1,5 @@
 use arrow::array::{ArrayRef, RecordBatch, StringArray};
-use millstream_core::{Options, OutputMode, QuerySettings, SystemClock};
+use millstream_testing::sink_config;
 
 use super::*;
 
@@ -15,17 +15,10 @@ impl SinkSteps for NoSteps {
 /// A sink that a query has opened, as far as errors are concerned.
 fn opened(option: Option<(&str, &str)>) -> ExactlyOnceSink {
     let options = [("kafka.bootstrap.servers", "a:1"), ("topic", "t"), ("delivery.guarantee", "exactly-once")];
-    let options: Options = options.into_iter().chain(option).collect();
+    let options: Vec<_> = options.into_iter().chain(option).collect();
     let column: ArrayRef = Arc::new(StringArray::from(vec!["v"]));
-    let config = SinkConfig {
-        schema: RecordBatch::try_from_iter([("value", column)]).expect("a column").schema(),
-        output_mode: OutputMode::Append,
-        query_name: None,
-        settings: QuerySettings::default(),
-        memory: MemoryLedger::unlimited(),
-        clock: Arc::new(SystemClock::new(|_| Box::pin(std::future::ready(())))),
-        options,
-    };
+    let schema = RecordBatch::try_from_iter([("value", column)]).expect("a column").schema();
+    let config = sink_config(schema, &options);
     let options = SinkOptions::parse(&config.options).expect("valid");
     let exactly_once = options.exactly_once.clone().expect("asked for");
     let rows = RowWriter::new(options.topic.clone(), &config).expect("valid");

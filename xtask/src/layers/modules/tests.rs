@@ -111,8 +111,8 @@ fn a_module_without_a_row_and_a_row_without_a_module_are_found() {
     assert_eq!(
         findings(&UPPER_AND_LOWER, folder.path()).unwrap(),
         [
-            "  engine::new has no row in xtask/src/layers/modules.rs",
             "  engine::new::inner has no row in xtask/src/layers/modules.rs",
+            "  engine::new has no row in xtask/src/layers/modules.rs",
             "  engine::lower::deep has a row and no file",
         ]
     );

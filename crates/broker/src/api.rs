@@ -7,7 +7,6 @@ mod cluster;
 mod configs;
 mod fetch;
 mod fetch_response;
-mod fetch_session;
 mod groups;
 mod list_offsets;
 mod metadata;
@@ -26,10 +25,8 @@ use kafka_protocol::messages::api_versions_response::{ApiVersion, FinalizedFeatu
 use kafka_protocol::messages::{ApiKey, ApiVersionsResponse, BrokerId};
 use kafka_protocol::protocol::{Decodable, Encodable, StrBytes, decode_request_header_from_buffer};
 
-use crate::broker::Shared;
 use crate::response::Response;
-
-pub(crate) use fetch_session::FetchSessions;
+use crate::shared::Shared;
 
 /// The only node.
 const NODE: BrokerId = BrokerId(1);

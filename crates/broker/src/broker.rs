@@ -14,14 +14,15 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior};
 use uuid::Uuid;
 
-use crate::api::FetchSessions;
 use crate::clock::now_ms;
 use crate::config::BrokerConfig;
 use crate::connection;
 use crate::error::{Error, Result};
+use crate::fetch_session::FetchSessions;
 use crate::group::Groups;
 use crate::journal::{Entry, Journal, Snapshot};
 use crate::log::MemoryLimit;
+use crate::shared::Shared;
 use crate::topics::Topics;
 use crate::transaction::Transactions;
 
@@ -29,23 +30,6 @@ use crate::transaction::Transactions;
 const TICK: Duration = Duration::from_millis(100);
 /// How often retention and compaction look for work.
 const CLEANING: Duration = Duration::from_millis(500);
-
-/// Everything that connections share.
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) config: BrokerConfig,
-    pub(crate) cluster_id: String,
-    /// Host and port that clients are told.
-    pub(crate) advertised: (String, u16),
-    pub(crate) topics: Arc<Topics>,
-    pub(crate) groups: Arc<Groups>,
-    pub(crate) transactions: Transactions,
-    pub(crate) fetch_sessions: FetchSessions,
-    pub(crate) memory: Arc<MemoryLimit>,
-    /// Kilobytes of large requests that may be received at the same time.
-    pub(crate) request_room: Arc<Semaphore>,
-    pub(crate) journal: Arc<Journal>,
-}
 
 /// A running broker. It ends when it is shut down or dropped.
 #[derive(Debug)]

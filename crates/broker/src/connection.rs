@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::api;
-use crate::broker::Shared;
+use crate::shared::Shared;
 
 /// Kafka's default of `connections.max.idle.ms`.
 const IDLE: Duration = Duration::from_secs(600);

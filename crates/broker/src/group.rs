@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 pub(crate) use coordinator::Groups;
-pub(crate) use offsets::{CommittedOffset, Offsets};
+pub(crate) use offsets::Offsets;
 
 /// Where a group is in its cycle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,6 +3,8 @@
 //! One file of checksummed entries, appended before anyone hears of the change, and written anew when most of it is
 //! history. Kafka keeps the same in internal topics; nobody reads those, so there are none here. In memory it is nothing.
 
+mod entry;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io::{self, Read};
@@ -11,32 +13,15 @@ use std::path::{Path, PathBuf};
 
 use kafka_protocol::ResponseError;
 use parking_lot::Mutex;
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::group::CommittedOffset;
-use crate::transaction::TransactionRecord;
+pub(crate) use entry::{CommittedOffset, Entry, TransactionRecord, TransactionState};
 
 const FILE_NAME: &str = "journal";
 /// Length and checksum.
 const FRAME_HEADER_BYTES: usize = 8;
 /// Below this it is not worth writing anew.
 const REWRITE_FROM_BYTES: u64 = 4 << 20;
-
-/// A change. The newest one of a name counts.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) enum Entry {
-    Cluster { id: String },
-    Topic { name: String, id: Uuid, partitions: i32, config: BTreeMap<String, String> },
-    TopicDeleted { name: String },
-    LogStart { topic: Uuid, partition: i32, offset: i64 },
-    ProducerIds { next: i64 },
-    Transaction(TransactionRecord),
-    TransactionForgotten { id: String },
-    Offset { group: String, topic: String, partition: i32, committed: CommittedOffset },
-    OffsetDeleted { group: String, topic: String, partition: i32 },
-    GroupDeleted { group: String },
-}
 
 /// A topic as the journal has it.
 #[derive(Debug, Clone)]

@@ -15,8 +15,9 @@ use kafka_protocol::messages::{CreateTopicsRequest, DeleteTopicsRequest, Describ
 use kafka_protocol::protocol::{Request, StrBytes};
 use uuid::Uuid;
 
+use crate::address::Address;
 use crate::client::{Client, METADATA_VERSIONS, topic_name};
-use crate::connection::{Address, Connection};
+use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, Place, Result, kind_of};
 use crate::metadata::Topics;
 

@@ -14,14 +14,21 @@ use kafka_protocol::protocol::{Request, StrBytes};
 use parking_lot::Mutex;
 use tracing::warn;
 
+use crate::address::Address;
 use crate::config::ClientConfig;
-use crate::connection::{Address, Connection};
-use crate::coordinator::CoordinatorKind;
+use crate::connection::Connection;
 use crate::error::{Error, ErrorKind, Place, Result, kind_of};
 use crate::metadata::{Cluster, Topic, Topics};
 
 /// Topics with ids need version 10; 2.8 has 11.
 pub(crate) const METADATA_VERSIONS: (i16, i16) = (9, 13);
+
+/// The kind of thing that a coordinator is asked for. The numbers are Kafka's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum CoordinatorKind {
+    Group = 0,
+    Transaction = 1,
+}
 
 /// A client of one cluster. Clones share connections and metadata. Nothing is connected before the first operation.
 #[derive(Debug, Clone)]

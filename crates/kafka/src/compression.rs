@@ -9,7 +9,7 @@ use std::fmt;
 use std::io::Read;
 use std::str::FromStr;
 
-pub use compressor::Compressor;
+pub(crate) use compressor::Compressor;
 use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 
 /// A batch may not grow beyond this when it is unpacked: a guard against bytes that were made to exhaust memory.

@@ -4,6 +4,8 @@
 //! producer, which sends while it waits for answers, takes the two directions apart with [`Connection::split`]. TLS is
 //! under the first byte, SASL between ApiVersions and the first request.
 
+mod sasl;
+
 use std::time::Duration;
 
 use bytes::{BufMut, Bytes, BytesMut};
@@ -14,6 +16,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::time::{Instant, timeout};
 
+use crate::address::Address;
 use crate::config::ClientConfig;
 use crate::error::{Error, Place, Result};
 use crate::security::{Transport, tls};
@@ -22,19 +25,6 @@ use crate::security::{Transport, tls};
 const RESPONSE_BYTES_MAX: usize = 1 << 30;
 /// A connection is replaced after this share of the time for which the broker takes its authentication; as Java does.
 const SESSION_SHARE: f64 = 0.85;
-
-/// Where a broker listens.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Address {
-    pub(crate) host: String,
-    pub(crate) port: u16,
-}
-
-impl Address {
-    pub(crate) fn place(&self) -> Place {
-        Place::broker(&format!("{}:{}", self.host, self.port).into())
-    }
-}
 
 /// What a broker said of itself when the connection was made.
 #[derive(Debug, Default)]
@@ -110,7 +100,7 @@ impl Connection {
             None => error,
         })?;
         if let Some(credentials) = &config.security.credentials {
-            let lifetime = credentials.authenticate(&mut connection).await?;
+            let lifetime = sasl::authenticate(credentials, &mut connection).await?;
             connection.ends_at = lifetime.map(|lifetime| Instant::now() + lifetime.mul_f64(SESSION_SHARE));
         }
         Ok(connection)

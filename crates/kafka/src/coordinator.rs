@@ -5,8 +5,8 @@ use kafka_protocol::messages::FindCoordinatorRequest;
 use kafka_protocol::protocol::{Request, StrBytes};
 use std::time::Duration;
 
-use crate::client::Client;
-use crate::connection::Address;
+use crate::address::Address;
+use crate::client::{Client, CoordinatorKind};
 use crate::error::{Error, ErrorKind, Place, Result};
 
 /// Version 4 asks for several at a time; both forms are understood.
@@ -15,13 +15,6 @@ const SEVERAL_FROM: i16 = 4;
 
 /// The pause while the transaction before is still being ended, which takes milliseconds.
 const CONCURRENT_PAUSE: Duration = Duration::from_millis(5);
-
-/// Whose coordinator. The numbers are Kafka's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum CoordinatorKind {
-    Group = 0,
-    Transaction = 1,
-}
 
 impl Client {
     /// A request to the coordinator of `key`, as often as it takes. `code_of` tells the first error in an answer.

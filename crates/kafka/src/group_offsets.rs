@@ -8,8 +8,7 @@ use kafka_protocol::messages::offset_fetch_request::OffsetFetchRequestTopic;
 use kafka_protocol::messages::{GroupId, OffsetCommitRequest, OffsetFetchRequest};
 use kafka_protocol::protocol::StrBytes;
 
-use crate::client::{Client, topic_name};
-use crate::coordinator::CoordinatorKind;
+use crate::client::{Client, CoordinatorKind, topic_name};
 use crate::error::Result;
 use crate::metadata::TopicPartition;
 use crate::producer::OffsetToCommit;

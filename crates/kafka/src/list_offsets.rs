@@ -10,8 +10,8 @@ use kafka_protocol::messages::list_offsets_request::{ListOffsetsPartition, ListO
 use kafka_protocol::messages::list_offsets_response::ListOffsetsPartitionResponse;
 use kafka_protocol::messages::{BrokerId, ListOffsetsRequest};
 
+use crate::address::Address;
 use crate::client::{Client, topic_name};
-use crate::connection::Address;
 use crate::error::{Error, ErrorKind, Place, Result};
 use crate::metadata::{TopicPartition, Topics};
 

@@ -10,7 +10,7 @@ use kafka_protocol::ResponseError;
 use kafka_protocol::messages::{MetadataResponse, metadata_response::MetadataResponseTopic};
 use uuid::Uuid;
 
-use crate::connection::Address;
+use crate::address::Address;
 
 /// A partition of a topic.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

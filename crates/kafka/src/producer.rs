@@ -10,11 +10,13 @@ mod accumulator;
 mod answers;
 mod batch;
 mod config;
+mod event;
 mod link;
 mod partitioner;
 mod room;
 mod sender;
 mod transaction;
+mod transaction_state;
 
 use std::sync::Arc;
 
@@ -36,7 +38,7 @@ use crate::record_batch::builder::NewRecord;
 use accumulator::State;
 use room::Room;
 use sender::Sender;
-use transaction::Transaction;
+use transaction_state::Transaction;
 
 /// A running producer. Dropping it drops what has not been sent; flush first.
 #[derive(Debug)]

@@ -3,9 +3,6 @@
 //! [`BatchHeader`] is read once a batch, [`Records`] walks the records without allocating: keys, values and headers are
 //! slices of the response, or of the decompressor's buffer where the batch is compressed. Every length is checked; bytes
 //! that are not a batch give an error that names broker, topic, partition and offset.
-//!
-//! For a broker: [`RecordBatch::parse`] takes apart what a producer sent, with [`RecordBatch::check_crc`] and the
-//! producer's id, epoch and sequence; [`RecordBatch::records`] walks its records.
 
 pub(crate) mod builder;
 

@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use super::Call;
 use super::fetch_response::{PartitionAnswer, put_fetch_response};
-use super::fetch_session::{Resolved, Told, TopicKey, Wanted};
+use crate::fetch_session::{Resolved, Told, TopicKey, Wanted};
 use crate::log::ReadRequest;
 use crate::partition::Partition;
 use crate::response::Response;

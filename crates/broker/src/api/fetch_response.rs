@@ -3,7 +3,7 @@
 use bytes::{BufMut, BytesMut};
 use kafka_protocol::ResponseError;
 
-use super::fetch_session::TopicKey;
+use crate::fetch_session::TopicKey;
 use crate::log::Aborted;
 use crate::response::{Response, Slice};
 

@@ -16,7 +16,8 @@ use kafka_protocol::protocol::Decodable;
 
 use super::{Call, code, text};
 use crate::clock::now_ms;
-use crate::group::{CommittedOffset, Group};
+use crate::group::Group;
+use crate::journal::CommittedOffset;
 
 /// From this version on several groups are asked for at once.
 const SEVERAL_FROM: i16 = 8;

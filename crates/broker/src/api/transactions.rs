@@ -24,7 +24,8 @@ use super::produce::flush_if_due;
 use super::{Call, code, text};
 use crate::batch::EndMarker;
 use crate::clock::now_ms;
-use crate::transaction::{InitProducer, Producer, TransactionRecord, TransactionState};
+use crate::journal::{TransactionRecord, TransactionState};
+use crate::transaction::{InitProducer, Producer};
 
 /// From these versions on the client speaks transaction protocol v2 (KIP-890): an end raises the epoch, and groups become
 /// part of the transaction by being committed to.

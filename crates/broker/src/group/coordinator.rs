@@ -9,8 +9,8 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::offsets::Key;
-use super::{CommittedOffset, Group, Offsets};
-use crate::journal::{Entry, Journal, Snapshot};
+use super::{Group, Offsets};
+use crate::journal::{CommittedOffset, Entry, Journal, Snapshot};
 
 /// A group behind its lock, which is held for moments only.
 pub(crate) type GroupHandle = Arc<Mutex<Group>>;

@@ -2,16 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use serde::{Deserialize, Serialize};
-
-/// One committed offset.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct CommittedOffset {
-    pub(crate) offset: i64,
-    pub(crate) leader_epoch: i32,
-    pub(crate) metadata: String,
-    pub(crate) committed_ms: i64,
-}
+use crate::journal::CommittedOffset;
 
 /// Topic and partition.
 pub(crate) type Key = (String, i32);

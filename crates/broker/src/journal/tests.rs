@@ -2,8 +2,7 @@ use std::io::Write;
 
 use uuid::Uuid;
 
-use super::{Entry, FILE_NAME, Journal, Snapshot};
-use crate::group::CommittedOffset;
+use super::{CommittedOffset, Entry, FILE_NAME, Journal, Snapshot};
 
 fn offset(partition: i32, offset: i64) -> Entry {
     let committed = CommittedOffset { offset, leader_epoch: 0, metadata: "m".to_owned(), committed_ms: 1 };

@@ -10,11 +10,10 @@ use std::sync::Arc;
 use kafka_protocol::ResponseError;
 use parking_lot::Mutex;
 
-use super::{TransactionRecord, TransactionState};
 use crate::batch::EndMarker;
 use crate::clock::now_ms;
-use crate::group::{CommittedOffset, Groups};
-use crate::journal::{Entry, Journal, Snapshot};
+use crate::group::Groups;
+use crate::journal::{CommittedOffset, Entry, Journal, Snapshot, TransactionRecord, TransactionState};
 use crate::topics::Topics;
 
 /// Producer ids are taken from the journal in blocks.

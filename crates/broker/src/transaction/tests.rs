@@ -3,10 +3,10 @@ use std::time::Duration;
 
 use kafka_protocol::ResponseError;
 
-use super::{InitProducer, Producer, TransactionState, Transactions};
+use super::{InitProducer, Producer, Transactions};
 use crate::clock::now_ms;
-use crate::group::{CommittedOffset, Groups};
-use crate::journal::{Journal, Snapshot};
+use crate::group::Groups;
+use crate::journal::{CommittedOffset, Journal, Snapshot, TransactionState};
 use crate::log::MemoryLimit;
 use crate::log::tests::Draft;
 use crate::topic_config::TopicConfig;

@@ -15,7 +15,7 @@ use super::{CompressionType, XERIAL_MAGIC};
 const SNAPPY_BLOCK_BYTES: usize = 32 << 10;
 
 /// Packs batches, one after the other; one for each task that writes.
-pub struct Compressor {
+pub(crate) struct Compressor {
     snappy: snap::raw::Encoder,
     block: Vec<u8>,
 }

@@ -15,10 +15,11 @@ use tokio::sync::mpsc;
 use tokio::time::sleep;
 
 use super::{Event, Shared, Tracked};
+use crate::address::Address;
 use crate::buffers::Buffer;
 use crate::client::topic_name;
 use crate::config::IsolationLevel;
-use crate::connection::{Address, Connection};
+use crate::connection::Connection;
 use crate::error::{Error, Place, Result};
 use crate::fetch_response::{self, FetchResponse, PartitionResponse, TOPIC_IDS_FROM, TopicKey, VERSIONS};
 use crate::fetched::{Fetched, PartitionEntry, RecordSet, Scanned, scan_record_set};

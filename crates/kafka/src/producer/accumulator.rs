@@ -13,7 +13,7 @@ use super::batch::{Batch, Content, Identity, after};
 use super::config::ProducerConfig;
 use super::partitioner::{Sticky, partition_of_key};
 use super::room::Room;
-use super::transaction::Transaction;
+use super::transaction_state::Transaction;
 use crate::error::{Error, Place, Result};
 use crate::record_batch::builder::NewRecord;
 

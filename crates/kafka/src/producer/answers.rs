@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use tracing::{debug, warn};
 
 use super::accumulator::State;
-use super::link::LinkName;
+use super::event::LinkName;
 use super::sender::{Sender, Sent, expired};
 use crate::error::{Error, ErrorKind, Place, kind_of};
 use crate::metadata::Leader;

@@ -74,7 +74,7 @@ impl Batch {
             epoch: identity.epoch,
             base_sequence,
         });
-        let stamp = BatchStamp { producer, transactional, ..BatchStamp::default() };
+        let stamp = BatchStamp { producer, transactional };
         let sealed: Bytes = match std::mem::replace(&mut self.content, Content::Sealed(Bytes::new())) {
             Content::Open(writer) => writer.finish(codec, &stamp, compressor).into(),
             Content::Sealed(bytes) => {

@@ -10,9 +10,10 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, sleep_until};
 
-use super::sender::Event;
+use super::event::{Event, LinkName};
+use crate::address::Address;
 use crate::config::ClientConfig;
-use crate::connection::{Address, Connection, Receiver, Sender};
+use crate::connection::{Connection, Receiver, Sender};
 use crate::error::Result;
 
 /// Record batches of the present format came with version 3. Version 13 names topics by id, which a transaction's partitions
@@ -20,6 +21,9 @@ use crate::error::Result;
 const VERSIONS: (i16, i16) = (3, 12);
 /// The last version before a batch adds its partition to the transaction by itself.
 const EXPLICIT_PARTITIONS_MOST: i16 = 11;
+
+/// Requests to one broker without an answer.
+pub(super) const REQUESTS_MAX: usize = 5;
 
 /// A request for the link to send.
 #[derive(Debug)]
@@ -34,7 +38,7 @@ pub(super) struct Outgoing {
 #[derive(Debug)]
 pub(super) struct Link {
     pub(super) number: u64,
-    pub(super) requests: mpsc::UnboundedSender<Outgoing>,
+    pub(super) requests: mpsc::Sender<Outgoing>,
     pub(super) task: AbortHandle,
 }
 
@@ -42,13 +46,6 @@ impl Drop for Link {
     fn drop(&mut self) {
         self.task.abort();
     }
-}
-
-/// Which link of which broker, for the events.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct LinkName {
-    pub(super) node: i32,
-    pub(super) number: u64,
 }
 
 /// A request without its answer.
@@ -63,15 +60,15 @@ struct Expected {
 pub(super) async fn run(
     name: LinkName,
     (address, config): (Address, ClientConfig),
-    mut requests: mpsc::UnboundedReceiver<Outgoing>,
-    events: mpsc::UnboundedSender<Event>,
+    mut requests: mpsc::Receiver<Outgoing>,
+    events: mpsc::Sender<Event>,
 ) {
     let result = async {
         loop {
             let connection = Connection::open(&address, &config).await?;
             let ends_at = connection.ends_at();
             let (sender, receiver) = connection.split();
-            let (expect, expected) = mpsc::unbounded_channel();
+            let (expect, expected) = mpsc::channel(REQUESTS_MAX);
             let writing = Writing { sender, expect, patience: config.request_timeout, ends_at };
             let (goes_on, ()) = tokio::try_join!(
                 write(writing, &mut requests, (name, events.clone())),
@@ -85,14 +82,14 @@ pub(super) async fn run(
     let ended: Result<()> = result.await;
     if let Err(error) = ended {
         // It fails only when the sender is gone.
-        let _sent = events.send(Event::LinkLost { link: name, error });
+        let _sent = events.send(Event::LinkLost { link: name, error }).await;
     }
 }
 
 /// What one direction of one connection needs.
 struct Writing {
     sender: Sender,
-    expect: mpsc::UnboundedSender<Expected>,
+    expect: mpsc::Sender<Expected>,
     patience: Duration,
     ends_at: Option<Instant>,
 }
@@ -100,8 +97,8 @@ struct Writing {
 /// Sends until nobody asks for more, or until the connection must be replaced, which is true.
 async fn write(
     Writing { mut sender, expect, patience, ends_at }: Writing,
-    requests: &mut mpsc::UnboundedReceiver<Outgoing>,
-    (link, events): (LinkName, mpsc::UnboundedSender<Event>),
+    requests: &mut mpsc::Receiver<Outgoing>,
+    (link, events): (LinkName, mpsc::Sender<Event>),
 ) -> Result<bool> {
     let over = async {
         match ends_at {
@@ -123,25 +120,25 @@ async fn write(
         let correlation_id = sender.send(version, &outgoing.request).await?;
         if outgoing.request.acks == 0 {
             // Nobody answers.
-            let _sent = events.send(Event::Answered { link, request: outgoing.id, answer: None });
+            let _sent = events.send(Event::Answered { link, request: outgoing.id, answer: None }).await;
         } else {
             let expected = Expected { id: outgoing.id, correlation_id, version, until: Instant::now() + patience };
             // The other half ends only with this one.
-            let _sent = expect.send(expected);
+            let _sent = expect.send(expected).await;
         }
     }
 }
 
 async fn read(
     mut receiver: Receiver,
-    mut expected: mpsc::UnboundedReceiver<Expected>,
-    (link, events): (LinkName, mpsc::UnboundedSender<Event>),
+    mut expected: mpsc::Receiver<Expected>,
+    (link, events): (LinkName, mpsc::Sender<Event>),
 ) -> Result<()> {
     while let Some(Expected { id, correlation_id, version, until }) = expected.recv().await {
         let body = receiver.receive(until.saturating_duration_since(Instant::now())).await?;
         let answer: ProduceResponse = receiver.decode::<ProduceRequest>(body, correlation_id, version)?;
         let answer = Some((answer, receiver.place().clone()));
-        let _sent = events.send(Event::Answered { link, request: id, answer });
+        let _sent = events.send(Event::Answered { link, request: id, answer }).await;
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
-use kafka_protocol::messages::{ProduceRequest, ProduceResponse, TransactionalId};
+use kafka_protocol::messages::{ProduceRequest, TransactionalId};
 use kafka_protocol::protocol::StrBytes;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -24,36 +24,12 @@ use tracing::debug;
 use super::Shared;
 use super::accumulator::{Partition, State};
 use super::batch::{Batch, Content, Identity};
-use super::link::{self, Link, LinkName, Outgoing};
+use super::event::{EVENTS_MAX, Event, LinkName};
+use super::link::{self, Link, Outgoing, REQUESTS_MAX};
 use crate::client::topic_name;
 use crate::compression::Compressor;
 use crate::error::{Error, Place, Result};
 use crate::metadata::Topic;
-
-/// Requests to one broker without an answer.
-const REQUESTS_MAX: usize = 5;
-
-/// What the sender is told.
-#[derive(Debug)]
-pub(super) enum Event {
-    /// A broker answered, or will not answer because nobody asked it to.
-    Answered {
-        link: LinkName,
-        request: u64,
-        answer: Option<(ProduceResponse, Place)>,
-    },
-    LinkLost {
-        link: LinkName,
-        error: Error,
-    },
-    Metadata(Result<Vec<Topic>>),
-    Identity(Result<Identity>),
-    /// These partitions are part of the transaction now, or cannot be.
-    Added {
-        partitions: Vec<(usize, usize)>,
-        result: Result<()>,
-    },
-}
 
 /// A batch under way, with the numbers of its topic and partition.
 #[derive(Debug)]
@@ -75,8 +51,8 @@ pub(super) struct Broker {
 
 pub(super) struct Sender {
     pub(super) shared: Arc<Shared>,
-    events: mpsc::UnboundedReceiver<Event>,
-    to_me: mpsc::UnboundedSender<Event>,
+    events: mpsc::Receiver<Event>,
+    to_me: mpsc::Sender<Event>,
     pub(super) brokers: HashMap<i32, Broker>,
     /// Requests that are not for records.
     chores: JoinSet<()>,
@@ -114,7 +90,7 @@ enum Readiness {
 
 impl Sender {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        let (to_me, events) = mpsc::unbounded_channel();
+        let (to_me, events) = mpsc::channel(EVENTS_MAX);
         Self {
             shared,
             events,
@@ -372,14 +348,15 @@ impl Sender {
                 let code = kafka_protocol::ResponseError::BrokerNotAvailable;
                 return self.link_lost(name, &Error::Broker { place, code });
             };
-            let (requests, received) = mpsc::unbounded_channel();
+            let (requests, received) = mpsc::channel(REQUESTS_MAX);
             let config = self.shared.client.config().clone();
             let task = self.chores.spawn(link::run(name, (address, config), received, self.to_me.clone()));
             broker.link = Some(Link { number, requests, task });
         }
         if let Some(link) = &broker.link {
-            // A link that has ended has sent the reason, which gives back all that was under way.
-            let _sent = link.requests.send(outgoing);
+            // There is room: no more than REQUESTS_MAX are without an answer. A link that has ended has sent the reason, which
+            // gives back all that was under way.
+            let _sent = link.requests.try_send(outgoing);
         }
     }
 
@@ -394,7 +371,7 @@ impl Sender {
             let (client, to_me) = (self.shared.client.clone(), self.to_me.clone());
             self.chores.spawn(async move {
                 let result = super::transaction::init_idempotent(&client).await;
-                let _sent = to_me.send(Event::Identity(result));
+                let _sent = to_me.send(Event::Identity(result)).await;
             });
         }
     }
@@ -404,7 +381,7 @@ impl Sender {
         let (shared, to_me) = (Arc::clone(&self.shared), self.to_me.clone());
         self.chores.spawn(async move {
             let result = super::transaction::add_partitions(&shared, &partitions).await;
-            let _sent = to_me.send(Event::Added { partitions, result });
+            let _sent = to_me.send(Event::Added { partitions, result }).await;
         });
     }
 
@@ -431,7 +408,7 @@ impl Sender {
         let (client, to_me) = (self.shared.client.clone(), self.to_me.clone());
         self.chores.spawn(async move {
             let result = client.metadata_creating(&names).await;
-            let _sent = to_me.send(Event::Metadata(result));
+            let _sent = to_me.send(Event::Metadata(result)).await;
         });
         None
     }

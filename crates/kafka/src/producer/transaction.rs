@@ -27,9 +27,9 @@ use tokio::time::timeout;
 
 use super::accumulator::State;
 use super::batch::Identity;
+use super::transaction_state::Status;
 use super::{Producer, Shared};
-use crate::client::{Client, topic_name};
-use crate::coordinator::CoordinatorKind;
+use crate::client::{Client, CoordinatorKind, topic_name};
 use crate::error::{Error, ErrorKind, Place, Result};
 use crate::metadata::TopicPartition;
 
@@ -54,77 +54,6 @@ pub struct OffsetToCommit {
     pub offset: i64,
     /// What is kept beside it.
     pub metadata: String,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Status {
-    /// The producer has no transactional id.
-    Unused,
-    Uninitialized,
-    Ready,
-    Open,
-    /// Being aborted: nothing more is sent.
-    Aborting,
-}
-
-/// Where the producer stands with its transactions.
-#[derive(Debug)]
-pub(super) struct Transaction {
-    status: Status,
-    /// Whether the coordinator knows of the open transaction.
-    pub(super) started: bool,
-    /// Why it can only be aborted.
-    error: Option<Error>,
-    /// The cluster's `transaction.version`.
-    version: i16,
-}
-
-impl Transaction {
-    pub(super) fn new(is_used: bool) -> Self {
-        let status = if is_used { Status::Uninitialized } else { Status::Unused };
-        Self { status, started: false, error: None, version: 0 }
-    }
-
-    pub(super) fn is_used(&self) -> bool {
-        self.status != Status::Unused
-    }
-
-    pub(super) fn is_ending(&self) -> bool {
-        self.status == Status::Aborting
-    }
-
-    pub(super) fn can_send(&self) -> bool {
-        matches!(self.status, Status::Unused | Status::Open)
-    }
-
-    /// Whether the coordinator must be told of a partition before a batch goes there.
-    pub(super) fn needs_partitions(&self) -> bool {
-        self.is_used() && self.version < 2
-    }
-
-    /// Lets the transaction end in an abort.
-    pub(super) fn fail(&mut self, error: &Error) {
-        if self.status == Status::Open {
-            self.error.get_or_insert(error.clone());
-        }
-    }
-
-    pub(super) fn check_append(&self) -> Result<()> {
-        if self.status == Status::Unused { Ok(()) } else { self.check("take the record", Status::Open) }
-    }
-
-    fn check(&self, attempt: &'static str, wanted: Status) -> Result<()> {
-        let reason = match (&self.error, self.status) {
-            (None, status) if status == wanted => return Ok(()),
-            (Some(error), _) => format!("the transaction has failed and must be aborted: {error}"),
-            (None, Status::Unused) => "it has no transactional.id".to_owned(),
-            (None, Status::Uninitialized) => "init_transactions has not been called".to_owned(),
-            (None, Status::Ready) => "no transaction is open".to_owned(),
-            (None, Status::Open) => "a transaction is open".to_owned(),
-            (None, Status::Aborting) => "the transaction is being aborted".to_owned(),
-        };
-        Err(Error::ProducerState { attempt, reason })
-    }
 }
 
 impl Producer {

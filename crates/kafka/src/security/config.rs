@@ -9,9 +9,10 @@ use std::sync::Arc;
 
 use rustls::ClientConfig;
 
+use super::credentials::{Credentials, HashName};
 use super::jaas::Jaas;
 use super::oauth::{Endpoint, TokenSource};
-use super::sasl::{Credentials, HashName, Secret};
+use super::secret::Secret;
 use super::store::Store;
 use super::tls::TlsSettings;
 use crate::error::{Error, Result};

@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use super::sasl::Secret;
+use super::secret::Secret;
 
 /// More is no answer with a token.
 const ANSWER_BYTES_MAX: u64 = 1 << 20;
@@ -43,7 +43,7 @@ pub(crate) struct Endpoint {
 
 impl TokenSource {
     /// A token for one connection. The error says what failed.
-    pub(super) async fn fetch(&self) -> Result<String, String> {
+    pub(crate) async fn fetch(&self) -> Result<String, String> {
         match self {
             Self::File(path) => {
                 let read = tokio::fs::read_to_string(path).await;

@@ -15,7 +15,7 @@ const ITERATIONS_MIN: u32 = 4096;
 
 /// One of the two hashes that Kafka has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ScramHash {
+pub(crate) enum ScramHash {
     Sha256,
     Sha512,
 }
@@ -44,7 +44,7 @@ impl ScramHash {
 }
 
 /// An exchange under way.
-pub(super) struct Scram {
+pub(crate) struct Scram {
     hash: ScramHash,
     password: String,
     nonce: String,
@@ -55,7 +55,7 @@ pub(super) struct Scram {
 
 impl Scram {
     /// Begins an exchange; the second is the first message. `token` tells that the user is a delegation token.
-    pub(super) fn begin(hash: ScramHash, user: &str, password: &str, token: bool) -> Result<(Self, String), String> {
+    pub(crate) fn begin(hash: ScramHash, user: &str, password: &str, token: bool) -> Result<(Self, String), String> {
         let mut random = [0; 24];
         rand::SystemRandom::new().fill(&mut random).map_err(|_| "the system gives no random numbers")?;
         Ok(Self::with_nonce(hash, (user, password), token, BASE64.encode(random)))
@@ -70,7 +70,7 @@ impl Scram {
     }
 
     /// The answer to the server's first message.
-    pub(super) fn client_final(&mut self, server_first: &str) -> Result<String, String> {
+    pub(crate) fn client_final(&mut self, server_first: &str) -> Result<String, String> {
         let (mut nonce, mut salt, mut iterations) = (None, None, None);
         for attribute in server_first.split(',') {
             match attribute.split_once('=') {
@@ -106,7 +106,7 @@ impl Scram {
     }
 
     /// Whether the server's final message shows that it knows the password too.
-    pub(super) fn check(&self, server_final: &str) -> Result<(), String> {
+    pub(crate) fn check(&self, server_final: &str) -> Result<(), String> {
         if let Some(reason) = server_final.strip_prefix("e=") {
             return Err(reason.to_owned());
         }

@@ -13,7 +13,7 @@ use tokio_rustls::TlsConnector;
 
 use super::Transport;
 use super::store::Store;
-use crate::connection::Address;
+use crate::address::Address;
 use crate::error::{Error, Result};
 
 /// What the settings say.

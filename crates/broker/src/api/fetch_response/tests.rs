@@ -4,7 +4,7 @@ use kafka_protocol::protocol::Decodable;
 use uuid::Uuid;
 
 use super::{PartitionAnswer, put_fetch_response};
-use crate::api::fetch_session::TopicKey;
+use crate::fetch_session::TopicKey;
 use crate::log::Aborted;
 use crate::response::{Response, Slice};
 

@@ -1,3 +1,5 @@
+//! What is written is what the format says, and what the reader of this crate reads.
+
 use proptest::prelude::{ProptestConfig, Strategy, any, proptest};
 
 use super::{BatchStamp, BatchWriter, NewRecord, ProducerStamp};
@@ -79,49 +81,30 @@ fn the_bytes_are_those_of_the_format() {
 #[test]
 fn a_stamp_can_be_put_on_again() {
     let record = Owned { timestamp: 5, key: None, value: Some(b"v".to_vec()), headers: Vec::new() };
+    let producer = ProducerStamp { id: 9, epoch: 2, base_sequence: 13 };
     for codec in CODECS {
         let mut bytes = write(std::slice::from_ref(&record), codec, &BatchStamp::default());
-        let stamp = BatchStamp {
-            base_offset: 77,
-            leader_epoch: 4,
-            producer: Some(ProducerStamp { id: 9, epoch: 2, base_sequence: 13 }),
-            transactional: true,
-            control: false,
-            append_time: Some(6000),
-        };
-        stamp.put_on(&mut bytes);
-        let place = Place::default();
-        let batch = RecordBatch::parse(&bytes, &place).expect("valid").expect("whole");
-        assert_eq!((batch.base_offset(), batch.next_offset(), batch.leader_epoch()), (77, 78, 4));
-        assert_eq!(batch.producer(), stamp.producer);
-        assert_eq!((batch.is_transactional(), batch.is_control()), (true, false));
-        assert_eq!(batch.timestamp_type(), TimestampType::LogAppendTime);
-        assert_eq!(batch.compression().expect("known"), codec);
-        assert_eq!(read(&bytes), [(77, Owned { timestamp: 6000, ..record.clone() })]);
-
-        let control = BatchStamp { producer: None, transactional: false, control: true, append_time: None, ..stamp };
-        control.put_on(&mut bytes);
-        let batch = RecordBatch::parse(&bytes, &place).expect("valid").expect("whole");
-        assert_eq!((batch.producer(), batch.is_transactional(), batch.is_control()), (None, false, true));
-        BatchStamp::put_place_on(&mut bytes, 1000, 5);
-        assert_eq!(read(&bytes)[0].0, 1000);
+        for (producer, transactional) in [(Some(producer), true), (None, false)] {
+            BatchStamp { producer, transactional }.put_on(&mut bytes);
+            let place = Place::default();
+            let batch = RecordBatch::parse(&bytes, &place).expect("valid").expect("whole");
+            assert_eq!(
+                (batch.producer(), batch.is_transactional(), batch.is_control()),
+                (producer, transactional, false)
+            );
+            assert_eq!((batch.base_offset(), batch.next_offset(), batch.leader_epoch()), (0, 1, -1));
+            assert_eq!(batch.timestamp_type(), TimestampType::CreateTime);
+            assert_eq!(batch.compression().expect("known"), codec);
+            assert_eq!(read(&bytes), [(0, record.clone())]);
+        }
     }
 }
 
 #[test]
-fn what_compaction_leaves_keeps_its_offsets() {
-    let mut writer = BatchWriter::with_buffer(vec![1; 200]);
-    let record = NewRecord { timestamp: 0, key: Some(b"k"), value: None, headers: &[] };
-    writer.append_at(2, &record);
-    writer.append_at(5, &record);
-    writer.ends_at(9);
-    assert_eq!((writer.len(), writer.is_empty()), (2, false));
-    let stamp = BatchStamp { base_offset: 100, ..BatchStamp::default() };
-    let bytes = writer.finish(CompressionType::None, &stamp, &mut Compressor::default());
-    assert_eq!(read(&bytes).iter().map(|(offset, _)| *offset).collect::<Vec<_>>(), [102, 105]);
-    let place = Place::default();
-    assert_eq!(RecordBatch::parse(&bytes, &place).expect("valid").expect("whole").next_offset(), 110);
-    assert!(RecordBatch::parse(&bytes[..bytes.len() - 1], &place).expect("cut off").is_none());
+fn a_batch_that_is_cut_off_is_none() {
+    let record = Owned { timestamp: 5, key: None, value: Some(b"v".to_vec()), headers: Vec::new() };
+    let bytes = write(&[record], CompressionType::None, &BatchStamp::default());
+    assert!(RecordBatch::parse(&bytes[..bytes.len() - 1], &Place::default()).expect("cut off").is_none());
 }
 
 fn bytes() -> impl Strategy<Value = Option<Vec<u8>>> {
@@ -136,7 +119,6 @@ proptest! {
         records in proptest::collection::vec(
             (any::<i64>(), bytes(), bytes(), proptest::collection::vec((bytes(), bytes()), 0..3)), 1..40),
         codec in 0usize..5,
-        base_offset in 0i64..i64::from(u32::MAX),
     ) {
         let records: Vec<_> = records
             .into_iter()
@@ -145,9 +127,8 @@ proptest! {
                 Owned { timestamp, key, value, headers }
             })
             .collect();
-        let stamp = BatchStamp { base_offset, ..BatchStamp::default() };
-        let written = write(&records, CODECS[codec], &stamp);
-        let wanted: Vec<_> = (base_offset..).zip(records).collect();
+        let written = write(&records, CODECS[codec], &BatchStamp::default());
+        let wanted: Vec<_> = (0..).zip(records).collect();
         assert_eq!(read(&written), wanted);
     }
 }

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::{SecurityConfig, pem_lines};
-use crate::security::sasl::Credentials;
+use crate::security::Credentials;
 
 const SCRAM: &str =
     "org.apache.kafka.common.security.scram.ScramLoginModule required username=\"u\" password=\"hush\";";

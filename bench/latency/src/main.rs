@@ -1,9 +1,9 @@
 //! Measures how long a row takes through a program that reads one Kafka topic and writes another.
 //!
-//! `drive` sends rows at a fixed rate, each with the time at which it was due, and reads the results in the same process,
-//! so that one clock gives all times and a sender that is late counts against the measured, not for it. `relay` is the
-//! floor: it passes rows from topic to topic with the same client as the engine, and does nothing else. `pump` measures
-//! what a broker can do at most.
+//! `drive` sends rows at a fixed rate, each with the time at which it was due, and reads the results in the same
+//! process, so that one clock gives all times and a sender that is late counts against the measured, not for it.
+//! `relay` is the floor: it passes rows from topic to topic with the same client as the engine, and does nothing else.
+//! `pump` measures what a broker can do at most.
 //!
 //! Deliberately not here: starting brokers and engines, repeating and comparing; that is `bench/latency.py`.
 #![expect(clippy::disallowed_methods, reason = "latency is measured by the machine's clock")]

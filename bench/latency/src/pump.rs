@@ -1,4 +1,5 @@
-//! Throughput: one producer fills a topic while one consumer drains it, both on the engine's client, as fast as it goes.
+//! Throughput: one producer fills a topic while one consumer drains it, both on the engine's client, as fast as it
+//! goes.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

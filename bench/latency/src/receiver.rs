@@ -1,4 +1,5 @@
-//! The half of the driver that reads results, on a thread and a runtime of its own: each is counted the moment it is there.
+//! The half of the driver that reads results, on a thread and a runtime of its own: each is counted the moment it is
+//! there.
 
 use std::time::{Duration, Instant};
 

@@ -31,8 +31,8 @@ pub(crate) fn summary(mut latencies_ns: Vec<u64>) -> Value {
     })
 }
 
-/// How long the longest wait was, and how long after the burst's end rows were as quick again as before it: from there on
-/// half of the rows of a window take no longer than 99 of 100 took before the burst.
+/// How long the longest wait was, and how long after the burst's end rows were as quick again as before it: from there
+/// on half of the rows of a window take no longer than 99 of 100 took before the burst.
 pub(crate) fn burst(results: &[Timed], burst: Burst) -> Value {
     let ns = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
     let mut before: Vec<u64> =

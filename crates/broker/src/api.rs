@@ -1,7 +1,7 @@
 //! Kafka's requests: which are served in which versions, and who answers them.
 //!
-//! One file a family. A handler takes the decoded request and gives the response; what is wrong with a part of a request
-//! goes into the response as an error code. Only a frame that makes no sense ends the connection.
+//! One file a family. A handler takes the decoded request and gives the response; what is wrong with a part of a
+//! request goes into the response as an error code. Only a frame that makes no sense ends the connection.
 
 mod cluster;
 mod configs;

@@ -1,11 +1,11 @@
 //! The header of a record batch (message format v2): read, checked and stamped in place.
 //!
-//! The broker keeps batches as the producer wrote them, compressed or not. It looks at the 61 bytes of the header, writes
-//! the base offset into it (which the checksum leaves out on purpose), and makes the markers that end a transaction.
-//! What is inside a batch is in [`crate::records`].
+//! The broker keeps batches as the producer wrote them, compressed or not. It looks at the 61 bytes of the header,
+//! writes the base offset into it (which the checksum leaves out on purpose), and makes the markers that end a
+//! transaction. What is inside a batch is in [`crate::records`].
 //!
-//! Both are code of the broker's own beside `crates/kafka`'s, on purpose: client and broker test each other only as long as
-//! a misreading of the format in one of them is not in the other too (ADR 11).
+//! Both are code of the broker's own beside `crates/kafka`'s, on purpose: client and broker test each other only as
+//! long as a misreading of the format in one of them is not in the other too (ADR 11).
 
 use bytes::{BufMut, Bytes, BytesMut};
 

@@ -1,7 +1,7 @@
 //! Connections: accepting them, reading frames, writing responses, and not being held up by any of them.
 //!
-//! Requests of a connection are answered one after the other, as Kafka does. What one connection may take is bounded:
-//! a small read buffer, one large request for which room was granted before a byte of it is kept, and no waiting without
+//! Requests of a connection are answered one after the other, as Kafka does. What one connection may take is bounded: a
+//! small read buffer, one large request for which room was granted before a byte of it is kept, and no waiting without
 //! end for a peer that neither sends nor takes.
 
 use std::future::Future;

@@ -1,4 +1,5 @@
-//! A consumer group of the classic protocol: who is in it, which generation it is in, and what its members were assigned.
+//! A consumer group of the classic protocol: who is in it, which generation it is in, and what its members were
+//! assigned.
 //!
 //! The state machine is Kafka's: Empty → PreparingRebalance (members join) → CompletingRebalance (the leader assigns) →
 //! Stable. It awaits nothing itself: an answer that has to wait is a channel, and [`Group::tick`] is told the time.

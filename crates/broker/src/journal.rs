@@ -1,7 +1,8 @@
 //! Everything but records that must be there after a restart: topics, settings, committed offsets, transactions.
 //!
 //! One file of checksummed entries, appended before anyone hears of the change, and written anew when most of it is
-//! history. Kafka keeps the same in internal topics; nobody reads those, so there are none here. In memory it is nothing.
+//! history. Kafka keeps the same in internal topics; nobody reads those, so there are none here. In memory it is
+//! nothing.
 
 mod entry;
 

@@ -150,8 +150,8 @@ impl Log {
         Ok(Appended { base_offset, append_time, start_offset: self.start_offset, flush: self.due_flush(records) })
     }
 
-    /// Ends a producer's transaction. A marker for a transaction that is not open here is written all the same: it carries
-    /// the producer's new epoch.
+    /// Ends a producer's transaction. A marker for a transaction that is not open here is written all the same: it
+    /// carries the producer's new epoch.
     pub(crate) fn append_marker(&mut self, marker: &EndMarker) -> Result<Option<Arc<File>>, ResponseError> {
         if self.producers.epoch(marker.producer_id).is_some_and(|epoch| marker.producer_epoch < epoch) {
             return Err(ResponseError::InvalidProducerEpoch);

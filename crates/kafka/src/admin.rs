@@ -1,8 +1,8 @@
 //! Topics as an administrator sees them: made, deleted, described.
 //!
-//! Requests go to the controller, which clusters with ZooKeeper insist on and all others name a broker for. What is made
-//! or deleted shows with a delay in what brokers tell, so both wait until a broker tells it. Deliberately not here:
-//! reassignments, ACLs, quotas, and the alteration of what there is.
+//! Requests go to the controller, which clusters with ZooKeeper insist on and all others name a broker for. What is
+//! made or deleted shows with a delay in what brokers tell, so both wait until a broker tells it. Deliberately not
+//! here: reassignments, ACLs, quotas, and the alteration of what there is.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -85,7 +85,8 @@ pub struct ConfigEntry {
 }
 
 impl Client {
-    /// Tries each broker of the settings once. Operations wait for brokers for ever; who would rather know asks this first.
+    /// Tries each broker of the settings once. Operations wait for brokers for ever; who would rather know asks this
+    /// first.
     ///
     /// # Errors
     /// Why the last of them could not be reached.

@@ -18,8 +18,8 @@ const POOLED_BYTES_MIN: usize = 64 << 10;
 const KEPT_MAX: usize = 3;
 /// How often a budget that refused is asked again; others give back without telling us.
 const BUDGET_POLL: Duration = Duration::from_millis(5);
-/// Refused for this long, a fetcher goes on uncounted, within its own limit: who holds the budget may be waiting for what
-/// this one reads.
+/// Refused for this long, a fetcher goes on uncounted, within its own limit: who holds the budget may be waiting for
+/// what this one reads.
 const BUDGET_PATIENCE: Duration = Duration::from_secs(1);
 
 /// Where a caller counts the bytes that readers hold.

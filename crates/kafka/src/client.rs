@@ -1,8 +1,8 @@
 //! The client: finds a broker that answers, keeps the metadata, asks leaders.
 //!
-//! Every operation waits for the cluster as long as it takes: with all brokers gone it tries again for ever, with pauses
-//! that grow to `retry.backoff.max.ms`, and says so in the log. A caller who has less patience drops the future. Only
-//! fatal errors come back.
+//! Every operation waits for the cluster as long as it takes: with all brokers gone it tries again for ever, with
+//! pauses that grow to `retry.backoff.max.ms`, and says so in the log. A caller who has less patience drops the future.
+//! Only fatal errors come back.
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! Unpacks the record section of a compressed batch; [`Compressor`] packs it.
 //!
-//! Batches are unpacked one at a time into a buffer that is used again, so that reading allocates nothing once the buffer
-//! has grown to the largest batch. All four codecs are pure Rust.
+//! Batches are unpacked one at a time into a buffer that is used again, so that reading allocates nothing once the
+//! buffer has grown to the largest batch. All four codecs are pure Rust.
 
 mod compressor;
 

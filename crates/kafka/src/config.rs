@@ -1,4 +1,5 @@
-//! The client's settings, under the names of Java's consumer, so that what is written in a program or a manual holds here.
+//! The client's settings, under the names of Java's consumer, so that what is written in a program or a manual holds
+//! here.
 //!
 //! Defaults are Java's, except where the measured optimum of this client lies elsewhere: `max.partition.fetch.bytes` is
 //! 2 MB and `fetch.max.bytes` 8 MB, because a response is one buffer. TLS and SASL are in [`crate::security`].

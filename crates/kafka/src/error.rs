@@ -23,7 +23,8 @@ pub enum ErrorKind {
     RefreshMetadata,
     /// Nothing that the client could do by itself.
     Fatal,
-    /// Nothing: a newer producer with the same transactional id has taken over, or the transaction was ended for this one.
+    /// Nothing: a newer producer with the same transactional id has taken over, or the transaction was ended for this
+    /// one.
     Fenced,
 }
 

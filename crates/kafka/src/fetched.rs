@@ -1,8 +1,8 @@
 //! What a fetch brought: one response of one broker, with its record batches found but not yet looked into.
 //!
-//! [`scan_record_set`] runs where the response arrives, because the next request needs the next positions: it reads batch
-//! headers only, and sorts out control batches and aborted transactions. Checksums, unpacking and records are left to
-//! whoever consumes the response, on their own core.
+//! [`scan_record_set`] runs where the response arrives, because the next request needs the next positions: it reads
+//! batch headers only, and sorts out control batches and aborted transactions. Checksums, unpacking and records are
+//! left to whoever consumes the response, on their own core.
 
 use std::collections::HashSet;
 use std::ops::Range;

@@ -7,12 +7,13 @@
 //!                  └────────────────────────┘ a partition's or the connection's error
 //! ```
 //!
-//! A partition is always in one place: with the coordinator, which finds its leader, or with the session of that leader.
-//! A session that fails hands back all it has and ends; nothing is repaired in place. There is no group membership and
-//! nothing is committed: where to begin is the caller's business.
+//! A partition is always in one place: with the coordinator, which finds its leader, or with the session of that
+//! leader. A session that fails hands back all it has and ends; nothing is repaired in place. There is no group
+//! membership and nothing is committed: where to begin is the caller's business.
 //!
-//! Responses go through a bounded channel. The two that hand partitions over are unbounded by type, because neither side may
-//! wait for the other; a partition being in one place at a time, they never hold more messages than there are partitions.
+//! Responses go through a bounded channel. The two that hand partitions over are unbounded by type, because neither
+//! side may wait for the other; a partition being in one place at a time, they never hold more messages than there are
+//! partitions.
 
 mod coordinator;
 mod session;

@@ -58,8 +58,8 @@ impl Client {
         Ok(())
     }
 
-    /// What a group has committed for a partition; `None` if nothing, or if it has expired. A `stable` one waits for the end
-    /// of transactions that may change it.
+    /// What a group has committed for a partition; `None` if nothing, or if it has expired. A `stable` one waits for
+    /// the end of transactions that may change it.
     ///
     /// # Errors
     /// What cannot be helped, such as a group that the client may not read.

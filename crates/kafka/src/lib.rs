@@ -1,15 +1,16 @@
-//! A Kafka client, and nothing of Millstream: it reads partitions that its caller assigns, produces (idempotently and in
-//! transactions), and administers topics.
+//! A Kafka client, and nothing of Millstream: it reads partitions that its caller assigns, produces (idempotently and
+//! in transactions), and administers topics.
 //!
 //! * [`Client`] finds brokers, keeps metadata, asks for offsets.
 //! * [`Fetcher`] reads partitions over one connection a broker, with the next request always in flight.
 //! * [`Fetched`] is one response: records are slices of it and nothing is allocated for one.
-//! * [`Producer`] writes: batches gather in memory and go to each partition in order, with a transaction where one is wanted.
+//! * [`Producer`] writes: batches gather in memory and go to each partition in order, with a transaction where one is
+//!   wanted.
 //! * [`Client::create_topic`] and its siblings make, delete and describe topics.
 //!
-//! Deliberately not here: consumer groups (the offsets live in the caller's checkpoint), message formats before Kafka 0.11,
-//! time-outs of whole operations (a caller who has enough drops the future), and the other side of the wire: the embedded
-//! broker has a reader and writer of its own (ADR 11).
+//! Deliberately not here: consumer groups (the offsets live in the caller's checkpoint), message formats before Kafka
+//! 0.11, time-outs of whole operations (a caller who has enough drops the future), and the other side of the wire: the
+//! embedded broker has a reader and writer of its own (ADR 11).
 
 mod wire;
 

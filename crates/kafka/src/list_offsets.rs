@@ -90,8 +90,8 @@ impl Client {
         }
     }
 
-    /// Sorts open questions by the leader to ask, and those without a known leader. One request may ask about a partition
-    /// only once.
+    /// Sorts open questions by the leader to ask, and those without a known leader. One request may ask about a
+    /// partition only once.
     fn by_leader(&self, positions: &[(TopicPartition, OffsetSpec)], open: &[usize]) -> (Requests, Vec<usize>) {
         let (mut by_leader, mut homeless) = (Requests::new(), Vec::new());
         let mut asked = HashMap::<&TopicPartition, usize>::new();

@@ -1,7 +1,7 @@
 //! What is known of the cluster: brokers, topics, who leads which partition.
 //!
-//! Answers of several brokers come in any order, so a leader of an older epoch never replaces one of a newer epoch, unless
-//! the topic is another one by its id.
+//! Answers of several brokers come in any order, so a leader of an older epoch never replaces one of a newer epoch,
+//! unless the topic is another one by its id.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

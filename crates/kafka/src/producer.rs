@@ -1,8 +1,8 @@
 //! Writes records: in batches, in order, each once, and nothing is lost without an error.
 //!
-//! Records are appended under one lock, many at a time, and go out as soon as the partition has nothing under way: what came
-//! meanwhile goes with the next batch. [`Producer::flush`] waits for all answers and gives the first delivery that failed.
-//! When memory runs out, appending says so and [`Producer::wait`] waits for answers.
+//! Records are appended under one lock, many at a time, and go out as soon as the partition has nothing under way: what
+//! came meanwhile goes with the next batch. [`Producer::flush`] waits for all answers and gives the first delivery that
+//! failed. When memory runs out, appending says so and [`Producer::wait`] waits for answers.
 //!
 //! Deliberately not here: serializers, interceptors, and a future for each record (flush is what a batch engine needs).
 

@@ -1,8 +1,8 @@
 //! Record batches (message format v2), parsed in place. [`builder`] writes them.
 //!
 //! [`BatchHeader`] is read once a batch, [`Records`] walks the records without allocating: keys, values and headers are
-//! slices of the response, or of the decompressor's buffer where the batch is compressed. Every length is checked; bytes
-//! that are not a batch give an error that names broker, topic, partition and offset.
+//! slices of the response, or of the decompressor's buffer where the batch is compressed. Every length is checked;
+//! bytes that are not a batch give an error that names broker, topic, partition and offset.
 
 pub(crate) mod builder;
 
@@ -135,8 +135,8 @@ pub struct RecordBatch<'a> {
 }
 
 impl<'a> RecordBatch<'a> {
-    /// The batch at the front of `bytes`; `None` if they end before it does. `place` is named by errors. The checksum is
-    /// not looked at: see [`RecordBatch::check_crc`].
+    /// The batch at the front of `bytes`; `None` if they end before it does. `place` is named by errors. The checksum
+    /// is not looked at: see [`RecordBatch::check_crc`].
     ///
     /// # Errors
     /// Bytes that are no batch, and message formats from before Kafka 0.11.

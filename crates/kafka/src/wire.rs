@@ -5,8 +5,8 @@
 
 use std::fmt;
 
-/// Why bytes are not what the protocol says. Small and `Copy`, so that the hot path passes it in registers; whoever knows
-/// broker, topic and offset turns it into an [`crate::Error`].
+/// Why bytes are not what the protocol says. Small and `Copy`, so that the hot path passes it in registers; whoever
+/// knows broker, topic and offset turns it into an [`crate::Error`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Malformed {
     /// A field goes beyond the end.

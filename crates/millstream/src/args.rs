@@ -109,8 +109,8 @@ pub(crate) struct ServeArgs {
 /// What every command that runs queries takes.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct EngineArgs {
-    /// Memory for buffers and state, such as 512MB or 2GB; what state needs beyond it goes to disk, beside the checkpoint
-    /// or, where that is on an object store, to the temporary folder [default: half of the machine's].
+    /// Memory for buffers and state, such as 512MB or 2GB; what state needs beyond it goes to disk, beside the
+    /// checkpoint or, where that is on an object store, to the temporary folder [default: half of the machine's].
     #[arg(long, value_name = "SIZE")]
     pub(crate) memory: Option<MemorySize>,
 

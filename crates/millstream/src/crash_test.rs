@@ -1,8 +1,9 @@
 //! `millstream crash-test`: kills a job on Kafka again and again, and checks that nobody who reads its output can tell.
 //!
-//! [`kills`] draws what is killed and when, [`round`] carries it out on [`processes`] and [`brokers`] while [`load`] goes
-//! on, [`compare`] finds what is wrong, [`report`] and [`result_file`] tell. A job is a program of the user or built in
-//! ([`job`]). Deliberately not here: power cuts (the operating system lives on) and clusters whose brokers die one by one.
+//! [`kills`] draws what is killed and when, [`round`] carries it out on [`processes`] and [`brokers`] while [`load`]
+//! goes on, [`compare`] finds what is wrong, [`report`] and [`result_file`] tell. A job is a program of the user or
+//! built in ([`job`]). Deliberately not here: power cuts (the operating system lives on) and clusters whose brokers die
+//! one by one.
 
 pub(crate) mod args;
 mod brokers;

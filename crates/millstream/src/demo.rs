@@ -1,7 +1,7 @@
 //! `millstream demo`: a broker, payments on it, the stock payment monitor, and its result as it changes.
 //!
-//! Nothing is staged: the program is one of the examples as it stands, which reads the topic over Kafka's protocol and prints
-//! to the console sink. Only the console is the demo's own, so that the table is drawn in place.
+//! Nothing is staged: the program is one of the examples as it stands, which reads the topic over Kafka's protocol and
+//! prints to the console sink. Only the console is the demo's own, so that the table is drawn in place.
 
 mod generator;
 mod latency;

@@ -1,6 +1,7 @@
 //! Finds a Python that has PySpark's Connect client, or prepares one.
 //!
-//! What the user names is taken as it is. What is merely there is asked whether it has the client, without importing it.
+//! What the user names is taken as it is. What is merely there is asked whether it has the client, without importing
+//! it.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;

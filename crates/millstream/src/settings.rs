@@ -1,8 +1,8 @@
 //! Options that stand elsewhere than on the command line: in `MILLSTREAM_*` variables, or in a TOML file.
 //!
-//! Each becomes the default of its option, so the command line wins over the environment, and that over the file. The most
-//! particular name wins: `MILLSTREAM_SERVE_LISTEN` over `MILLSTREAM_LISTEN`, `listen` under `[serve]` over one above all
-//! tables.
+//! Each becomes the default of its option, so the command line wins over the environment, and that over the file. The
+//! most particular name wins: `MILLSTREAM_SERVE_LISTEN` over `MILLSTREAM_LISTEN`, `listen` under `[serve]` over one
+//! above all tables.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;

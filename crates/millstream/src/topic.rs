@@ -1,7 +1,7 @@
 //! `millstream topic`: what one does by hand to topics, on any Kafka cluster.
 //!
-//! Results go to standard output, one a line; everything else to standard error. A reader that goes away ends the command
-//! quietly. Deliberately not here: consumer groups, which the client does not join, and changing settings.
+//! Results go to standard output, one a line; everything else to standard error. A reader that goes away ends the
+//! command quietly. Deliberately not here: consumer groups, which the client does not join, and changing settings.
 
 pub(crate) mod args;
 pub(crate) mod connection;

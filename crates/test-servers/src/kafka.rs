@@ -78,8 +78,8 @@ impl Kafka {
         Self::start_with((version, 1), "", &[])
     }
 
-    /// One broker with more listeners, each a name and a security protocol, beside the plain one. Their settings are among
-    /// the lines for `server.properties`.
+    /// One broker with more listeners, each a name and a security protocol, beside the plain one. Their settings are
+    /// among the lines for `server.properties`.
     ///
     /// # Panics
     /// If it cannot be started; ask [`Kafka::available`] first.

@@ -1,5 +1,5 @@
-//! Servers for tests: real ones, started by the scripts in `dev/servers`, and an object store in memory. A dev-dependency
-//! only.
+//! Servers for tests: real ones, started by the scripts in `dev/servers`, and an object store in memory. A
+//! dev-dependency only.
 //!
 //! A server never outlives its tests: the script watches its standard input, which ends with the test process, however
 //! that ends. Where a server cannot be had, [`require_or_skip!`] leaves the test out and says so; with

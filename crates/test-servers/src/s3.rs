@@ -1,8 +1,8 @@
 //! An object store that speaks as much of S3 as `object_store` asks for, in memory, and fails when it is told to.
 //!
-//! A thread a connection and no dependency: it runs beside the runtime of the test, whatever that is. Signatures are not
-//! checked, only the name of the access key. A list has three names a page, so that tests read several. Multipart uploads
-//! and everything with versions are not here.
+//! A thread a connection and no dependency: it runs beside the runtime of the test, whatever that is. Signatures are
+//! not checked, only the name of the access key. A list has three names a page, so that tests read several. Multipart
+//! uploads and everything with versions are not here.
 
 mod http;
 mod objects;
@@ -106,7 +106,8 @@ impl S3Server {
         ]
     }
 
-    /// Lets a request to come go wrong: the one after `pass` others whose line, such as `PUT bucket/a/b`, starts like this.
+    /// Lets a request to come go wrong: the one after `pass` others whose line, such as `PUT bucket/a/b`, starts like
+    /// this.
     pub fn fail(&self, line: &str, pass: usize, fault: S3Fault) {
         self.state().faults.push_back((line.to_owned(), pass, fault));
     }

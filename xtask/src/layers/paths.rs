@@ -24,7 +24,8 @@ pub(super) fn named_paths(text: &str, module: &[String]) -> Result<Vec<NamedPath
     Ok(reader.found)
 }
 
-/// The paths that the crate's root, whose source `text` is, takes in by `use`: their last segments are names of the root.
+/// The paths that the crate's root, whose source `text` is, takes in by `use`: their last segments are names of the
+/// root.
 pub(super) fn root_imports(text: &str) -> Result<Vec<NamedPath>> {
     let tokens: TokenStream = text.parse().map_err(|error| anyhow!("not Rust: {error}"))?;
     let mut reader = Reader { module: Vec::new(), found: Vec::new() };

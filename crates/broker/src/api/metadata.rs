@@ -1,5 +1,5 @@
-//! Metadata and DescribeTopicPartitions: which topics there are and that this node leads them. Asking for a topic makes it,
-//! where that is allowed.
+//! Metadata and DescribeTopicPartitions: which topics there are and that this node leads them. Asking for a topic makes
+//! it, where that is allowed.
 
 use std::sync::Arc;
 

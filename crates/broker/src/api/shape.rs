@@ -1,8 +1,9 @@
 //! Walks a request before it is decoded, so that nothing is allocated for what is not there.
 //!
-//! The generated decoders make room for as many elements as a count says before they look at the first. A frame of garbage
-//! can so ask for more memory than there is, which ends the process. Here every count and length is held against the bytes
-//! that are left, by a table of what Kafka's requests look like, and the number of elements is bounded.
+//! The generated decoders make room for as many elements as a count says before they look at the first. A frame of
+//! garbage can so ask for more memory than there is, which ends the process. Here every count and length is held
+//! against the bytes that are left, by a table of what Kafka's requests look like, and the number of elements is
+//! bounded.
 
 use kafka_protocol::messages::ApiKey;
 

@@ -27,8 +27,8 @@ use crate::clock::now_ms;
 use crate::journal::{TransactionRecord, TransactionState};
 use crate::transaction::{InitProducer, Producer};
 
-/// From these versions on the client speaks transaction protocol v2 (KIP-890): an end raises the epoch, and groups become
-/// part of the transaction by being committed to.
+/// From these versions on the client speaks transaction protocol v2 (KIP-890): an end raises the epoch, and groups
+/// become part of the transaction by being committed to.
 const END_RAISES_EPOCH_FROM: i16 = 5;
 const IMPLICIT_GROUPS_FROM: i16 = 5;
 

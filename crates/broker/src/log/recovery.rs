@@ -1,5 +1,5 @@
-//! Opens a log that was written before: reads the headers of all batches, which gives index, offsets, producers and open
-//! transactions, and cuts what a crash tore.
+//! Opens a log that was written before: reads the headers of all batches, which gives index, offsets, producers and
+//! open transactions, and cuts what a crash tore.
 
 use std::collections::VecDeque;
 use std::fs::File;

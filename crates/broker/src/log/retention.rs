@@ -44,8 +44,8 @@ impl Log {
         Ok(self.start_offset > before)
     }
 
-    /// A segment is as old as its newest record, but no older than its arrival: Kafka looks at the records alone, and would
-    /// remove events of last year within minutes of their being loaded.
+    /// A segment is as old as its newest record, but no older than its arrival: Kafka looks at the records alone, and
+    /// would remove events of last year within minutes of their being loaded.
     fn is_too_old(&self, segment: &Segment, now_ms: i64) -> bool {
         let newest = segment.max_timestamp.max(segment.last_append_ms);
         self.config.retention_ms >= 0 && now_ms.saturating_sub(newest) > self.config.retention_ms

@@ -1,7 +1,7 @@
 //! All transactional ids of the broker.
 //!
-//! A transaction's lock is held while a batch of it is appended, so that none comes after the marker. Locks are taken in
-//! this order: transaction, then partition or group.
+//! A transaction's lock is held while a batch of it is appended, so that none comes after the marker. Locks are taken
+//! in this order: transaction, then partition or group.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -226,7 +226,8 @@ impl Transactions {
         Ok(())
     }
 
-    /// Offsets that will be the group's when the transaction commits. With `implicit` the group need not have been added.
+    /// Offsets that will be the group's when the transaction commits. With `implicit` the group need not have been
+    /// added.
     pub(crate) fn commit_offsets(
         &self,
         producer: Producer<'_>,
@@ -262,8 +263,8 @@ impl Transactions {
         Ok(())
     }
 
-    /// Ends the transaction. With `raise` the producer gets a new epoch for the next: transaction protocol v2. Gives its
-    /// id and epoch, and the files to flush before it hears of it.
+    /// Ends the transaction. With `raise` the producer gets a new epoch for the next: transaction protocol v2. Gives
+    /// its id and epoch, and the files to flush before it hears of it.
     pub(crate) fn end(
         &self,
         producer: Producer<'_>,

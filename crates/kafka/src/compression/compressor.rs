@@ -1,8 +1,8 @@
 //! Packs the record section of a batch.
 //!
-//! What is written is what Java's client reads: LZ4 frames with independent blocks of 64 kB, Snappy in the frames of Java's
-//! library, gzip at its usual level. Zstandard is written at the one level that the pure Rust encoder has, which is about
-//! level 1; the level settings of Java's producer choose nothing here.
+//! What is written is what Java's client reads: LZ4 frames with independent blocks of 64 kB, Snappy in the frames of
+//! Java's library, gzip at its usual level. Zstandard is written at the one level that the pure Rust encoder has, which
+//! is about level 1; the level settings of Java's producer choose nothing here.
 
 use std::io::Write;
 

@@ -1,7 +1,7 @@
 //! SASL: names the user to the broker after the versions are known and before anything else is asked.
 //!
-//! The mechanism is agreed with SaslHandshake, its messages travel in SaslAuthenticate. The broker may end the session after
-//! a time (`connections.max.reauth.ms`); then the connection is replaced, which is the same exchange again.
+//! The mechanism is agreed with SaslHandshake, its messages travel in SaslAuthenticate. The broker may end the session
+//! after a time (`connections.max.reauth.ms`); then the connection is replaced, which is the same exchange again.
 
 use std::time::Duration;
 

@@ -1,7 +1,8 @@
-//! Reads the partitions that one broker leads: a request, its answer, and the next request before the answer is passed on.
+//! Reads the partitions that one broker leads: a request, its answer, and the next request before the answer is passed
+//! on.
 //!
-//! Partitions that were served move behind those that were not, so that none starves when an answer is full. A partition
-//! with an error leaves; an error of the connection ends the session, and all of its partitions leave.
+//! Partitions that were served move behind those that were not, so that none starves when an answer is full. A
+//! partition with an error leaves; an error of the connection ends the session, and all of its partitions leave.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -269,8 +270,9 @@ impl Session {
     }
 }
 
-/// Lets the task that the response has woken run, here and now. A worker keeps what its task wakes until that task waits,
-/// which a session does not while answers are there already; nobody can take over what it keeps, but the session can be.
+/// Lets the task that the response has woken run, here and now. A worker keeps what its task wakes until that task
+/// waits, which a session does not while answers are there already; nobody can take over what it keeps, but the session
+/// can be.
 async fn step_aside() {
     let mut stepped = false;
     poll_fn(|context| {

@@ -1,8 +1,8 @@
 //! What the producer holds: the topics it writes to and, for each partition, the batches that wait.
 //!
-//! Writers append under one lock; the sender takes batches out under the same lock and brings them back when they have to
-//! be repeated. A partition's batches leave in the order of their records. A batch that failed goes back to its place, and
-//! then the partition waits until all its other batches are back too before anything is sent again.
+//! Writers append under one lock; the sender takes batches out under the same lock and brings them back when they have
+//! to be repeated. A partition's batches leave in the order of their records. A batch that failed goes back to its
+//! place, and then the partition waits until all its other batches are back too before anything is sent again.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -302,7 +302,8 @@ impl Partition {
         self.in_flight.iter().chain(self.queue.iter().map(|batch| &batch.position)).any(|&other| other < position)
     }
 
-    /// Lets the waiting batches begin again under the producer's next identity; those in doubt cannot and are given out.
+    /// Lets the waiting batches begin again under the producer's next identity; those in doubt cannot and are given
+    /// out.
     pub(super) fn forget_sequences(&mut self) -> Vec<Batch> {
         self.renumber = false;
         self.sequence = None;

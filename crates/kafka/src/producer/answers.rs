@@ -1,8 +1,8 @@
 //! What is done about each answer and each broken connection.
 //!
 //! Nothing is dropped: a batch is done, goes back to its place in the queue, or ends with an error that the next flush
-//! gives. A batch is *in doubt* while the broker may have written it without our knowing. Idempotent batches in doubt are
-//! repeated under their own sequence number, which the broker takes once.
+//! gives. A batch is *in doubt* while the broker may have written it without our knowing. Idempotent batches in doubt
+//! are repeated under their own sequence number, which the broker takes once.
 
 use std::collections::HashMap;
 use std::sync::Arc;

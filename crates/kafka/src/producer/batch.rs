@@ -27,8 +27,8 @@ pub(super) enum Content {
 #[derive(Debug)]
 pub(super) struct Batch {
     pub(super) content: Content,
-    /// How many records the partition was given before its first. It tells the order of batches, however they are repeated
-    /// or split.
+    /// How many records the partition was given before its first. It tells the order of batches, however they are
+    /// repeated or split.
     pub(super) position: u64,
     pub(super) records: usize,
     /// Memory that it took from the room.

@@ -1,9 +1,9 @@
 //! The producer's settings, under the names of Java's producer and with its checks.
 //!
 //! Defaults are Java's, but for two: `linger.ms` is 0, because whoever writes in batches flushes them anyway, and
-//! `batch.size` is 256 kB, because a broker's work is by the batch; NULL keys still change their partition as often as with
-//! Java's 16 kB. `max.in.flight.requests.per.connection` counts a partition's batches without an answer; without idempotence
-//! it is 1 whatever is set, because a repeated batch may not overtake the one before it.
+//! `batch.size` is 256 kB, because a broker's work is by the batch; NULL keys still change their partition as often as
+//! with Java's 16 kB. `max.in.flight.requests.per.connection` counts a partition's batches without an answer; without
+//! idempotence it is 1 whatever is set, because a repeated batch may not overtake the one before it.
 
 use std::time::Duration;
 

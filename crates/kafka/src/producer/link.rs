@@ -1,7 +1,7 @@
 //! A connection to one broker over which batches go: requests leave while earlier ones wait for their answers.
 //!
-//! A link repairs nothing. After any error it ends and says why; the sender then knows what was under way. Only a connection
-//! whose authentication ends is replaced here, between two requests.
+//! A link repairs nothing. After any error it ends and says why; the sender then knows what was under way. Only a
+//! connection whose authentication ends is replaced here, between two requests.
 
 use std::time::Duration;
 
@@ -16,8 +16,8 @@ use crate::config::ClientConfig;
 use crate::connection::{Connection, Receiver, Sender};
 use crate::error::Result;
 
-/// Record batches of the present format came with version 3. Version 13 names topics by id, which a transaction's partitions
-/// cannot be added by.
+/// Record batches of the present format came with version 3. Version 13 names topics by id, which a transaction's
+/// partitions cannot be added by.
 const VERSIONS: (i16, i16) = (3, 12);
 /// The last version before a batch adds its partition to the transaction by itself.
 const EXPLICIT_PARTITIONS_MOST: i16 = 11;

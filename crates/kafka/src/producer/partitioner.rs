@@ -1,8 +1,8 @@
 //! Which partition a record without one goes to: as Java's producer chooses.
 //!
-//! A key decides by its murmur2 hash, so that all clients put equal keys into one partition. Records without a key stay with
-//! one partition until it got a batch's worth of bytes (KIP-480), and the next is drawn by lot; partitions whose queue is
-//! long are drawn less often (KIP-794).
+//! A key decides by its murmur2 hash, so that all clients put equal keys into one partition. Records without a key stay
+//! with one partition until it got a batch's worth of bytes (KIP-480), and the next is drawn by lot; partitions whose
+//! queue is long are drawn less often (KIP-794).
 
 use crate::error::{Error, Result};
 

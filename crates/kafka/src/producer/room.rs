@@ -1,7 +1,7 @@
 //! How much memory the producer's records may hold: `buffer.memory`, counted in the caller's budget besides.
 //!
-//! What is refused waits for answers to the records that are there. When none is there, nothing would ever be given back,
-//! so then a record is taken without asking: one at a time gets through whatever the budget says.
+//! What is refused waits for answers to the records that are there. When none is there, nothing would ever be given
+//! back, so then a record is taken without asking: one at a time gets through whatever the budget says.
 
 use std::sync::Arc;
 

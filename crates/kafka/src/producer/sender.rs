@@ -6,8 +6,8 @@
 //!                  └── repeated ┘◄───────┘ answers, and errors of the connection
 //! ```
 //!
-//! All decisions are here, in one task, so that none of them can race another. What the decision is for each answer stands
-//! in `answers.rs`.
+//! All decisions are here, in one task, so that none of them can race another. What the decision is for each answer
+//! stands in `answers.rs`.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -354,8 +354,8 @@ impl Sender {
             broker.link = Some(Link { number, requests, task });
         }
         if let Some(link) = &broker.link {
-            // There is room: no more than REQUESTS_MAX are without an answer. A link that has ended has sent the reason, which
-            // gives back all that was under way.
+            // There is room: no more than REQUESTS_MAX are without an answer. A link that has ended has sent the
+            // reason, which gives back all that was under way.
             let _sent = link.requests.try_send(outgoing);
         }
     }

@@ -6,10 +6,10 @@
 //!                              └─────────────────────────────────────────────────────┘
 //! ```
 //!
-//! Where the cluster has `transaction.version` 2 (KIP-890), a batch adds its partition to the transaction by itself and each
-//! transaction ends with a new epoch, so that nothing late can slip into the next. Elsewhere the coordinator is told of each
-//! partition first. A producer whose transactional id was taken over by a newer one is *fenced*: everything it tries fails
-//! with an error of [`ErrorKind::Fenced`].
+//! Where the cluster has `transaction.version` 2 (KIP-890), a batch adds its partition to the transaction by itself and
+//! each transaction ends with a new epoch, so that nothing late can slip into the next. Elsewhere the coordinator is
+//! told of each partition first. A producer whose transactional id was taken over by a newer one is *fenced*:
+//! everything it tries fails with an error of [`ErrorKind::Fenced`].
 
 use std::collections::BTreeMap;
 
@@ -113,8 +113,8 @@ impl Producer {
         self.end_transaction(identity, version, true).await
     }
 
-    /// Ends the transaction so that nothing of it is seen by `read_committed` readers, and makes the producer ready for the
-    /// next one.
+    /// Ends the transaction so that nothing of it is seen by `read_committed` readers, and makes the producer ready for
+    /// the next one.
     ///
     /// # Errors
     /// A fenced producer, and no answer within `max.block.ms`; the same call may be made again.

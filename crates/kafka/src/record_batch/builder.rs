@@ -1,8 +1,8 @@
 //! Writes record batches (message format v2).
 //!
-//! [`BatchWriter`] appends records to one buffer and allocates nothing for a record. [`BatchWriter::finish`] packs them and
-//! writes all of the header but what is only known when the batch is sent: [`BatchStamp`], which is put on again when a
-//! producer gets a new epoch.
+//! [`BatchWriter`] appends records to one buffer and allocates nothing for a record. [`BatchWriter::finish`] packs them
+//! and writes all of the header but what is only known when the batch is sent: [`BatchStamp`], which is put on again
+//! when a producer gets a new epoch.
 //!
 //! Deliberately not here: what a broker writes (offsets in a log, the broker's time, markers, compacted batches). The
 //! embedded broker has code of its own for that (ADR 11), so that client and broker test each other.

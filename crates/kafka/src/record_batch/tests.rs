@@ -5,8 +5,8 @@ use crate::compression::Decompressor;
 use crate::error::{Error, Place};
 use crate::wire::Malformed;
 
-/// A batch put together by hand from the message format's description: offsets 100 and 102, one record with a header and
-/// a null key, one with a null value.
+/// A batch put together by hand from the message format's description: offsets 100 and 102, one record with a header
+/// and a null key, one with a null value.
 fn batch(attributes: i16) -> Vec<u8> {
     let first = [0, 0, 0, 1, 6, b'a', b'b', b'c', 2, 2, b'h', 1];
     let second = [0, 20, 4, 4, b'k', b'1', 1, 0];

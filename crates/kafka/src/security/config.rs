@@ -1,7 +1,8 @@
 //! `security.protocol`, `ssl.*` and `sasl.*` as Java's clients take them.
 //!
-//! Stores are read when the settings are, so that what is wrong with them is said before anything is connected. Kerberos
-//! (GSSAPI) is refused by name; settings of Java's own machinery (providers, callback classes) choose nothing here.
+//! Stores are read when the settings are, so that what is wrong with them is said before anything is connected.
+//! Kerberos (GSSAPI) is refused by name; settings of Java's own machinery (providers, callback classes) choose nothing
+//! here.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

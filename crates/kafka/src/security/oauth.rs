@@ -1,5 +1,5 @@
-//! Where bearer tokens come from: a file that somebody else keeps fresh, or an authorization server that gives them for the
-//! client's own credentials (RFC 6749, section 4.4).
+//! Where bearer tokens come from: a file that somebody else keeps fresh, or an authorization server that gives them for
+//! the client's own credentials (RFC 6749, section 4.4).
 //!
 //! A token is fetched for each connection. Its meaning is the broker's business; here it is a text.
 

@@ -1,7 +1,8 @@
 //! SCRAM (RFC 5802, RFC 7677): proves that both sides know a password without sending it.
 //!
-//! Without channel binding, as Kafka has none. The exchange is three messages: `client_first`, the server's first, from which
-//! `client_final` follows, and the server's final, which [`Scram::check`] compares with what only the right server can know.
+//! Without channel binding, as Kafka has none. The exchange is three messages: `client_first`, the server's first, from
+//! which `client_final` follows, and the server's final, which [`Scram::check`] compares with what only the right
+//! server can know.
 
 use std::num::NonZeroU32;
 

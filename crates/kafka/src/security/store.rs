@@ -1,6 +1,7 @@
 //! Trust and key stores: PEM text, and the JKS files of old Java programs.
 //!
-//! PKCS12 files are told apart and refused by name: `keytool -exportcert -rfc` and `openssl pkcs12 -nodes` turn them into PEM.
+//! PKCS12 files are told apart and refused by name: `keytool -exportcert -rfc` and `openssl pkcs12 -nodes` turn them
+//! into PEM.
 
 use ring::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY};
 use rustls::pki_types::pem::PemObject;

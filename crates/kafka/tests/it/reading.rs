@@ -91,8 +91,8 @@ async fn aborted_transactions_and_markers() {
     kafka.tool(&format!("produce {topic} 0 10 5 end=commit id=b-{topic}"));
 
     let committed = client(kafka.bootstrap(), &[("isolation.level", "read_committed")]);
-    // 25 records and 4 markers; a broker writes the last marker after it has answered. The last offset is a marker's, and the
-    // range is read to its end all the same.
+    // 25 records and 4 markers; a broker writes the last marker after it has answered. The last offset is a marker's,
+    // and the range is read to its end all the same.
     while offset(&committed, &topic, OffsetSpec::Latest).await != Some(29) {}
     let read = drain(&committed, &topic, 0).await.expect("readable");
     let values: Vec<_> = read.iter().map(crate::Read::value_text).collect();

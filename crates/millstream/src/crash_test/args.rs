@@ -90,7 +90,8 @@ pub(crate) struct CrashTestArgs {
     #[arg(long, value_name = "N", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub(crate) rate: u32,
 
-    /// The value of a row, with ${number} for its number, ${key} for its key and ${time} for an event time, 10 ms later each row.
+    /// The value of a row, with ${number} for its number, ${key} for its key and ${time} for an event time, 10 ms later
+    /// each row.
     #[arg(long, value_name = "TEMPLATE", default_value = DEFAULT_ROW)]
     pub(crate) row: String,
 

@@ -1,5 +1,5 @@
-//! The brokers under test: an embedded one in a process of its own, or those of the user, which are killed and started by
-//! commands of the user.
+//! The brokers under test: an embedded one in a process of its own, or those of the user, which are killed and started
+//! by commands of the user.
 
 use std::net::SocketAddr;
 use std::ops::Range;

@@ -1,7 +1,7 @@
 //! Two outputs beside each other: what is lost, what came twice, what is different.
 //!
-//! Where all rows count, an output is the bag of its rows: the order among partitions and tasks means nothing. Where rows
-//! replace each other, it is the newest row of each key.
+//! Where all rows count, an output is the bag of its rows: the order among partitions and tasks means nothing. Where
+//! rows replace each other, it is the newest row of each key.
 
 use std::collections::BTreeMap;
 use std::fmt;

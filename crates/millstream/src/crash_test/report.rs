@@ -1,4 +1,5 @@
-//! What the user is told: a line a round, and of a fault what it is, after which kill it came, and how to have it again.
+//! What the user is told: a line a round, and of a fault what it is, after which kill it came, and how to have it
+//! again.
 
 use std::fmt::Write as _;
 use std::time::Duration;

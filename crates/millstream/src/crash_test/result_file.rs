@@ -1,5 +1,5 @@
-//! `--result`: a line for each kill, tab-separated, between what was run and a summary, whose lines begin with `#`. It is
-//! written as the test goes on, so that a test that is broken off leaves what it has seen.
+//! `--result`: a line for each kill, tab-separated, between what was run and a summary, whose lines begin with `#`. It
+//! is written as the test goes on, so that a test that is broken off leaves what it has seen.
 
 use std::fs::File;
 use std::io::Write;

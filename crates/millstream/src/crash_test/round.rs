@@ -5,8 +5,8 @@
 //!               └► the job, undisturbed ─────────────────────────────────────────────► undisturbed
 //! ```
 //!
-//! After each kill the ends of the output are noted, so that a row that should not be there tells after which kill it was
-//! written.
+//! After each kill the ends of the output are noted, so that a row that should not be there tells after which kill it
+//! was written.
 
 use std::ops::Range;
 use std::path::PathBuf;
@@ -199,8 +199,8 @@ impl<'a> Round<'a> {
         self.note(kill, outcome, since).await.map(|()| None)
     }
 
-    /// Whether a job may end so by itself: its broker has died, and it says that this is why. Of a program in Python nobody
-    /// can tell what its status says.
+    /// Whether a job may end so by itself: its broker has died, and it says that this is why. Of a program in Python
+    /// nobody can tell what its status says.
     fn is_excused(&self, status: ExitStatus) -> bool {
         let is_reason = status.code() == Some(i32::from(exit::status(ErrorKind::Unavailable)));
         self.broker_died && (is_reason || self.job.is_python())

@@ -1,7 +1,7 @@
 //! How long rows take from being sent to their batch being in the result.
 //!
-//! Rows of one partition are read in the order in which they are sent, so the number of rows that the query has read says
-//! which: those of a send are done when that many have been read.
+//! Rows of one partition are read in the order in which they are sent, so the number of rows that the query has read
+//! says which: those of a send are done when that many have been read.
 
 use std::collections::VecDeque;
 use std::time::Duration;

@@ -1,5 +1,5 @@
-//! `millstream topic consume`: records are printed as they come, those of one partition in their order. Partitions that are
-//! added meanwhile are not read.
+//! `millstream topic consume`: records are printed as they come, those of one partition in their order. Partitions that
+//! are added meanwhile are not read.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! The lines of a file or of standard input, in pieces as they come, each with its number.
 //!
-//! A thread reads, because reading a terminal or a pipe cannot be given up; it is left behind when the command ends. A line
-//! goes on as soon as it is whole, so what is typed or piped in slowly is written at once.
+//! A thread reads, because reading a terminal or a pipe cannot be given up; it is left behind when the command ends. A
+//! line goes on as soon as it is whole, so what is typed or piped in slowly is written at once.
 
 use std::fs::File;
 use std::io::{self, Read, stdin};

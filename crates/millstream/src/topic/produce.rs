@@ -1,6 +1,7 @@
 //! `millstream topic produce`: lines become records.
 //!
-//! What was read together is written together and acknowledged before more is written, so that a failure names its lines.
+//! What was read together is written together and acknowledged before more is written, so that a failure names its
+//! lines.
 
 use std::io::{IsTerminal, stderr, stdin};
 use std::ops::RangeInclusive;

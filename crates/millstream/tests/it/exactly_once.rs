@@ -1,9 +1,9 @@
-//! `delivery.guarantee=exactly-once`: whole queries from Kafka to Kafka on real Apache Kafka and on the embedded broker,
-//! broken off between any two steps, started twice, on copies of their checkpoints, and read as a `read_committed` reader
-//! sees them.
+//! `delivery.guarantee=exactly-once`: whole queries from Kafka to Kafka on real Apache Kafka and on the embedded
+//! broker, broken off between any two steps, started twice, on copies of their checkpoints, and read as a
+//! `read_committed` reader sees them.
 //!
-//! A query that breaks off leaves everything as a process that died would: nothing is flushed, aborted or closed. That a
-//! process can really be killed is shown by [`killed`].
+//! A query that breaks off leaves everything as a process that died would: nothing is flushed, aborted or closed. That
+//! a process can really be killed is shown by [`killed`].
 
 mod instances;
 mod job;

@@ -1,4 +1,5 @@
-//! `docs/first-hour.md`, typed as it stands: its commands are run in one shell, and each must print what the page shows.
+//! `docs/first-hour.md`, typed as it stands: its commands are run in one shell, and each must print what the page
+//! shows.
 
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};

@@ -1,5 +1,6 @@
-//! The example programs, unedited, on real Kafka and on the embedded broker. Their topics hold what real topics hold: malformed JSON, empty and NULL
-//! values, wrong types, missing fields, other key orders. The answers are computed here, from what each value means.
+//! The example programs, unedited, on real Kafka and on the embedded broker. Their topics hold what real topics hold:
+//! malformed JSON, empty and NULL values, wrong types, missing fields, other key orders. The answers are computed here,
+//! from what each value means.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,5 @@
-//! As much of HTTP/1.1 as a client of S3 uses: requests with a length, answers with a length, and connections that are kept.
+//! As much of HTTP/1.1 as a client of S3 uses: requests with a length, answers with a length, and connections that are
+//! kept.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::TcpStream;

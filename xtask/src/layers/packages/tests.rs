@@ -8,8 +8,8 @@ use super::{LAYERS, Layer, findings};
 
 const LIBRARY_IN_BETWEEN: &str = "in-between";
 
-/// Metadata of a workspace that has every package of the table, where only `package` uses something: `dependency`, by way
-/// of a library, as a dependency of the given kind (`null` is a normal one).
+/// Metadata of a workspace that has every package of the table, where only `package` uses something: `dependency`, by
+/// way of a library, as a dependency of the given kind (`null` is a normal one).
 fn workspace(package: &str, dependency: &str, kind: &Value) -> Value {
     let members: Vec<&str> = LAYERS.iter().map(|layer| layer.package).collect();
     let mut names: BTreeSet<&str> = members.iter().copied().collect();

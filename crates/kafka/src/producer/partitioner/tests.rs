@@ -1,6 +1,7 @@
 use super::{Partitioner, STICKY_BYTES, Sticky, murmur2, partition_of_key};
 
-/// `org.apache.kafka.common.utils.Utils.murmur2` of Kafka 4.1 over bytes `37 * i + n` (for each length n) and over texts.
+/// `org.apache.kafka.common.utils.Utils.murmur2` of Kafka 4.1 over bytes `37 * i + n` (for each length n) and over
+/// texts.
 #[test]
 fn hashes_are_javas() {
     let lengths: [(usize, i32); 13] = [

@@ -1,5 +1,5 @@
-//! Several instances, copies of checkpoints, a lost marker, a lost answer: what is not certain is refused, and whoever writes
-//! is the only one.
+//! Several instances, copies of checkpoints, a lost marker, a lost answer: what is not certain is refused, and whoever
+//! writes is the only one.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! The binary killed for real at each named place: `kill -9` leaves what it leaves, and readers of the output never know.
-//! Kills at any moment and of brokers are those of `crate::crash_test`.
+//! The binary killed for real at each named place: `kill -9` leaves what it leaves, and readers of the output never
+//! know. Kills at any moment and of brokers are those of `crate::crash_test`.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Output, Stdio};

@@ -1,4 +1,5 @@
-//! The same with the checkpoint on an object store: killed for real, started twice, and read as readers of the output see it.
+//! The same with the checkpoint on an object store: killed for real, started twice, and read as readers of the output
+//! see it.
 
 use std::os::unix::process::ExitStatusExt;
 use std::process::Command;

@@ -1,7 +1,7 @@
 //! Every task of this repository: `cargo xtask check|test|layers|bench|sim|conformance`.
 //!
-//! A task is a list of commands that a person could type. Nothing has to be installed for `check`, `test` and
-//! `layers` beyond the Rust toolchain; what `bench` and `conformance` need they say when it is missing.
+//! A task is a list of commands that a person could type. Nothing has to be installed for `test` and `layers` beyond
+//! the Rust toolchain; what the others need they say when it is missing.
 
 mod layers;
 mod tidy;
@@ -14,7 +14,7 @@ use anyhow::{Context, Result, bail};
 const HELP: &str = "\
 Usage: cargo xtask <TASK> [ARGS…]
 
-  check         formatting, clippy with -D warnings, layers, licences: what must hold before a commit
+  check         formatting, clippy and documentation without a warning, layers, licences: what must hold before a commit
   test          every test, with real servers where there is a JDK; ARGS go to cargo test
   layers        which crate may use which, and which module which
   bench         the measures of bench/, in a release build; ARGS go to bench/run.py, or behind the word `latency`,
@@ -54,12 +54,39 @@ fn check() -> Result<()> {
     run("cargo", &["fmt", "--all", "--check"])?;
     layers_and_tidy()?;
     run("cargo", &["clippy", "--quiet", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
-    if Command::new("cargo").args(["deny", "--version"]).output().is_ok_and(|output| output.status.success()) {
-        run("cargo", &["deny", "--log-level", "error", "check", "licenses", "bans", "sources"])
+    documentation()?;
+    licences()
+}
+
+/// Documents private items too: most links of the documentation are between them.
+fn documentation() -> Result<()> {
+    let mut cargo = Command::new("cargo");
+    // A public head may point to the private file where the reader goes on.
+    cargo.env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private_intra_doc_links");
+    carry_out(cargo.args(["doc", "--quiet", "--workspace", "--no-deps", "--document-private-items"]))
+}
+
+/// Checks licences and sources with the cargo-deny that `dev/cargo-deny` has installed, or that is on the PATH.
+fn licences() -> Result<()> {
+    let installed = tools()?.join("cargo-deny/bin/cargo-deny");
+    let program = if installed.exists() { installed.to_string_lossy().into_owned() } else { "cargo-deny".to_owned() };
+    if Command::new(&program).arg("--version").output().is_ok_and(|output| output.status.success()) {
+        run(&program, &["--log-level", "error", "check", "licenses", "bans", "sources"])
+    } else if ["CI", "MILLSTREAM_REQUIRE_SERVERS"].iter().any(|name| std::env::var_os(name).is_some()) {
+        bail!("licences cannot be checked: cargo-deny is not installed (dev/cargo-deny does it)")
     } else {
-        say("licences were not checked: cargo-deny is not installed (cargo install --locked cargo-deny)\n");
+        say("licences were not checked: cargo-deny is not installed (dev/cargo-deny does it)\n");
         Ok(())
     }
+}
+
+/// The folder of downloaded programs, as the scripts of `dev/` have it.
+fn tools() -> Result<PathBuf> {
+    if let Some(folder) = std::env::var_os("MILLSTREAM_TOOLS") {
+        return Ok(folder.into());
+    }
+    let home = std::env::var_os("HOME").context("neither MILLSTREAM_TOOLS nor HOME is set")?;
+    Ok(PathBuf::from(home).join(".cache/millstream-tools"))
 }
 
 fn test(arguments: &[String]) -> Result<()> {
@@ -97,8 +124,8 @@ fn bench(arguments: &[String]) -> Result<()> {
 fn sim(arguments: &[String]) -> Result<()> {
     let (release, rest): (Vec<&str>, Vec<&str>) =
         arguments.iter().map(String::as_str).partition(|argument| *argument == "--release");
-    // Of the whole workspace, so that DataFusion has the features it has there: alone it would be built again, which takes
-    // ten minutes.
+    // Of the whole workspace, so that DataFusion has the features it has there: alone it would be built again, which
+    // takes ten minutes.
     let build = ["build", "--quiet", "--workspace", "--bin", "millstream-sim"];
     run("cargo", &[&build[..], &release].concat())?;
     let profile = if release.is_empty() { "debug" } else { "release" };
@@ -120,13 +147,16 @@ fn python(script: &str, arguments: &[String]) -> Result<()> {
 }
 
 fn run(program: &str, arguments: &[&str]) -> Result<()> {
-    say(&format!("+ {program} {}\n", arguments.join(" ")));
-    let status = Command::new(program)
-        .args(arguments)
-        .current_dir(root())
-        .status()
-        .with_context(|| format!("cannot start {program}"))?;
-    if status.success() { Ok(()) } else { bail!("{program} {} failed ({status})", arguments.join(" ")) }
+    carry_out(Command::new(program).args(arguments))
+}
+
+fn carry_out(command: &mut Command) -> Result<()> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let arguments: Vec<_> = command.get_args().map(|argument| argument.to_string_lossy()).collect();
+    let line = format!("{program} {}", arguments.join(" "));
+    say(&format!("+ {line}\n"));
+    let status = command.current_dir(root()).status().with_context(|| format!("cannot start {program}"))?;
+    if status.success() { Ok(()) } else { bail!("{line} failed ({status})") }
 }
 
 fn root() -> PathBuf {

@@ -11,7 +11,7 @@
 //!
 //! No client can take up a transaction that a process before it has left. So nothing is concluded from what this process
 //! remembers: whoever starts first takes all transactional ids of the query, which ends whatever was open and fences an older
-//! instance, and then reads the [marker](super::marker). The same is done after any failure, also when the answer to a commit
+//! instance, and then reads the [`marker`]. The same is done after any failure, also when the answer to a commit
 //! was lost. There are a few ids, taken in turn: the brokers are still writing one transaction's end while the next begins.
 
 use std::sync::{Arc, OnceLock};

@@ -2,7 +2,7 @@
 //!
 //! A function is recognised by its name in the plan, whatever library made it. Its state for one group is always the
 //! same pair: how many values went in, and one number or text. So all functions share their storage
-//! ([`super::Accumulator`]), and every one of them can later be told to take a value out again.
+//! (`accumulator.rs`), and every one of them can later be told to take a value out again.
 
 use arrow::array::ArrayRef;
 use arrow::compute::cast;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use super::paths::{named_paths, root_imports};
+use super::paths::{exported_macros, named_paths, root_imports};
 
 /// The modules of one package and their arrows. The crate's root wires them and may name all.
 pub(super) struct Table {
@@ -30,24 +30,36 @@ pub(super) const TABLES: &[Table] = &[
         rows: &[
             (
                 "connector",
-                &["clock", "error", "memory", "options", "output_mode", "query", "settings", "sink", "source"],
+                &[
+                    "clock",
+                    "condition",
+                    "error",
+                    "memory",
+                    "options",
+                    "output_mode",
+                    "query",
+                    "settings",
+                    "sink",
+                    "source",
+                ],
             ),
             ("sink", &["connector", "error", "output_mode", "query", "source"]),
             ("source", &["decode", "error", "offset"]),
-            ("decode", &["datetime", "error", "options", "text"]),
+            ("decode", &["condition", "datetime", "error", "options", "text"]),
             ("json_text", &["datetime", "error", "options", "text"]),
             ("show", &["error", "text"]),
             ("text", &["datetime", "error"]),
             ("progress", &["query"]),
-            ("options", &["error", "interval"]),
-            ("interval", &["error"]),
-            ("memory", &["error"]),
-            ("offset", &["error"]),
-            ("output_mode", &["error"]),
+            ("options", &["condition", "error", "interval"]),
+            ("interval", &["condition", "error"]),
+            ("memory", &["condition", "error"]),
+            ("offset", &["condition", "error"]),
+            ("output_mode", &["condition", "error"]),
+            ("condition", &["error"]),
+            ("error", &["condition"]),
             ("clock", &[]),
             ("datetime", &[]),
             ("disk", &[]),
-            ("error", &[]),
             ("query", &[]),
             ("random", &[]),
             ("settings", &[]),
@@ -342,18 +354,24 @@ pub(super) const TABLES: &[Table] = &[
 /// Every arrow that a table forbids, every module without a row, and every row without a module.
 pub(super) fn findings(table: &Table, root: &Path) -> Result<Vec<String>> {
     let sources = root.join(table.sources);
+    let files = crate::tidy::rust_files(&sources)?;
     let root_file = if sources.join("lib.rs").exists() { "lib.rs" } else { "main.rs" };
-    let names = root_names(&fs::read_to_string(sources.join(root_file))?)?;
-    let mut findings = Vec::new();
-    let mut seen = BTreeSet::new();
-    for file in crate::tidy::rust_files(&sources)? {
+    let mut names = root_names(&fs::read_to_string(sources.join(root_file))?)?;
+    let mut texts = Vec::new();
+    for file in &files {
         let inside = file.strip_prefix(&sources)?;
         if inside == Path::new(root_file) || crate::tidy::is_test(inside) {
             continue;
         }
+        let text = fs::read_to_string(file)?;
+        names.extend(exported_macros(&text)?.into_iter().map(|name| (name, module_of(inside))));
+        texts.push((inside, text));
+    }
+    let mut findings = Vec::new();
+    let mut seen = BTreeSet::new();
+    for (inside, text) in texts {
         seen.extend(row_of(table, &module_of(inside)));
-        let text = fs::read_to_string(&file)?;
-        let found = file_findings(table, &names, inside, &text).with_context(|| file.display().to_string())?;
+        let found = file_findings(table, &names, inside, &text).with_context(|| inside.display().to_string())?;
         findings.extend(found);
     }
     let rows = table.rows.iter().map(|(module, _)| *module);
@@ -381,7 +399,7 @@ fn file_findings(table: &Table, names: &RootNames, inside: &Path, text: &str) ->
     Ok(findings.into_iter().collect())
 }
 
-/// What the crate's root has under a name of its own, by that name: the path where it is defined.
+/// What the crate's root has under a name of its own, exported macros too, by that name: the path where it is defined.
 type RootNames = BTreeMap<String, Vec<String>>;
 
 fn root_names(text: &str) -> Result<RootNames> {

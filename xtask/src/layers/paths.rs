@@ -38,6 +38,28 @@ pub(super) fn root_imports(text: &str) -> Result<Vec<NamedPath>> {
     Ok(reader.found)
 }
 
+/// The names of the macros that `text` exports, which Rust puts into the crate's root whatever module they are in.
+pub(super) fn exported_macros(text: &str) -> Result<Vec<String>> {
+    let tokens: TokenStream = text.parse().map_err(|error| anyhow!("not Rust: {error}"))?;
+    let mut names = Vec::new();
+    let mut is_exported = false;
+    let mut tokens = tokens.into_iter().peekable();
+    while let Some(token) = tokens.next() {
+        match token {
+            TokenTree::Group(group) if group.delimiter() == Delimiter::Bracket => {
+                is_exported |= group.stream().to_string().starts_with("macro_export");
+            }
+            TokenTree::Ident(word) if word == "macro_rules" && is_exported => {
+                let name = tokens.by_ref().find(|token| matches!(token, TokenTree::Ident(_)));
+                names.extend(name.map(|name| name.to_string()));
+                is_exported = false;
+            }
+            _ => {}
+        }
+    }
+    Ok(names)
+}
+
 struct Reader {
     /// The module that the tokens being read are in: the file's, or an inline module of it.
     module: Vec<String>,

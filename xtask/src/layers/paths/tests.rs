@@ -66,3 +66,9 @@ fn names_of_the_root() {
     let found: Vec<String> = found.iter().map(|path| path.segments.join("::")).collect();
     assert_eq!(found, ["std::sync::Arc", "x::Y", "x::z::Z", "w::W"]);
 }
+
+#[test]
+fn macros_of_the_root() {
+    let text = "/// Doc.\n#[macro_export]\nmacro_rules! shown { () => {}; }\nmacro_rules! hidden { () => {}; }";
+    assert_eq!(super::exported_macros(text).unwrap(), ["shown"]);
+}

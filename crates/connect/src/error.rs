@@ -8,7 +8,7 @@
 
 pub(crate) mod handle;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use millstream_core::Error;
 use millstream_core::error::SparkException;
@@ -36,7 +36,7 @@ pub(crate) fn status(error: &Error, error_id: Option<&str>) -> Status {
     if let Some(state) = error.sql_state() {
         metadata.insert("sqlState".to_owned(), state.to_owned());
     }
-    let parameters: HashMap<_, _> = error.parameters().collect();
+    let parameters: BTreeMap<_, _> = error.parameters().collect();
     let parameters = serde_json::to_string(&parameters).expect("parameters are plain text");
     if error.class().is_some() && parameters.len() <= PARAMETERS_BYTES_MAX {
         metadata.insert("messageParameters".to_owned(), parameters);

@@ -12,8 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use millstream_core::error::SparkException;
-use millstream_core::{BatchReader, Error, Result, RunId};
+use millstream_core::{BatchReader, Error, Result, RunId, spark_error};
 use millstream_engine::query::{StreamingQuery, StreamingQueryManager};
 use millstream_sql::{AnalysisContext, Catalog, NamedRelation};
 use parking_lot::Mutex;
@@ -27,7 +26,7 @@ use uuid::Uuid;
 use self::conf::Conf;
 use self::operations::Operations;
 use crate::ServerContext;
-use crate::error::handle::invalid_plan;
+
 use crate::to_proto::timestamp::iso_8601;
 
 /// Errors whose details a client may still ask for.
@@ -266,10 +265,7 @@ impl Session {
     pub(crate) fn query(&self, id: &str, run_id: &str) -> Result<StreamingQuery> {
         let run = run_id.parse().ok().map(RunId);
         let found = self.started.lock().iter().find(|query| Some(query.run_id()) == run).cloned();
-        found.ok_or_else(|| {
-            invalid_plan("STREAMING_QUERY_NOT_FOUND", format!("Streaming query {id} is not found"))
-                .with_parameter("id", id)
-        })
+        found.ok_or_else(|| spark_error!("CONNECT_INVALID_PLAN.STREAMING_QUERY_NOT_FOUND", id = id))
     }
 }
 
@@ -283,13 +279,7 @@ pub(crate) struct ViewName<'a> {
 
 fn view_exists(name: ViewName<'_>) -> Error {
     let relation = if name.global { format!("`{GLOBAL_TEMP}`.`{}`", name.name) } else { format!("`{}`", name.name) };
-    Error::invalid(format!(
-        "Cannot create the temporary view {relation} because it already exists.\n\
-         Choose a different name, drop or replace the existing view."
-    ))
-    .with_class("TEMP_TABLE_OR_VIEW_ALREADY_EXISTS", SparkException::Analysis)
-    .with_sql_state("42P07")
-    .with_parameter("relationName", relation)
+    spark_error!("TEMP_TABLE_OR_VIEW_ALREADY_EXISTS", relationName = relation)
 }
 
 impl Catalog for Session {
@@ -314,8 +304,7 @@ impl Catalog for Session {
     fn cached_local_relation(&self, hash: &str) -> Result<Vec<u8>> {
         let artifacts = self.artifacts.lock();
         artifacts.get(&format!("cache/{hash}")).map(|data| data.to_vec()).ok_or_else(|| {
-            let text = format!("Not found any cached local relation with the hash: {hash}.");
-            invalid_plan("NOT_FOUND_CACHED_LOCAL_RELATION", text)
+            spark_error!("CONNECT_INVALID_PLAN.NOT_FOUND_CACHED_LOCAL_RELATION", hash = hash, sessionUUID = self.id(),)
         })
     }
 }

@@ -11,10 +11,9 @@ use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt, stream};
 use millstream_core::decode::ValueDecoder;
-use millstream_core::error::SparkException;
 use millstream_core::{
     BatchId, BatchReader, BatchStream, Connector, Error, Reservation, Result, ScanColumn, Sink, SinkBatch, SinkConfig,
-    SinkProgress, WriteKind,
+    SinkProgress, WriteKind, spark_error,
 };
 use parking_lot::Mutex;
 
@@ -33,8 +32,7 @@ impl Connector for Memory {
 
     fn open_sink(&self, config: SinkConfig) -> Result<Arc<dyn Sink>> {
         let Some(name) = config.query_name else {
-            return Err(Error::invalid("queryName must be specified for memory sink.")
-                .with_class("_LEGACY_ERROR_TEMP_1194", SparkException::Analysis));
+            return Err(spark_error!("_LEGACY_ERROR_TEMP_1194"));
         };
         let reservation = config.memory.reservation(format!("memory sink '{name}'"));
         let kept = Mutex::new(Kept { batches: Vec::new(), newest: None, reservation });

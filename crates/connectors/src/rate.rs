@@ -8,7 +8,7 @@ mod per_second;
 mod rows;
 
 use millstream_core::error::SparkException;
-use millstream_core::{Error, ErrorKind, Options, Result, SourceConfig};
+use millstream_core::{Error, Options, Result, SourceConfig, spark_error};
 
 pub use self::per_batch::RatePerBatch;
 pub use self::per_second::RatePerSecond;
@@ -36,9 +36,7 @@ fn refuse_user_schema(config: &SourceConfig, provider: &str) -> Result<()> {
     if config.user_schema.is_none() {
         return Ok(());
     }
-    Err(Error::new(ErrorKind::Invalid, format!("{provider} source does not support user-specified schema."))
-        .with_class("_LEGACY_ERROR_TEMP_2242", SparkException::UnsupportedOperation)
-        .with_parameter("provider", provider))
+    Err(spark_error!("_LEGACY_ERROR_TEMP_2242", provider = provider))
 }
 
 #[cfg(test)]

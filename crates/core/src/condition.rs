@@ -15,6 +15,12 @@ use crate::error::{Error, ErrorKind, SparkException};
 
 const TABLE: &str = include_str!("conditions.tsv");
 
+/// The setting that makes Spark's arithmetic fail instead of giving NULL, as messages name it.
+pub const ANSI_ENABLED: &str = "\"spark.sql.ansi.enabled\"";
+
+/// The root of Spark's documentation, for messages that point into it (`<docroot>`).
+pub const DOCROOT: &str = "https://spark.apache.org/docs/latest";
+
 /// Stands for the SQLSTATE of a condition that has none.
 const NO_SQL_STATE: &str = "-";
 

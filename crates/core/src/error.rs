@@ -177,6 +177,13 @@ impl Error {
         self
     }
 
+    /// What the caller should do, where that is not what the class usually asks for.
+    #[must_use]
+    pub fn with_kind(mut self, kind: ErrorKind) -> Self {
+        self.0.kind = kind;
+        self
+    }
+
     /// The JVM exception alone, for errors to which Spark gives no class.
     #[must_use]
     pub fn with_exception(mut self, exception: SparkException) -> Self {

@@ -31,6 +31,7 @@ use crate::session::AnalysisContext;
 use attribute::Attribute;
 
 pub use batch::collect_stream;
+pub use error::table_not_found;
 
 /// A plan that can be executed.
 #[derive(Debug, Clone)]

@@ -11,6 +11,6 @@ mod data_type;
 pub mod parser;
 mod session;
 
-pub use analyzer::{Analyzed, analyze, collect_stream};
+pub use analyzer::{Analyzed, analyze, collect_stream, table_not_found};
 pub use data_type::schema_to_proto;
 pub use session::{AnalysisContext, Catalog, NamedRelation};

@@ -1,12 +1,11 @@
 //! What a client sees of an error.
 
+use millstream_core::spark_error;
+
 use super::*;
 
 fn unresolved() -> Error {
-    Error::invalid("A column with name `x` cannot be resolved.")
-        .with_class("UNRESOLVED_COLUMN.WITH_SUGGESTION", SparkException::Analysis)
-        .with_sql_state("42703")
-        .with_parameter("objectName", "`x`")
+    spark_error!("UNRESOLVED_COLUMN.WITH_SUGGESTION", objectName = "`x`", proposal = "`y`")
 }
 
 #[test]
@@ -15,14 +14,15 @@ fn the_status_names_class_state_parameters_and_exception() {
     assert_eq!(status.code(), Code::Internal);
     assert_eq!(
         status.message(),
-        "[UNRESOLVED_COLUMN.WITH_SUGGESTION] A column with name `x` cannot be resolved. SQLSTATE: 42703"
+        "[UNRESOLVED_COLUMN.WITH_SUGGESTION] A column, variable, or function parameter with name `x` cannot be resolved. \
+         Did you mean one of the following? [`y`]. SQLSTATE: 42703"
     );
     let info = status.get_details_error_info().expect("an ErrorInfo");
     assert_eq!(info.reason, "org.apache.spark.sql.AnalysisException");
     assert_eq!(info.metadata["errorId"], "id-1");
     assert_eq!(info.metadata["errorClass"], "UNRESOLVED_COLUMN.WITH_SUGGESTION");
     assert_eq!(info.metadata["sqlState"], "42703");
-    assert_eq!(info.metadata["messageParameters"], r#"{"objectName":"`x`"}"#);
+    assert_eq!(info.metadata["messageParameters"], r#"{"objectName":"`x`","proposal":"`y`"}"#);
     let classes: Vec<String> = serde_json::from_str(&info.metadata["classes"]).unwrap();
     assert_eq!(classes[0], "org.apache.spark.sql.AnalysisException");
 }
@@ -30,11 +30,15 @@ fn the_status_names_class_state_parameters_and_exception() {
 #[test]
 fn what_does_not_fit_into_trailers_is_cut_or_left_out() {
     let long = "ä".repeat(5000);
-    let error = Error::invalid(long.clone()).with_class("C", SparkException::Spark).with_parameter("p", long.clone());
+    let error = spark_error!("USER_RAISED_EXCEPTION", errorMessage = long);
     let status = status(&error, None);
     assert!(status.message().len() < 8192);
     assert!(!status.get_details_error_info().unwrap().metadata.contains_key("messageParameters"));
-    assert_eq!(chain(&error)[0].message, format!("[C] {long}"), "the details are whole");
+    assert_eq!(
+        chain(&error)[0].message,
+        format!("[USER_RAISED_EXCEPTION] {long} SQLSTATE: P0001"),
+        "the details are whole"
+    );
 }
 
 #[test]

@@ -19,7 +19,7 @@ use tonic::Status;
 
 use super::{SessionRequest, bare, query_plan};
 use crate::SPARK_VERSION;
-use crate::error::handle::invalid_plan;
+use crate::error::handle::{compressed_plan, not_set, relation_not_set};
 use crate::session::Session;
 use crate::session::manager::SessionManager;
 
@@ -39,7 +39,7 @@ pub(crate) async fn analyze_plan(
             let answered = tokio::task::spawn_blocking(move || answer(&session, question)).await;
             answered.unwrap_or_else(|_| Err(millstream_core::Error::internal("the analysis broke off")))
         }
-        None => Err(invalid_plan("FIELD_NOT_SET", "An analysis request asks nothing.")),
+        None => Err(not_set("spark.connect.AnalyzePlanRequest", "ANALYZE_NOT_SET")),
     };
     let result = result.map_err(|error| session.status(error))?;
     Ok(AnalyzePlanResponse {
@@ -124,15 +124,13 @@ pub(super) fn explain(session: &Arc<Session>, relation: &Relation, extended: boo
 fn root(plan: Option<Plan>) -> Result<Relation> {
     match plan.and_then(|plan| plan.op_type) {
         Some(OpType::Root(relation)) => Ok(relation),
-        Some(OpType::CompressedOperation(_)) => {
-            Err(invalid_plan("CANNOT_PARSE", "Cannot decompress or parse the input plan."))
-        }
-        Some(OpType::Command(_)) | None => Err(invalid_plan("FIELD_NOT_SET", "The plan to analyse is no relation.")),
+        Some(OpType::CompressedOperation(_)) => Err(compressed_plan()),
+        Some(OpType::Command(_)) | None => Err(not_set("spark.connect.Plan", "OPTYPE_NOT_SET")),
     }
 }
 
 fn required(relation: Option<Relation>) -> Result<Relation> {
-    relation.ok_or_else(|| invalid_plan("FIELD_NOT_SET", "The request has no relation."))
+    relation.ok_or_else(relation_not_set)
 }
 
 fn is_local(relation: &Relation) -> bool {

@@ -68,9 +68,7 @@ impl Upload {
                 self.add(session, &first)
             }
             Payload::Chunk(chunk) if self.chunks_left > 0 => self.add(session, &chunk),
-            Payload::Chunk(_) => {
-                Err(invalid_plan("UNEXPECTED_CHUNK", "A chunk of an artifact came without the artifact's name."))
-            }
+            Payload::Chunk(_) => Err(invalid_plan("A chunk of an artifact came without the artifact's name.")),
         }
     }
 

@@ -15,14 +15,14 @@ use spark_connect_proto::{
 use super::{
     listener_bus, query_plan, sql_command, streaming_query, streaming_query_manager, write_batch, write_stream,
 };
-use crate::error::handle::{invalid_plan, unsupported};
+use crate::error::handle::{not_set, relation_not_set, unsupported};
 use crate::session::operation::ResponseSender;
 use crate::session::{Session, ViewName};
 use crate::to_proto::local_relation::local_relation;
 
 pub(super) async fn execute(session: &Arc<Session>, command: Command, sender: &ResponseSender) -> Result<()> {
     let Some(command) = command.command_type else {
-        return Err(invalid_plan("FIELD_NOT_SET", "The command is empty."));
+        return Err(not_set("spark.connect.Command", "COMMANDTYPE_NOT_SET"));
     };
     match command {
         CommandType::SqlCommand(sql) => sql_command::execute(session, sql, sender).await,
@@ -66,7 +66,7 @@ fn refused_name(command: &CommandType) -> &'static str {
 
 /// `localCheckpoint()`: the rows as they are now, whatever its inputs become. They are read at once even if asked for later.
 async fn checkpoint(session: &Arc<Session>, command: CheckpointCommand, sender: &ResponseSender) -> Result<()> {
-    let input = command.relation.ok_or_else(|| invalid_plan("FIELD_NOT_SET", "A checkpoint needs a relation."))?;
+    let input = command.relation.ok_or_else(relation_not_set)?;
     let (schema, rows) = query_plan::rows(session, &input).await?;
     let rows: Vec<_> = rows.try_collect().await?;
     let relation_id = session.add_checkpoint(local_relation(&concat_batches(&schema, &rows)?)?);
@@ -75,7 +75,7 @@ async fn checkpoint(session: &Arc<Session>, command: CheckpointCommand, sender: 
 }
 
 fn create_view(session: &Arc<Session>, view: CreateDataFrameViewCommand) -> Result<()> {
-    let input = view.input.ok_or_else(|| invalid_plan("FIELD_NOT_SET", "A view needs a relation."))?;
+    let input = view.input.ok_or_else(relation_not_set)?;
     // The plan is analysed where the view is used; here it is only checked, as Spark does.
     query_plan::analyze(session, &input)?;
     session.create_view(ViewName { name: &view.name, global: view.is_global }, input, view.replace)

@@ -6,7 +6,7 @@ use spark_connect_proto::{ConfigRequest, ConfigResponse, KeyValue};
 use tonic::Status;
 
 use super::{SessionRequest, bare};
-use crate::error::handle::invalid_plan;
+use crate::error::handle::not_set;
 use crate::session::conf::Conf;
 use crate::session::manager::SessionManager;
 
@@ -15,7 +15,7 @@ pub(crate) fn config(sessions: &SessionManager, request: ConfigRequest) -> Resul
     let operation = request.operation.and_then(|operation| operation.op_type);
     let answer = match operation {
         Some(operation) => apply(&mut session.conf().lock(), operation),
-        None => Err(invalid_plan("FIELD_NOT_SET", "A configuration request names no operation.")),
+        None => Err(not_set("spark.connect.ConfigRequest.Operation", "OPTYPE_NOT_SET")),
     };
     let pairs = answer.map_err(|error| session.status(error))?;
     Ok(ConfigResponse {

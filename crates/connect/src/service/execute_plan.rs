@@ -8,7 +8,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures::FutureExt;
-use millstream_core::{Error, Result};
+use millstream_core::{Error, Result, spark_error};
 use prost::Message;
 use spark_connect_proto::execute_plan_request::request_option::RequestOption;
 use spark_connect_proto::plan::OpType;
@@ -17,7 +17,7 @@ use tonic::Status;
 use uuid::Uuid;
 
 use super::{SessionRequest, bare, command, query_plan};
-use crate::error::handle::{invalid_handle, invalid_plan};
+use crate::error::handle::{compressed_plan, not_set};
 use crate::session::Session;
 use crate::session::manager::SessionManager;
 use crate::session::operation::{Operation, OperationInfo, ResponseSender, ResponseStream, STREAM_DURATION_MAX};
@@ -30,8 +30,8 @@ pub(crate) fn execute_plan(sessions: &SessionManager, request: ExecutePlanReques
 
 fn start(session: &Arc<Session>, request: ExecutePlanRequest) -> Result<ResponseStream> {
     let operation_id = request.operation_id.unwrap_or_else(|| Uuid::new_v4().to_string());
-    Uuid::try_parse(&operation_id).map_err(|_| invalid_handle("FORMAT", &operation_id))?;
-    let plan = request.plan.ok_or_else(|| invalid_plan("FIELD_NOT_SET", "The request has no plan."))?;
+    Uuid::try_parse(&operation_id).map_err(|_| spark_error!("INVALID_HANDLE.FORMAT", handle = operation_id))?;
+    let plan = request.plan.ok_or_else(|| not_set("spark.connect.Plan", "OPTYPE_NOT_SET"))?;
     let reattachable = request.request_options.iter().any(|option| {
         matches!(&option.request_option, Some(RequestOption::ReattachOptions(options)) if options.reattachable)
     });
@@ -76,11 +76,8 @@ async fn execute(session: &Arc<Session>, plan: Plan, sender: ResponseSender) -> 
     match plan.op_type {
         Some(OpType::Root(relation)) => query_plan::execute(session, relation, &sender).await,
         Some(OpType::Command(command)) => command::execute(session, command, &sender).await,
-        // Clients that see this class switch compression off.
-        Some(OpType::CompressedOperation(_)) => {
-            Err(invalid_plan("CANNOT_PARSE", "Cannot decompress or parse the input plan."))
-        }
-        None => Err(invalid_plan("FIELD_NOT_SET", "The plan is empty.")),
+        Some(OpType::CompressedOperation(_)) => Err(compressed_plan()),
+        None => Err(not_set("spark.connect.Plan", "OPTYPE_NOT_SET")),
     }
 }
 

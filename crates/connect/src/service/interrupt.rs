@@ -5,7 +5,7 @@ use spark_connect_proto::{InterruptRequest, InterruptResponse};
 use tonic::Status;
 
 use super::{SessionRequest, bare};
-use crate::error::handle::invalid_plan;
+use crate::error::handle::not_set;
 use crate::session::manager::SessionManager;
 use crate::session::operations::Interrupted;
 
@@ -16,7 +16,7 @@ pub(crate) fn interrupt(sessions: &SessionManager, request: InterruptRequest) ->
         (InterruptType::Tag, Some(Interrupt::OperationTag(tag))) => Interrupted::Tag(tag),
         (InterruptType::OperationId, Some(Interrupt::OperationId(id))) => Interrupted::Operation(id),
         _ => {
-            let error = invalid_plan("FIELD_NOT_SET", "An interrupt names neither a tag nor an operation.");
+            let error = not_set("spark.connect.InterruptRequest", "INTERRUPT_NOT_SET");
             return Err(session.status(error));
         }
     };

@@ -19,7 +19,7 @@ use spark_connect_proto::{
     StreamingQueryListenerEventsResult,
 };
 
-use crate::error::handle::invalid_plan;
+use crate::error::handle::not_set;
 use crate::session::Session;
 use crate::session::operation::ResponseSender;
 
@@ -37,7 +37,7 @@ pub(super) async fn execute(
             session.stop_listening();
             Ok(())
         }
-        None => Err(invalid_plan("FIELD_NOT_SET", "A command to the listener bus is empty.")),
+        None => Err(not_set("spark.connect.StreamingQueryListenerBusCommand", "COMMAND_NOT_SET")),
     }
 }
 

@@ -17,7 +17,7 @@ use spark_connect_proto::relation::RelType;
 use spark_connect_proto::{Limit, Relation, ShowString, Tail};
 
 use super::catalog;
-use crate::error::handle::invalid_plan;
+use crate::error::handle::relation_not_set;
 use crate::session::Session;
 use crate::session::operation::ResponseSender;
 use crate::to_proto::arrow_batches::ArrowBatchEncoder;
@@ -79,7 +79,7 @@ pub(crate) async fn show_text(session: &Arc<Session>, show: ShowString) -> Resul
 
 /// `tail(n)`: everything is read, and only what may still be among the last rows is kept.
 async fn last_rows(session: &Arc<Session>, tail: Tail) -> Result<RecordBatch> {
-    let input = tail.input.ok_or_else(|| invalid_plan("FIELD_NOT_SET", "A relation has no input."))?;
+    let input = tail.input.ok_or_else(relation_not_set)?;
     let wanted = usize::try_from(tail.limit).unwrap_or(0);
     let (schema, mut batches) = rows(session, &input).await?;
     let mut kept = VecDeque::new();

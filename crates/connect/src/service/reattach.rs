@@ -1,11 +1,11 @@
 //! `ReattachExecute`: a client comes back to an operation and reads on.
 
-use millstream_core::Result;
+use millstream_core::{Result, spark_error};
 use spark_connect_proto::ReattachExecuteRequest;
 use tonic::Status;
 
 use super::{SessionRequest, bare};
-use crate::error::handle::invalid_cursor;
+
 use crate::session::Session;
 use crate::session::manager::SessionManager;
 use crate::session::operation::ResponseStream;
@@ -21,7 +21,7 @@ pub(crate) fn reattach_execute(
 fn reattach(session: &Session, request: &ReattachExecuteRequest) -> Result<ResponseStream> {
     let operation = session.operations().get(&request.operation_id)?;
     if !operation.info().reattachable {
-        return Err(invalid_cursor("NOT_REATTACHABLE", "The cursor is not reattachable."));
+        return Err(spark_error!("INVALID_CURSOR.NOT_REATTACHABLE"));
     }
     operation.attach(request.last_response_id.as_deref())
 }

@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
-use millstream_core::error::SparkException;
-use millstream_core::{Error, Result};
+use millstream_core::{Error, Result, spark_error};
 use millstream_engine::query::StreamingQuery;
 use millstream_sql::parser::{self, Command, Listing, Parameters, Statement};
 use millstream_sql::{Catalog, schema_to_proto};
@@ -24,7 +23,7 @@ use crate::to_proto::local_relation::local_relation;
 
 pub(super) async fn execute(session: &Arc<Session>, command: SqlCommand, sender: &ResponseSender) -> Result<()> {
     let input = relation(command);
-    let sql = sql_of(&input).ok_or_else(|| invalid_plan("FIELD_NOT_SET", "An SQL command has no text."))?;
+    let sql = sql_of(&input).ok_or_else(|| invalid_plan("An SQL command has no text."))?;
     let relation = match parser::parse_statement_with(&sql.query, parameters(sql))? {
         Statement::Query(_) => {
             // Spark analyses at once, so that what is wrong with a query shows where it is written.
@@ -137,10 +136,7 @@ pub(crate) async fn run(session: &Arc<Session>, command: Command) -> Result<Reco
             Statement::Command(_) => Err(unsupported("EXPLAIN of a command")),
         },
         Command::Use(name) if name.eq_ignore_ascii_case("default") => nothing(),
-        Command::Use(name) => Err(Error::not_found(format!("The schema `{name}` cannot be found."))
-            .with_class("SCHEMA_NOT_FOUND", SparkException::Analysis)
-            .with_sql_state("42704")
-            .with_parameter("schemaName", format!("`{name}`"))),
+        Command::Use(name) => Err(spark_error!("SCHEMA_NOT_FOUND", schemaName = format!("`spark_catalog`.`{name}`"))),
         Command::DescribeFunction(_) => Err(unsupported("DESCRIBE FUNCTION")),
     }
 }
@@ -151,8 +147,12 @@ fn drop_view(session: &Session, name: &str, if_exists: bool) -> Result<RecordBat
         _ => (false, unquoted(name)),
     };
     if !session.drop_view(ViewName { name: &bare, global }) && !if_exists {
-        let relation = format!("`spark_catalog`.`default`.`{bare}`");
-        return Err(table::not_found(&relation));
+        // Spark looks for a view to drop in its catalog alone, for one to read elsewhere too.
+        return Err(spark_error!(
+            "TABLE_OR_VIEW_NOT_FOUND",
+            relationName = format!("`spark_catalog`.`default`.`{bare}`"),
+            searchPath = "[`spark_catalog`.`default`]",
+        ));
     }
     nothing()
 }

@@ -12,7 +12,7 @@ use spark_connect_proto::streaming_query_command_result::{
 };
 use spark_connect_proto::{StreamingQueryCommand, StreamingQueryCommandResult, StreamingQueryInstanceId};
 
-use crate::error::handle::invalid_plan;
+use crate::error::handle::not_set;
 use crate::session::Session;
 use crate::session::operation::ResponseSender;
 
@@ -24,7 +24,7 @@ pub(super) async fn execute(
     let id = command.query_id.unwrap_or_default();
     let query = session.query(&id.id, &id.run_id)?;
     let Some(command) = command.command else {
-        return Err(invalid_plan("FIELD_NOT_SET", "A streaming query command is empty."));
+        return Err(not_set("spark.connect.StreamingQueryCommand", "COMMAND_NOT_SET"));
     };
     let result_type = answer(&query, command).await?;
     let result = StreamingQueryCommandResult { query_id: Some(instance_id(&query)), result_type };

@@ -12,7 +12,7 @@ use spark_connect_proto::streaming_query_manager_command_result::{
 use spark_connect_proto::{StreamingQueryManagerCommand, StreamingQueryManagerCommandResult};
 
 use super::streaming_query::{instance_id, timeout};
-use crate::error::handle::{invalid_plan, unsupported};
+use crate::error::handle::{not_set, unsupported};
 use crate::session::Session;
 use crate::session::operation::ResponseSender;
 
@@ -22,7 +22,7 @@ pub(super) async fn execute(
     sender: &ResponseSender,
 ) -> Result<()> {
     let Some(command) = command.command else {
-        return Err(invalid_plan("FIELD_NOT_SET", "A command to the query manager is empty."));
+        return Err(not_set("spark.connect.StreamingQueryManagerCommand", "COMMAND_NOT_SET"));
     };
     let result_type = answer(session, command).await?;
     let result = StreamingQueryManagerCommandResult { result_type };

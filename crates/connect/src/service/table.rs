@@ -8,10 +8,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use millstream_core::error::SparkException;
-use millstream_core::{Error, Result};
+use millstream_core::{Error, Result, spark_error};
 use millstream_engine::query::StreamingQuery;
-use millstream_sql::{Catalog, NamedRelation};
+use millstream_sql::{Catalog, NamedRelation, table_not_found};
 use spark_connect_proto::read::{DataSource, ReadType};
 use spark_connect_proto::relation::RelType;
 use spark_connect_proto::write_operation::SaveMode;
@@ -38,7 +37,7 @@ pub(super) fn create(session: &Arc<Session>, name: &str, source: DataSource, if_
 pub(crate) async fn insert(session: &Arc<Session>, table: &str, query: Relation) -> Result<Option<StreamingQuery>> {
     let name = unquoted(table);
     let found = session.relation(std::slice::from_ref(&name));
-    let found = found.ok_or_else(|| not_found(&format!("`{name}`")))?;
+    let found = found.ok_or_else(|| table_not_found(std::slice::from_ref(&name)))?;
     let source = source_of(found).ok_or_else(|| not_allowed(&name))?;
     if query_plan::analyze(session, &query)?.is_streaming {
         return write_stream::start_query(session, streaming_write(source, query)).await.map(Some);
@@ -90,34 +89,10 @@ fn take(options: &mut HashMap<String, String>, name: &str) -> Option<String> {
 }
 
 fn exists(name: &str) -> Error {
-    let relation = format!("`spark_catalog`.`default`.`{name}`");
-    Error::invalid(format!(
-        "Cannot create table or view {relation} because it already exists.\nChoose a different name, drop or replace the \
-         existing object, or add the IF NOT EXISTS clause to tolerate pre-existing objects."
-    ))
-    .with_class("TABLE_OR_VIEW_ALREADY_EXISTS", SparkException::Analysis)
-    .with_sql_state("42P07")
-    .with_parameter("relationName", relation)
-}
-
-/// For a name, in backticks, that a command needs.
-pub(super) fn not_found(relation: &str) -> Error {
-    Error::not_found(format!(
-        "The table or view {relation} cannot be found. Verify the spelling and correctness of the schema and \
-         catalog.\nSearch path: [`spark_catalog`.`default`].\nIf you did not qualify the name with a schema, verify the \
-         current_schema() output, or qualify the name with the correct schema and catalog.\nTo tolerate the error on drop \
-         use DROP VIEW IF EXISTS or DROP TABLE IF EXISTS."
-    ))
-    .with_class("TABLE_OR_VIEW_NOT_FOUND", SparkException::Analysis)
-    .with_sql_state("42P01")
-    .with_parameter("relationName", relation)
-    .with_parameter("searchPath", "[`spark_catalog`.`default`]")
+    spark_error!("TABLE_OR_VIEW_ALREADY_EXISTS", relationName = format!("`spark_catalog`.`default`.`{name}`"))
 }
 
 fn not_allowed(name: &str) -> Error {
-    Error::invalid(format!("Can't insert into the target. The target relation `{name}` does not allow insertion."))
-        .with_class("UNSUPPORTED_INSERT.NOT_ALLOWED", SparkException::Analysis)
-        .with_sql_state("42809")
-        .with_parameter("relationId", format!("`{name}`"))
+    spark_error!("EXPECT_TABLE_NOT_VIEW.NO_ALTERNATIVE", operation = "INSERT", viewName = format!("`{name}`"))
         .with_hint("INSERT INTO writes into what CREATE TABLE … USING has named")
 }

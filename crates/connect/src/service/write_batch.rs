@@ -2,18 +2,17 @@
 
 use std::sync::Arc;
 
-use millstream_core::error::SparkException;
-use millstream_core::{BatchId, Error, Options, OutputMode, Result, SinkBatch, SinkConfig, WriteKind};
+use millstream_core::{BatchId, Error, Options, OutputMode, Result, SinkBatch, SinkConfig, WriteKind, spark_error};
 use spark_connect_proto::WriteOperation;
 use spark_connect_proto::write_operation::{SaveMode, SaveType};
 
 use super::query_plan;
-use crate::error::handle::{invalid_plan, unsupported};
+use crate::error::handle::{relation_not_set, unsupported};
 use crate::session::Session;
 
 pub(super) async fn execute(session: &Arc<Session>, write: WriteOperation) -> Result<()> {
     let mode = write.mode();
-    let input = write.input.ok_or_else(|| invalid_plan("FIELD_NOT_SET", "A write has no input."))?;
+    let input = write.input.ok_or_else(relation_not_set)?;
     let source = write.source.unwrap_or_else(|| "parquet".to_owned());
     if matches!(write.save_type, Some(SaveType::Table(_))) {
         return Err(unsupported("Writing into a table"));
@@ -47,10 +46,12 @@ fn check_mode(connector: &str, source: &str, mode: SaveMode) -> Result<()> {
         "noop" => Err(save_mode(source, mode)),
         "kafka" if matches!(mode, SaveMode::Overwrite | SaveMode::Ignore) => {
             let mode = if mode == SaveMode::Ignore { "Ignore" } else { "Overwrite" };
-            Err(Error::invalid(format!(
-                "Save mode {mode} not allowed for Kafka. Allowed save modes are Append and ErrorIfExists (default)."
+            Err(spark_error!(
+                "_LEGACY_ERROR_TEMP_3081",
+                mode = mode,
+                append = "Append",
+                errorIfExists = "ErrorIfExists",
             ))
-            .with_class("_LEGACY_ERROR_TEMP_3081", SparkException::Analysis))
         }
         "kafka" => Ok(()),
         _ => Err(unsupported(&format!("Writing a batch with format '{source}'"))),
@@ -59,12 +60,5 @@ fn check_mode(connector: &str, source: &str, mode: SaveMode) -> Result<()> {
 
 fn save_mode(source: &str, mode: SaveMode) -> Error {
     let mode = if mode == SaveMode::Ignore { "Ignore" } else { "ErrorIfExists" };
-    Error::invalid(format!(
-        "The data source \"{source}\" cannot be written in the \"{mode}\" mode. Please use either the \"Append\" or \
-         \"Overwrite\" mode instead."
-    ))
-    .with_class("UNSUPPORTED_DATA_SOURCE_SAVE_MODE", SparkException::Analysis)
-    .with_sql_state("0A000")
-    .with_parameter("source", source)
-    .with_parameter("createMode", format!("\"{mode}\""))
+    spark_error!("UNSUPPORTED_DATA_SOURCE_SAVE_MODE", source = source, createMode = format!("\"{mode}\""))
 }

@@ -4,9 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use millstream_core::error::SparkException;
 use millstream_core::interval::parse_duration;
-use millstream_core::{Connector, Error, Options, OutputMode, Result, Sink, SinkConfig, Trigger};
+use millstream_core::{Connector, Error, Options, OutputMode, Result, Sink, SinkConfig, Trigger, spark_error};
 use millstream_engine::query::StreamingQuery;
 use millstream_engine::{QuerySpec, SyncPolicy};
 use spark_connect_proto::execute_plan_response::ResponseType;
@@ -16,7 +15,7 @@ use uuid::Uuid;
 
 use super::query_plan;
 use super::streaming_query::instance_id;
-use crate::error::handle::{invalid_plan, unsupported};
+use crate::error::handle::{relation_not_set, unsupported};
 use crate::session::Session;
 use crate::session::operation::ResponseSender;
 
@@ -83,13 +82,11 @@ fn spec(
 ) -> Result<(QuerySpec, Arc<dyn Sink>)> {
     let output_mode = output_mode(&request.output_mode)?;
     let trigger = trigger(request.trigger)?;
-    let input = request.input.ok_or_else(|| invalid_plan("FIELD_NOT_SET", "A streaming write has no input."))?;
+    let input = request.input.ok_or_else(relation_not_set)?;
     let context = session.analysis_context()?;
     let analyzed = query_plan::analyze(session, &input)?;
     if !analyzed.is_streaming {
-        return Err(Error::invalid("`writeStream` can be called only on streaming Dataset/DataFrame.")
-            .with_class("WRITE_STREAM_NOT_ALLOWED", SparkException::Analysis)
-            .with_sql_state("42601"));
+        return Err(spark_error!("WRITE_STREAM_NOT_ALLOWED"));
     }
     let mut options: Options = request.options.into_iter().collect();
     if let Some(SinkDestination::Path(path)) = request.sink_destination {
@@ -98,8 +95,7 @@ fn spec(
     let format = if request.format.is_empty() { "parquet" } else { request.format.as_str() };
     let connector = context.connectors.get(format)?;
     if connector.names()[0] == "memory" && name.is_none() {
-        return Err(Error::invalid("queryName must be specified for memory sink.")
-            .with_class("_LEGACY_ERROR_TEMP_1194", SparkException::Analysis));
+        return Err(spark_error!("_LEGACY_ERROR_TEMP_1194"));
     }
     let checkpoint = checkpoint(session, &options, name.as_deref(), connector.as_ref())?;
     let sync = sync_policy(session, &options)?;
@@ -157,14 +153,7 @@ fn interval(text: &str) -> Result<Duration> {
     if number.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '+' | '.')) || number == "interval" {
         return parse_duration(text);
     }
-    Err(Error::illegal_argument(format!(
-        "Error parsing '{text}' to interval. Please ensure that the value provided is in a valid format for defining an \
-         interval. You can reference the documentation for the correct format. Unrecognized number {number}."
-    ))
-    .with_class("INVALID_INTERVAL_FORMAT.UNRECOGNIZED_NUMBER", SparkException::IllegalArgument)
-    .with_sql_state("22006")
-    .with_parameter("input", text)
-    .with_parameter("number", number))
+    Err(spark_error!("INVALID_INTERVAL_FORMAT.UNRECOGNIZED_NUMBER", input = text, number = number))
 }
 
 /// The option; else a folder of the query's in the session's; else a temporary one, where the sink allows that.
@@ -182,12 +171,7 @@ fn checkpoint(
         return Ok(Some(place(&root)?.join(folder)));
     }
     if connector.requires_checkpoint() {
-        return Err(Error::invalid(format!(
-            "checkpointLocation must be specified either through option(\"{CHECKPOINT_LOCATION}\", ...) or \
-             SparkSession.conf.set(\"{CHECKPOINT_LOCATION_CONF}\", ...)."
-        ))
-        .with_class("_LEGACY_ERROR_TEMP_1298", SparkException::Analysis)
-        .with_parameter("config", CHECKPOINT_LOCATION_CONF));
+        return Err(spark_error!("_LEGACY_ERROR_TEMP_1298", config = CHECKPOINT_LOCATION_CONF));
     }
     Ok(None)
 }

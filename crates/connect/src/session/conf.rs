@@ -7,9 +7,9 @@ mod entries;
 
 use std::collections::BTreeMap;
 
-use millstream_core::error::{ErrorKind, SparkException};
+use millstream_core::condition::DOCROOT;
 use millstream_core::interval::parse_duration;
-use millstream_core::{Error, QuerySettings, Result};
+use millstream_core::{Error, QuerySettings, Result, spark_error};
 
 use self::entries::{ENTRIES, Entry, Kind, PROCESS_PREFIXES, STATIC_KEYS};
 
@@ -119,21 +119,22 @@ impl Entry {
             Kind::Zone => return zone_of(value).map(|_| ()),
         };
         if !fits {
-            return Err(self.mismatch(value, wanted));
+            return Err(spark_error!(
+                "INVALID_CONF_VALUE.TYPE_MISMATCH",
+                confName = self.key,
+                confValue = value,
+                confType = wanted,
+            ));
         }
         if self.kind == Kind::PositiveInt && trimmed.parse::<i32>().is_ok_and(|number| number <= 0) {
-            let key = self.key;
-            let requirement = format!("The value of {key} must be positive");
-            return Err(
-                invalid_value(key, value, "REQUIREMENT", &requirement).with_parameter("confRequirement", requirement)
-            );
+            return Err(spark_error!(
+                "INVALID_CONF_VALUE.REQUIREMENT",
+                confName = self.key,
+                confValue = value,
+                confRequirement = format!("The value of {} must be positive", self.key),
+            ));
         }
         Ok(())
-    }
-
-    fn mismatch(&self, value: &str, wanted: &str) -> Error {
-        let text = format!("It should be a/an '{wanted}' value.");
-        invalid_value(self.key, value, "TYPE_MISMATCH", &text).with_parameter("confType", wanted)
     }
 }
 
@@ -173,45 +174,20 @@ fn entry(key: &str) -> Option<&'static Entry> {
 
 fn check_modifiable(key: &str) -> Result<()> {
     if STATIC_KEYS.contains(&key) {
-        let text = format!("Cannot modify the value of the static Spark config: \"{key}\".");
-        return Err(Error::invalid(text)
-            .with_class("CANNOT_MODIFY_STATIC_CONFIG", SparkException::Analysis)
-            .with_sql_state("46110")
-            .with_parameter("key", format!("\"{key}\"")));
+        return Err(spark_error!("CANNOT_MODIFY_STATIC_CONFIG", key = format!("\"{key}\"")));
     }
     if PROCESS_PREFIXES.iter().any(|prefix| key.starts_with(prefix)) {
-        let docroot = "https://spark.apache.org/docs/latest";
-        let text = format!(
-            "Cannot modify the value of the Spark config: \"{key}\".\n\
-             See also '{docroot}/sql-migration-guide.html#ddl-statements'."
-        );
-        return Err(Error::invalid(text)
-            .with_class("CANNOT_MODIFY_CONFIG", SparkException::Analysis)
-            .with_sql_state("46110")
-            .with_parameter("key", format!("\"{key}\""))
-            .with_parameter("docroot", docroot));
+        return Err(spark_error!("CANNOT_MODIFY_CONFIG", key = format!("\"{key}\""), docroot = DOCROOT));
     }
     Ok(())
 }
 
 fn not_found(key: &str) -> Error {
-    let text = format!("The SQL config \"{key}\" cannot be found. Please verify that the config exists.");
-    Error::new(ErrorKind::NotFound, text)
-        .with_class("SQL_CONF_NOT_FOUND", SparkException::NoSuchElement)
-        .with_sql_state("42K0I")
-        .with_parameter("sqlConf", format!("\"{key}\""))
+    spark_error!("SQL_CONF_NOT_FOUND", sqlConf = format!("\"{key}\""))
 }
 
 fn invalid_zone(value: &str) -> Error {
-    invalid_value(TIME_ZONE, value, "TIME_ZONE", "Cannot resolve the given timezone.")
-}
-
-fn invalid_value(key: &str, value: &str, reason: &str, text: &str) -> Error {
-    Error::invalid(format!("The value '{value}' in the config \"{key}\" is invalid. {text}"))
-        .with_class(format!("INVALID_CONF_VALUE.{reason}"), SparkException::IllegalArgument)
-        .with_sql_state("22022")
-        .with_parameter("confName", key)
-        .with_parameter("confValue", value)
+    spark_error!("INVALID_CONF_VALUE.TIME_ZONE", confName = TIME_ZONE, confValue = value)
 }
 
 #[cfg(test)]

@@ -4,14 +4,13 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use millstream_core::Result;
+use millstream_core::{Result, spark_error};
 use parking_lot::Mutex;
 use spark_connect_proto::UserContext;
 use uuid::Uuid;
 
 use super::{Session, SessionKey};
 use crate::ServerContext;
-use crate::error::handle::invalid_handle;
 
 /// How long a session may be idle (Spark: `spark.connect.session.manager.defaultSessionTimeout`).
 const IDLE_MAX: Duration = Duration::from_secs(60 * 60);
@@ -40,7 +39,8 @@ pub(crate) struct SessionRef<'a> {
 impl SessionRef<'_> {
     /// The key, if the id is a UUID as the protocol asks.
     pub(crate) fn key(&self) -> Result<SessionKey> {
-        Uuid::try_parse(self.session_id).map_err(|_| invalid_handle("FORMAT", self.session_id))?;
+        Uuid::try_parse(self.session_id)
+            .map_err(|_| spark_error!("INVALID_HANDLE.FORMAT", handle = self.session_id))?;
         let user_id = self.user.map(|user| user.user_id.clone()).unwrap_or_default();
         Ok(SessionKey { user_id, session_id: self.session_id.to_owned() })
     }
@@ -60,11 +60,11 @@ impl SessionManager {
             return Ok(known);
         }
         if self.closed.lock().contains(&key) {
-            return Err(invalid_handle("SESSION_CLOSED", request.session_id));
+            return Err(spark_error!("INVALID_HANDLE.SESSION_CLOSED", handle = request.session_id));
         }
         // A client that saw a session which is not here any more must learn that its state is lost.
         if request.observed.is_some_and(|observed| !observed.is_empty()) {
-            return Err(invalid_handle("SESSION_CHANGED", request.session_id));
+            return Err(spark_error!("INVALID_HANDLE.SESSION_CHANGED", handle = request.session_id));
         }
         let mut sessions = self.sessions.lock();
         let session =
@@ -76,9 +76,11 @@ impl SessionManager {
     pub(crate) fn get(&self, request: SessionRef<'_>) -> Result<Arc<Session>> {
         let key = request.key()?;
         let Some(known) = self.find(&key) else {
-            let closed = self.closed.lock().contains(&key);
-            let reason = if closed { "SESSION_CLOSED" } else { "SESSION_NOT_FOUND" };
-            return Err(invalid_handle(reason, request.session_id));
+            return Err(if self.closed.lock().contains(&key) {
+                spark_error!("INVALID_HANDLE.SESSION_CLOSED", handle = request.session_id)
+            } else {
+                spark_error!("INVALID_HANDLE.SESSION_NOT_FOUND", handle = request.session_id)
+            });
         };
         check_observed(&known, request)?;
         known.touch();
@@ -89,7 +91,10 @@ impl SessionManager {
     pub(crate) fn insert(&self, session: Session) -> Result<Arc<Session>> {
         let mut sessions = self.sessions.lock();
         if sessions.contains_key(session.key()) {
-            return Err(invalid_handle("SESSION_ALREADY_EXISTS", session.id()));
+            return Err(spark_error!(
+                "INVALID_CLONE_SESSION_REQUEST.TARGET_SESSION_ID_ALREADY_EXISTS",
+                targetSessionId = session.id(),
+            ));
         }
         let session = Arc::new(session);
         sessions.insert(session.key().clone(), Arc::clone(&session));
@@ -145,7 +150,7 @@ impl SessionManager {
 fn check_observed(session: &Session, request: SessionRef<'_>) -> Result<()> {
     match request.observed {
         Some(observed) if !observed.is_empty() && observed != session.server_side_id() => {
-            Err(invalid_handle("SESSION_CHANGED", request.session_id))
+            Err(spark_error!("INVALID_HANDLE.SESSION_CHANGED", handle = request.session_id))
         }
         _ => Ok(()),
     }

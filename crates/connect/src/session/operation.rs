@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::stream::BoxStream;
-use millstream_core::{Error, Reservation, Result};
+use millstream_core::{Error, Reservation, Result, spark_error};
 use parking_lot::Mutex;
 use spark_connect_proto::execute_plan_response::{ResponseType, ResultComplete};
 use spark_connect_proto::{DataType, ExecutePlanResponse};
@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use self::buffer::ResponseBuffer;
-use crate::error::handle::{invalid_cursor, operation_canceled};
+use crate::error::handle::operation_canceled;
 
 /// After this time a reader of a reattachable operation is sent away to come back (Spark:
 /// `spark.connect.execute.reattachable.senderMaxStreamDuration`), so that no proxy cuts an idle stream.
@@ -173,14 +173,18 @@ impl Operation {
         let mut shared = self.shared.lock();
         let cursor = match last_response_id {
             None => 0,
-            Some(id) => shared.buffer.index_of(id).map(|index| index + 1).ok_or_else(|| {
-                invalid_cursor("POSITION_NOT_FOUND", format!("The cursor position id {id} is not found."))
-            })?,
+            Some(id) => shared
+                .buffer
+                .index_of(id)
+                .map(|index| index + 1)
+                .ok_or_else(|| spark_error!("INVALID_CURSOR.POSITION_NOT_FOUND", responseId = id))?,
         };
         if cursor < shared.buffer.first_index() {
-            let id = last_response_id.unwrap_or("(first)");
-            let text = format!("The cursor position id {id} is no longer available at index {cursor}.");
-            return Err(invalid_cursor("POSITION_NOT_AVAILABLE", text));
+            return Err(spark_error!(
+                "INVALID_CURSOR.POSITION_NOT_AVAILABLE",
+                responseId = last_response_id.unwrap_or("(first)"),
+                index = cursor,
+            ));
         }
         shared.reader += 1;
         shared.detached_at = None;
@@ -323,7 +327,7 @@ impl Reader {
     fn step(&mut self) -> Step {
         let mut shared = self.operation.shared.lock();
         if shared.reader != self.number {
-            let error = invalid_cursor("DISCONNECTED", "The cursor has been disconnected by the server.");
+            let error = spark_error!("INVALID_CURSOR.DISCONNECTED");
             return Step::Give(Box::new(Err(crate::error::status(&error, None))));
         }
         if let Some(response) = shared.buffer.take(self.cursor) {

@@ -4,12 +4,11 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use millstream_core::{Error, MemoryLedger, Result};
+use millstream_core::{Error, MemoryLedger, Result, spark_error};
 use parking_lot::Mutex;
 use tonic::Status;
 
 use super::operation::{Operation, OperationInfo, OperationState};
-use crate::error::handle::invalid_handle;
 
 /// How long an operation may be without a reader (Spark: `spark.connect.execute.manager.detachedTimeout`).
 const DETACHED_MAX: Duration = Duration::from_secs(300);
@@ -48,12 +47,12 @@ impl Operations {
     pub(crate) fn start(&self, info: OperationInfo) -> Result<Started> {
         let id = info.operation_id.clone();
         if self.was_abandoned(&id) {
-            return Err(invalid_handle("OPERATION_ABANDONED", &id));
+            return Err(spark_error!("INVALID_HANDLE.OPERATION_ABANDONED", handle = id));
         }
         let mut by_id = self.by_id.lock();
         if let Some(known) = by_id.get(&id) {
             if known.info().plan_hash != info.plan_hash || !known.info().reattachable {
-                return Err(invalid_handle("OPERATION_ALREADY_EXISTS", &id));
+                return Err(spark_error!("INVALID_HANDLE.OPERATION_ALREADY_EXISTS", handle = id));
             }
             return Ok(Started::Known(Arc::clone(known)));
         }
@@ -68,8 +67,11 @@ impl Operations {
         if let Some(operation) = self.by_id.lock().get(id) {
             return Ok(Arc::clone(operation));
         }
-        let reason = if self.was_abandoned(id) { "OPERATION_ABANDONED" } else { "OPERATION_NOT_FOUND" };
-        Err(invalid_handle(reason, id))
+        Err(if self.was_abandoned(id) {
+            spark_error!("INVALID_HANDLE.OPERATION_ABANDONED", handle = id)
+        } else {
+            spark_error!("INVALID_HANDLE.OPERATION_NOT_FOUND", handle = id)
+        })
     }
 
     /// Operations by id, or all.

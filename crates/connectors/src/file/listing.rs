@@ -5,8 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use millstream_core::error::SparkException;
-use millstream_core::{Error, Options, Result};
+use millstream_core::{Error, Options, Result, spark_error};
 use regex::Regex;
 
 /// The files of `path` or `paths`.
@@ -47,11 +46,7 @@ fn paths(options: &Options) -> Result<Vec<String>> {
 }
 
 fn not_found(path: &Path) -> Error {
-    let uri = format!("file:{}", path.display());
-    Error::not_found(format!("Path does not exist: {uri}."))
-        .with_class("PATH_NOT_FOUND", SparkException::Analysis)
-        .with_sql_state("42K03")
-        .with_parameter("path", uri)
+    spark_error!("PATH_NOT_FOUND", path = format!("file:{}", path.display()))
 }
 
 /// A file or folder that cannot be read.

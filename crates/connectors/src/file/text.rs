@@ -7,8 +7,8 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use async_trait::async_trait;
-use millstream_core::error::SparkException;
-use millstream_core::{BatchReader, BatchStream, Connector, Error, Result, ScanColumn, SourceConfig};
+use millstream_core::text::simple_string;
+use millstream_core::{BatchReader, BatchStream, Connector, Result, ScanColumn, SourceConfig, spark_error};
 
 use super::{Files, project};
 
@@ -26,24 +26,16 @@ impl Connector for TextFiles {
             return Ok(Arc::new(Schema::new(vec![Field::new("value", DataType::Utf8, true)])));
         };
         if schema.fields().len() != 1 {
-            let columns = schema.fields().len();
-            return Err(Error::invalid(format!(
-                "Text data source supports only a single column, and you have {columns} columns."
-            ))
-            .with_class("_LEGACY_ERROR_TEMP_1290", SparkException::Analysis)
-            .with_parameter("schemaSize", columns.to_string()));
+            return Err(spark_error!("_LEGACY_ERROR_TEMP_1290", schemaSize = schema.fields().len()));
         }
         let field = schema.field(0);
         if *field.data_type() != DataType::Utf8 {
-            return Err(Error::invalid(format!(
-                "The Text datasource doesn't support the column `{}` of the type \"{}\".",
-                field.name(),
-                field.data_type()
-            ))
-            .with_class("UNSUPPORTED_DATA_TYPE_FOR_DATASOURCE", SparkException::Analysis)
-            .with_sql_state("0A000")
-            .with_parameter("columnName", format!("`{}`", field.name()))
-            .with_parameter("format", "Text"));
+            return Err(spark_error!(
+                "UNSUPPORTED_DATA_TYPE_FOR_DATASOURCE",
+                format = "Text",
+                columnName = format!("`{}`", field.name()),
+                columnType = format!("\"{}\"", simple_string(field.data_type()).to_uppercase()),
+            ));
         }
         Ok(Arc::clone(schema))
     }

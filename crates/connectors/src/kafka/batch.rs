@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
-use millstream_core::{BatchReader, BatchStream, Result, ScanColumn, SourceConfig};
+use millstream_core::{BatchReader, BatchStream, Result, ScanColumn, SourceConfig, spark_error};
 
 use super::columns;
-use super::errors::{DataLoss, condition};
+use super::errors::DataLoss;
 use super::lane::{LaneConfig, report};
 use super::offset_reader::{End, OffsetReader};
 use super::options::{KafkaOptions, Mode};
@@ -47,13 +47,12 @@ impl BatchReader for KafkaBatch {
         for (of, end) in end {
             let Some(&start) = start.get(&of) else { continue };
             if start > end {
-                return Err(condition(
+                return Err(spark_error!(
                     "RESOLVED_START_OFFSET_GREATER_THAN_END_OFFSET",
-                    format!(
-                        "The resolved start offset {start} is greater than the resolved end offset {end} for topic {} \
-                         partition {}.\n{INVESTIGATE}",
-                        of.topic, of.partition
-                    ),
+                    startOffset = start,
+                    endOffset = end,
+                    topic = of.topic,
+                    partition = of.partition,
                 ));
             }
             let last = latest.get(&of).copied().unwrap_or(end);
@@ -69,11 +68,3 @@ impl BatchReader for KafkaBatch {
         Reader::new(&self.lanes).scan(ranges, &wanted, max_streams)
     }
 }
-
-const INVESTIGATE: &str = "\
-Please investigate in this order:
-1. Check whether start offset is set beyond the end offset or the latest available offset after resolution. Possible inputs are:
-  (a) Start offset is set to a timestamp, and the end offset is set to an index of offset.
-  (b) Start offset is set to an index of offset, and the end offset is set to a timestamp.
-  (c) Start offset is set, and the end offset is set to latest.
-2. Check whether the Kafka topic-partition is deleted and re-created.";

@@ -8,8 +8,7 @@ use arrow::array::{
 };
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 use millstream_core::decode::ValueDecoding;
-use millstream_core::error::SparkException;
-use millstream_core::{Error, Result, ScanColumn};
+use millstream_core::{Error, Result, ScanColumn, spark_error};
 use millstream_kafka::{FetchedPartition, Record, RecordBatch as KafkaBatch};
 
 /// Key, value and headers hold at most this many bytes in one output batch, so that 10 MB records do not pile up.
@@ -88,7 +87,7 @@ impl Columns {
 
     /// Appends a record. What is the same for the whole batch comes with [`Columns::append_batch`].
     #[inline]
-    pub(crate) fn append(&mut self, record: &Record<'_>) -> Result<()> {
+    pub(crate) fn append(&mut self, record: &Record<'_>, partition: &FetchedPartition<'_>) -> Result<()> {
         self.rows += 1;
         for column in &mut self.columns {
             match column {
@@ -103,7 +102,7 @@ impl Columns {
                     builder.append_option(record.key);
                 }
                 Column::Offset(builder) => builder.append_value(record.offset),
-                Column::Timestamp(builder) => builder.append_value(micros(record)?),
+                Column::Timestamp(builder) => builder.append_value(micros(record, partition)?),
                 Column::Headers(builder) => self.bytes += append_headers(builder, record),
                 Column::Topic(_) | Column::Partition(_) | Column::TimestampType(_) => {}
             }
@@ -195,16 +194,14 @@ fn append_headers(builder: &mut ListBuilder<StructBuilder>, record: &Record<'_>)
     bytes
 }
 
-fn micros(record: &Record<'_>) -> Result<i64> {
+fn micros(record: &Record<'_>, partition: &FetchedPartition<'_>) -> Result<i64> {
     record.timestamp.checked_mul(1000).ok_or_else(|| {
-        let (offset, timestamp) = (record.offset, record.timestamp);
-        Error::data(format!(
-            "Record at offset {offset} has timestamp value {timestamp} that overflows when converting to Spark's \
-             microsecond-precision TimestampType.\nKafka record timestamps must be in milliseconds since epoch per the \
-             Kafka protocol. The provided value suggests the producer may be writing timestamps in microseconds or \
-             nanoseconds instead.\nEnsure the Kafka producer sets the ProducerRecord timestamp in milliseconds."
-        ))
-        .with_class("KAFKA_MALFORMED_RECORD_TIMESTAMP", SparkException::Spark)
-        .with_sql_state("22008")
+        spark_error!(
+            "KAFKA_MALFORMED_RECORD_TIMESTAMP",
+            topic = partition.topic(),
+            partition = partition.partition(),
+            offset = record.offset,
+            timestamp = record.timestamp,
+        )
     })
 }

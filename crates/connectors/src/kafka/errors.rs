@@ -1,7 +1,7 @@
 //! Spark's error conditions of the Kafka source (`KafkaExceptions`), and the client's errors as ours.
 
 use millstream_core::error::SparkException;
-use millstream_core::{Error, ErrorKind};
+use millstream_core::{Error, ErrorKind, spark_error};
 use millstream_kafka::TopicPartition;
 
 use super::offsets::{set_of, text_of};
@@ -16,70 +16,38 @@ pub(crate) enum DataLoss<'a> {
 }
 
 impl DataLoss<'_> {
-    fn class(self) -> &'static str {
+    /// The error that ends a query with `failOnDataLoss=true`.
+    pub(crate) fn into_error(self) -> Error {
         match self {
-            Self::AddedPartitionDoesNotStartFromZero { .. } => "ADDED_PARTITION_DOES_NOT_START_FROM_OFFSET_ZERO",
-            Self::CouldNotReadRange { .. } => "COULD_NOT_READ_OFFSET_RANGE",
-            Self::PartitionsDeleted { group_id_is_set: false, .. } => "PARTITIONS_DELETED",
-            Self::PartitionsDeleted { group_id_is_set: true, .. } => "PARTITIONS_DELETED_AND_GROUP_ID_CONFIG_PRESENT",
-            Self::OffsetChanged { .. } => "PARTITION_OFFSET_CHANGED",
-        }
-    }
-
-    /// What happened, in Spark's words.
-    pub(crate) fn reason(self) -> String {
-        match self {
-            Self::AddedPartitionDoesNotStartFromZero { of, start } => {
-                format!("Added partition {} starts from {start} instead of 0.", text_of(of))
+            Self::AddedPartitionDoesNotStartFromZero { of, start } => spark_error!(
+                "KAFKA_DATA_LOSS.ADDED_PARTITION_DOES_NOT_START_FROM_OFFSET_ZERO",
+                topicPartition = text_of(of),
+                startOffset = start,
+            ),
+            Self::CouldNotReadRange { of, start, end } => spark_error!(
+                "KAFKA_DATA_LOSS.COULD_NOT_READ_OFFSET_RANGE",
+                startOffset = start,
+                endOffset = end,
+                topicPartition = text_of(of),
+                // Nothing is read as a member of a consumer group.
+                groupId = "null",
+            ),
+            Self::PartitionsDeleted { of, group_id_is_set: false } => {
+                spark_error!("KAFKA_DATA_LOSS.PARTITIONS_DELETED", partitions = set_of(of))
             }
-            Self::CouldNotReadRange { of, start, end } => {
-                format!(
-                    "Could not read records in offset [{start}, {end}) for topic partition {}\nwith consumer group null.",
-                    text_of(of)
-                )
-            }
-            Self::PartitionsDeleted { of, group_id_is_set } => {
-                let deleted = format!("Partitions {} have been deleted.", set_of(of));
-                if group_id_is_set { format!("{deleted}\n{GROUP_ID_WARNING}") } else { deleted }
-            }
-            Self::OffsetChanged { of, from, to } => format!(
-                "Partition {} offset was changed from {from} to {to}.\nThis could be either 1) a user error that the start \
-                 offset is set beyond available offset when starting query, or 2) the kafka topic-partition is deleted and \
-                 re-created.",
-                text_of(of)
+            Self::PartitionsDeleted { of, group_id_is_set: true } => spark_error!(
+                "KAFKA_DATA_LOSS.PARTITIONS_DELETED_AND_GROUP_ID_CONFIG_PRESENT",
+                partitions = set_of(of),
+                groupIdConfig = "group.id",
+            ),
+            Self::OffsetChanged { of, from, to } => spark_error!(
+                "KAFKA_DATA_LOSS.PARTITION_OFFSET_CHANGED",
+                topicPartition = text_of(of),
+                prevOffset = from,
+                newOffset = to,
             ),
         }
     }
-
-    /// The error that ends a query with `failOnDataLoss=true`.
-    pub(crate) fn into_error(self) -> Error {
-        let message = format!("{DATA_LOSS}{}", self.reason());
-        Error::data(message)
-            .with_class(format!("KAFKA_DATA_LOSS.{}", self.class()), SparkException::Spark)
-            .with_sql_state("22000")
-    }
-}
-
-const DATA_LOSS: &str = "\
-Some data may have been lost because they are not available in Kafka any more;
-either the data was aged out by Kafka or the topic may have been deleted before all the data in the
-topic was processed.
-If you don't want your streaming query to fail on such cases, set the source option failOnDataLoss to false.
-Reason: ";
-
-const GROUP_ID_WARNING: &str = "\
-Kafka option 'kafka.group.id' has been set on this query, it is
-not recommended to set this option. This option is unsafe to use since multiple concurrent
-queries or sources using the same group id will interfere with each other as they are part
-of the same consumer group. Restarted queries may also suffer interference from the
-previous run having the same group id. The user should have only one query per group id,
-and/or set the option 'kafka.session.timeout.ms' to be very small so that the Kafka
-consumers from the previous query are marked dead by the Kafka group coordinator before the
-restarted query starts running.";
-
-/// A condition of Spark's without a SQLSTATE.
-pub(crate) fn condition(class: &str, message: String) -> Error {
-    Error::invalid(message).with_class(class, SparkException::Spark)
 }
 
 /// An error of the client while it read, by what the user can do about it.

@@ -265,10 +265,11 @@ impl fmt::Debug for Lane {
 
 /// Ends the query for lost rows, or says it in the log and goes on, as `failOnDataLoss` wants.
 pub(crate) fn report(loss: DataLoss<'_>, fail: bool) -> Result<(), Error> {
+    let error = loss.into_error();
     if fail {
-        return Err(loss.into_error());
+        return Err(error);
     }
-    warn!(reason = loss.reason(), "some data may have been lost, and failOnDataLoss is false");
+    warn!(reason = error.message(), "some data may have been lost, and failOnDataLoss is false");
     Ok(())
 }
 

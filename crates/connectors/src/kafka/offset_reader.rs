@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use millstream_core::{Error, Result};
+use millstream_core::{Error, Result, spark_error};
 use millstream_kafka::{Client, OffsetSpec, ResponseError, TopicPartition, Topics};
 
-use super::errors::{condition, kafka_error};
+use super::errors::kafka_error;
 use super::offsets::{PartitionMap, set_of, text_of};
 use super::options::{KafkaOptions, Mode, Position, Strategy};
 
@@ -156,27 +156,22 @@ fn check_assigned(
     if given.keys().eq(assigned) {
         return Ok(());
     }
-    let sets = format!("Specified: {} Assigned: {}", set_of(given.keys()), set_of(assigned));
-    let position = if end == End::Starting { "start" } else { "end" };
+    let (specified, assigned) = (set_of(given.keys()), set_of(assigned));
     Err(match (by_time, mode) {
-        (true, _) => condition(
+        (true, _) => spark_error!(
             "KAFKA_TIMESTAMP_OFFSET_DOES_NOT_MATCH_ASSIGNED",
-            format!(
-                "Partitions specified for Kafka timestamp based {position} offsets don't match what are assigned. Maybe \
-                 topic partitions are created \nor deleted while the query is running, or you didn't specify all the \
-                 partitions.\n{sets}"
-            ),
+            position = if end == End::Starting { "start" } else { "end" },
+            specifiedPartitions = specified,
+            assignedPartitions = assigned,
         ),
         (false, Mode::Streaming) => Error::illegal_argument(format!(
             "assertion failed: If startingOffsets contains specific offsets, you must specify all TopicPartitions.\nUse -1 \
-             for latest, -2 for earliest, if you don't care.\n{sets}"
+             for latest, -2 for earliest, if you don't care.\nSpecified: {specified} Assigned: {assigned}"
         )),
-        (false, Mode::Batch) => condition(
+        (false, Mode::Batch) => spark_error!(
             "KAFKA_START_OFFSET_DOES_NOT_MATCH_ASSIGNED",
-            format!(
-                "Partitions specified for Kafka start offsets don't match what are assigned. Maybe topic partitions are \
-                 created \nor deleted while the query is running. Use -1 for latest, -2 for earliest.\n{sets}"
-            ),
+            specifiedPartitions = specified,
+            assignedPartitions = assigned,
         ),
     })
 }

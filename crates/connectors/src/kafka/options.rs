@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use millstream_core::error::SparkException;
-use millstream_core::{Error, Options, Result};
+use millstream_core::{Error, Options, Result, spark_error};
 use millstream_kafka::{ClientConfig, TopicPartition};
 use regex::Regex;
 use tracing::info;
@@ -247,11 +247,14 @@ fn check_order(starting: &Position, ending: &Position) -> Result<()> {
     };
     for (of, start) in starts {
         let Some(end) = ends.get(of).filter(|end| **end >= 0 && **end < *start) else { continue };
-        return Err(Error::illegal_argument(format!(
-            "The specified start {kind} {start} is greater than the end {kind} {end} for topic {} partition {}.",
-            of.topic, of.partition
-        ))
-        .with_class("UNRESOLVED_START_OFFSET_GREATER_THAN_END_OFFSET", SparkException::IllegalArgument));
+        return Err(spark_error!(
+            "UNRESOLVED_START_OFFSET_GREATER_THAN_END_OFFSET",
+            offsetType = kind,
+            startOffset = start,
+            endOffset = end,
+            topic = of.topic,
+            partition = of.partition,
+        ));
     }
     Ok(())
 }

@@ -7,9 +7,8 @@
 use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, BinaryViewArray, Int32Array, LargeBinaryArray};
 use arrow::array::{LargeStringArray, ListArray, RecordBatch, StringArray, StringViewArray};
 use arrow::datatypes::{DataType, Field, Int32Type, Schema};
-use millstream_core::error::SparkException;
 use millstream_core::text::simple_string;
-use millstream_core::{Error, Result};
+use millstream_core::{Error, Result, spark_error};
 
 /// Where the columns stand.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,12 +61,12 @@ fn check(field: &Field, name: &str, fits: fn(&DataType) -> bool, wanted: &str) -
         return Ok(());
     }
     let found = simple_string(field.data_type());
-    Err(refused(format!("{name} attribute unsupported type {found}. {name} must be a(n) {wanted}")))
+    Err(refused(&format!("{name} attribute unsupported type {found}. {name} must be a(n) {wanted}")))
 }
 
 /// Spark's class for what the sink's columns may not be.
-fn refused(message: impl Into<String>) -> Error {
-    Error::invalid(message).with_class("_LEGACY_ERROR_TEMP_3080", SparkException::Analysis)
+fn refused(message: &str) -> Error {
+    spark_error!("_LEGACY_ERROR_TEMP_3080", msg = message)
 }
 
 fn is_text(found: &DataType) -> bool {
@@ -198,11 +197,7 @@ impl<'a> RowParts<'a> {
 
 #[cold]
 fn null_topic() -> Error {
-    Error::data(
-        "The Kafka message data sent to the producer contains a null topic. Use the `topic` option for setting a default \
-         topic.",
-    )
-    .with_class("KAFKA_NULL_TOPIC_IN_DATA", SparkException::Spark)
+    spark_error!("KAFKA_NULL_TOPIC_IN_DATA")
 }
 
 #[cfg(test)]

@@ -156,7 +156,7 @@ impl LaneScan {
                     let before = columns.rows();
                     let mut records = batch.records(room).map_err(kafka_error)?;
                     while let Some(record) = records.next().map_err(kafka_error)? {
-                        columns.append(&record)?;
+                        columns.append(&record, &part)?;
                     }
                     columns.append_batch(columns.rows() - before, &part, &batch);
                     self.batch += 1;

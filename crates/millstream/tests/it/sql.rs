@@ -40,7 +40,7 @@ fn mistakes_name_file_and_line() {
         ("SELECT '${who}'", &[], ":1: the variable ${who} has no value\n"),
         ("\nSELECT 1 +;", &[], ":2: [PARSE_SYNTAX_ERROR] "),
         ("INSERT INTO nowhere SELECT 1", &[], ":1: [TABLE_OR_VIEW_NOT_FOUND] "),
-        ("CREATE TEMP VIEW v AS SELECT 1; INSERT INTO v SELECT 2", &[], ":1: [UNSUPPORTED_INSERT.NOT_ALLOWED] "),
+        ("CREATE TEMP VIEW v AS SELECT 1; INSERT INTO v SELECT 2", &[], ":1: [EXPECT_TABLE_NOT_VIEW.NO_ALTERNATIVE] "),
         ("CREATE TABLE t USING kafak", &[], ":1: [DATA_SOURCE_NOT_FOUND] "),
         ("CREATE TEMP VIEW v AS SELECT 1; SELECT * FROM STREAM v", &[], "_LEGACY_ERROR_TEMP_1008"),
     ] {

@@ -164,7 +164,7 @@ pub(crate) fn unresolved_routine(name: &str) -> Error {
 }
 
 /// A table or view that does not exist.
-pub(crate) fn table_not_found(parts: &[String]) -> Error {
+pub fn table_not_found(parts: &[String]) -> Error {
     let name = sql_id(parts);
     Error::not_found(format!(
         "The table or view {name} cannot be found. Verify the spelling and correctness of the schema and catalog.\n\

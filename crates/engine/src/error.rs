@@ -1,8 +1,7 @@
 //! The one place where DataFusion's errors become ours, and ours travel through DataFusion.
 
 use datafusion::error::DataFusionError;
-use millstream_core::error::SparkException;
-use millstream_core::{Error, ErrorKind};
+use millstream_core::{Error, spark_error};
 
 /// Wraps an error of ours for the way through DataFusion; [`from_datafusion`] unwraps it, so that its kind is not lost.
 pub fn to_datafusion(error: Error) -> DataFusionError {
@@ -22,9 +21,8 @@ pub fn from_datafusion(error: DataFusionError) -> Error {
         DataFusionError::Context(_, inner) | DataFusionError::Diagnostic(_, inner) => from_datafusion(*inner),
         DataFusionError::Shared(inner) => from_shared(&inner),
         DataFusionError::ArrowError(inner, _) => Error::from(*inner),
-        DataFusionError::ResourcesExhausted(message) => Error::new(ErrorKind::Unavailable, message)
-            .with_class("UNABLE_TO_ACQUIRE_MEMORY", SparkException::Spark)
-            .with_sql_state("53200"),
+        // DataFusion says who wanted how much, which Spark's message has no room for.
+        DataFusionError::ResourcesExhausted(message) => spark_error!("UNABLE_TO_ACQUIRE_MEMORY": message),
         DataFusionError::NotImplemented(message) => Error::unsupported(message),
         other => Error::internal(format!("an operator failed: {other}")).with_source(other),
     }

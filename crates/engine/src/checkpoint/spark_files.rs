@@ -8,8 +8,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use millstream_core::error::SparkException;
-use millstream_core::{BatchId, Error, Offset, OffsetRange, QueryId, Result};
+use millstream_core::{BatchId, Error, Offset, OffsetRange, QueryId, Result, spark_error};
 use serde::{Deserialize, Serialize};
 
 use super::entry::{CommitEntry, OffsetsEntry};
@@ -83,14 +82,10 @@ pub(crate) async fn read_metadata(files: &Files, root: &Path) -> Result<Option<Q
 fn missing_metadata(root: &Path) -> Error {
     // As Hadoop prints a path: with its scheme, also where that is only the local one.
     let scheme = if is_remote(root) { "" } else { "file:" };
-    let location = format!("{scheme}{}", root.display());
-    Error::data(format!(
-        "Checkpoint location {location} is in an inconsistent state: the metadata file is missing but offset and/or \
-         commit logs contain data. Please restore the metadata file or create a new checkpoint directory."
-    ))
-    .with_class("STREAMING_CHECKPOINT_MISSING_METADATA_FILE", SparkException::Runtime)
-    .with_sql_state("42K03")
-    .with_parameter("checkpointLocation", location)
+    spark_error!(
+        "STREAMING_CHECKPOINT_MISSING_METADATA_FILE",
+        checkpointLocation = format!("{scheme}{}", root.display()),
+    )
 }
 
 /// Writes `metadata`.

@@ -3,8 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use millstream_core::error::SparkException;
-use millstream_core::{BatchId, Error, Offset, Result, Source};
+use millstream_core::{BatchId, Error, Offset, Result, Source, spark_error};
 
 use super::recovery::{self, Known, RecoveryPlan};
 use crate::checkpoint::{Checkpoint, History};
@@ -57,13 +56,21 @@ pub(crate) fn check_operators(checkpoint: &Checkpoint, plan: &IncrementalExecuti
         return Err(operators_differ(logged, &now));
     }
     for (old, new) in logged.iter().zip(&now) {
-        for (part, class) in
-            [("key", "STATE_STORE_KEY_SCHEMA_NOT_COMPATIBLE"), ("value", "STATE_STORE_VALUE_SCHEMA_NOT_COMPATIBLE")]
-        {
-            let (old, new) = (schema(old, part), schema(new, part));
-            if old != new {
-                return Err(schema_differs(part, class, (old, new)));
-            }
+        let (stored, now_stored) = (schema(old, "key"), schema(new, "key"));
+        if stored != now_stored {
+            return Err(spark_error!(
+                "STATE_STORE_KEY_SCHEMA_NOT_COMPATIBLE",
+                storedKeySchema = stored,
+                newKeySchema = now_stored,
+            ));
+        }
+        let (stored, now_stored) = (schema(old, "value"), schema(new, "value"));
+        if stored != now_stored {
+            return Err(spark_error!(
+                "STATE_STORE_VALUE_SCHEMA_NOT_COMPATIBLE",
+                storedValueSchema = stored,
+                newValueSchema = now_stored,
+            ));
         }
         if old != new {
             return Err(operators_differ(logged, &now));
@@ -103,29 +110,11 @@ fn operators_differ(logged: &[String], now: &[String]) -> Error {
             named.map(|(id, text)| format!("(OperatorId: {id} -> OperatorName: {})", name(text))).collect();
         texts.join(", ")
     };
-    let (logged, now) = (list(logged), list(now));
-    Error::data(format!(
-        "Streaming stateful operator name does not match with the operator in state metadata. This likely to happen \
-         when user adds/removes/changes stateful operator of existing streaming query.\n\
-         Stateful operators in the metadata: [{logged}]; Stateful operators in current batch: [{now}]."
-    ))
-    .with_class("STREAMING_STATEFUL_OPERATOR_NOT_MATCH_IN_STATE_METADATA", SparkException::Runtime)
-    .with_sql_state("42K03")
-    .with_parameter("OpsInMetadataSeq", logged)
-    .with_parameter("OpsInCurBatchSeq", now)
-}
-
-fn schema_differs(part: &str, class: &str, (old, new): (&str, &str)) -> Error {
-    Error::data(format!(
-        "Provided {part} schema does not match existing state {part} schema.\n\
-         Please check number and type of fields.\n\
-         Existing {part}_schema={old} and new {part}_schema={new}.\n\
-         If you want to force running the query without schema validation, please set \
-         spark.sql.streaming.stateStore.stateSchemaCheck to false.\n\
-         However, please note that running the query with incompatible schema could cause non-deterministic behavior."
-    ))
-    .with_class(class, SparkException::Spark)
-    .with_sql_state("XXKST")
+    spark_error!(
+        "STREAMING_STATEFUL_OPERATOR_NOT_MATCH_IN_STATE_METADATA",
+        OpsInMetadataSeq = list(logged),
+        OpsInCurBatchSeq = list(now),
+    )
 }
 
 /// Gives the stores what the checkpoint has, and says which batches to run again.

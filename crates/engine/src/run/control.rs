@@ -6,9 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use millstream_core::error::SparkException;
 use millstream_core::progress::StreamingQueryProgress;
-use millstream_core::{Clock, Error, ErrorKind, QueryId, Result, RunId};
+use millstream_core::{Clock, Error, ErrorKind, QueryId, Result, RunId, spark_error};
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
@@ -36,13 +35,8 @@ impl Failure {
     /// Spark's error for it, with the cause below.
     pub(crate) fn error(&self) -> Error {
         let Self { id, run_id, cause } = self;
-        let text = cause.to_spark_message();
-        Error::new(cause.kind(), format!("Query [id = {id}, runId = {run_id}] terminated with exception: {text}"))
-            .with_class("STREAM_FAILED", SparkException::StreamingQuery)
-            .with_sql_state("XXKST")
-            .with_parameter("id", id.to_string())
-            .with_parameter("runId", run_id.to_string())
-            .with_parameter("message", text)
+        spark_error!("STREAM_FAILED", id = id, runId = run_id, message = cause.to_spark_message())
+            .with_kind(cause.kind())
             .with_source(cause.duplicate())
     }
 }

@@ -6,14 +6,15 @@ use arrow::array::{ArrayRef, AsArray, StructArray, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, Field, Fields, TimeUnit, TimestampMicrosecondType};
 use datafusion::common::Column;
 use datafusion::error::Result;
-use datafusion::functions_aggregate::count::count;
-use datafusion::functions_aggregate::expr_fn::sum;
 use datafusion::logical_expr::{
     ColumnarValue, Extension, LogicalPlan, LogicalPlanBuilder, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
     Volatility, col, lit,
 };
 use millstream_core::OutputMode;
+use millstream_engine::functions::aggregates::count;
+use millstream_engine::functions::aggregates::sum;
 use millstream_engine::plan::{DeduplicateNode, EventTimeWatermarkNode, StreamingRelationNode};
+use millstream_engine::state::Overflow;
 use millstream_testing::ManualClock;
 
 use crate::rows::{DELAY, Question, WINDOW};
@@ -35,7 +36,7 @@ pub(crate) fn plan(question: Question, source: &SimSource, clock: Arc<ManualCloc
     let config = SimSource::config(clock);
     let node = StreamingRelationNode::try_new("simulated", Arc::new(source.clone()), config)?;
     let rows = LogicalPlan::Extension(Extension { node: Arc::new(node) });
-    let answers = vec![count(lit(1_i64)).alias("count"), sum(col("value")).alias("sum")];
+    let answers = vec![count(lit(1_i64)).alias("count"), sum(col("value"), Overflow::Error).alias("sum")];
     let plan = match question {
         Question::Filter => LogicalPlanBuilder::from(rows)
             .filter((col("value") % lit(3_i64)).not_eq(lit(0_i64)))?

@@ -1,6 +1,7 @@
 //! Physical operators of a streaming plan, one a file. All that changes from batch to batch they read from the
 //! [`crate::BatchContext`]; state that outlives a batch is in `crate::state`.
 
+mod context;
 mod deduplicate_exec;
 mod event_time_watermark_exec;
 mod late_rows;
@@ -9,7 +10,8 @@ mod source_scan_exec;
 mod stateful_aggregate_exec;
 mod unary;
 
-pub(crate) use deduplicate_exec::Deduplication;
+pub use context::OperatorContext;
+pub(crate) use deduplicate_exec::{Deduplication, SeenKeys};
 pub(crate) use event_time_watermark_exec::FollowEventTime;
 pub(crate) use map_exec::Map;
 pub(crate) use source_scan_exec::{ScanTarget, SourceScanExec};

@@ -1,28 +1,37 @@
 //! Keyed state: in memory, undone when a batch fails, written as deltas with the batch and as snapshots behind it.
+//!
+//! A stateful operator has one [`KeyedState`] or more, each over a kind of [`Values`]. All that is public here is what an
+//! operator of another crate needs; checkpoint, spilling and recovery come with the store.
 
-mod accumulator;
-mod aggregate_function;
-mod aggregate_operator;
-mod aggregate_state;
+mod aggregates;
 mod codec;
-mod deduplicate_state;
-mod groups;
+mod entries;
+mod index;
 mod key_codec;
+mod keyed_state;
 mod lifetime;
+mod marks;
 mod operator;
 mod pane;
 mod run;
 mod shard;
 mod spill_folder;
 mod spilled;
+mod value_codec;
+mod values;
 
-pub(crate) use accumulator::Argument;
-pub(crate) use aggregate_function::{AggregateFunction, AggregateKind};
-pub(crate) use aggregate_operator::AggregateOperator;
-pub(crate) use aggregate_state::{AggregateConfig, AggregateState, SHARDS, UpdateScratch};
-pub(crate) use deduplicate_state::DeduplicateState;
-pub(crate) use groups::{Groups, Layout};
-pub(crate) use key_codec::KeyCodec;
-pub(crate) use lifetime::{KeyLifetime, Lifetime};
+pub(crate) use aggregates::AccumulatorAggregate;
+pub use aggregates::{Argument, Column, KeyedAggregate, NativeAggregate, Overflow};
+pub use codec::{Reader, put_bytes, put_i64, put_u64};
+pub use entries::{Entries, StoreLayout};
+pub use index::hash_key;
+pub use key_codec::{EncodedKeys, EventTimePlace, KeyCodec};
+pub use keyed_state::{
+    BatchNumber, KeyedState, KeyedStateConfig, SHARDS, ShardGuard, StoreFigures, UpdateScratch, shard_of,
+};
+pub use lifetime::{FOREVER, KeyLifetime, Lifetime};
 pub use operator::{SnapshotPart, StateStore, StatefulOperator, StoreDescription};
-pub(crate) use spill_folder::SpillFolder;
+pub use shard::{Assignment, Bucket};
+pub use spill_folder::SpillFolder;
+pub(crate) use values::group_columns;
+pub use values::{Aggregates, AggregatesLayout, Ends, KeysOnly, RowCodec, Rows, Values};

@@ -1,7 +1,7 @@
 //! Aggregate functions: DataFusion's where they are right for Spark, under Spark's types; our own accumulators elsewhere.
 //!
-//! The streaming engine recognises `count`, `sum`, `avg`, `min` and `max` by the name of the function in the plan, and
-//! keeps state of its own for them.
+//! The common ones tell the streaming engine what they mean ([`StreamAggregate`]), and have native state over streams. Of all
+//! others the engine keeps the state of the accumulator.
 
 mod average;
 mod collect;
@@ -19,6 +19,8 @@ use datafusion::functions_aggregate as native;
 use datafusion::logical_expr::expr::{AggregateFunction, NullTreatment};
 use datafusion::logical_expr::{AggregateUDF, Expr, SortExpr};
 use millstream_core::Result;
+use millstream_engine::functions::StreamAggregate;
+use millstream_engine::state::{NativeAggregate, Overflow};
 
 use crate::data_type::array;
 use crate::typed_expr::TypedExpr;
@@ -116,6 +118,11 @@ fn resolved(expr: TypedExpr) -> Result<Resolved> {
     Ok(Resolved::Aggregate(expr))
 }
 
+/// DataFusion's `count`, which over a stream keeps a number a group.
+fn counting() -> Arc<AggregateUDF> {
+    StreamAggregate::wrap(native::count::count_udaf(), NativeAggregate::Count)
+}
+
 fn count(call: &FunctionCall<'_>) -> Result<Resolved> {
     let arguments: Vec<Expr> = if call.count() > 1 {
         // A row counts if all are there.
@@ -125,7 +132,7 @@ fn count(call: &FunctionCall<'_>) -> Result<Resolved> {
     } else {
         call.arguments.iter().map(|one| one.expr.clone()).collect()
     };
-    resolved(aggregate(call, native::count::count_udaf(), arguments, (DataType::Int64, false)))
+    resolved(aggregate(call, counting(), arguments, (DataType::Int64, false)))
 }
 
 /// A value that is there just where the condition is true.
@@ -173,7 +180,7 @@ fn count_if(call: &FunctionCall<'_>) -> Result<Resolved> {
     }
     let condition = call.implicit(0, &DataType::Boolean)?;
     let counted = counted_where(condition.expr)?;
-    resolved(aggregate(call, native::count::count_udaf(), vec![counted], (DataType::Int64, false)))
+    resolved(aggregate(call, counting(), vec![counted], (DataType::Int64, false)))
 }
 
 fn avg(call: &FunctionCall<'_>) -> Result<Resolved> {
@@ -186,12 +193,15 @@ fn try_avg(call: &FunctionCall<'_>) -> Result<Resolved> {
 
 fn average_of(call: &FunctionCall<'_>, fails: bool) -> Result<Resolved> {
     let value = call.numeric(0)?;
+    let on_overflow = if fails { Overflow::Error } else { Overflow::Null };
     if let DataType::Decimal128(precision, scale) = value.data_type {
         let (function, data_type) = average::decimal_average(precision, scale, fails);
+        let function = StreamAggregate::wrap(function, NativeAggregate::Avg(on_overflow));
         return resolved(aggregate(call, function, vec![value.expr], (data_type, true)));
     }
     let value = call.cast(value, &DataType::Float64)?;
-    resolved(aggregate(call, native::average::avg_udaf(), vec![value.expr], (DataType::Float64, true)))
+    let function = StreamAggregate::wrap(native::average::avg_udaf(), NativeAggregate::Avg(on_overflow));
+    resolved(aggregate(call, function, vec![value.expr], (DataType::Float64, true)))
 }
 
 fn orderable(call: &FunctionCall<'_>, index: usize) -> Result<TypedExpr> {
@@ -212,13 +222,15 @@ fn orderable(call: &FunctionCall<'_>, index: usize) -> Result<TypedExpr> {
 fn min(call: &FunctionCall<'_>) -> Result<Resolved> {
     let value = orderable(call, 0)?;
     let data_type = value.data_type.clone();
-    resolved(aggregate(call, native::min_max::min_udaf(), vec![value.expr], (data_type, true)))
+    let function = StreamAggregate::wrap(native::min_max::min_udaf(), NativeAggregate::Min);
+    resolved(aggregate(call, function, vec![value.expr], (data_type, true)))
 }
 
 fn max(call: &FunctionCall<'_>) -> Result<Resolved> {
     let value = orderable(call, 0)?;
     let data_type = value.data_type.clone();
-    resolved(aggregate(call, native::min_max::max_udaf(), vec![value.expr], (data_type, true)))
+    let function = StreamAggregate::wrap(native::min_max::max_udaf(), NativeAggregate::Max);
+    resolved(aggregate(call, function, vec![value.expr], (data_type, true)))
 }
 
 /// Whether NULL is skipped: said by the second argument or behind the call.
@@ -283,11 +295,12 @@ fn boolean(call: &FunctionCall<'_>, function: Arc<AggregateUDF>) -> Result<Resol
 }
 
 fn bool_and(call: &FunctionCall<'_>) -> Result<Resolved> {
-    boolean(call, native::bool_and_or::bool_and_udaf())
+    // FALSE is less than TRUE, so "all" is the least of them and "any" the greatest.
+    boolean(call, StreamAggregate::wrap(native::bool_and_or::bool_and_udaf(), NativeAggregate::Min))
 }
 
 fn bool_or(call: &FunctionCall<'_>) -> Result<Resolved> {
-    boolean(call, native::bool_and_or::bool_or_udaf())
+    boolean(call, StreamAggregate::wrap(native::bool_and_or::bool_or_udaf(), NativeAggregate::Max))
 }
 
 /// DataFusion's sketch has a standard error of 0.8 %, below any that Spark is asked for in practice.

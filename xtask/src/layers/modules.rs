@@ -199,7 +199,7 @@ pub(super) const TABLES: &[Table] = &[
             ("operators", &["state", "watermark", "batch_context", "error", "functions"]),
             ("state", &["error"]),
             ("watermark", &["batch_context", "error"]),
-            ("functions", &["error"]),
+            ("functions", &["state", "error"]),
             ("batch_context", &["error"]),
             ("run", &[]),
             ("error", &[]),

@@ -16,14 +16,19 @@ use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, PlanProperties};
 use futures::future::{BoxFuture, Shared};
 use futures::{FutureExt, Stream, StreamExt, TryStreamExt, stream};
+use millstream_core::progress::StateOperatorProgress;
 use millstream_core::{Clock, OutputMode};
 use tokio::task::JoinSet;
 
+use super::OperatorContext;
 use super::late_rows::drop_late_rows;
 use super::unary::{BatchInput, Operator};
 use crate::batch_context::BatchContext;
 use crate::error::to_datafusion;
-use crate::state::{AggregateFunction, AggregateState, Argument, Groups, SHARDS, UpdateScratch};
+use crate::state::{
+    Aggregates, Argument, BatchNumber, Entries, KeyedAggregate, KeyedState, SHARDS, ShardGuard, StateStore,
+    StatefulOperator, UpdateScratch, group_columns, hash_key, shard_of,
+};
 
 /// Which columns of the input are what.
 #[derive(Debug, Clone)]
@@ -38,7 +43,7 @@ pub(crate) struct AggregateColumns {
 /// One aggregate and its columns.
 #[derive(Debug, Clone)]
 pub(crate) struct AggregateColumn {
-    pub(crate) function: AggregateFunction,
+    pub(crate) function: Arc<dyn KeyedAggregate>,
     pub(crate) arguments: Vec<usize>,
     pub(crate) filter: Option<usize>,
 }
@@ -51,15 +56,20 @@ impl fmt::Display for AggregateColumns {
 }
 
 /// The first half of a batch, awaited by every output partition. Its value is the batch's number in the state.
-type Taken = Shared<BoxFuture<'static, Result<u64, Arc<DataFusionError>>>>;
+type Taken = Shared<BoxFuture<'static, Result<BatchNumber, Arc<DataFusionError>>>>;
 
 /// A streaming aggregation (Spark: `StateStoreRestoreExec` and `StateStoreSaveExec`).
 #[derive(Debug)]
 pub(crate) struct StatefulAggregation {
-    pub(crate) columns: AggregateColumns,
-    pub(crate) state: Arc<AggregateState>,
-    pub(crate) schema: SchemaRef,
-    pub(crate) clock: Arc<dyn Clock>,
+    id: usize,
+    columns: AggregateColumns,
+    output_mode: OutputMode,
+    schema: SchemaRef,
+    groups: Arc<KeyedState<Aggregates>>,
+    stores: [Arc<dyn StateStore>; 1],
+    clock: Arc<dyn Clock>,
+    /// `spark.sql.shuffle.partitions`, which only the progress shows.
+    shuffle_partitions: i64,
 }
 
 /// Drains all input partitions into the state.
@@ -67,8 +77,8 @@ async fn take_in(
     inputs: Vec<SendableRecordBatchStream>,
     aggregation: Arc<StatefulAggregation>,
     batch: Arc<BatchContext>,
-) -> Result<u64> {
-    let batch_number = aggregation.state.begin_batch();
+) -> Result<BatchNumber> {
+    let batch_number = aggregation.groups.begin_batch();
     // One input needs no task of its own.
     if inputs.len() == 1 {
         for input in inputs {
@@ -90,31 +100,46 @@ async fn take_partition(
     mut input: SendableRecordBatchStream,
     aggregation: Arc<StatefulAggregation>,
     batch: Arc<BatchContext>,
-    batch_number: u64,
+    batch_number: BatchNumber,
 ) -> Result<()> {
     let mut scratch = UpdateScratch::default();
     while let Some(rows) = input.next().await {
         let started = aggregation.clock.monotonic();
-        aggregation.take_rows(rows?, &batch, (batch_number, &mut scratch)).map_err(to_datafusion)?;
-        aggregation.state.add_update_time(aggregation.clock.monotonic() - started);
+        aggregation.take_rows(rows?, &batch, batch_number, &mut scratch).map_err(to_datafusion)?;
+        aggregation.groups.add_update_time(aggregation.clock.monotonic() - started);
     }
     Ok(())
 }
 
 impl StatefulAggregation {
+    /// The operator with this number over its groups.
+    pub(crate) fn new(
+        id: usize,
+        columns: AggregateColumns,
+        schema: SchemaRef,
+        groups: KeyedState<Aggregates>,
+        context: &OperatorContext,
+    ) -> Self {
+        let groups = Arc::new(groups);
+        let stores = [Arc::<KeyedState<Aggregates>>::clone(&groups) as Arc<dyn StateStore>];
+        let (clock, shuffle_partitions) = (Arc::clone(&context.clock), context.shuffle_partitions);
+        Self { id, columns, output_mode: context.output_mode, schema, groups, stores, clock, shuffle_partitions }
+    }
+
     fn take_rows(
         &self,
         mut rows: RecordBatch,
         batch: &BatchContext,
-        (batch_number, scratch): (u64, &mut UpdateScratch),
+        batch_number: BatchNumber,
+        scratch: &mut UpdateScratch,
     ) -> millstream_core::Result<()> {
         // Complete mode keeps everything, so nothing is late in it.
-        let is_complete = self.state.output_mode() == OutputMode::Complete;
+        let is_complete = self.output_mode == OutputMode::Complete;
         if let (false, Some(key), Some(watermark_ms)) =
             (is_complete, self.columns.event_time_key, batch.late_watermark_ms)
         {
             let (in_time, late) = drop_late_rows(rows, key, watermark_ms)?;
-            self.state.add_dropped(late);
+            self.groups.add_dropped(late);
             rows = in_time;
         }
         if rows.num_rows() == 0 {
@@ -123,11 +148,11 @@ impl StatefulAggregation {
         let argument = |column: &AggregateColumn| {
             let arguments: Vec<ArrayRef> =
                 column.arguments.iter().map(|&index| Arc::clone(rows.column(index))).collect();
-            Argument::try_new(&column.function, &arguments, column.filter.map(|index| rows.column(index)))
+            Argument::try_new(&*column.function, &arguments, column.filter.map(|index| rows.column(index)))
         };
         let arguments = self.columns.functions.iter().map(argument).collect::<millstream_core::Result<Vec<_>>>()?;
-        let keys = &rows.columns()[..self.columns.keys];
-        self.state.update(batch_number, (keys, rows.num_rows()), &arguments, scratch)
+        let keys = self.groups.layout().codec().encode(&rows.columns()[..self.columns.keys], rows.num_rows())?;
+        self.groups.update(batch_number, &keys, scratch, |groups, rows| groups.update(&arguments, rows))
     }
 
     /// The groups of these shards, in batches of about `batch_rows`.
@@ -135,7 +160,7 @@ impl StatefulAggregation {
         self: Arc<Self>,
         shards: std::ops::Range<usize>,
         batch: Arc<BatchContext>,
-        (batch_number, batch_rows): (u64, usize),
+        (batch_number, batch_rows): (BatchNumber, usize),
     ) -> impl Stream<Item = Result<RecordBatch>> {
         stream::try_unfold((self, shards), move |(aggregation, mut shards)| {
             let batch = Arc::clone(&batch);
@@ -151,22 +176,66 @@ impl StatefulAggregation {
         &self,
         shards: &mut std::ops::Range<usize>,
         batch: &BatchContext,
-        (batch_number, batch_rows): (u64, usize),
+        (batch_number, batch_rows): (BatchNumber, usize),
     ) -> millstream_core::Result<Option<RecordBatch>> {
         let started = self.clock.monotonic();
         let watermark_us = batch.eviction_watermark_ms.map(|watermark_ms| watermark_ms.saturating_mul(1000));
-        let layout = self.state.layout();
-        let mut result = Groups::new(layout);
+        let layout = self.groups.layout();
+        let mut result = Entries::new(layout);
         while result.len() < batch_rows {
             let Some(shard) = shards.next() else { break };
-            self.state
-                .finish_shard((batch_number, shard), watermark_us, |groups, group| result.push_from(groups, group))?;
+            let mut guard = self.groups.lock(batch_number, shard)?;
+            // Without keys there is one group, also before its first row.
+            if self.columns.keys == 0 && shard == shard_of(hash_key(&[])) {
+                guard.touch(&[])?;
+            }
+            guard.count_changed();
+            self.finish(&mut guard, watermark_us, &mut result)?;
         }
-        self.state.add_removal_time(self.clock.monotonic() - started);
-        if result.len() == 0 {
+        self.groups.add_removal_time(self.clock.monotonic() - started);
+        if result.is_empty() {
             return Ok(None);
         }
-        Ok(Some(RecordBatch::try_new(Arc::clone(&self.schema), result.columns(layout)?)?))
+        Ok(Some(RecordBatch::try_new(Arc::clone(&self.schema), group_columns(&result, layout)?)?))
+    }
+}
+
+impl StatefulAggregation {
+    /// Ends the batch for one shard: adds the groups that the output mode asks for to the result, and expires others.
+    fn finish(
+        &self,
+        shard: &mut ShardGuard<'_, Aggregates>,
+        watermark_us: Option<i64>,
+        result: &mut Entries<Aggregates>,
+    ) -> millstream_core::Result<()> {
+        let mut give = |groups: &Entries<Aggregates>, group| result.push_from(groups, group);
+        // In complete mode nothing expires. In update mode what the batch changed is given before it may.
+        match self.output_mode {
+            OutputMode::Complete => return shard.for_each(give),
+            OutputMode::Update => shard.for_each_changed(&mut give)?,
+            OutputMode::Append => {}
+        }
+        let Some(watermark_us) = watermark_us else { return Ok(()) };
+        shard.expire(watermark_us)?;
+        if self.output_mode == OutputMode::Append { shard.for_each_expired(give) } else { Ok(()) }
+    }
+}
+
+impl StatefulOperator for StatefulAggregation {
+    fn id(&self) -> usize {
+        self.id
+    }
+
+    fn stores(&self) -> &[Arc<dyn StateStore>] {
+        &self.stores
+    }
+
+    fn progress(&self) -> StateOperatorProgress {
+        self.groups.figures().progress("stateStoreSave", self.shuffle_partitions)
+    }
+
+    fn follows_watermark(&self) -> bool {
+        self.output_mode != OutputMode::Complete
     }
 }
 
@@ -176,7 +245,7 @@ impl Operator for StatefulAggregation {
     type Batch = Taken;
 
     fn describe(&self, _input: &SchemaRef, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "mode={}, {}", self.state.output_mode(), self.columns)
+        write!(f, "mode={}, {}", self.output_mode, self.columns)
     }
 
     fn properties(&self, input: &Arc<dyn ExecutionPlan>) -> Arc<PlanProperties> {
@@ -220,7 +289,7 @@ pub(crate) fn output_schema(
     input: &Schema,
 ) -> millstream_core::Result<SchemaRef> {
     let types = input.fields()[..columns.keys].iter().map(|field| field.data_type());
-    let types: Vec<_> = types.chain(columns.functions.iter().map(|column| &column.function.output)).collect();
+    let types: Vec<_> = types.chain(columns.functions.iter().map(|column| column.function.output())).collect();
     for (field, found) in declared.fields().iter().zip(&types) {
         if field.data_type() != *found {
             let message = format!("column {} has type {found}, but was planned as {}", field.name(), field.data_type());

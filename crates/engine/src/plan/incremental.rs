@@ -18,13 +18,13 @@ use futures::{StreamExt, TryStreamExt};
 use millstream_core::progress::StateOperatorProgress;
 use millstream_core::{BatchId, BatchStream, OffsetRange, OutputMode, Result, Source};
 
-use super::physical::OperatorContext;
 use super::{
     batch_time, decode_push_down, event_time, one_task, optimizer, physical, source_table, stateful, unsupported,
     upsert_key,
 };
 use crate::batch_context::{BatchContext, EventTimeStats};
 use crate::error::from_datafusion;
+use crate::operators::OperatorContext;
 use crate::run::{QueryEnvironment, QuerySpec};
 use crate::state::{StateStore, StatefulOperator};
 use crate::watermark::{WatermarkPolicy, WatermarkTracker};
@@ -83,7 +83,7 @@ impl IncrementalExecution {
             OutputMode::Append | OutputMode::Complete => None,
         };
         let (plan, delays_ms) = event_time::number_watermarks(plan).map_err(from_datafusion)?;
-        let plan = Self::stateful(plan, spec.settings.ansi, &state).map_err(from_datafusion)?;
+        let plan = Self::stateful(plan, &state).map_err(from_datafusion)?;
         let (plan, sources) = source_table::open_sources(plan, environment)?;
         let logical = Self::optimized(plan, &now_us, &state).map_err(from_datafusion)?;
         let context = OperatorContext {
@@ -114,9 +114,9 @@ impl IncrementalExecution {
         })
     }
 
-    fn stateful(plan: LogicalPlan, ansi: bool, state: &SessionState) -> datafusion::error::Result<LogicalPlan> {
+    fn stateful(plan: LogicalPlan, state: &SessionState) -> datafusion::error::Result<LogicalPlan> {
         let plan = optimizer::coerce_types(plan, state)?;
-        stateful::make_stateful(plan, ansi)
+        stateful::make_stateful(plan)
     }
 
     fn optimized(

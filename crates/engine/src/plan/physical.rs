@@ -1,9 +1,8 @@
 //! Physical operators for our logical nodes.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use arrow::datatypes::{DataType, Schema};
+use arrow::datatypes::Schema;
 use async_trait::async_trait;
 use datafusion::catalog::Session;
 use datafusion::error::Result;
@@ -13,32 +12,18 @@ use datafusion::logical_expr::{LogicalPlan, UserDefinedLogicalNode};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
 
-use millstream_core::{self as core, Clock, MemoryLedger, OutputMode};
+use millstream_core as core;
 use parking_lot::Mutex;
 
 use super::nodes::{DeduplicateNode, EventTimeWatermarkNode, StatefulAggregateNode};
 use crate::error::{from_datafusion, to_datafusion};
-use crate::operators::{Deduplication, FollowEventTime, StatefulAggregation, Unary, output_schema};
-use crate::state::{
-    AggregateConfig, AggregateFunction, AggregateKind, AggregateOperator, AggregateState, DeduplicateState, KeyCodec,
-    KeyLifetime, Layout, Lifetime, SpillFolder, StatefulOperator,
+use crate::operators::{
+    Deduplication, FollowEventTime, OperatorContext, SeenKeys, StatefulAggregation, Unary, output_schema,
 };
+use crate::state::{KeyCodec, KeyLifetime, Lifetime, StatefulOperator, StoreLayout};
 
 /// Groups by a bare timestamp expire together in panes of so many microseconds, for each would be a pane of its own.
 const TIMESTAMP_PANE_US: i64 = 10_000_000;
-
-/// What operators of a query are made with.
-#[derive(Debug)]
-pub(crate) struct OperatorContext {
-    pub(crate) output_mode: OutputMode,
-    /// Where state is counted, and the query's name for errors.
-    pub(crate) memory: MemoryLedger,
-    pub(crate) query: String,
-    /// Where state goes that the ledger has no room for.
-    pub(crate) scratch: PathBuf,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) shuffle_partitions: i64,
-}
 
 /// A physical plan and the stateful operators in it, by number.
 pub(crate) type Planned = (Arc<dyn ExecutionPlan>, Vec<Arc<dyn StatefulOperator>>);
@@ -61,16 +46,6 @@ struct StreamingPlanner {
     operators: Mutex<Vec<Arc<dyn StatefulOperator>>>,
 }
 
-/// What the state of an operator is.
-struct StateSpec {
-    id: usize,
-    /// For errors.
-    kind: &'static str,
-    layout: Layout,
-    lifetime: Option<Lifetime>,
-    output_mode: OutputMode,
-}
-
 impl StreamingPlanner {
     fn aggregate(
         &self,
@@ -81,18 +56,12 @@ impl StreamingPlanner {
         let schema = output_schema(node.schema.as_arrow(), &columns, &input.schema())?;
         let codec = KeyCodec::try_new(input.schema().fields()[..columns.keys].to_vec())?;
         let lifetime = columns.event_time_key.map(|key| lifetime_of(&codec, key, &input.schema())).transpose()?;
-        let functions = columns.functions.iter().map(|column| column.function.clone()).collect();
-        let state = Arc::new(self.state(StateSpec {
-            id: node.id,
-            kind: "aggregation",
-            layout: Layout { codec, functions },
-            lifetime,
-            output_mode: self.context.output_mode,
-        })?);
-        let operator = AggregateOperator::new(node.id, self.context.output_mode, Arc::clone(&state));
-        self.operators.lock().push(Arc::new(operator));
-        let aggregation = StatefulAggregation { columns, state, schema, clock: Arc::clone(&self.context.clock) };
-        Ok(Unary::new(Arc::clone(input), Arc::new(aggregation)))
+        let functions = columns.functions.iter().map(|column| Arc::clone(&column.function)).collect();
+        let layout = StoreLayout::new(codec, functions);
+        let groups = self.context.store(("aggregation", node.id), "groups", layout, lifetime)?;
+        let aggregation = Arc::new(StatefulAggregation::new(node.id, columns, schema, groups, &self.context));
+        self.operators.lock().push(Arc::<StatefulAggregation>::clone(&aggregation));
+        Ok(Unary::new(Arc::clone(input), aggregation))
     }
 
     fn deduplicate(
@@ -107,38 +76,20 @@ impl StreamingPlanner {
         let schema = input.schema();
         let codec = KeyCodec::try_new(keys.iter().map(|&key| Arc::clone(&schema.fields()[key])).collect())?;
         let in_key = keys.iter().position(|&key| Some(key) == event_time);
-        let (functions, lifetime, delay_us) = if node.is_within_watermark() {
-            let ends = AggregateFunction::try_new(AggregateKind::Max, &DataType::Int64, true)?;
-            (vec![ends], Some(Lifetime::InValue), Some(node.started().delay_us))
+        let id = node.started().id;
+        let seen = if node.is_within_watermark() {
+            let layout = StoreLayout::new(codec, ());
+            let keys = self.context.store(("deduplication", id), "keys", layout, Some(Lifetime::InValue))?;
+            SeenKeys::ByRow(Arc::new(keys), node.started().delay_us)
         } else {
             let key_schema = schema.project(&keys)?;
-            (vec![], in_key.map(|key| lifetime_of(&codec, key, &key_schema)).transpose()?, None)
+            let lifetime = in_key.map(|key| lifetime_of(&codec, key, &key_schema)).transpose()?;
+            let layout = StoreLayout::new(codec, ());
+            SeenKeys::ByKey(Arc::new(self.context.store(("deduplication", id), "keys", layout, lifetime)?))
         };
-        let state = self.state(StateSpec {
-            id: node.started().id,
-            kind: "deduplication",
-            layout: Layout { codec, functions },
-            lifetime,
-            output_mode: OutputMode::Update,
-        })?;
-        let state = Arc::new(DeduplicateState::new(node.started().id, state, node.is_within_watermark()));
-        self.operators.lock().push(Arc::<DeduplicateState>::clone(&state));
-        let clock = Arc::clone(&self.context.clock);
-        let deduplication = Deduplication { keys, event_time, delay_us, state, clock };
-        Ok(Unary::new(Arc::clone(input), Arc::new(deduplication)))
-    }
-
-    fn state(&self, spec: StateSpec) -> core::Result<AggregateState> {
-        let (context, StateSpec { id, kind, layout, lifetime, output_mode }) = (&self.context, spec);
-        Ok(AggregateState::new(AggregateConfig {
-            is_global: layout.codec.is_empty(),
-            layout,
-            lifetime,
-            output_mode,
-            reservation: context.memory.reservation(format!("the state of {kind} {id} of {}", context.query)),
-            spill: SpillFolder::new(context.scratch.join(format!("spill-{id}")))?,
-            shuffle_partitions: context.shuffle_partitions,
-        }))
+        let deduplication = Arc::new(Deduplication::new(id, keys, event_time, seen, &self.context));
+        self.operators.lock().push(Arc::<Deduplication>::clone(&deduplication));
+        Ok(Unary::new(Arc::clone(input), deduplication))
     }
 }
 

@@ -26,12 +26,12 @@ pub(crate) fn distinct_as_aggregate(plan: LogicalPlan) -> Result<LogicalPlan> {
 }
 
 /// The plan with its operators made stateful, numbered from the sources upward.
-pub(crate) fn make_stateful(plan: LogicalPlan, ansi: bool) -> Result<LogicalPlan> {
+pub(crate) fn make_stateful(plan: LogicalPlan) -> Result<LogicalPlan> {
     let mut next_id = 0;
     let plan = plan.transform_up(|plan| {
         let node = match plan {
             LogicalPlan::Aggregate(aggregate) if is_streaming(&aggregate.input) => {
-                Extension { node: Arc::new(stateful_aggregate::stateful(aggregate, next_id, ansi)?) }
+                Extension { node: Arc::new(stateful_aggregate::stateful(aggregate, next_id)?) }
             }
             other => match deduplicate_node(&other) {
                 Some(node) => Extension { node: Arc::new(start(node, next_id)?) },

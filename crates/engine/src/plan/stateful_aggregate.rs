@@ -2,20 +2,26 @@
 
 use std::sync::Arc;
 
+use arrow::compute::SortOptions;
+use arrow::datatypes::{DataType, SchemaRef};
+use datafusion::common::DFSchema;
 use datafusion::error::Result;
-use datafusion::logical_expr::expr::AggregateFunction as AggregateExpr;
+use datafusion::logical_expr::expr::{AggregateFunction as AggregateExpr, NullTreatment};
 use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, LogicalPlanBuilder};
+use datafusion::physical_expr::aggregate::AggregateExprBuilder;
+use datafusion::physical_expr::{PhysicalExpr, PhysicalSortExpr, expressions as physical_expr};
 use millstream_core::Error;
 
 use super::event_time;
 use super::nodes::StatefulAggregateNode;
 use super::unsupported::refused;
 use crate::error::to_datafusion;
+use crate::functions::StreamAggregate;
 use crate::operators::{AggregateColumn, AggregateColumns};
-use crate::state::{AggregateFunction, AggregateKind};
+use crate::state::{AccumulatorAggregate, KeyedAggregate, NativeAggregate};
 
 /// The aggregate with this number.
-pub(super) fn stateful(aggregate: Aggregate, id: usize, ansi: bool) -> Result<StatefulAggregateNode> {
+pub(super) fn stateful(aggregate: Aggregate, id: usize) -> Result<StatefulAggregateNode> {
     let input_schema = Arc::clone(aggregate.input.schema());
     let event_time_key = event_time_key(&aggregate)?;
     let mut projected = Vec::new();
@@ -26,30 +32,102 @@ pub(super) fn stateful(aggregate: Aggregate, id: usize, ansi: bool) -> Result<St
         projected.push(key.clone().alias(format!("__key_{index}")));
     }
     let keys = projected.len();
-    let mut functions = Vec::new();
-    for expr in &aggregate.aggr_expr {
+    let calls = aggregate.aggr_expr.iter().map(|expr| Call::of(expr, &mut projected)).collect::<Result<Vec<_>>>()?;
+    let input = LogicalPlanBuilder::from(Arc::unwrap_or_clone(aggregate.input)).project(projected)?.build()?;
+    let columns = input.schema().inner();
+    let functions = calls.iter().map(|call| call.column(&input_schema, columns)).collect::<Result<Vec<_>>>()?;
+    let columns = AggregateColumns { keys, functions, event_time_key };
+    Ok(StatefulAggregateNode { id, input, columns, schema: aggregate.schema })
+}
+
+/// A call of an aggregate function, and where its input lies among the projected columns.
+struct Call<'a> {
+    call: &'a AggregateExpr,
+    native: Option<NativeAggregate>,
+    arguments: Vec<usize>,
+    order: Vec<usize>,
+    filter: Option<usize>,
+}
+
+impl<'a> Call<'a> {
+    /// Adds what the call reads to the projected columns.
+    fn of(expr: &'a Expr, projected: &mut Vec<Expr>) -> Result<Self> {
         let call = aggregate_call(expr)?;
-        let kind = supported_kind(call)?;
-        let input = match (kind, call.params.args.first()) {
-            (AggregateKind::Count, _) | (_, None) => arrow::datatypes::DataType::Null,
-            (_, Some(argument)) => argument.get_type(&input_schema)?,
-        };
-        let function = AggregateFunction::try_new(kind, &input, ansi).map_err(to_datafusion)?;
+        let (params, native) = (&call.params, StreamAggregate::native_of(&call.func));
+        // What is distinct does not matter to the least and the greatest.
+        if params.distinct && !matches!(native, Some(NativeAggregate::Min | NativeAggregate::Max)) {
+            return Err(to_datafusion(refused(
+                "Distinct aggregations are not supported on streaming DataFrames/Datasets. Consider using \
+                 approx_count_distinct() instead.",
+            )));
+        }
         let mut add = |expr: &Expr| {
             projected.push(expr.clone().alias(format!("__value_{}", projected.len())));
             projected.len() - 1
         };
         // A constant that is not NULL changes no count.
-        let counts = |argument: &&Expr| {
-            kind != AggregateKind::Count || !matches!(argument, Expr::Literal(value, _) if !value.is_null())
+        let is_read = |argument: &&Expr| {
+            native != Some(NativeAggregate::Count) || !matches!(argument, Expr::Literal(value, _) if !value.is_null())
         };
-        let arguments = call.params.args.iter().filter(counts).map(&mut add).collect();
-        let filter = call.params.filter.as_deref().map(&mut add);
-        functions.push(AggregateColumn { function, arguments, filter });
+        let arguments = params.args.iter().filter(is_read).map(&mut add).collect();
+        let order = params.order_by.iter().map(|key| add(&key.expr)).collect();
+        let filter = params.filter.as_deref().map(&mut add);
+        Ok(Self { call, native, arguments, order, filter })
     }
-    let input = LogicalPlanBuilder::from(Arc::unwrap_or_clone(aggregate.input)).project(projected)?.build()?;
-    let columns = AggregateColumns { keys, functions, event_time_key };
-    Ok(StatefulAggregateNode { id, input, columns, schema: aggregate.schema })
+
+    /// The function as it keeps its state, and the columns that it reads.
+    fn column(&self, input: &DFSchema, columns: &SchemaRef) -> Result<AggregateColumn> {
+        let types =
+            self.call.params.args.iter().map(|argument| argument.get_type(input)).collect::<Result<Vec<_>>>()?;
+        let native = self.native.and_then(|native| native.over(&types));
+        let function = match native {
+            Some(function) => function,
+            None => self.accumulator(&types, columns)?,
+        };
+        let arguments = self.arguments.iter().chain(&self.order).copied().collect();
+        Ok(AggregateColumn { function, arguments, filter: self.filter })
+    }
+
+    /// The function by the state of its accumulator.
+    fn accumulator(&self, types: &[DataType], columns: &SchemaRef) -> Result<Arc<dyn KeyedAggregate>> {
+        let params = &self.call.params;
+        let at = |&column: &usize| -> Arc<dyn PhysicalExpr> {
+            Arc::new(physical_expr::Column::new(columns.field(column).name(), column))
+        };
+        // Some functions look at an argument that is constant when an accumulator is made.
+        let argument = |(argument, column): (&Expr, &usize)| match argument {
+            Expr::Literal(value, _) => physical_expr::lit(value.clone()),
+            _ => at(column),
+        };
+        let arguments: Vec<_> = params.args.iter().zip(&self.arguments).map(argument).collect();
+        let order = params
+            .order_by
+            .iter()
+            .zip(&self.order)
+            .map(|(key, column)| PhysicalSortExpr::new(at(column), SortOptions::new(!key.asc, key.nulls_first)));
+        let ignores_nulls = params.null_treatment == Some(NullTreatment::IgnoreNulls);
+        let function = AggregateExprBuilder::new(Arc::clone(&self.call.func), arguments)
+            .schema(Arc::clone(columns))
+            .alias(self.call.func.name())
+            .order_by(order.collect())
+            .with_ignore_nulls(ignores_nulls)
+            .build()?;
+        if !params.order_by.is_empty() && function.order_sensitivity().hard_requires() {
+            let message = format!("{}() with an order over a stream", self.call.func.name());
+            return Err(to_datafusion(Error::unsupported(message)));
+        }
+        let types: Vec<_> = types.iter().map(DataType::to_string).collect();
+        let order: Vec<_> = params.order_by.iter().map(|key| if key.asc { "asc" } else { "desc" }).collect();
+        let mut description = format!("{}({})", self.call.func.name(), types.join(", "));
+        if ignores_nulls {
+            description.push_str(" ignore nulls");
+        }
+        if !order.is_empty() {
+            description.push_str(&format!(" order {}", order.join(", ")));
+        }
+        let aggregate = AccumulatorAggregate::try_new(function, description).map_err(to_datafusion)?;
+        Ok(Arc::new(aggregate))
+    }
 }
 
 /// The key that carries event time. Two of them Spark refuses too, because it would not know which one counts.
@@ -68,21 +146,5 @@ fn aggregate_call(expr: &Expr) -> Result<&AggregateExpr> {
         Expr::AggregateFunction(call) => Ok(call),
         Expr::Alias(alias) => aggregate_call(&alias.expr),
         other => Err(to_datafusion(Error::internal(format!("{other} is no aggregate function")))),
-    }
-}
-
-fn supported_kind(call: &AggregateExpr) -> Result<AggregateKind> {
-    let params = &call.params;
-    let kind = AggregateKind::from_name(call.func.name());
-    // What is distinct does not matter to the least and the greatest.
-    if params.distinct && !matches!(kind, Some(AggregateKind::Min | AggregateKind::Max)) {
-        return Err(to_datafusion(refused(
-            "Distinct aggregations are not supported on streaming DataFrames/Datasets. Consider using \
-             approx_count_distinct() instead.",
-        )));
-    }
-    match kind {
-        Some(kind) => Ok(kind),
-        None => Err(to_datafusion(Error::unsupported(format!("{}() over a stream", call.func.name())))),
     }
 }

@@ -5,8 +5,9 @@ mod deduplicate;
 mod operators;
 mod properties;
 
+use crate::functions::aggregates::{count, sum};
+use crate::state::Overflow;
 use datafusion::common::{Column, UnnestOptions};
-use datafusion::functions_aggregate::expr_fn::{count, sum};
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, lit};
 use datafusion::prelude::col;
 use millstream_core::OutputMode;
@@ -19,7 +20,7 @@ fn at(seconds: f64) -> Row {
 
 fn windowed_sum(source: &MemoryRows, delay_s: i64) -> LogicalPlan {
     LogicalPlanBuilder::from(with_watermark(source.relation(), delay_s))
-        .aggregate(vec![window(10, 10).alias("window")], vec![sum(col("v")).alias("s")])
+        .aggregate(vec![window(10, 10).alias("window")], vec![sum(col("v"), Overflow::Error).alias("s")])
         .unwrap()
         .build()
         .unwrap()
@@ -100,7 +101,7 @@ async fn sliding_windows_count_a_row_in_each() {
     let windows = LogicalPlanBuilder::from(windows)
         .unnest_columns_with_options(vec![Column::from_name("window")], UnnestOptions::new().with_preserve_nulls(false))
         .unwrap();
-    let plan = windows.aggregate(vec![col("window")], vec![sum(col("v"))]).unwrap().build().unwrap();
+    let plan = windows.aggregate(vec![col("window")], vec![sum(col("v"), Overflow::Error)]).unwrap().build().unwrap();
     let trace: &[(&[Row], &[&[&str]])] = &[
         (&[at(1.0), at(7.0)], &[&["[-5,5)|1", "[0,10)|2", "[5,15)|1"]]),
         (&[at(17.0)], &[&["[10,20)|1", "[15,25)|1"], &[]]),

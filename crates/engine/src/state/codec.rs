@@ -4,7 +4,7 @@
 use millstream_core::{Error, Result};
 
 /// Appends an unsigned number, seven bits a byte.
-pub(super) fn put_u64(out: &mut Vec<u8>, mut value: u64) {
+pub fn put_u64(out: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         out.push(value as u8 | 0x80);
         value >>= 7;
@@ -13,28 +13,30 @@ pub(super) fn put_u64(out: &mut Vec<u8>, mut value: u64) {
 }
 
 /// Appends a signed number; small ones are short.
-pub(super) fn put_i64(out: &mut Vec<u8>, value: i64) {
+pub fn put_i64(out: &mut Vec<u8>, value: i64) {
     put_u64(out, ((value << 1) ^ (value >> 63)) as u64);
 }
 
 /// Appends bytes and their length.
-pub(super) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+pub fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     put_u64(out, bytes.len() as u64);
     out.extend_from_slice(bytes);
 }
 
 /// Reads what the functions above wrote.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Reader<'a> {
+pub struct Reader<'a> {
     rest: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    /// Reads these bytes from their beginning.
+    pub fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    /// Whether all was read.
+    pub fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }
 
@@ -43,19 +45,22 @@ impl<'a> Reader<'a> {
         self.rest.len()
     }
 
-    pub(super) fn take(&mut self, length: usize) -> Result<&'a [u8]> {
+    /// So many bytes.
+    pub fn take(&mut self, length: usize) -> Result<&'a [u8]> {
         let (taken, rest) = self.rest.split_at_checked(length).ok_or_else(cut_off)?;
         self.rest = rest;
         Ok(taken)
     }
 
-    pub(super) fn array<const LENGTH: usize>(&mut self) -> Result<[u8; LENGTH]> {
+    /// An array of bytes.
+    pub fn array<const LENGTH: usize>(&mut self) -> Result<[u8; LENGTH]> {
         let (taken, rest) = self.rest.split_first_chunk().ok_or_else(cut_off)?;
         self.rest = rest;
         Ok(*taken)
     }
 
-    pub(super) fn u64(&mut self) -> Result<u64> {
+    /// An unsigned number.
+    pub fn u64(&mut self) -> Result<u64> {
         let mut value = 0_u64;
         for shift in (0..64).step_by(7) {
             let [byte] = self.array()?;
@@ -71,12 +76,14 @@ impl<'a> Reader<'a> {
         Err(Error::data("a number in the state is longer than 64 bits"))
     }
 
-    pub(super) fn i64(&mut self) -> Result<i64> {
+    /// A signed number.
+    pub fn i64(&mut self) -> Result<i64> {
         let value = self.u64()?;
         Ok((value >> 1) as i64 ^ -((value & 1) as i64))
     }
 
-    pub(super) fn bytes(&mut self) -> Result<&'a [u8]> {
+    /// Bytes with their length before them.
+    pub fn bytes(&mut self) -> Result<&'a [u8]> {
         let length = usize::try_from(self.u64()?).map_err(|_| cut_off())?;
         self.take(length)
     }

@@ -26,7 +26,7 @@ compile_error!("group keys are little endian, and columns are copied into them a
 
 /// Encodes and decodes the keys of one operator.
 #[derive(Debug)]
-pub(crate) struct KeyCodec {
+pub struct KeyCodec {
     columns: Vec<FieldRef>,
     leaves: Vec<Leaf>,
     /// Bitmap and fixed leaves together.
@@ -53,14 +53,15 @@ enum LeafKind {
 
 /// Where a key has its event time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct EventTimePlace {
+pub struct EventTimePlace {
     leaf: usize,
     at: usize,
 }
 
 /// The keys of a batch, one after the other.
 #[derive(Debug, Default)]
-pub(crate) struct EncodedKeys {
+pub struct EncodedKeys {
+    count: usize,
     bytes: Vec<u8>,
     /// Where each key begins, and the end of the last; empty when all have the same length.
     starts: Vec<u32>,
@@ -68,9 +69,19 @@ pub(crate) struct EncodedKeys {
 }
 
 impl EncodedKeys {
+    /// The number of keys.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether there are no keys.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
     /// The key of a row.
     #[inline]
-    pub(crate) fn key(&self, row: usize) -> &[u8] {
+    pub fn key(&self, row: usize) -> &[u8] {
         if self.starts.is_empty() {
             &self.bytes[row * self.stride..][..self.stride]
         } else {
@@ -84,7 +95,7 @@ impl KeyCodec {
     ///
     /// # Errors
     /// A type that cannot be grouped by here.
-    pub(crate) fn try_new(columns: Vec<FieldRef>) -> Result<Self> {
+    pub fn try_new(columns: Vec<FieldRef>) -> Result<Self> {
         let mut leaves = Vec::new();
         for column in &columns {
             add_leaves(column, &mut leaves)?;
@@ -107,7 +118,7 @@ impl KeyCodec {
     }
 
     /// Whether there are no key columns.
-    pub(crate) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.columns.is_empty()
     }
 
@@ -122,7 +133,7 @@ impl KeyCodec {
     }
 
     /// Where the event time of key column `column` is: the column itself, or the end of a window.
-    pub(crate) fn event_time_place(&self, column: usize) -> Result<EventTimePlace> {
+    pub fn event_time_place(&self, column: usize) -> Result<EventTimePlace> {
         let before: usize = self.columns[..column].iter().map(|field| leaf_count(field.data_type())).sum();
         let leaf = match self.columns[column].data_type() {
             DataType::Struct(fields) => {
@@ -142,7 +153,7 @@ impl KeyCodec {
     }
 
     /// Encodes the rows of these key columns.
-    pub(crate) fn encode(&self, columns: &[ArrayRef], rows: usize) -> Result<EncodedKeys> {
+    pub fn encode(&self, columns: &[ArrayRef], rows: usize) -> Result<EncodedKeys> {
         let mut arrays = Vec::with_capacity(self.leaves.len());
         for (column, field) in columns.iter().zip(&self.columns) {
             let column = if column.data_type() == field.data_type() {
@@ -153,7 +164,12 @@ impl KeyCodec {
             flatten(&column, None, &mut arrays);
         }
         let mut keys = if self.variable_leaves == 0 {
-            EncodedKeys { bytes: vec![0; rows * self.fixed_bytes], starts: vec![], stride: self.fixed_bytes }
+            EncodedKeys {
+                count: rows,
+                bytes: vec![0; rows * self.fixed_bytes],
+                starts: vec![],
+                stride: self.fixed_bytes,
+            }
         } else {
             self.encode_variable(&arrays, rows)?
         };
@@ -204,12 +220,12 @@ impl KeyCodec {
                 *cursor += 4 + value.len();
             }
         }
-        Ok(EncodedKeys { bytes, starts, stride: 0 })
+        Ok(EncodedKeys { count: rows, bytes, starts, stride: 0 })
     }
 
     /// The event time (µs) in a key; NULL is never late.
     #[inline]
-    pub(crate) fn event_time_us(key: &[u8], place: EventTimePlace) -> Option<i64> {
+    pub fn event_time_us(key: &[u8], place: EventTimePlace) -> Option<i64> {
         if is_null(key, place.leaf) {
             return None;
         }
@@ -232,7 +248,7 @@ impl KeyCodec {
     }
 
     /// The columns of these keys.
-    pub(crate) fn decode(&self, keys: &[&[u8]]) -> Result<Vec<ArrayRef>> {
+    pub fn decode(&self, keys: &[&[u8]]) -> Result<Vec<ArrayRef>> {
         let mut next_leaf = 0;
         self.columns.iter().map(|column| self.decode_column(column, keys, &mut next_leaf)).collect()
     }

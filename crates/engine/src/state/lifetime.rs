@@ -1,31 +1,34 @@
-//! How long the groups of an operator live.
+//! How long the entries of a store live.
 //!
-//! Mostly a key says when its group ends: then groups lie in panes by that time, and expire with them. Or the group's value
-//! says it, and keys are all in one pane. Then nothing is taken out when the watermark moves: a [`Line`] is moved, and
+//! Mostly a key says when its entry ends: then entries lie in panes by that time, and expire with them. Or the value
+//! says it, and all entries are in one pane. Then nothing is taken out when the watermark moves: a [`Line`] is moved, and
 //! what ends below it counts as gone. What is gone makes room when it is more than what is there.
 
 use super::key_codec::{EventTimePlace, KeyCodec};
+use super::pane::Pane;
 use super::spilled::Shape;
+use super::values::Values;
 
-/// The pane of groups that never expire, or not by their key.
-pub(super) const FOREVER: i64 = i64::MAX;
+/// The pane of entries that never expire, or not by their key.
+pub const FOREVER: i64 = i64::MAX;
 
-/// How long state lives.
+/// How long an entry lives.
 #[derive(Debug, Clone, Copy)]
-pub(crate) enum Lifetime {
+pub enum Lifetime {
     /// The key says when it ends.
     InKey(KeyLifetime),
-    /// The first value of the group says so, in microseconds.
+    /// The value says so: [`Values::end_us`]. This is also a timer: what the watermark reaches is handed to the operator as
+    /// expired.
     InValue,
 }
 
 /// When keys end that have it in them.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct KeyLifetime {
+pub struct KeyLifetime {
     /// Where a key says when it ends.
-    pub(crate) end: EventTimePlace,
+    pub end: EventTimePlace,
     /// Panes reach up to multiples of so many microseconds.
-    pub(crate) pane_us: i64,
+    pub pane_us: i64,
 }
 
 impl Lifetime {
@@ -60,12 +63,12 @@ impl KeyLifetime {
     }
 }
 
-/// By when groups are gone whose values say when they end. To undo a move is to put the line back.
+/// By when entries are gone whose values say when they end. To undo a move is to put the line back.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Line {
-    /// Groups that end by then (µs) are gone, if they are older than the batch.
+    /// Entries that end by then (µs) are gone, if the batch did not change them.
     gone_us: i64,
-    /// No group that is there ends before.
+    /// No entry that is there ends before.
     first_end_us: i64,
     /// Both, as they were before the batch moved the line.
     before: Option<(i64, i64)>,
@@ -78,25 +81,39 @@ impl Default for Line {
 }
 
 impl Line {
-    /// Groups that end by then (µs) are gone.
+    /// Entries that end by then (µs) are gone.
     pub(super) fn gone_us(&self) -> i64 {
         self.gone_us
     }
 
-    /// The event time (µs) before which no group ends by its value; none where values do not say it.
-    pub(super) fn first_end_us(&self, shape: Shape<'_>) -> Option<i64> {
+    /// The event time (µs) before which no entry ends by its value; none where values do not say it.
+    pub(super) fn first_end_us<V: Values>(&self, shape: Shape<'_, V>) -> Option<i64> {
         shape.ends_by_value().then_some(self.first_end_us)
     }
 
-    /// Takes note of a group that ends then (µs).
+    /// Takes note of an entry that ends then (µs).
     pub(super) fn add(&mut self, end_us: i64) {
         self.first_end_us = self.first_end_us.min(end_us);
+    }
+
+    /// Takes note of when these entries of a pane end, where their values say it.
+    #[inline]
+    pub(super) fn add_all<V: Values>(&mut self, shape: Shape<'_, V>, pane: &Pane<V>, entries: &[u32]) {
+        if shape.ends_by_value() {
+            let ends = entries.iter().filter_map(|&entry| pane.entries().values().end_us(entry));
+            ends.for_each(|end_us| self.add(end_us));
+        }
     }
 
     /// Moves the line; what is there ends no earlier than `first_end_us`.
     pub(super) fn move_to(&mut self, gone_us: i64, first_end_us: i64) {
         self.before.get_or_insert((self.gone_us, self.first_end_us));
         (self.gone_us, self.first_end_us) = (gone_us, first_end_us);
+    }
+
+    /// What was gone before the running batch moved the line, if it did.
+    pub(super) fn gone_before_us(&self) -> Option<i64> {
+        self.before.map(|(gone_us, _)| gone_us)
     }
 
     /// Whether the running batch moved it.

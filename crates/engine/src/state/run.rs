@@ -109,6 +109,25 @@ impl RunReader<'_> {
         Ok(None)
     }
 
+    /// Calls `each` with all groups that may be at this place; some others are among them.
+    pub(super) fn for_each_at(&mut self, place: Place, mut each: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        let blocks = &self.run.blocks;
+        let after = blocks.partition_point(|block| block.first < place);
+        for (index, block) in blocks.iter().enumerate().skip(after.saturating_sub(1)) {
+            if block.first > place {
+                break;
+            }
+            self.load(index)?;
+            let mut at = 0;
+            while at < self.block.len() {
+                let (group, next) = entry(&self.block, at)?;
+                each(group)?;
+                at = next;
+            }
+        }
+        Ok(())
+    }
+
     /// Reads a block, unless it is at hand.
     fn load(&mut self, index: usize) -> Result<()> {
         if self.loaded == Some(index) {

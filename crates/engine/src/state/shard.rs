@@ -1,51 +1,69 @@
-//! One of the parts into which the keys of an operator are spread by their hash. Its panes are ordered by the event time
+//! One of the parts into which the keys of a store are spread by their hash. Its panes are ordered by the event time
 //! up to which they reach, so that expiry takes from the front.
 //!
-//! Part of the groups may be on disk (`spilled.rs`). Everything here sees both: what is in memory comes first.
+//! Part of the entries may be on disk (`spilled.rs`). Everything here sees both: what is in memory comes first.
 
-mod deduplicate;
+mod bucket;
+mod insert_new;
+mod spill;
+mod walk;
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use millstream_core::Result;
 
-use super::accumulator::Argument;
-use super::codec::Reader;
-use super::groups::{Groups, Layout};
+pub use bucket::Bucket;
+
+use super::entries::Entries;
 use super::key_codec::{EncodedKeys, KeyCodec};
 use super::lifetime::{FOREVER, KeyLifetime, Lifetime, Line};
-use super::pane::{Pane, hash_key};
-use super::run::{Place, RunWriter};
-use super::spill_folder::SpillFolder;
-use super::spilled::{Shape, Spilled, SpilledGroup};
+use super::pane::Pane;
+use super::spilled::{Shape, Spilled};
+use super::values::Values;
 
-/// Groups of a pane that expired in the batch.
+/// Entries of a pane that expired in the batch.
 #[derive(Debug)]
-struct Expired {
+struct Expired<V> {
     reaches_us: i64,
     /// As it was before it expired.
-    pane: Pane,
-    /// Which of its groups expired; `None` for all.
-    groups: Option<Vec<u32>>,
+    pane: Pane<V>,
+    /// Which of its entries expired; `None` for all.
+    entries: Option<Vec<u32>>,
 }
 
-/// A part of an operator's state.
-#[derive(Debug, Default)]
-pub(super) struct Shard {
-    panes: BTreeMap<i64, Pane>,
+/// A part of a store.
+#[derive(Debug)]
+pub(super) struct Shard<V> {
+    panes: BTreeMap<i64, Pane<V>>,
     /// The panes that the batch changed.
     changed: Vec<i64>,
-    expired: Vec<Expired>,
-    spilled: Option<Spilled>,
-    /// What is gone of the groups whose values say when they end; those in memory.
+    expired: Vec<Expired<V>>,
+    disk: Disk,
+    /// What is gone of the entries whose values say when they end; those in memory.
     line: Line,
     /// Bytes held by panes, expired ones included.
     held_bytes: usize,
-    /// Groups in memory and on disk, without expired ones.
-    group_count: usize,
+    /// Entries in memory and on disk, without expired ones.
+    entry_count: usize,
     /// The same before the batch.
     committed_count: usize,
+}
+
+/// What a shard has on disk.
+#[derive(Debug, Default)]
+struct Disk {
+    spilled: Option<Spilled>,
+    /// Whether entries were copied from it. Then absent ones in memory may hide some on disk.
+    has_copies: bool,
+}
+
+/// Rows and the entries that they belong to: row `rows[i]` to entry `entries[i]`.
+#[derive(Debug, Clone, Copy)]
+pub struct Assignment<'a> {
+    /// Numbers of rows.
+    pub rows: &'a [u32],
+    /// Numbers of entries.
+    pub entries: &'a [u32],
 }
 
 /// Rows of a batch that belong to one shard, and scratch space.
@@ -54,12 +72,11 @@ pub(super) struct ShardRows<'a> {
     pub(super) hashes: &'a [u64],
     pub(super) rows: &'a [u32],
     pub(super) found: &'a mut Vec<u32>,
-    pub(super) arguments: &'a [Argument],
 }
 
 impl<'a> ShardRows<'a> {
     /// Splits the rows that follow each other and are of one pane from the others.
-    fn of_one_pane(&self, shape: Shape<'_>, rest: &'a [u32]) -> Option<(i64, &'a [u32], &'a [u32])> {
+    fn of_one_pane<V: Values>(&self, shape: Shape<'_, V>, rest: &'a [u32]) -> Option<(i64, &'a [u32], &'a [u32])> {
         let pane_of = |row: u32| shape.pane_of(self.keys.key(row as usize));
         let reaches_us = pane_of(*rest.first()?);
         let same = match shape.lifetime {
@@ -71,134 +88,102 @@ impl<'a> ShardRows<'a> {
     }
 }
 
-impl Shard {
+/// Written out, because derived it would ask the same of the values.
+impl<V> Default for Shard<V> {
+    fn default() -> Self {
+        Self {
+            panes: BTreeMap::new(),
+            changed: vec![],
+            expired: vec![],
+            disk: Disk::default(),
+            line: Line::default(),
+            held_bytes: 0,
+            entry_count: 0,
+            committed_count: 0,
+        }
+    }
+}
+
+impl<V: Values> Shard<V> {
     /// Takes rows in. Rows of one pane that follow each other are taken together; mostly all of them do.
-    pub(super) fn update(&mut self, shape: Shape<'_>, batch: ShardRows<'_>) -> Result<()> {
+    pub(super) fn update(
+        &mut self,
+        shape: Shape<'_, V>,
+        batch: ShardRows<'_>,
+        take_in: &mut impl FnMut(&mut V, Assignment<'_>) -> Result<()>,
+    ) -> Result<()> {
         let mut rest = batch.rows;
         while let Some((reaches_us, run, others)) = batch.of_one_pane(shape, rest) {
-            let keys = run.iter().map(|&row| (batch.keys.key(row as usize), batch.hashes[row as usize]));
-            self.change(shape, (reaches_us, keys), |pane| {
-                pane.update(shape.layout, (batch.keys, batch.hashes), (run, batch.found), batch.arguments)
+            self.change(shape, reaches_us, |pane, disk, line| {
+                let keys = run.iter().map(|&row| (batch.keys.key(row as usize), batch.hashes[row as usize]));
+                disk.load_missing(shape, pane, keys.clone())?;
+                batch.found.clear();
+                for (key, hash) in keys {
+                    batch.found.push(pane.find_or_insert(shape.layout, key, hash, line.gone_us())?);
+                }
+                take_in(pane.values_mut(), Assignment { rows: run, entries: batch.found })?;
+                line.add_all(shape, pane, batch.found);
+                Ok(())
             })?;
             rest = others;
         }
         Ok(())
     }
 
-    /// Has a pane changed, with the groups of these keys in memory, and counts what it has more then.
-    fn change<'a>(
+    /// Has a pane changed, and counts what it has more then.
+    fn change<R>(
         &mut self,
-        shape: Shape<'_>,
-        (reaches_us, keys): (i64, impl Iterator<Item = (&'a [u8], u64)>),
-        change: impl FnOnce(&mut Pane) -> Result<()>,
-    ) -> Result<()> {
+        shape: Shape<'_, V>,
+        reaches_us: i64,
+        change: impl FnOnce(&mut Pane<V>, &mut Disk, &mut Line) -> Result<R>,
+    ) -> Result<R> {
         let pane = self.panes.entry(reaches_us).or_insert_with(|| Pane::new(shape.layout));
         if pane.is_clean() && self.changed.last() != Some(&reaches_us) {
             self.changed.push(reaches_us);
         }
-        let before = (pane.bytes(), pane.len());
-        let loaded = match &self.spilled {
-            Some(spilled) => spilled.load_missing(shape, pane, keys)?,
-            None => 0,
-        };
-        let changed = change(pane);
-        self.held_bytes += pane.bytes().saturating_sub(before.0);
-        self.group_count += pane.len() - before.1 - loaded;
+        let before = pane.bytes();
+        let changed = change(pane, &mut self.disk, &mut self.line);
+        // Counted after a failure too: the batch is undone then, and that starts from what is held.
+        self.held_bytes += pane.bytes().saturating_sub(before);
+        self.entry_count = self.entry_count.saturating_add_signed(pane.take_balance());
         changed
     }
 
-    /// Counts a group as changed, though it keeps its values.
-    pub(super) fn touch(&mut self, shape: Shape<'_>, key: &[u8]) -> Result<()> {
-        self.change(shape, (FOREVER, [(key, hash_key(key))].into_iter()), |pane| pane.touch(key))
-    }
-
-    /// Calls `each` with every group that the batch changed.
-    pub(super) fn for_each_changed(&self, mut each: impl FnMut(&Groups, u32) -> Result<()>) -> Result<()> {
-        for pane in self.changed_panes() {
-            pane.changed().try_for_each(|group| each(pane.groups(), group))?;
-        }
-        Ok(())
-    }
-
-    fn changed_panes(&self) -> impl Iterator<Item = &Pane> {
-        self.changed.iter().filter_map(|reaches_us| self.panes.get(reaches_us))
-    }
-
-    /// Groups that the batch changed.
-    pub(super) fn changed_count(&self) -> usize {
-        self.changed_panes().map(Pane::changed_count).sum()
-    }
-
-    /// Calls `each` with every group.
-    pub(super) fn for_each(&self, shape: Shape<'_>, mut each: impl FnMut(&Groups, u32) -> Result<()>) -> Result<()> {
-        for pane in self.panes.values() {
-            let there = |group: &u32| !self.is_gone(shape, pane, *group);
-            (0..pane.len() as u32).filter(there).try_for_each(|group| each(pane.groups(), group))?;
-        }
-        let Some(spilled) = &self.spilled else { return Ok(()) };
-        let mut one = Groups::new(shape.layout);
-        spilled.for_each(shape, |group| {
-            if self.hides(shape, group) { Ok(()) } else { read_one(&mut one, shape, group, &mut each) }
+    /// Counts an entry as changed, though it keeps its value; makes it if need be.
+    pub(super) fn touch(&mut self, shape: Shape<'_, V>, key: &[u8], hash: u64) -> Result<()> {
+        self.change(shape, shape.pane_of(key), |pane, disk, line| {
+            disk.load_missing(shape, pane, [(key, hash)].into_iter())?;
+            pane.find_or_insert(shape.layout, key, hash, line.gone_us()).map(|_| ())
         })
     }
 
-    /// Whether a group is in memory too.
-    fn hides(&self, shape: Shape<'_>, group: SpilledGroup<'_>) -> bool {
-        let pane = self.panes.get(&shape.pane_of(group.key));
-        pane.is_some_and(|pane| pane.find(group.key, group.place.hash).is_some())
-    }
-
-    /// Calls `each` with every group that expired in the batch.
-    pub(super) fn for_each_expired(
-        &self,
-        shape: Shape<'_>,
-        mut each: impl FnMut(&Groups, u32) -> Result<()>,
-    ) -> Result<()> {
-        for expired in &self.expired {
-            let groups = expired.pane.groups();
-            match &expired.groups {
-                None => (0..expired.pane.len() as u32).try_for_each(|group| each(groups, group))?,
-                Some(some) => some.iter().try_for_each(|&group| each(groups, group))?,
-            }
-        }
-        let Some(spilled) = &self.spilled else { return Ok(()) };
-        let mut one = Groups::new(shape.layout);
-        spilled.for_each_expired(shape, |group| {
-            let reaches_us = shape.pane_of(group.key);
-            let mut panes = self.expired.iter().filter(|expired| expired.reaches_us == reaches_us);
-            if panes.any(|expired| expired.pane.find(group.key, group.place.hash).is_some()) {
-                return Ok(());
-            }
-            read_one(&mut one, shape, group, &mut each)
-        })
-    }
-
-    /// Takes out all that ends at or before the watermark (µs), and says how many groups that were.
-    pub(super) fn expire(&mut self, shape: Shape<'_>, watermark_us: i64) -> Result<usize> {
+    /// Takes out all that ends at or before the watermark (µs), and says how many entries that were.
+    pub(super) fn expire(&mut self, shape: Shape<'_, V>, watermark_us: i64) -> Result<usize> {
         let Some(lifetime) = shape.lifetime else { return Ok(0) };
         let on_disk = self.expire_spilled(shape, watermark_us)?;
-        self.group_count -= on_disk;
+        self.entry_count -= on_disk;
         let in_memory = match lifetime {
-            Lifetime::InKey(lifetime) => self.expire_panes(shape.layout, lifetime, watermark_us)?,
+            Lifetime::InKey(lifetime) => self.expire_panes(shape, lifetime, watermark_us)?,
             Lifetime::InValue => self.move_line(shape, watermark_us)?,
         };
         Ok(on_disk + in_memory)
     }
 
-    fn expire_spilled(&mut self, shape: Shape<'_>, watermark_us: i64) -> Result<usize> {
-        let Some(mut spilled) = self.spilled.take() else { return Ok(0) };
-        let expired = spilled.expire(shape, watermark_us, |group| self.hides(shape, group));
-        self.spilled = Some(spilled);
+    fn expire_spilled(&mut self, shape: Shape<'_, V>, watermark_us: i64) -> Result<usize> {
+        let Some(mut spilled) = self.disk.spilled.take() else { return Ok(0) };
+        let expired = spilled.expire(shape, watermark_us, |entry| self.hides(shape, entry));
+        self.disk.spilled = Some(spilled);
         expired
     }
 
-    fn expire_panes(&mut self, layout: &Layout, lifetime: KeyLifetime, watermark_us: i64) -> Result<usize> {
+    fn expire_panes(&mut self, shape: Shape<'_, V>, lifetime: KeyLifetime, watermark_us: i64) -> Result<usize> {
         let mut count = 0;
         while let Some(entry) = self.panes.first_entry().filter(|entry| *entry.key() <= watermark_us) {
             let (reaches_us, pane) = entry.remove_entry();
-            count += pane.len();
-            self.group_count -= pane.len();
-            self.expired.push(Expired { reaches_us, pane, groups: None });
+            let entries = pane.len() - pane.removed_count();
+            count += entries;
+            self.entry_count -= entries;
+            self.expired.push(Expired { reaches_us, pane, entries: None });
         }
         // At most one pane reaches over the watermark and begins before it.
         let Some((&reaches_us, pane)) = self.panes.first_key_value() else { return Ok(count) };
@@ -206,35 +191,70 @@ impl Shard {
             return Ok(count);
         }
         let ends = |key: &[u8]| KeyCodec::event_time_us(key, lifetime.end).is_some_and(|end_us| end_us <= watermark_us);
-        let some: Vec<u32> = (0..pane.len() as u32).filter(|&group| ends(pane.groups().key(group))).collect();
-        if !some.is_empty() {
-            let kept = pane.retain(layout, |group| !ends(pane.groups().key(group)))?;
+        let ended: Vec<u32> = (0..pane.len() as u32).filter(|&entry| ends(pane.entries().key(entry))).collect();
+        if !ended.is_empty() {
+            let kept = pane.retain(shape.layout, |entry| !ends(pane.entries().key(entry)))?;
             self.held_bytes += kept.bytes();
-            count += some.len();
-            self.group_count -= some.len();
+            let entries = ended.iter().filter(|&&entry| !pane.entries().is_removed(entry)).count();
+            count += entries;
+            self.entry_count -= entries;
             if let Some(pane) = self.panes.insert(reaches_us, kept) {
-                self.expired.push(Expired { reaches_us, pane, groups: Some(some) });
+                self.expired.push(Expired { reaches_us, pane, entries: Some(ended) });
             }
         }
         Ok(count)
     }
 
+    /// Lets all go in memory that ends by the watermark (µs) as its value says, and says how many entries that were.
+    fn move_line(&mut self, shape: Shape<'_, V>, watermark_us: i64) -> Result<usize> {
+        if self.line.first_end_us(shape).is_none_or(|first_end_us| first_end_us > watermark_us) {
+            return Ok(0);
+        }
+        let gone_us = self.line.gone_us();
+        let (mut expired, mut first_end_us) = (0, FOREVER);
+        for pane in self.panes.values_mut() {
+            let mut absent = 0;
+            for entry in 0..pane.len() as u32 {
+                let end_us = pane.entries().values().end_us(entry).unwrap_or(FOREVER);
+                if pane.is_absent(entry, gone_us) {
+                    absent += 1;
+                } else if end_us <= watermark_us {
+                    expired += 1;
+                } else {
+                    first_end_us = first_end_us.min(end_us);
+                }
+            }
+            // What was absent before the batch is never needed again, unless it hides something on disk or undoes the batch.
+            if absent > pane.len() / 2 && !self.disk.has_copies {
+                *pane = pane.retain(shape.layout, |entry| pane.is_changed(entry) || !pane.is_absent(entry, gone_us))?;
+            }
+        }
+        self.held_bytes = self.panes.values().map(Pane::bytes).sum();
+        self.line.move_to(watermark_us, first_end_us);
+        self.entry_count -= expired;
+        Ok(expired)
+    }
+
     /// Ends the batch: what it did stays.
-    pub(super) fn commit(&mut self) {
+    pub(super) fn commit(&mut self, shape: Shape<'_, V>) -> Result<()> {
         for expired in self.expired.drain(..) {
             self.held_bytes = self.held_bytes.saturating_sub(expired.pane.bytes());
         }
         for reaches_us in self.changed.drain(..) {
             if let Some(pane) = self.panes.get_mut(&reaches_us) {
                 pane.commit();
+                clear_removed(pane, shape, &self.disk, &mut self.held_bytes)?;
             }
         }
-        self.committed_count = self.group_count;
+        self.committed_count = self.entry_count;
         self.line.commit();
-        if let Some(spilled) = &mut self.spilled {
+        if let Some(spilled) = &mut self.disk.spilled {
             spilled.commit();
         }
-        self.spilled.take_if(|spilled| spilled.is_empty());
+        if self.disk.spilled.take_if(|spilled| spilled.is_empty()).is_some() {
+            self.disk.has_copies = false;
+        }
+        Ok(())
     }
 
     /// Puts back what the batch did.
@@ -251,118 +271,73 @@ impl Shard {
             }
         }
         self.held_bytes = self.panes.values().map(Pane::bytes).sum();
-        self.group_count = self.committed_count;
+        self.entry_count = self.committed_count;
         self.line.undo();
-        if let Some(spilled) = &mut self.spilled {
+        if let Some(spilled) = &mut self.disk.spilled {
             spilled.undo();
         }
     }
 
-    /// Bytes that [`Shard::spill`] would set free, and those that it would have to write again for it.
-    pub(super) fn spillable_bytes(&self) -> (usize, u64) {
-        let again = self.spilled.as_ref().map_or(0, Spilled::file_bytes);
-        // What the batch expired must stay as it is until the batch has ended.
-        let has_expired = !self.expired.is_empty() || self.line.is_moved();
-        if has_expired || self.spilled.as_ref().is_some_and(Spilled::is_changed) {
-            return (0, again);
-        }
-        let share = |pane: &Pane| pane.bytes() * pane.old_count() / pane.len().max(1);
-        (self.panes.values().map(share).sum(), again)
-    }
-
-    /// Writes all groups as they were before the batch to disk, and keeps in memory only what the batch changed. A failure
-    /// changes nothing.
-    pub(super) fn spill(&mut self, shape: Shape<'_>, folder: &Arc<SpillFolder>) -> Result<()> {
-        let mut old = Vec::new();
-        for (&reaches_us, pane) in &self.panes {
-            for (group, saved) in (0_u32..).zip(pane.saved_places()) {
-                if self.was_gone(shape, pane, (group, saved)) {
-                    continue;
+    /// Puts an entry that was read in its place.
+    pub(super) fn put(&mut self, shape: Shape<'_, V>, from: &Entries<V>, entry: u32) -> Result<()> {
+        let key = from.key(entry);
+        let hash = shape.layout.hash_stored(key);
+        let end_us = from.values().end_us(entry).filter(|_| shape.ends_by_value() && !from.is_removed(entry));
+        self.change(shape, shape.pane_of(key), |pane, disk, line| {
+            disk.load_missing(shape, pane, [(key, hash)].into_iter())?;
+            // What ended by now is not there, whatever was read, and neither is what it replaces.
+            if end_us.is_some_and(|end_us| end_us <= line.gone_us()) {
+                if let Some(known) = pane.find(key, hash).filter(|&known| !pane.is_absent(known, line.gone_us())) {
+                    pane.remove(known);
                 }
-                let key = pane.groups().key(group);
-                old.push(OldGroup { place: shape.place(key, hash_key(key)), reaches_us, group, saved });
+                return Ok(());
             }
-        }
-        old.sort_unstable_by_key(|group| group.place);
-        let mut writer = RunWriter::create(folder)?;
-        self.merge(shape, old, &mut writer)?;
-        let run = writer.finish()?;
-        let mut changed = BTreeMap::new();
-        for (&reaches_us, pane) in &self.panes {
-            if let Some(pane) = pane.changed_only(shape.layout)? {
-                changed.insert(reaches_us, pane);
-            }
-        }
-        self.panes = changed;
-        self.changed = self.panes.keys().copied().collect();
-        self.spilled = run.map(|run| Spilled::new(run, self.line.first_end_us(shape)));
-        self.held_bytes = self.panes.values().map(Pane::bytes).sum();
-        Ok(())
+            line.add(end_us.unwrap_or(FOREVER));
+            pane.put(shape.layout, from, entry, line.gone_us())
+        })
     }
 
-    /// Writes what is on disk and what is in memory in the order of places. A group that is in both is taken from memory.
-    fn merge(&self, shape: Shape<'_>, old: Vec<OldGroup>, writer: &mut RunWriter) -> Result<()> {
-        let (mut old, mut written) = (old.into_iter().peekable(), Vec::new());
-        let mut write = |writer: &mut RunWriter, group: OldGroup| {
-            written.clear();
-            self.panes[&group.reaches_us].write_old(group.group, group.saved, &mut written);
-            writer.push(group.place, &written)
-        };
-        if let Some(spilled) = &self.spilled {
-            spilled.for_each(shape, |group| {
-                while let Some(before) = old.next_if(|old| old.place < group.place) {
-                    write(writer, before)?;
-                }
-                let may_be_there = old.peek().is_some_and(|old| old.place == group.place);
-                let pane = self.panes.get(&shape.pane_of(group.key)).filter(|_| may_be_there);
-                if pane.is_some_and(|pane| pane.has_old(group.key, group.place.hash)) {
-                    return Ok(());
-                }
-                writer.push(group.place, group.written)
-            })?;
-        }
-        old.try_for_each(|group| write(writer, group))
-    }
-
-    /// Puts a group that was read in its place.
-    pub(super) fn put(&mut self, shape: Shape<'_>, from: (&Groups, u32), hash: u64) -> Result<()> {
-        if shape.ends_by_value() && !self.make_way(shape, from, hash) {
-            return Ok(());
-        }
-        let key = from.0.key(from.1);
-        self.change(shape, (shape.pane_of(key), [(key, hash)].into_iter()), |pane| pane.put(from, hash))
-    }
-
-    /// Groups.
+    /// Entries.
     pub(super) fn len(&self) -> usize {
-        self.group_count
+        self.entry_count
     }
 
     /// Bytes held.
     pub(super) fn bytes(&self) -> usize {
-        let index = self.spilled.as_ref().map_or(0, Spilled::index_bytes);
-        self.held_bytes + index + self.panes.len() * (size_of::<Pane>() + size_of::<i64>())
+        let index = self.disk.spilled.as_ref().map_or(0, Spilled::index_bytes);
+        self.held_bytes + index + self.panes.len() * (size_of::<Pane<V>>() + size_of::<i64>())
     }
 }
 
-/// A group in memory as it was before the batch.
-#[derive(Debug)]
-struct OldGroup {
-    place: Place,
-    reaches_us: i64,
-    group: u32,
-    /// Where its values are, if the batch touched it.
-    saved: Option<u32>,
+/// Makes a pane anew when most of its entries were removed, unless they hide entries on disk.
+fn clear_removed<V: Values>(
+    pane: &mut Pane<V>,
+    shape: Shape<'_, V>,
+    disk: &Disk,
+    held_bytes: &mut usize,
+) -> Result<()> {
+    let removed = if shape.layout.is_removable { pane.removed_count() } else { 0 };
+    if removed <= pane.len() / 2 || disk.has_copies {
+        return Ok(());
+    }
+    let before = pane.bytes();
+    *pane = pane.retain(shape.layout, |entry| !pane.entries().is_removed(entry))?;
+    *held_bytes = held_bytes.saturating_sub(before) + pane.bytes();
+    Ok(())
 }
 
-/// Calls `each` with a group that is on disk; `one` is scratch space.
-fn read_one(
-    one: &mut Groups,
-    shape: Shape<'_>,
-    group: SpilledGroup<'_>,
-    each: &mut impl FnMut(&Groups, u32) -> Result<()>,
-) -> Result<()> {
-    one.truncate(0);
-    one.push_read(&mut Reader::new(group.written), shape.layout)?;
-    each(one, 0)
+impl Disk {
+    /// Copies the entries of these stored keys into memory, those that are on disk only.
+    #[inline]
+    fn load_missing<'a, V: Values>(
+        &mut self,
+        shape: Shape<'_, V>,
+        pane: &mut Pane<V>,
+        keys: impl Iterator<Item = (&'a [u8], u64)>,
+    ) -> Result<()> {
+        if let Some(spilled) = &self.spilled {
+            self.has_copies |= spilled.load_missing(shape, pane, keys)? > 0;
+        }
+        Ok(())
+    }
 }

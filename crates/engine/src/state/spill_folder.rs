@@ -13,7 +13,7 @@ use millstream_core::{Error, Result};
 
 /// The folder of one operator; made when the first file is.
 #[derive(Debug)]
-pub(crate) struct SpillFolder {
+pub struct SpillFolder {
     path: PathBuf,
     files: AtomicU64,
     written_bytes: AtomicU64,
@@ -22,7 +22,7 @@ pub(crate) struct SpillFolder {
 
 impl SpillFolder {
     /// The folder at `path`, empty.
-    pub(crate) fn new(path: PathBuf) -> Result<Arc<Self>> {
+    pub fn new(path: PathBuf) -> Result<Arc<Self>> {
         match fs::remove_dir_all(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(spill_error("remove", &path, error)),
             Ok(()) | Err(_) => {}

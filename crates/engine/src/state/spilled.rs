@@ -1,26 +1,37 @@
-//! The groups of a shard that are on disk: as the last commit left them, less what has expired since they were written.
+//! The entries of a shard that are on disk: as the last commit left them, less what has expired since they were written.
 //!
-//! A group that a batch touches is copied into memory first, and what is in memory hides what is here. So a batch changes
-//! nothing here but the time by which groups are gone, and to undo it is to put that time back.
+//! An entry that a batch touches is copied into memory first, and what is in memory hides what is here. So a batch changes
+//! nothing here but the time by which entries are gone, and to undo it is to put that time back.
 
 use millstream_core::Result;
 
-use super::groups::Layout;
+use super::entries::StoreLayout;
 use super::lifetime::{FOREVER, Lifetime};
-use super::pane::{Pane, hash_key};
+use super::pane::Pane;
 use super::run::{Cursor, Place, Run, RunReader};
+use super::values::Values;
 
-/// Keys and values of an operator, and when they end.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Shape<'a> {
-    pub(super) layout: &'a Layout,
+/// Keys and values of a store, and when they end.
+#[derive(Debug)]
+pub(super) struct Shape<'a, V: Values> {
+    pub(super) layout: &'a StoreLayout<V>,
     pub(super) lifetime: Option<Lifetime>,
 }
 
-impl Shape<'_> {
-    /// Where a key lies in a run.
-    pub(super) fn place(self, key: &[u8], hash: u64) -> Place {
-        Place { end_us: self.lifetime.map_or(FOREVER, |lifetime| lifetime.end_us(key)), hash }
+// Derived, these would ask the same of the values.
+impl<V: Values> Clone for Shape<'_, V> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<V: Values> Copy for Shape<'_, V> {}
+
+impl<V: Values> Shape<'_, V> {
+    /// Where a stored key lies in a run. All sub-keys of a key lie at one place.
+    pub(super) fn place(self, stored: &[u8]) -> Place {
+        let end_us = self.lifetime.map_or(FOREVER, |lifetime| lifetime.end_us(stored));
+        Place { end_us, hash: self.layout.hash_stored(stored) }
     }
 
     /// The pane of a key: the event time (µs) up to which it reaches.
@@ -29,20 +40,20 @@ impl Shape<'_> {
         self.lifetime.map_or(FOREVER, |lifetime| lifetime.pane_of(key))
     }
 
-    /// Whether it is the value of a group that says when it ends. Then the order of a run says nothing of it.
+    /// Whether it is the value of an entry that says when it ends. Then the order of a run says nothing of it.
     pub(super) fn ends_by_value(self) -> bool {
         matches!(self.lifetime, Some(Lifetime::InValue))
     }
 
-    /// When a written group ends (µs).
+    /// When a written entry ends (µs).
     fn end_us(self, place: Place, written: &[u8]) -> Result<i64> {
         if self.ends_by_value() { self.layout.written_end_us(written) } else { Ok(place.end_us) }
     }
 }
 
-/// A group on disk.
+/// An entry on disk.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct SpilledGroup<'a> {
+pub(super) struct SpilledEntry<'a> {
     pub(super) key: &'a [u8],
     pub(super) place: Place,
     /// When it ends.
@@ -54,13 +65,13 @@ pub(super) struct SpilledGroup<'a> {
 /// What of a run is there still.
 #[derive(Debug, Clone, Copy)]
 struct Rest {
-    /// Groups that end by then (µs) are gone; without a value none are.
+    /// Entries that end by then (µs) are gone; without a value none are.
     gone_us: Option<i64>,
     /// The least end of the others, if there are others.
     first_end_us: Option<i64>,
 }
 
-/// A shard's groups on disk.
+/// A shard's entries on disk.
 #[derive(Debug)]
 pub(super) struct Spilled {
     run: Run,
@@ -70,32 +81,26 @@ pub(super) struct Spilled {
 }
 
 impl Spilled {
-    /// All groups of a run. `first_end_us` says before when none of them ends, where their order does not.
+    /// All entries of a run. `first_end_us` says before when none of them ends, where their order does not.
     pub(super) fn new(run: Run, first_end_us: Option<i64>) -> Self {
         let first_end_us = first_end_us.or_else(|| run.first().map(|first| first.end_us));
         let rest = Rest { gone_us: None, first_end_us };
         Self { run, rest, before: None }
     }
 
-    /// Copies the groups of these keys into memory, those that are here and not there, and says how many that were.
-    pub(super) fn load_missing<'a>(
+    /// Copies the entries of these stored keys into memory, those that are here and not there, and says how many that were.
+    pub(super) fn load_missing<'a, V: Values>(
         &self,
-        shape: Shape<'_>,
-        pane: &mut Pane,
+        shape: Shape<'_, V>,
+        pane: &mut Pane<V>,
         keys: impl Iterator<Item = (&'a [u8], u64)>,
     ) -> Result<usize> {
-        let (mut reader, mut loaded) = (None, 0);
+        let (mut lookup, mut loaded) = (self.lookup(), 0);
         for (key, hash) in keys {
-            let place = shape.place(key, hash);
-            if self.rest.gone_us.is_some_and(|gone_us| place.end_us <= gone_us) || pane.find(key, hash).is_some() {
+            if pane.find(key, hash).is_some() {
                 continue;
             }
-            let reader = match &mut reader {
-                Some(reader) => reader,
-                none => none.insert(self.run.open()?),
-            };
-            let is_it = |written: &[u8]| shape.layout.written_key(written).is_ok_and(|other| other == key);
-            if let Some(written) = reader.find(place, is_it)? {
+            if let Some(written) = lookup.find(shape, key)? {
                 pane.load(shape.layout, hash, written)?;
                 loaded += 1;
             }
@@ -103,73 +108,100 @@ impl Spilled {
         Ok(loaded)
     }
 
-    /// Looks keys up without reading their groups into memory.
+    /// Copies all entries of a key into memory, those that are here and not there, and says how many that were.
+    pub(super) fn load_bucket<V: Values>(
+        &self,
+        shape: Shape<'_, V>,
+        pane: &mut Pane<V>,
+        key: &[u8],
+        hash: u64,
+    ) -> Result<usize> {
+        let place = Place { end_us: shape.lifetime.map_or(FOREVER, |lifetime| lifetime.end_us(key)), hash };
+        let mut loaded = 0;
+        self.run.open()?.for_each_at(place, |written| {
+            let stored = shape.layout.written_key(written)?;
+            let is_of_key = shape.layout.split(stored).0 == key;
+            if is_of_key && !self.is_gone(shape.end_us(place, written)?) && pane.find(stored, hash).is_none() {
+                pane.load(shape.layout, hash, written)?;
+                loaded += 1;
+            }
+            Ok(())
+        })?;
+        Ok(loaded)
+    }
+
+    /// Whether what ends then (µs) has expired.
+    fn is_gone(&self, end_us: i64) -> bool {
+        self.rest.gone_us.is_some_and(|gone_us| end_us <= gone_us)
+    }
+
+    /// Looks keys up without reading their entries into memory.
     pub(super) fn lookup(&self) -> Lookup<'_> {
         Lookup { spilled: self, reader: None }
     }
 
-    /// Goes over the groups that are there still.
-    pub(super) fn for_each(
+    /// Goes over the entries that are there still.
+    pub(super) fn for_each<V: Values>(
         &self,
-        shape: Shape<'_>,
-        mut each: impl FnMut(SpilledGroup<'_>) -> Result<()>,
+        shape: Shape<'_, V>,
+        mut each: impl FnMut(SpilledEntry<'_>) -> Result<()>,
     ) -> Result<()> {
-        self.walk(shape, self.rest.gone_us, |group| each(group).map(|()| true))
+        self.walk(shape, self.rest.gone_us, |entry| each(entry).map(|()| true))
     }
 
-    /// Goes over the groups that expired in the batch.
-    pub(super) fn for_each_expired(
+    /// Goes over the entries that expired in the batch.
+    pub(super) fn for_each_expired<V: Values>(
         &self,
-        shape: Shape<'_>,
-        mut each: impl FnMut(SpilledGroup<'_>) -> Result<()>,
+        shape: Shape<'_, V>,
+        mut each: impl FnMut(SpilledEntry<'_>) -> Result<()>,
     ) -> Result<()> {
         let (Some(before), Some(gone_us)) = (self.before, self.rest.gone_us) else { return Ok(()) };
-        self.walk(shape, before.gone_us, |group| {
-            if group.end_us > gone_us {
+        self.walk(shape, before.gone_us, |entry| {
+            if entry.end_us > gone_us {
                 return Ok(shape.ends_by_value());
             }
-            each(group).map(|()| true)
+            each(entry).map(|()| true)
         })
     }
 
-    /// Goes over the groups that end after `above_us`, for as long as `each` wants more.
-    fn walk(
+    /// Goes over the entries that end after `above_us`, for as long as `each` wants more.
+    fn walk<V: Values>(
         &self,
-        shape: Shape<'_>,
+        shape: Shape<'_, V>,
         above_us: Option<i64>,
-        mut each: impl FnMut(SpilledGroup<'_>) -> Result<bool>,
+        mut each: impl FnMut(SpilledEntry<'_>) -> Result<bool>,
     ) -> Result<()> {
         let mut cursor: Cursor<'_> = self.run.cursor(above_us.unwrap_or(i64::MIN))?;
         while let Some(written) = cursor.next()? {
             let key = shape.layout.written_key(written)?;
-            let place = shape.place(key, hash_key(key));
+            let place = shape.place(key);
             let end_us = shape.end_us(place, written)?;
             let is_gone = above_us.is_some_and(|above_us| end_us <= above_us);
-            if !is_gone && !each(SpilledGroup { key, place, end_us, written })? {
+            if !is_gone && !each(SpilledEntry { key, place, end_us, written })? {
                 break;
             }
         }
         Ok(())
     }
 
-    /// Forgets all that ends at or before the watermark (µs), and says how many groups that were, without those that
+    /// Forgets all that ends at or before the watermark (µs), and says how many entries that were, without those that
     /// `is_hidden` by memory.
-    pub(super) fn expire(
+    pub(super) fn expire<V: Values>(
         &mut self,
-        shape: Shape<'_>,
+        shape: Shape<'_, V>,
         watermark_us: i64,
-        is_hidden: impl Fn(SpilledGroup<'_>) -> bool,
+        is_hidden: impl Fn(SpilledEntry<'_>) -> bool,
     ) -> Result<usize> {
         if self.rest.first_end_us.is_none_or(|first_end_us| first_end_us > watermark_us) {
             return Ok(0);
         }
         let (mut count, mut first_end_us) = (0, None::<i64>);
-        self.walk(shape, self.rest.gone_us, |group| {
-            if group.end_us > watermark_us {
-                first_end_us = Some(first_end_us.map_or(group.end_us, |first_end_us| first_end_us.min(group.end_us)));
+        self.walk(shape, self.rest.gone_us, |entry| {
+            if entry.end_us > watermark_us {
+                first_end_us = Some(first_end_us.map_or(entry.end_us, |first_end_us| first_end_us.min(entry.end_us)));
                 return Ok(shape.ends_by_value());
             }
-            count += usize::from(!is_hidden(group));
+            count += usize::from(!is_hidden(entry));
             Ok(true)
         })?;
         self.before.get_or_insert(self.rest);
@@ -182,7 +214,7 @@ impl Spilled {
         self.rest.first_end_us.is_none()
     }
 
-    /// Whether the running batch expired groups.
+    /// Whether the running batch expired entries.
     pub(super) fn is_changed(&self) -> bool {
         self.before.is_some()
     }
@@ -218,21 +250,18 @@ pub(super) struct Lookup<'a> {
 }
 
 impl Lookup<'_> {
-    /// Whether the group of a key is there still.
-    pub(super) fn has(&mut self, shape: Shape<'_>, key: &[u8], hash: u64) -> Result<bool> {
-        let (place, gone_us) = (shape.place(key, hash), self.spilled.rest.gone_us);
-        let is_gone = |end_us: i64| gone_us.is_some_and(|gone_us| end_us <= gone_us);
-        if is_gone(place.end_us) {
-            return Ok(false);
+    /// The written entry of a stored key, if it is there still.
+    pub(super) fn find<V: Values>(&mut self, shape: Shape<'_, V>, stored: &[u8]) -> Result<Option<&[u8]>> {
+        let place = shape.place(stored);
+        if self.spilled.is_gone(place.end_us) {
+            return Ok(None);
         }
         let reader = match &mut self.reader {
             Some(reader) => reader,
             none => none.insert(self.spilled.run.open()?),
         };
-        let is_it = |written: &[u8]| shape.layout.written_key(written).is_ok_and(|other| other == key);
-        match reader.find(place, is_it)? {
-            Some(written) => Ok(!is_gone(shape.end_us(place, written)?)),
-            None => Ok(false),
-        }
+        let is_it = |written: &[u8]| shape.layout.written_key(written).is_ok_and(|other| other == stored);
+        let Some(written) = reader.find(place, is_it)? else { return Ok(None) };
+        Ok((!self.spilled.is_gone(shape.end_us(place, written)?)).then_some(written))
     }
 }

@@ -198,8 +198,8 @@ async fn another_plan_over_the_same_checkpoint_is_refused() {
 
 #[tokio::test]
 async fn a_grouping_key_of_another_type_is_refused() {
-    use datafusion::functions_aggregate::count::count;
     use datafusion::logical_expr::{LogicalPlanBuilder, cast, col, lit};
+    use millstream_engine::functions::aggregates::count;
 
     let counting = Bench::counting();
     check(&counting, vec![Step::Add(rows([1])), Step::Start, Step::Process, Step::Stop]).await;

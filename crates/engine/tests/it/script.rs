@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use datafusion::functions_aggregate::count::count;
 use datafusion::logical_expr::{Extension, LogicalPlan, LogicalPlanBuilder, col, lit};
 use millstream_core::progress::StreamingQueryProgress;
 use millstream_core::{Clock, Disk, MemoryLedger, OutputMode, Trigger};
+use millstream_engine::functions::aggregates::count;
 use millstream_engine::plan::StreamingRelationNode;
 use millstream_engine::{
     Engine, FailPoint, LocalDisk, PlantedFault, Platform, QuerySpec, StreamingQuery, StreamingQueryManager, SyncPolicy,

@@ -3,11 +3,12 @@
 
 use std::sync::Arc;
 
-use datafusion::functions_aggregate::expr_fn::sum;
 use datafusion::logical_expr::{Extension, LogicalPlan, LogicalPlanBuilder, col};
 use millstream_core::{OutputMode, Trigger};
 use millstream_engine::FAIL_POINTS;
+use millstream_engine::functions::aggregates::sum;
 use millstream_engine::plan::EventTimeWatermarkNode;
+use millstream_engine::state::Overflow;
 
 use crate::script::{Bench, Step, check, relation};
 use crate::window::window;
@@ -19,7 +20,7 @@ fn windowed_sums(mode: OutputMode) -> Bench {
     let mut bench = Bench::new();
     let node = EventTimeWatermarkNode::new(relation(&bench.stream), col("ts"), 10 * SECOND_US);
     bench.plan = LogicalPlanBuilder::from(LogicalPlan::Extension(Extension { node: Arc::new(node) }))
-        .aggregate(vec![window(10, 10)], vec![sum(col("value"))])
+        .aggregate(vec![window(10, 10)], vec![sum(col("value"), Overflow::Error)])
         .and_then(LogicalPlanBuilder::build)
         .unwrap();
     bench.output_mode = mode;

@@ -9,8 +9,9 @@ use datafusion::error::Result as DataFusionResult;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Signature, Volatility};
 use millstream_engine::error::to_datafusion;
+use millstream_engine::state::Overflow;
 
-use super::sum::{DistinctSum, OnOverflow, SumState};
+use super::sum::{DistinctSum, SumState};
 use crate::cast::{power_of_ten, rescale};
 use crate::data_type::decimal;
 use crate::failure::arithmetic_overflow;
@@ -21,7 +22,7 @@ pub(super) fn decimal_average(precision: u8, scale: i8, ansi: bool) -> (Arc<Aggr
     let average = DecimalAverage {
         sum: decimal(precision.saturating_add(10), scale),
         result: (precision.saturating_add(4).min(38), (scale + 4).min(38)),
-        on_overflow: if ansi { OnOverflow::Error } else { OnOverflow::Null },
+        on_overflow: if ansi { Overflow::Error } else { Overflow::Null },
         signature: Signature::any(1, Volatility::Immutable),
     };
     let data_type = decimal(average.result.0, average.result.1);
@@ -32,7 +33,7 @@ pub(super) fn decimal_average(precision: u8, scale: i8, ansi: bool) -> (Arc<Aggr
 struct DecimalAverage {
     sum: DataType,
     result: (u8, i8),
-    on_overflow: OnOverflow,
+    on_overflow: Overflow,
     signature: Signature,
 }
 
@@ -77,7 +78,7 @@ enum Summed {
 struct Average {
     sum: Summed,
     result: (u8, i8),
-    on_overflow: OnOverflow,
+    on_overflow: Overflow,
 }
 
 impl Average {
@@ -106,7 +107,7 @@ impl Accumulator for Average {
         let shift = power_of_ten((scale - from_scale).max(0).unsigned_abs().into());
         let average = shift.and_then(|shift| sum.checked_mul(shift)).map(|sum| half_up(sum, count.into()));
         let average = average.and_then(|average| rescale(average, scale, precision, scale));
-        if average.is_none() && self.on_overflow == OnOverflow::Error {
+        if average.is_none() && self.on_overflow == Overflow::Error {
             return Err(to_datafusion(arithmetic_overflow("try_avg")));
         }
         Ok(ScalarValue::Decimal128(average, precision, scale))

@@ -80,5 +80,5 @@ pub(super) fn regr_sxy(call: &FunctionCall<'_>) -> Result<Resolved> {
 pub(super) fn regr_count(call: &FunctionCall<'_>) -> Result<Resolved> {
     let both = call.arguments.iter().map(|one| one.expr.clone().is_not_null()).reduce(Expr::and);
     let counted = super::counted_where(both.unwrap_or_else(|| datafusion::logical_expr::lit(true)))?;
-    resolved(aggregate(call, native::count::count_udaf(), vec![counted], (DataType::Int64, false)))
+    resolved(aggregate(call, super::counting(), vec![counted], (DataType::Int64, false)))
 }

@@ -13,37 +13,31 @@ use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Signature, Volatility};
 use millstream_core::Result;
 use millstream_engine::error::to_datafusion;
+use millstream_engine::functions::StreamAggregate;
+use millstream_engine::state::{NativeAggregate, Overflow};
 
 use super::{aggregate, resolved};
 use crate::call::{FunctionCall, Resolved};
 use crate::data_type::{decimal, is_integral};
 use crate::failure::{arithmetic_overflow, unexpected_input_type};
 
-/// What an overflowing sum is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum OnOverflow {
-    Error,
-    Wrap,
-    Null,
-}
-
 pub(super) fn sum(call: &FunctionCall<'_>) -> Result<Resolved> {
     let decimal = matches!(call.data_type(0), DataType::Decimal128(_, _));
     resolve(
         call,
         match (call.context.settings.ansi, decimal) {
-            (true, _) => OnOverflow::Error,
-            (false, true) => OnOverflow::Null,
-            (false, false) => OnOverflow::Wrap,
+            (true, _) => Overflow::Error,
+            (false, true) => Overflow::Null,
+            (false, false) => Overflow::Wrap,
         },
     )
 }
 
 pub(super) fn try_sum(call: &FunctionCall<'_>) -> Result<Resolved> {
-    resolve(call, OnOverflow::Null)
+    resolve(call, Overflow::Null)
 }
 
-fn resolve(call: &FunctionCall<'_>, on_overflow: OnOverflow) -> Result<Resolved> {
+fn resolve(call: &FunctionCall<'_>, on_overflow: Overflow) -> Result<Resolved> {
     if matches!(call.data_type(0), DataType::Interval(_) | DataType::Duration(_)) {
         return unexpected_input_type(call, 0, "\"NUMERIC\"");
     }
@@ -57,6 +51,7 @@ fn resolve(call: &FunctionCall<'_>, on_overflow: OnOverflow) -> Result<Resolved>
         DataType::Float64 => native::sum::sum_udaf(),
         _ => Arc::new(AggregateUDF::new_from_impl(ExactSum::new(data_type.clone(), on_overflow))),
     };
+    let function = StreamAggregate::wrap(function, NativeAggregate::Sum(on_overflow));
     resolved(aggregate(call, function, vec![value.expr], (data_type, true)))
 }
 
@@ -64,12 +59,12 @@ fn resolve(call: &FunctionCall<'_>, on_overflow: OnOverflow) -> Result<Resolved>
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct ExactSum {
     data_type: DataType,
-    on_overflow: OnOverflow,
+    on_overflow: Overflow,
     signature: Signature,
 }
 
 impl ExactSum {
-    fn new(data_type: DataType, on_overflow: OnOverflow) -> Self {
+    fn new(data_type: DataType, on_overflow: Overflow) -> Self {
         Self { data_type, on_overflow, signature: Signature::any(1, Volatility::Immutable) }
     }
 }
@@ -116,11 +111,11 @@ pub(super) struct SumState {
     /// Beyond 128 bits.
     lost: bool,
     data_type: DataType,
-    on_overflow: OnOverflow,
+    on_overflow: Overflow,
 }
 
 impl SumState {
-    pub(super) fn new(data_type: DataType, on_overflow: OnOverflow) -> Self {
+    pub(super) fn new(data_type: DataType, on_overflow: Overflow) -> Self {
         Self { sum: 0, count: 0, lost: false, data_type, on_overflow }
     }
 
@@ -152,8 +147,8 @@ impl SumState {
 
     fn value(&self) -> Result<ScalarValue> {
         let overflow = || match self.on_overflow {
-            OnOverflow::Error => Err(arithmetic_overflow("try_sum")),
-            OnOverflow::Wrap | OnOverflow::Null => Ok(()),
+            Overflow::Error => Err(arithmetic_overflow("try_sum")),
+            Overflow::Wrap | Overflow::Null => Ok(()),
         };
         let there = self.count > 0;
         Ok(match self.data_type {
@@ -168,7 +163,7 @@ impl SumState {
             _ => {
                 let value = match i64::try_from(self.sum) {
                     Ok(value) => Some(value),
-                    Err(_) if self.on_overflow == OnOverflow::Wrap => Some(self.sum as i64),
+                    Err(_) if self.on_overflow == Overflow::Wrap => Some(self.sum as i64),
                     Err(_) => {
                         overflow()?;
                         None

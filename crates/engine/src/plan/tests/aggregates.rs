@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use crate::functions::aggregates::{avg, count, max, min, sum};
+use crate::state::Overflow;
 use arrow::array::{
     ArrayRef, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int32Array, Int64Array, RecordBatch,
     StringArray,
 };
 use arrow::datatypes::{DataType, Field, Schema};
-use datafusion::functions_aggregate::expr_fn::{avg, bool_and, bool_or, count, max, min, sum};
+use datafusion::functions_aggregate::expr_fn::{bool_and, bool_or};
 use datafusion::logical_expr::{Expr, ExprFunctionExt, LogicalPlanBuilder, lit};
 use datafusion::prelude::col;
 use millstream_core::{ErrorKind, MemoryLedger, OutputMode, Result};
@@ -43,13 +45,13 @@ fn c() -> Expr {
 async fn integers() {
     let first: ArrayRef = Arc::new(Int32Array::from(vec![Some(5), None, Some(-3)]));
     let second: ArrayRef = Arc::new(Int32Array::from(vec![Some(2)]));
-    let all = vec![count(c()), count(lit(1)), sum(c()), avg(c()), min(c()), max(c())];
+    let all = vec![count(c()), count(lit(1)), sum(c(), Overflow::Error), avg(c(), Overflow::Error), min(c()), max(c())];
     check(vec![first, second], all, "3|4|4|1.3333333333333333|-3|5").await;
 }
 
 #[tokio::test]
 async fn nothing_gives_null_and_zero() {
-    let all = vec![count(c()), sum(c()), avg(c()), min(c()), max(c())];
+    let all = vec![count(c()), sum(c(), Overflow::Error), avg(c(), Overflow::Error), min(c()), max(c())];
     check(vec![nulls(&DataType::Int64, 3)], all, "0|NULL|NULL|NULL|NULL").await;
 }
 
@@ -66,10 +68,15 @@ async fn decimals_follow_sparks_types() {
     let values = |values: Vec<i128>, precision, scale| -> ArrayRef {
         Arc::new(Decimal128Array::from(values).with_precision_and_scale(precision, scale).unwrap())
     };
-    check(vec![values(vec![100, 200, 200], 10, 2)], vec![sum(c()), avg(c()), max(c())], "5.00|1.666667|2.00").await;
+    check(
+        vec![values(vec![100, 200, 200], 10, 2)],
+        vec![sum(c(), Overflow::Error), avg(c(), Overflow::Error), max(c())],
+        "5.00|1.666667|2.00",
+    )
+    .await;
     let third = values(vec![1_500_000_000_000_000_000, 2_000_000_000_000_000_000, 2_000_000_000_000_000_000], 20, 18);
-    check(vec![third], vec![avg(c())], "1.8333333333333333333333").await;
-    check(vec![values(vec![-100, -200, -200], 10, 2)], vec![avg(c())], "-1.666667").await;
+    check(vec![third], vec![avg(c(), Overflow::Error)], "1.8333333333333333333333").await;
+    check(vec![values(vec![-100, -200, -200], 10, 2)], vec![avg(c(), Overflow::Error)], "-1.666667").await;
 }
 
 #[tokio::test]
@@ -86,35 +93,40 @@ async fn texts_dates_and_booleans_have_an_order() {
 async fn filter_lets_only_some_rows_count() {
     let values: ArrayRef = Arc::new(Int64Array::from(vec![Some(1), Some(2), None]));
     let above = |aggregate: Expr| aggregate.filter(c().gt(lit(1_i64))).build().unwrap();
-    check(vec![values], vec![above(sum(c())), above(count(lit(1))), above(min(c()))], "2|1|2").await;
+    check(vec![values], vec![above(sum(c(), Overflow::Error)), above(count(lit(1))), above(min(c()))], "2|1|2").await;
 }
 
 #[tokio::test]
 async fn overflow_is_an_error_or_wraps() {
     let values: ArrayRef = Arc::new(Int64Array::from(vec![i64::MAX, 1]));
-    let ansi = aggregate(vec![values.clone()], vec![sum(c())], Setting::of(OutputMode::Complete)).await.unwrap_err();
+    let ansi = aggregate(vec![values.clone()], vec![sum(c(), Overflow::Error)], Setting::of(OutputMode::Complete))
+        .await
+        .unwrap_err();
     assert_eq!(
         ansi.to_spark_message(),
         "[ARITHMETIC_OVERFLOW] overflow. Use 'try_add' to tolerate overflow and return NULL instead. If necessary set \
          \"spark.sql.ansi.enabled\" to \"false\" to bypass this error. SQLSTATE: 22003"
     );
-    let legacy = Setting { ansi: false, ..Setting::of(OutputMode::Complete) };
-    assert_eq!(aggregate(vec![values], vec![sum(c())], legacy).await.unwrap(), ["-9223372036854775808"]);
+    check(vec![values.clone()], vec![sum(c(), Overflow::Wrap)], "-9223372036854775808").await;
+    // `try_sum`, also when more comes after the overflow.
+    let more: ArrayRef = Arc::new(Int64Array::from(vec![-1]));
+    check(vec![values, more], vec![sum(c(), Overflow::Null)], "NULL").await;
 }
 
 #[tokio::test]
 async fn a_decimal_that_does_not_fit_is_an_error_or_null() {
     let nines = 99_999_999_999_999_999_999_999_999_999_999_999_999_i128;
     let values: ArrayRef = Arc::new(Decimal128Array::from(vec![nines, nines]).with_precision_and_scale(38, 0).unwrap());
-    let ansi = aggregate(vec![values.clone()], vec![sum(c())], Setting::of(OutputMode::Complete)).await.unwrap_err();
+    let ansi = aggregate(vec![values.clone()], vec![sum(c(), Overflow::Error)], Setting::of(OutputMode::Complete))
+        .await
+        .unwrap_err();
     assert_eq!(
         ansi.to_spark_message(),
         "[NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION]  199999999999999999999999999999999999998 cannot be represented as \
          Decimal(38, 0). If necessary set \"spark.sql.ansi.enabled\" to \"false\" to bypass this error, and return NULL \
          instead. SQLSTATE: 22003"
     );
-    let legacy = Setting { ansi: false, ..Setting::of(OutputMode::Complete) };
-    assert_eq!(aggregate(vec![values], vec![sum(c()), avg(c())], legacy).await.unwrap(), ["NULL|NULL"]);
+    check(vec![values], vec![sum(c(), Overflow::Wrap), avg(c(), Overflow::Null)], "NULL|NULL").await;
 }
 
 /// Spark gives the one group in every batch, also of nothing.
@@ -124,7 +136,8 @@ async fn without_keys_there_is_always_one_row() {
         let empty: ArrayRef = Arc::new(Int64Array::from(Vec::<i64>::new()));
         let some: ArrayRef = Arc::new(Int64Array::from(vec![1, 2]));
         for (columns, expected) in [(vec![empty.clone()], "0|NULL"), (vec![some, empty], "2|3")] {
-            let rows = aggregate(columns, vec![count(lit(1)), sum(c())], Setting::of(mode)).await.unwrap();
+            let rows =
+                aggregate(columns, vec![count(lit(1)), sum(c(), Overflow::Error)], Setting::of(mode)).await.unwrap();
             assert_eq!(rows, [expected], "{mode}");
         }
     }

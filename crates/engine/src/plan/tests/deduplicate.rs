@@ -4,8 +4,9 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::functions::aggregates::{count, sum};
+use crate::state::Overflow;
 use datafusion::common::Column;
-use datafusion::functions_aggregate::expr_fn::{count, sum};
 use datafusion::logical_expr::{Extension, LogicalPlan, LogicalPlanBuilder as Builder, lit};
 use datafusion::prelude::col;
 use millstream_core::progress::StateOperatorProgress;
@@ -187,7 +188,8 @@ async fn rows_without_event_time() {
 /// Before an aggregate, in its three modes, and behind one.
 #[tokio::test]
 async fn beside_an_aggregate() {
-    let sums = |input: LogicalPlan, keys| of(Builder::from(input).aggregate(keys, vec![sum(col("v"))]));
+    let sums =
+        |input: LogicalPlan, keys| of(Builder::from(input).aggregate(keys, vec![sum(col("v"), Overflow::Error)]));
     let before = |source: &MemoryRows| {
         let input = deduplicate(with_watermark(source.relation(), 10), &["k", "ts"], false);
         sums(input, vec![window(10, 10).alias("window")])

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use crate::functions::aggregates::{count, sum};
+use crate::state::Overflow;
 use arrow::array::{ArrayRef, BinaryArray, Int64Array, Int64Builder, RecordBatch, StringArray, StructArray};
 use arrow::datatypes::{DataType, Field, Fields, Schema};
 use datafusion::datasource::{MemTable, provider_as_source};
 use datafusion::functions::core::expr_fn::get_field;
-use datafusion::functions_aggregate::expr_fn::{count, count_distinct, sum};
+use datafusion::functions_aggregate::expr_fn::count_distinct;
 use datafusion::logical_expr::{
     JoinType, LogicalPlan, LogicalPlanBuilder, LogicalPlanBuilder as Builder, ScalarUDF, in_subquery, lit,
     not_in_subquery,
@@ -190,7 +192,9 @@ async fn rows_are_kept_by_a_static_subquery() {
 #[tokio::test]
 async fn a_complete_result_is_sorted_limited_and_filtered() {
     let source = MemoryRows::default();
-    let counts = Builder::from(source.relation()).aggregate(vec![col("k")], vec![sum(col("v")).alias("s")]).unwrap();
+    let counts = Builder::from(source.relation())
+        .aggregate(vec![col("k")], vec![sum(col("v"), Overflow::Error).alias("s")])
+        .unwrap();
     let top = counts.filter(col("s").gt(lit(1_i64))).unwrap().sort(vec![col("s").sort(false, false)]).unwrap();
     let batches: &[(&[Row], &[&str])] = &[(&[A, B], &["b|5"]), (&[A, A, A, A, A, A, A], &["a|8"])];
     check(build(top.limit(0, Some(1))), &source, OutputMode::Complete, batches).await;

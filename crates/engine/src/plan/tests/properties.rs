@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use datafusion::functions_aggregate::expr_fn::{avg, count, max, min, sum};
+use crate::functions::aggregates::{avg, count, max, min, sum};
+use crate::state::Overflow;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, lit};
 use datafusion::prelude::col;
 use millstream_core::{Error, MemoryLedger, OutputMode, Reservation};
@@ -25,7 +26,14 @@ pub(super) fn batches() -> impl Strategy<Value = Vec<(Vec<Row>, bool)>> {
 }
 
 fn plan(source: &MemoryRows, delay_s: i64) -> LogicalPlan {
-    let aggregates = vec![count(lit(1)), count(col("v")), sum(col("v")), min(col("v")), max(col("k")), avg(col("v"))];
+    let aggregates = vec![
+        count(lit(1)),
+        count(col("v")),
+        sum(col("v"), Overflow::Error),
+        min(col("v")),
+        max(col("k")),
+        avg(col("v"), Overflow::Error),
+    ];
     LogicalPlanBuilder::from(with_watermark(source.relation(), delay_s))
         .aggregate(vec![window(10, 10), col("k")], aggregates)
         .unwrap()

@@ -5,15 +5,17 @@ use std::sync::atomic::Ordering;
 use millstream_core::Result;
 use parking_lot::Mutex;
 
-use super::{AggregateState, SHARDS};
+use super::{KeyedState, SHARDS};
 use crate::state::shard::Shard;
+use crate::state::values::Values;
 
 /// While the ledger is only tight, not empty, a shard is spilled for no less than this part of what that writes again.
 const WORTH_WRITING: u64 = 8;
 
-impl AggregateState {
-    /// Counts in the ledger what is held more, and spills where it has not enough.
-    pub(super) fn hold(&self) -> Result<()> {
+impl<V: Values> KeyedState<V> {
+    /// Counts in the ledger what is held more, and spills where it has not enough. An operator that locks shards for itself calls
+    /// it when it has let go of them.
+    pub fn settle(&self) -> Result<()> {
         if matches!(self.is_counted(), Ok(true)) { Ok(()) } else { self.make_room() }
     }
 
@@ -35,7 +37,7 @@ impl AggregateState {
             if matches!(counted, Ok(true)) {
                 return Ok(());
             }
-            let spillable = |shard: &Mutex<Shard>| shard.lock().spillable_bytes();
+            let spillable = |shard: &Mutex<Shard<V>>| shard.lock().spillable_bytes();
             let largest = (0..SHARDS).map(|shard| (spillable(&self.shards[shard]), shard)).max();
             let Some(((bytes, again), shard)) = largest.filter(|((bytes, _), _)| *bytes > 0) else {
                 return counted.map(|_| ());

@@ -4,38 +4,52 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Int64Array};
 use arrow::datatypes::{DataType, Field, Int64Type};
-use millstream_core::{ErrorKind, MemoryLedger, OutputMode, Reservation, Result};
+use millstream_core::{ErrorKind, MemoryLedger, Reservation, Result};
 
-use super::{AggregateConfig, AggregateState, SHARDS, UpdateScratch, spread};
-use crate::state::{AggregateFunction, AggregateKind, Argument, Groups, KeyCodec, Layout, SpillFolder, StateStore};
+use super::{BatchNumber, KeyedState, KeyedStateConfig, SHARDS, UpdateScratch, spread};
+use crate::state::{
+    Aggregates, Argument, EncodedKeys, Ends, Entries, KeyCodec, Lifetime, NativeAggregate, SpillFolder, StateStore,
+    StoreLayout, group_columns,
+};
 
-fn counting(ledger: &MemoryLedger) -> AggregateState {
-    counting_in(ledger, OutputMode::Update, &std::env::temp_dir().join("millstream-test-that-spills-nothing"))
+type Counts = KeyedState<Aggregates>;
+
+fn no_folder() -> std::path::PathBuf {
+    std::env::temp_dir().join("millstream-test-that-spills-nothing")
 }
 
-fn counting_in(ledger: &MemoryLedger, output_mode: OutputMode, scratch: &Path) -> AggregateState {
-    let codec = KeyCodec::try_new(vec![Arc::new(Field::new("k", DataType::Int64, true))]).unwrap();
-    let functions = vec![AggregateFunction::try_new(AggregateKind::Count, &DataType::Null, true).unwrap()];
-    AggregateState::new(AggregateConfig {
-        layout: Layout { codec, functions },
+fn codec() -> KeyCodec {
+    KeyCodec::try_new(vec![Arc::new(Field::new("k", DataType::Int64, true))]).unwrap()
+}
+
+fn encode(keys: impl IntoIterator<Item = i64>) -> EncodedKeys {
+    let keys: ArrayRef = Arc::new(Int64Array::from_iter_values(keys));
+    let rows = keys.len();
+    codec().encode(&[keys], rows).unwrap()
+}
+
+fn counting(ledger: &MemoryLedger) -> Counts {
+    counting_in(ledger, &no_folder())
+}
+
+fn counting_in(ledger: &MemoryLedger, scratch: &Path) -> Counts {
+    KeyedState::new(KeyedStateConfig {
+        name: "groups".to_owned(),
+        layout: StoreLayout::new(codec(), vec![NativeAggregate::Count.over(&[]).unwrap()]),
         lifetime: None,
-        is_global: false,
-        output_mode,
         reservation: ledger.reservation("state"),
         spill: SpillFolder::new(scratch.to_owned()).unwrap(),
-        shuffle_partitions: 200,
     })
 }
 
-fn count(state: &AggregateState, batch_number: u64, keys: Vec<i64>) -> Result<()> {
-    let argument = Argument::try_new(&state.layout().functions[0], &[], None)?;
-    let rows = keys.len();
-    let keys: ArrayRef = Arc::new(Int64Array::from(keys));
-    state.update(batch_number, (&[keys], rows), &[argument], &mut UpdateScratch::default())
+fn count(state: &Counts, batch: BatchNumber, keys: Vec<i64>) -> Result<()> {
+    let argument = Argument::try_new(&*state.layout().values()[0], &[], None)?;
+    let arguments = [argument];
+    state.update(batch, &encode(keys), &mut UpdateScratch::default(), |groups, rows| groups.update(&arguments, rows))
 }
 
-fn total(state: &AggregateState) -> i64 {
-    state.progress().num_rows_total
+fn total(state: &Counts) -> i64 {
+    state.figures().total
 }
 
 #[test]
@@ -100,13 +114,13 @@ fn rows_are_spread_by_the_high_byte_in_their_order() {
     assert_eq!((starts[0], starts[1], starts[7], starts[8], starts[255], starts[256]), (0, 1, 1, 2, 2, 4));
 }
 
-/// Groups as a batch gives them, by key.
-fn counts(state: &AggregateState, batch_number: u64) -> BTreeMap<i64, i64> {
+/// All groups, by key.
+fn counts(state: &Counts, batch: BatchNumber) -> BTreeMap<i64, i64> {
     let mut counts = BTreeMap::new();
     for shard in 0..SHARDS {
-        let mut groups = Groups::new(state.layout());
-        state.finish_shard((batch_number, shard), None, |from, group| groups.push_from(from, group)).unwrap();
-        let columns = groups.columns(state.layout()).unwrap();
+        let mut groups = Entries::new(state.layout());
+        state.lock(batch, shard).unwrap().for_each(|from, group| groups.push_from(from, group)).unwrap();
+        let columns = group_columns(&groups, state.layout()).unwrap();
         let values = |column: usize| columns[column].as_primitive::<Int64Type>().values().iter().copied();
         counts.extend(values(0).zip(values(1)));
     }
@@ -126,7 +140,7 @@ fn what_is_spilled_counts_on() {
     let folder = tempfile::tempdir().unwrap();
     let scratch = folder.path().join("spill");
     let (ledger, _others) = tight();
-    let state = counting_in(&ledger, OutputMode::Complete, &scratch);
+    let state = counting_in(&ledger, &scratch);
     let mut expected = BTreeMap::new();
     for batch in 0..4 {
         let number = state.begin_batch();
@@ -140,11 +154,10 @@ fn what_is_spilled_counts_on() {
         state.commit(&mut vec![]).unwrap();
         assert_eq!(total(&state), expected.len() as i64);
     }
-    let progress = state.progress();
-    let metric = |name: &str| progress.custom_metrics[name];
-    assert!(metric("spilledBytes") > metric("spillFilesBytes") && metric("spillFilesBytes") > 0, "{progress:?}");
+    let figures = state.figures();
+    assert!(figures.spilled_bytes > figures.disk_bytes && figures.disk_bytes > 0, "{figures:?}");
     let on_disk: u64 = std::fs::read_dir(&scratch).unwrap().map(|file| file.unwrap().metadata().unwrap().len()).sum();
-    assert_eq!(metric("spillFilesBytes"), on_disk as i64);
+    assert_eq!(figures.disk_bytes, on_disk as i64);
     // Files are of no use to anybody once the query has ended.
     drop(state);
     assert!(!scratch.exists());
@@ -154,7 +167,7 @@ fn what_is_spilled_counts_on() {
 fn a_batch_over_spilled_groups_is_undone() {
     let folder = tempfile::tempdir().unwrap();
     let (ledger, _others) = tight();
-    let state = counting_in(&ledger, OutputMode::Complete, &folder.path().join("spill"));
+    let state = counting_in(&ledger, &folder.path().join("spill"));
     let first = state.begin_batch();
     count(&state, first, (0..1000).collect()).unwrap();
     state.commit(&mut vec![]).unwrap();
@@ -175,7 +188,7 @@ fn a_batch_over_spilled_groups_is_undone() {
 fn a_state_larger_than_the_ledger_is_complete() {
     let folder = tempfile::tempdir().unwrap();
     let ledger = MemoryLedger::new(3 << 20);
-    let state = counting_in(&ledger, OutputMode::Complete, &folder.path().join("spill"));
+    let state = counting_in(&ledger, &folder.path().join("spill"));
     for keys in (0..60_000).collect::<Vec<i64>>().chunks(4_000) {
         let number = state.begin_batch();
         count(&state, number, keys.to_vec()).unwrap();
@@ -202,7 +215,7 @@ fn older_groups_make_room_for_a_large_update() {
         ledger.used_bytes()
     };
     let ledger = MemoryLedger::new(used_by(0..20_000).max(used_by(20_000..40_000)) * 3 / 2);
-    let state = counting_in(&ledger, OutputMode::Complete, &folder.path().join("spill"));
+    let state = counting_in(&ledger, &folder.path().join("spill"));
     for keys in [0..20_000, 20_000..40_000] {
         count(&state, state.begin_batch(), keys.collect()).unwrap();
         state.commit(&mut vec![]).unwrap();
@@ -216,9 +229,8 @@ fn older_groups_make_room_for_a_large_update() {
 fn a_spilled_state_is_saved_and_restored() {
     let folder = tempfile::tempdir().unwrap();
     let ledgers = [MemoryLedger::new(3 << 20), MemoryLedger::new(3 << 20)];
-    let [state, restored] = [0, 1].map(|index: usize| {
-        counting_in(&ledgers[index], OutputMode::Complete, &folder.path().join(format!("spill-{index}")))
-    });
+    let [state, restored] =
+        [0, 1].map(|index: usize| counting_in(&ledgers[index], &folder.path().join(format!("spill-{index}"))));
     for keys in (0..60_000).collect::<Vec<i64>>().chunks(4_000) {
         count(&state, state.begin_batch(), keys.to_vec()).unwrap();
         state.commit(&mut vec![]).unwrap();
@@ -232,4 +244,96 @@ fn a_spilled_state_is_saved_and_restored() {
     }
     assert_eq!((parts, total(&restored)), (1, 60_000));
     assert_eq!(counts(&restored, restored.begin_batch()), counts(&state, state.begin_batch()));
+}
+
+/// Keys whose values say when they end.
+fn within_watermark(ledger: &MemoryLedger, scratch: &Path) -> KeyedState<Ends> {
+    KeyedState::new(KeyedStateConfig {
+        name: "keys".to_owned(),
+        layout: StoreLayout::new(codec(), ()),
+        lifetime: Some(Lifetime::InValue),
+        reservation: ledger.reservation("state"),
+        spill: SpillFolder::new(scratch.to_owned()).unwrap(),
+    })
+}
+
+/// Adds keys that all end then, and says how many were new.
+fn insert(state: &KeyedState<Ends>, batch: BatchNumber, keys: std::ops::Range<i64>, end_us: i64) -> usize {
+    let new = state.insert_new(batch, &encode(keys), &mut UpdateScratch::default(), |ends, new| {
+        new.entries.iter().for_each(|&entry| ends.set(entry, end_us));
+        Ok(())
+    });
+    new.unwrap().len()
+}
+
+fn expire(state: &KeyedState<Ends>, batch: BatchNumber, watermark_us: i64) {
+    for shard in 0..SHARDS {
+        let mut shard = state.lock(batch, shard).unwrap();
+        shard.count_changed();
+        shard.expire(watermark_us).unwrap();
+    }
+}
+
+/// Runs a batch of keys that all end then, and gives its delta, and how many of the keys were new.
+fn run(state: &KeyedState<Ends>, keys: std::ops::Range<i64>, end_us: i64, watermark_us: i64) -> (Vec<u8>, usize) {
+    let batch = state.begin_batch();
+    let new = insert(state, batch, keys, end_us);
+    expire(state, batch, watermark_us);
+    let mut delta = vec![];
+    state.commit(&mut delta).unwrap();
+    (delta, new)
+}
+
+/// Keys that have ended are only passed over at first, but they do not pile up.
+#[test]
+fn what_has_gone_makes_room() {
+    let ledger = MemoryLedger::unlimited();
+    let state = within_watermark(&ledger, &no_folder());
+    let mut most = 0;
+    for generation in 0..40 {
+        let first = generation * 5_000;
+        assert_eq!(run(&state, first..first + 5_000, generation + 1, generation).1, 5_000);
+        assert_eq!(state.figures().total, 5_000);
+        if generation == 4 {
+            most = ledger.used_bytes();
+        }
+    }
+    assert!(ledger.used_bytes() <= most * 2, "{} bytes, and {most} after five generations", ledger.used_bytes());
+}
+
+/// A key that has ended is new again, also where it was not cleared away, and the batch before can be undone.
+#[test]
+fn a_key_comes_again_after_its_end() {
+    let state = within_watermark(&MemoryLedger::unlimited(), &no_folder());
+    assert_eq!(run(&state, 0..10, 100, 0).1, 10);
+    assert_eq!(run(&state, 10..12, 50, 0).1, 2);
+    assert_eq!(run(&state, 0..12, 70, 50).1, 0, "they end with this batch");
+    assert_eq!(state.figures().total, 10);
+    for _ in 0..2 {
+        let batch = state.begin_batch();
+        assert_eq!(insert(&state, batch, 9..13, 80), 3);
+        expire(&state, batch, 200);
+        assert_eq!(state.figures().removed, 13);
+        state.undo();
+        assert_eq!(state.figures().total, 10);
+    }
+}
+
+/// Keys on disk are looked up there: a batch of duplicates changes nothing and writes nothing.
+#[test]
+fn duplicates_of_keys_on_disk_stay_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let ledger = MemoryLedger::new(4_000_000_000);
+    let mut others = ledger.reservation("others");
+    others.resize(3_500_000_000).unwrap();
+    let state = within_watermark(&ledger, &folder.path().join("spill"));
+    run(&state, 0..3_000, 100, 0);
+    // What the batch has changed stays in memory; the next one moves it out.
+    run(&state, 3_000..3_010, 200, 0);
+    assert!(state.figures().disk_bytes > 0);
+    let (delta, new) = run(&state, 0..3_010, 300, 0);
+    assert_eq!((delta.len(), new, state.figures().updated), (3, 0, 0), "a version and a watermark");
+    assert_eq!(run(&state, 0..0, 0, 100).1, 0);
+    assert_eq!((state.figures().removed, state.figures().total), (3_000, 10));
+    assert_eq!(run(&state, 0..3_010, 300, 100).1, 3_000);
 }

@@ -1,0 +1,43 @@
+//! What becomes of a sum that leaves its type.
+
+use millstream_core::{Error, spark_error};
+
+/// What a function does about an overflow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Overflow {
+    /// It is an error (ANSI).
+    Error,
+    /// The result is NULL (`try_sum`, `try_avg`).
+    Null,
+    /// An integer wraps round, as in Java; a decimal becomes NULL.
+    Wrap,
+}
+
+/// Spark's error for a BIGINT sum that does not fit.
+pub(super) fn sum_overflow() -> Error {
+    spark_error!(
+        "ARITHMETIC_OVERFLOW",
+        message = "overflow",
+        alternative = " Use 'try_add' to tolerate overflow and return NULL instead.",
+        config = "\"spark.sql.ansi.enabled\"",
+    )
+}
+
+/// Spark's error for a decimal that does not fit its type, here precision and scale.
+pub(super) fn decimal_overflow(unscaled: &str, value_scale: i8, (precision, scale): (u8, i8)) -> Error {
+    spark_error!(
+        "NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION",
+        value = with_point(unscaled, value_scale),
+        precision = precision,
+        scale = scale,
+        config = "\"spark.sql.ansi.enabled\"",
+    )
+}
+
+fn with_point(unscaled: &str, scale: i8) -> String {
+    let Some(scale) = usize::try_from(scale).ok().filter(|&scale| scale > 0) else { return unscaled.to_owned() };
+    let (sign, digits) = unscaled.strip_prefix('-').map_or(("", unscaled), |digits| ("-", digits));
+    let digits = format!("{digits:0>width$}", width = scale + 1);
+    let (whole, fraction) = digits.split_at(digits.len() - scale);
+    format!("{sign}{whole}.{fraction}")
+}

@@ -1,0 +1,255 @@
+//! A keyed store: entries spread over shards, changed in place by the tasks of a batch (Spark: the state store under a
+//! stateful operator). It knows keys, batches, time, disk and memory; what lies under a key it leaves to [`Values`], and
+//! what a batch gives to the operator.
+//!
+//! Any task may change any shard; it locks one at a time, so nothing has to be exchanged between tasks first. What a
+//! batch did is undone or committed under the same locks. A failed batch may leave a task running for a moment: each
+//! batch has a number, and a task of an old one finds it changed and touches nothing.
+//!
+//! When the memory budget runs short, whole shards go to disk (`spilled.rs`), the largest first. What the running batch
+//! has changed stays in memory; only a batch whose own changes do not fit is refused.
+
+mod budget;
+mod durable;
+mod figures;
+mod guard;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use millstream_core::{Error, Reservation, Result};
+use parking_lot::Mutex;
+
+pub use figures::StoreFigures;
+pub use guard::ShardGuard;
+
+use super::entries::StoreLayout;
+use super::index::hash_key;
+use super::key_codec::EncodedKeys;
+use super::lifetime::Lifetime;
+use super::shard::{Assignment, Shard, ShardRows};
+use super::spill_folder::SpillFolder;
+use super::spilled::Shape;
+use super::values::Values;
+use figures::Figures;
+
+/// Parts of a store, by the high byte of a key's hash.
+pub const SHARDS: usize = 256;
+
+/// What makes a store.
+#[derive(Debug)]
+pub struct KeyedStateConfig<V: Values> {
+    /// Its name within its operator.
+    pub name: String,
+    /// Its keys and values.
+    pub layout: StoreLayout<V>,
+    /// When entries expire; `None` if they never do.
+    pub lifetime: Option<Lifetime>,
+    /// Where its memory is counted.
+    pub reservation: Reservation,
+    /// Where it goes beyond that.
+    pub spill: Arc<SpillFolder>,
+}
+
+/// A keyed store.
+#[derive(Debug)]
+pub struct KeyedState<V: Values> {
+    name: String,
+    layout: StoreLayout<V>,
+    lifetime: Option<Lifetime>,
+    shards: Box<[Mutex<Shard<V>>]>,
+    reservation: Mutex<Reservation>,
+    held_bytes: AtomicUsize,
+    spill: Arc<SpillFolder>,
+    /// Held by the task that makes room; the others wait for it.
+    spilling: Mutex<()>,
+    /// Goes up when a batch ends, well or badly.
+    batch_number: AtomicU64,
+    figures: Figures,
+    /// The watermark (µs) by which the running batch expired entries.
+    expired_us: Mutex<Option<i64>>,
+}
+
+/// A batch as a store counts them. A task that comes after its end changes nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct BatchNumber(u64);
+
+/// Buffers of one task, used again for every batch of rows.
+#[derive(Debug, Default)]
+pub struct UpdateScratch {
+    hashes: Vec<u64>,
+    /// Row numbers by shard.
+    by_shard: Vec<u32>,
+    found: Vec<u32>,
+}
+
+impl<V: Values> KeyedState<V> {
+    /// An empty store.
+    pub fn new(config: KeyedStateConfig<V>) -> Self {
+        let KeyedStateConfig { name, layout, lifetime, reservation, spill } = config;
+        Self {
+            name,
+            layout,
+            lifetime,
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            reservation: Mutex::new(reservation),
+            held_bytes: AtomicUsize::new(0),
+            spill,
+            spilling: Mutex::default(),
+            batch_number: AtomicU64::new(0),
+            figures: Figures::default(),
+            expired_us: Mutex::new(None),
+        }
+    }
+
+    /// Keys and values.
+    pub fn layout(&self) -> &StoreLayout<V> {
+        &self.layout
+    }
+
+    fn shape(&self) -> Shape<'_, V> {
+        Shape { layout: &self.layout, lifetime: self.lifetime }
+    }
+
+    /// Begins a batch: figures start at zero.
+    pub fn begin_batch(&self) -> BatchNumber {
+        self.figures.begin_batch();
+        BatchNumber(self.batch_number.load(Ordering::SeqCst))
+    }
+
+    /// Counts rows that came too late.
+    pub fn add_dropped(&self, rows: usize) {
+        self.figures.dropped.fetch_add(rows, Ordering::Relaxed);
+    }
+
+    /// Counts time spent taking rows in.
+    pub fn add_update_time(&self, time: Duration) {
+        self.figures.update_us.fetch_add(time.as_micros() as u64, Ordering::Relaxed);
+    }
+
+    /// Counts time spent expiring entries.
+    pub fn add_removal_time(&self, time: Duration) {
+        self.figures.removal_us.fetch_add(time.as_micros() as u64, Ordering::Relaxed);
+    }
+
+    /// What the newest batch did.
+    pub fn figures(&self) -> StoreFigures {
+        self.figures.get(self.held_bytes.load(Ordering::Relaxed), &self.spill)
+    }
+
+    /// Finds or makes the entry of each row's key, and has the rows taken into them. Called by several tasks at once.
+    pub fn update(
+        &self,
+        batch: BatchNumber,
+        keys: &EncodedKeys,
+        scratch: &mut UpdateScratch,
+        mut take_in: impl FnMut(&mut V, Assignment<'_>) -> Result<()>,
+    ) -> Result<()> {
+        self.change(batch, keys, scratch, |shard, rows| shard.update(self.shape(), rows, &mut take_in))
+    }
+
+    /// Adds the keys of these rows that are not there, has the first row of each taken in, and says which rows those were.
+    /// Called by several tasks at once.
+    pub fn insert_new(
+        &self,
+        batch: BatchNumber,
+        keys: &EncodedKeys,
+        scratch: &mut UpdateScratch,
+        mut take_in: impl FnMut(&mut V, Assignment<'_>) -> Result<()>,
+    ) -> Result<Vec<u32>> {
+        let mut first_rows = Vec::new();
+        self.change(batch, keys, scratch, |shard, rows| {
+            shard.insert_new(self.shape(), rows, &mut first_rows, &mut take_in)
+        })?;
+        Ok(first_rows)
+    }
+
+    /// Hands rows to the shards of their keys, each locked in turn.
+    fn change(
+        &self,
+        batch: BatchNumber,
+        keys: &EncodedKeys,
+        scratch: &mut UpdateScratch,
+        mut change: impl FnMut(&mut Shard<V>, ShardRows<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let starts = scratch.spread(keys);
+        let mut has_grown = false;
+        for shard in 0..SHARDS {
+            let rows = &scratch.by_shard[starts[shard]..starts[shard + 1]];
+            if rows.is_empty() {
+                continue;
+            }
+            let mut guard = self.lock(batch, shard)?;
+            let rows = ShardRows { keys, hashes: &scratch.hashes, rows, found: &mut scratch.found };
+            let changed = change(guard.shard(), rows);
+            has_grown |= guard.has_grown();
+            drop(guard);
+            changed?;
+        }
+        if has_grown { self.settle() } else { Ok(()) }
+    }
+
+    /// Counts again what is held, after entries went.
+    fn recount(&self) {
+        let (mut bytes, mut entries) = (0, 0);
+        for shard in &self.shards {
+            let shard = shard.lock();
+            bytes += shard.bytes();
+            entries += shard.len();
+        }
+        self.held_bytes.store(bytes, Ordering::Relaxed);
+        self.figures.total.store(entries, Ordering::Relaxed);
+        // It only shrinks here, or grows to what was held before the batch, so the ledger cannot refuse for long.
+        let _ = self.reservation.lock().resize(bytes);
+    }
+}
+
+impl UpdateScratch {
+    /// Orders the rows of these keys by shard, and says where each shard's begin.
+    fn spread(&mut self, keys: &EncodedKeys) -> [usize; SHARDS + 1] {
+        self.hashes.clear();
+        self.hashes.extend((0..keys.len()).map(|row| hash_key(keys.key(row))));
+        spread(&self.hashes, &mut self.by_shard)
+    }
+
+    /// The rows of these keys by shard, for an operator that locks shards for itself. Shards without rows are left out.
+    pub fn by_shard(&mut self, keys: &EncodedKeys) -> impl Iterator<Item = (usize, &[u32])> {
+        let starts = self.spread(keys);
+        let shards = (0..SHARDS).map(move |shard| (shard, starts[shard]..starts[shard + 1]));
+        shards.filter(|(_, rows)| !rows.is_empty()).map(|(shard, rows)| (shard, &self.by_shard[rows]))
+    }
+}
+
+/// The shard of a key by its hash.
+#[inline]
+pub fn shard_of(hash: u64) -> usize {
+    (hash >> 56) as usize
+}
+
+/// Orders row numbers by shard (counting sort), and says where each shard's begin.
+fn spread(hashes: &[u64], by_shard: &mut Vec<u32>) -> [usize; SHARDS + 1] {
+    let mut starts = [0; SHARDS + 1];
+    for &hash in hashes {
+        starts[shard_of(hash) + 1] += 1;
+    }
+    for shard in 0..SHARDS {
+        starts[shard + 1] += starts[shard];
+    }
+    by_shard.clear();
+    by_shard.resize(hashes.len(), 0);
+    let mut next = starts;
+    for (row, &hash) in hashes.iter().enumerate() {
+        let place = &mut next[shard_of(hash)];
+        by_shard[*place] = row as u32;
+        *place += 1;
+    }
+    starts
+}
+
+fn batch_is_over() -> Error {
+    Error::cancelled("the batch is over")
+}
+
+#[cfg(test)]
+mod tests;

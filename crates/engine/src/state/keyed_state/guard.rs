@@ -1,0 +1,103 @@
+//! A shard that is locked for an operator: what it may do with single entries, and the walks from which it chooses what a
+//! batch gives.
+
+use std::sync::atomic::Ordering;
+
+use millstream_core::Result;
+use parking_lot::MutexGuard;
+
+use super::{BatchNumber, KeyedState, batch_is_over};
+use crate::state::entries::Entries;
+use crate::state::index::hash_key;
+use crate::state::shard::{Bucket, Shard};
+use crate::state::values::Values;
+
+/// A locked shard. An operator that needs the shards of two stores locks them always in the same order.
+#[derive(Debug)]
+pub struct ShardGuard<'a, V: Values> {
+    state: &'a KeyedState<V>,
+    shard: MutexGuard<'a, Shard<V>>,
+    bytes_before: usize,
+}
+
+impl<V: Values> KeyedState<V> {
+    /// Locks a shard for a batch. An error if the batch has ended meanwhile.
+    pub fn lock(&self, batch: BatchNumber, shard: usize) -> Result<ShardGuard<'_, V>> {
+        let shard = self.shards[shard].lock();
+        if self.batch_number.load(Ordering::SeqCst) != batch.0 {
+            return Err(batch_is_over());
+        }
+        let bytes_before = shard.bytes();
+        Ok(ShardGuard { state: self, shard, bytes_before })
+    }
+}
+
+impl<V: Values> ShardGuard<'_, V> {
+    /// Works on the entries of a key of this shard.
+    pub fn with_bucket<R>(&mut self, key: &[u8], work: impl FnOnce(&mut Bucket<'_, V>) -> Result<R>) -> Result<R> {
+        let shape = self.state.shape();
+        self.shard.with_bucket(shape, (key, hash_key(key)), work)
+    }
+
+    /// Counts the entry of a key as changed, though it keeps its value; makes it if need be.
+    pub fn touch(&mut self, key: &[u8]) -> Result<()> {
+        let shape = self.state.shape();
+        self.shard.touch(shape, key, hash_key(key))
+    }
+
+    /// Takes out all that ends at or before the watermark (µs), where entries end at all.
+    pub fn expire(&mut self, watermark_us: i64) -> Result<()> {
+        if self.state.lifetime.is_none() {
+            return Ok(());
+        }
+        *self.state.expired_us.lock() = Some(watermark_us);
+        let shape = self.state.shape();
+        let removed = self.shard.expire(shape, watermark_us)?;
+        self.state.figures.removed.fetch_add(removed, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Counts the entries that the batch has changed. It is done once for each shard, when all rows are in.
+    pub fn count_changed(&self) {
+        self.state.figures.updated.fetch_add(self.shard.changed_count(), Ordering::Relaxed);
+    }
+
+    /// Calls `each` with every entry.
+    pub fn for_each(&self, each: impl FnMut(&Entries<V>, u32) -> Result<()>) -> Result<()> {
+        self.shard.for_each(self.state.shape(), each)
+    }
+
+    /// Calls `each` with every entry that the batch changed and that is there after it.
+    pub fn for_each_changed(&self, each: impl FnMut(&Entries<V>, u32) -> Result<()>) -> Result<()> {
+        self.shard.for_each_changed(each)
+    }
+
+    /// Calls `each` with every entry that was there before the batch and that the batch changed: its key, the values before the
+    /// batch and the place among them. These are the rows that a changelog takes back.
+    pub fn for_each_old(&self, each: impl FnMut(&[u8], &V, u32) -> Result<()>) -> Result<()> {
+        self.shard.for_each_old(each)
+    }
+
+    /// Calls `each` with every entry that [`ShardGuard::expire`] took out in this batch.
+    pub fn for_each_expired(&self, each: impl FnMut(&Entries<V>, u32) -> Result<()>) -> Result<()> {
+        self.shard.for_each_expired(self.state.shape(), each)
+    }
+
+    /// The shard, for the store itself.
+    pub(super) fn shard(&mut self) -> &mut Shard<V> {
+        &mut self.shard
+    }
+
+    /// Whether the shard holds more than when it was locked.
+    pub(super) fn has_grown(&self) -> bool {
+        self.shard.bytes() > self.bytes_before
+    }
+}
+
+impl<V: Values> Drop for ShardGuard<'_, V> {
+    fn drop(&mut self) {
+        // Wraps below zero where the shard has shrunk, which the sum of all shards never does.
+        let more = self.shard.bytes().wrapping_sub(self.bytes_before);
+        self.state.held_bytes.fetch_add(more, Ordering::Relaxed);
+    }
+}

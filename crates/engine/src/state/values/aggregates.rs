@@ -1,0 +1,83 @@
+//! The values of an aggregation: a column for each of its functions.
+
+use std::sync::Arc;
+
+use arrow::array::ArrayRef;
+use millstream_core::Result;
+
+use super::Values;
+use crate::state::aggregates::{Argument, Column, KeyedAggregate};
+use crate::state::codec::Reader;
+use crate::state::entries::{Entries, StoreLayout};
+use crate::state::shard::Assignment;
+
+/// The functions of an aggregation.
+pub type AggregatesLayout = Vec<Arc<dyn KeyedAggregate>>;
+
+/// One column an aggregate function, for groups 0, 1, 2 ….
+#[derive(Debug)]
+pub struct Aggregates {
+    columns: Vec<Box<dyn Column>>,
+}
+
+impl Aggregates {
+    /// Takes rows into their groups, with the arguments of each function.
+    pub fn update(&mut self, arguments: &[Argument], rows: Assignment<'_>) -> Result<()> {
+        self.columns.iter_mut().zip(arguments).try_for_each(|(column, argument)| column.update(argument, rows))
+    }
+}
+
+impl Values for Aggregates {
+    type Layout = AggregatesLayout;
+
+    fn new(layout: &AggregatesLayout) -> Self {
+        Self { columns: layout.iter().map(|function| function.new_column()).collect() }
+    }
+
+    fn push_empty(&mut self) {
+        self.columns.iter_mut().for_each(|column| column.push_empty());
+    }
+
+    fn push_from(&mut self, other: &Self, entry: u32) {
+        for (column, other) in self.columns.iter_mut().zip(&other.columns) {
+            column.push_from(&**other, entry);
+        }
+    }
+
+    fn copy_from(&mut self, entry: u32, other: &Self, other_entry: u32) {
+        for (column, other) in self.columns.iter_mut().zip(&other.columns) {
+            column.copy_from(entry, &**other, other_entry);
+        }
+    }
+
+    fn truncate(&mut self, entries: usize) {
+        self.columns.iter_mut().for_each(|column| column.truncate(entries));
+    }
+
+    fn bytes(&self) -> usize {
+        self.columns.iter().map(|column| column.bytes()).sum()
+    }
+
+    fn write(&self, entry: u32, out: &mut Vec<u8>) {
+        self.columns.iter().for_each(|column| column.write(entry, out));
+    }
+
+    fn push_read(&mut self, _layout: &AggregatesLayout, reader: &mut Reader<'_>) -> Result<()> {
+        self.columns.iter_mut().try_for_each(|column| column.push_read(reader))
+    }
+
+    fn describe(layout: &AggregatesLayout) -> Vec<String> {
+        layout.iter().map(|function| function.describe()).collect()
+    }
+}
+
+/// Key columns, then results, of all these groups.
+pub(crate) fn group_columns(groups: &Entries<Aggregates>, layout: &StoreLayout<Aggregates>) -> Result<Vec<ArrayRef>> {
+    let numbers: Vec<u32> = (0..groups.len() as u32).collect();
+    let keys: Vec<&[u8]> = numbers.iter().map(|&group| groups.key(group)).collect();
+    let mut columns = layout.codec().decode(&keys)?;
+    for (column, function) in groups.values().columns.iter().zip(layout.values()) {
+        columns.push(function.present(column.results(&numbers)?)?);
+    }
+    Ok(columns)
+}

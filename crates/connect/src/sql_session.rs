@@ -8,9 +8,9 @@ mod variables;
 use std::fmt::{self, Debug};
 use std::sync::Arc;
 
-use millstream_core::show::{ShowOptions, show_string};
 use millstream_core::{OutputMode, Result};
 use millstream_engine::query::StreamingQuery;
+use millstream_formats::show::{ShowOptions, show_string};
 use millstream_sql::parser::{self, Command, Statement};
 use spark_connect_proto::{Relation, ShowString, WriteStreamOperationStart};
 

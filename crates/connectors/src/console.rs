@@ -11,8 +11,8 @@ use std::time::Duration;
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
 use futures::TryStreamExt;
-use millstream_core::show::{ShowOptions, show_string};
 use millstream_core::{Connector, Error, Options, Result, Sink, SinkBatch, SinkConfig, SinkProgress};
+use millstream_formats::show::{ShowOptions, show_string};
 use parking_lot::Mutex;
 
 /// Where tables are printed.

@@ -1,9 +1,7 @@
-//! Decoders from the bytes of a message to Arrow columns, driven by a schema that is known only at run time.
+//! What a decoder is: from the bytes of a message to an Arrow column, driven by a schema that is known only at run time.
 //!
-//! A source calls them on slices of its own buffers while it scans, `from_json` calls them on a column: one
-//! implementation, one meaning.
-
-pub mod json;
+//! A source calls a decoder on slices of its own buffers while it scans, `from_json` calls it on a column: one
+//! implementation, one meaning. The decoders themselves are in `millstream-formats`.
 
 use std::fmt::Debug;
 use std::sync::Arc;

@@ -7,12 +7,10 @@
 pub mod clock;
 pub mod condition;
 pub mod connector;
-pub mod datetime;
 pub mod decode;
 pub mod disk;
 pub mod error;
 pub mod interval;
-pub mod json_text;
 pub mod memory;
 pub mod offset;
 pub mod options;
@@ -21,10 +19,8 @@ pub mod progress;
 pub mod query;
 pub mod random;
 pub mod settings;
-pub mod show;
 pub mod sink;
 pub mod source;
-pub mod text;
 pub mod trigger;
 
 pub use clock::{Clock, SystemClock};

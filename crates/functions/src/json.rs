@@ -10,11 +10,11 @@ use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Expr, ScalarUDF};
 use millstream_core::decode::ValueDecoder;
-use millstream_core::decode::json::{JsonDecoder, JsonOptions};
 use millstream_core::error::SparkException;
-use millstream_core::json_text::JsonTextOptions;
 use millstream_core::{Error, Options, QuerySettings, Result};
 use millstream_engine::functions::Decode;
+use millstream_formats::json::{JsonDecoder, JsonOptions};
+use millstream_formats::json_text::JsonTextOptions;
 
 use crate::typed_expr::TypedExpr;
 
@@ -111,7 +111,7 @@ const TO_JSON: Function = Function::new("to_json", |one| {
     let ignore_null_fields = one.rows == 0 || one.booleans(1).value(0);
     let options =
         JsonTextOptions { ignore_null_fields, time_zone: one.settings.time_zone, ..JsonTextOptions::default() };
-    Ok(Arc::new(millstream_core::json_text::to_json(&one.columns[0], &options)?))
+    Ok(Arc::new(millstream_formats::json_text::to_json(&one.columns[0], &options)?))
 });
 
 fn to_json(call: &FunctionCall<'_>) -> Result<Resolved> {

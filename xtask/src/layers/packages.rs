@@ -22,6 +22,12 @@ pub(super) const LAYERS: &[Layer] = &[
         because: "core is words and pure functions; it does no I/O and starts no task",
     },
     Layer {
+        package: "millstream-formats",
+        may_use: &["millstream-core"],
+        never: &["tokio", "datafusion", "tonic", "kafka-protocol"],
+        because: "a format is pure functions between bytes, text and columns",
+    },
+    Layer {
         package: "millstream-kafka",
         may_use: &[],
         never: &["arrow", "datafusion", "tonic"],
@@ -29,7 +35,7 @@ pub(super) const LAYERS: &[Layer] = &[
     },
     Layer {
         package: "millstream-connectors",
-        may_use: &["millstream-core", "millstream-kafka"],
+        may_use: &["millstream-core", "millstream-formats", "millstream-kafka"],
         never: &["datafusion", "datafusion-expr", "tonic", "apache-spark-connect-proto"],
         because: "a connector speaks Arrow and offsets, and never sees a plan",
     },
@@ -59,19 +65,25 @@ pub(super) const LAYERS: &[Layer] = &[
     },
     Layer {
         package: "millstream-functions",
-        may_use: &["millstream-core", "millstream-engine"],
+        may_use: &["millstream-core", "millstream-formats", "millstream-engine"],
         never: &["apache-spark-connect-proto", "tonic", "kafka-protocol"],
         because: "a function knows types and columns, and neither SQL text nor the messages of plans",
     },
     Layer {
         package: "millstream-sql",
-        may_use: &["millstream-core", "millstream-engine", "millstream-functions"],
+        may_use: &["millstream-core", "millstream-formats", "millstream-engine", "millstream-functions"],
         never: &["kafka-protocol"],
         because: "the analyzer resolves connectors by name and never links one",
     },
     Layer {
         package: "millstream-connect",
-        may_use: &["millstream-core", "millstream-engine", "millstream-functions", "millstream-sql"],
+        may_use: &[
+            "millstream-core",
+            "millstream-formats",
+            "millstream-engine",
+            "millstream-functions",
+            "millstream-sql",
+        ],
         never: &["kafka-protocol"],
         because: "the front door never sees a record of a running query",
     },
@@ -79,6 +91,7 @@ pub(super) const LAYERS: &[Layer] = &[
         package: "millstream",
         may_use: &[
             "millstream-core",
+            "millstream-formats",
             "millstream-kafka",
             "millstream-broker",
             "millstream-connectors",

@@ -1,6 +1,6 @@
 //! Times as Spark's events spell them.
 
-use millstream_core::datetime::civil_from_days;
+use millstream_formats::datetime::civil_from_days;
 
 const DAY_MS: i64 = 24 * 3600 * 1000;
 

@@ -9,8 +9,8 @@ use arrow::compute::filter;
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 use async_trait::async_trait;
 use millstream_core::decode::ValueDecoder;
-use millstream_core::decode::json::{JsonDecoder, JsonOptions, ParseMode};
 use millstream_core::{BatchReader, BatchStream, Connector, Error, Result, ScanColumn, SourceConfig};
+use millstream_formats::json::{JsonDecoder, JsonOptions, ParseMode};
 
 use super::{Files, project};
 

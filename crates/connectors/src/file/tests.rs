@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use futures::TryStreamExt;
-use millstream_core::text::{Style, ValueText};
 use millstream_core::{Connector, Result, ScanColumn, SourceConfig};
+use millstream_formats::text::{Style, ValueText};
 use millstream_testing::source_config;
 use tempfile::TempDir;
 

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use async_trait::async_trait;
-use millstream_core::text::simple_string;
 use millstream_core::{BatchReader, BatchStream, Connector, Result, ScanColumn, SourceConfig, spark_error};
+use millstream_formats::text::simple_string;
 
 use super::{Files, project};
 

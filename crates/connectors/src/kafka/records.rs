@@ -7,8 +7,8 @@
 use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, BinaryViewArray, Int32Array, LargeBinaryArray};
 use arrow::array::{LargeStringArray, ListArray, RecordBatch, StringArray, StringViewArray};
 use arrow::datatypes::{DataType, Field, Int32Type, Schema};
-use millstream_core::text::simple_string;
 use millstream_core::{Error, Result, spark_error};
+use millstream_formats::text::simple_string;
 
 /// Where the columns stand.
 #[derive(Debug, Clone, PartialEq, Eq)]

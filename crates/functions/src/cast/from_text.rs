@@ -7,9 +7,9 @@ use arrow::datatypes::{
     DataType, Date32Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, IntervalMonthDayNano,
     IntervalMonthDayNanoType, IntervalUnit, TimestampMicrosecondType,
 };
-use millstream_core::datetime::{parse_date, parse_timestamp, parse_timestamp_ntz};
 use millstream_core::interval::parse_interval;
 use millstream_core::{Error, Result};
+use millstream_formats::datetime::{parse_date, parse_timestamp, parse_timestamp_ntz};
 
 use super::decimal::parse_decimal;
 use super::{CastMode, Casting};

@@ -7,9 +7,9 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Date32Array, Float32A
 use arrow::compute;
 use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType};
 use chrono_tz::Tz;
-use millstream_core::datetime::{SECOND_US, Zone, offset_at};
 use millstream_core::interval::DAY_US;
 use millstream_core::{Error, Result};
+use millstream_formats::datetime::{SECOND_US, Zone, offset_at};
 
 use super::decimal::rescale;
 use super::number::{cast_number, integer_literal};

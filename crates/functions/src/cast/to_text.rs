@@ -6,8 +6,8 @@ use arrow::array::{Array, ArrayRef, AsArray, StringArray};
 use arrow::datatypes::DataType;
 use chrono_tz::Tz;
 use millstream_core::Result;
-use millstream_core::text::cast_to_string;
-use millstream_core::text::double::{push_double, push_float};
+use millstream_formats::text::cast_to_string;
+use millstream_formats::text::double::{push_double, push_float};
 
 /// A column as STRING.
 pub(crate) fn column_to_text(column: &ArrayRef, zone: Tz) -> Result<ArrayRef> {

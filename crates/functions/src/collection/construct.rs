@@ -138,7 +138,7 @@ pub(super) fn map_of(
                     .with_sql_state("2200E"));
             }
             if !seen.insert(key_rows.row(at)) {
-                let key = millstream_core::text::cast_to_string(&keys.slice(at, 1), one.settings.time_zone)?;
+                let key = millstream_formats::text::cast_to_string(&keys.slice(at, 1), one.settings.time_zone)?;
                 return Err(duplicated_key(key.value(0)));
             }
         }

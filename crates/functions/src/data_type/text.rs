@@ -1,7 +1,7 @@
 //! Types as text: `BIGINT` in error messages and expressions. (`bigint` is core's [`simple_string`].)
 
 use arrow::datatypes::{DataType, Field};
-use millstream_core::text::simple_string;
+use millstream_formats::text::simple_string;
 
 use super::map_entry;
 

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int32Array, Int64Array, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, Date32Type, Int32Type, Int64Type};
 use datafusion::common::ScalarValue;
-use millstream_core::datetime::{civil_from_days, days_from_civil};
 use millstream_core::error::{ErrorKind, SparkException};
 use millstream_core::interval::DAY_US;
 use millstream_core::{Error, Result};
+use millstream_formats::datetime::{civil_from_days, days_from_civil};
 
 use super::field::{local_us, weekday_of};
 use crate::argument::scalar;

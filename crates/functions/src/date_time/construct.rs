@@ -5,8 +5,8 @@ use std::sync::Arc;
 use arrow::array::{DurationMicrosecondArray, IntervalYearMonthArray, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, Decimal128Type, Int32Type, IntervalUnit, TimeUnit};
 use datafusion::common::ScalarValue;
-use millstream_core::datetime::{SECOND_US, Zone, checked_days};
 use millstream_core::{QuerySettings, Result};
+use millstream_formats::datetime::{SECOND_US, Zone, checked_days};
 
 use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};

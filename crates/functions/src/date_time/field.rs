@@ -6,9 +6,9 @@ use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Int32Array};
 use arrow::datatypes::{DataType, Date32Type, TimestampMicrosecondType};
 use chrono_tz::Tz;
 use datafusion::common::ScalarValue;
-use millstream_core::datetime::{civil_from_days, days_from_civil};
 use millstream_core::interval::DAY_US;
 use millstream_core::{Error, Result};
+use millstream_formats::datetime::{civil_from_days, days_from_civil};
 
 use crate::argument::{constant_of, scalar};
 use crate::call::{FunctionCall, Resolved};

@@ -6,8 +6,8 @@ use arrow::array::{ArrayRef, AsArray, Int64Array, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, TimestampMicrosecondType};
 use datafusion::common::ScalarValue;
 use millstream_core::Result;
-use millstream_core::datetime::SECOND_US;
 use millstream_core::interval::DAY_US;
+use millstream_formats::datetime::SECOND_US;
 
 use super::current::now;
 use super::pattern::CompiledPatterns;

@@ -4,10 +4,10 @@
 //! English. Deliberately not here: week-based fields, which Spark refuses as well, and other languages.
 
 use chrono_tz::Tz;
-use millstream_core::datetime::{SECOND_US, Zone, checked_days, civil_from_days, days_from_civil, offset_at};
 use millstream_core::error::{ErrorKind, SparkException};
 use millstream_core::interval::DAY_US;
 use millstream_core::{Error, Result};
+use millstream_formats::datetime::{SECOND_US, Zone, checked_days, civil_from_days, days_from_civil, offset_at};
 
 use super::field::weekday_of;
 use crate::cast::time::to_local_us;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use arrow::array::{Array, AsArray, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, Date32Type};
 use millstream_core::Result;
-use millstream_core::datetime::{civil_from_days, days_from_civil};
 use millstream_core::interval::DAY_US;
+use millstream_formats::datetime::{civil_from_days, days_from_civil};
 
 use super::field::{local_us, weekday_of};
 use crate::argument::scalar;

@@ -9,9 +9,9 @@ use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Float64Type, Int32Type, Int64Type, TimestampMicrosecondType,
 };
 use datafusion::common::ScalarValue;
-use millstream_core::datetime::{SECOND_US, Zone};
 use millstream_core::error::{ErrorKind, SparkException};
 use millstream_core::{Error, Result};
+use millstream_formats::datetime::{SECOND_US, Zone};
 
 use super::pattern::CompiledPatterns;
 use crate::argument::scalar;

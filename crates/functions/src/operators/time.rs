@@ -18,9 +18,9 @@ use arrow::datatypes::{
 };
 use chrono_tz::Tz;
 use datafusion::common::ScalarValue;
-use millstream_core::datetime::{civil_from_days, days_from_civil};
 use millstream_core::interval::DAY_US;
 use millstream_core::{Error, Result};
+use millstream_formats::datetime::{civil_from_days, days_from_civil};
 
 use super::arithmetic::Operation;
 use crate::call::FunctionCall;

@@ -1,6 +1,6 @@
 //! What decoding a record costs: nanoseconds of processor time a row, the best of five rounds.
 //!
-//! `cargo bench -p millstream-core` prints a line for each kind of record.
+//! `cargo bench -p millstream-formats` prints a line for each kind of record.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints")]
 
@@ -8,7 +8,7 @@ use std::hint::black_box;
 
 use arrow::datatypes::{DataType, Field, Fields, TimeUnit};
 use millstream_core::decode::ValueDecoder;
-use millstream_core::decode::json::{JsonDecoder, JsonOptions};
+use millstream_formats::json::{JsonDecoder, JsonOptions};
 
 const BATCH_ROWS: usize = 8192;
 const BATCHES: usize = 128;

@@ -5,10 +5,10 @@ use chrono_tz::Tz;
 use serde_json::Value;
 
 use super::{JsonTextOptions, to_json};
-use crate::decode::ValueDecoder;
-use crate::decode::json::ddl::type_of;
-use crate::decode::json::{JsonDecoder, JsonOptions};
-use crate::options::Options;
+use crate::json::ddl::type_of;
+use crate::json::{JsonDecoder, JsonOptions};
+use millstream_core::Options;
+use millstream_core::decode::ValueDecoder;
 
 #[test]
 fn values_are_written_as_in_spark() {

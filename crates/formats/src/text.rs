@@ -23,7 +23,7 @@ pub use self::data_type::simple_string;
 use self::double::{push_double, push_float};
 pub(crate) use self::internal::push_internal;
 pub use self::time::{push_date, push_timestamp, push_timestamp_ntz};
-use crate::error::{Error, Result};
+use millstream_core::error::{Error, Result};
 
 /// Which text is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

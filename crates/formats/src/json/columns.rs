@@ -13,7 +13,7 @@ use arrow::array::{
 use arrow::buffer::{Buffer, NullBuffer, OffsetBuffer};
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, TimeUnit};
 
-use crate::error::{Error, Result};
+use millstream_core::error::{Error, Result};
 
 /// A column and which of its rows are NULL.
 #[derive(Debug)]

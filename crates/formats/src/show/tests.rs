@@ -6,9 +6,9 @@ use chrono_tz::America::New_York;
 use serde_json::Value;
 
 use super::{ShowOptions, show_string};
-use crate::decode::ValueDecoder;
-use crate::decode::json::ddl::type_of;
-use crate::decode::json::{JsonDecoder, JsonOptions};
+use crate::json::ddl::type_of;
+use crate::json::{JsonDecoder, JsonOptions};
+use millstream_core::decode::ValueDecoder;
 
 fn shown(case: &Value) -> String {
     let options = JsonOptions { time_zone: New_York, ..JsonOptions::default() };

@@ -11,9 +11,9 @@ use proptest::prelude::*;
 use super::ddl::type_of;
 use super::{JsonDecoder, JsonOptions, ParseMode};
 use crate::datetime::parse_timestamp;
-use crate::decode::ValueDecoder;
-use crate::options::Options;
 use crate::text::cast_to_string;
+use millstream_core::Options;
+use millstream_core::decode::ValueDecoder;
 
 fn options_of(case: &Value) -> Options {
     case["options"]
@@ -23,7 +23,7 @@ fn options_of(case: &Value) -> Options {
 }
 
 /// The rows that these values decode to, as text.
-fn decode(decoder: &dyn ValueDecoder, values: &[&[u8]]) -> crate::Result<StringArray> {
+fn decode(decoder: &dyn ValueDecoder, values: &[&[u8]]) -> millstream_core::Result<StringArray> {
     let mut decoding = decoder.start();
     for value in values {
         decoding.append(Some(value))?;
@@ -37,7 +37,8 @@ fn decode(decoder: &dyn ValueDecoder, values: &[&[u8]]) -> crate::Result<StringA
 
 fn answer(case: &Value) -> Result<Option<String>, String> {
     let options = options_of(case);
-    let refused = |error: crate::Error| format!("{} | {}", error.class().unwrap_or("?"), error.to_spark_message());
+    let refused =
+        |error: millstream_core::Error| format!("{} | {}", error.class().unwrap_or("?"), error.to_spark_message());
     let options = JsonOptions::from_options(&options, New_York).map_err(refused)?;
     let decoder = JsonDecoder::of_type(&type_of(case["schema"].as_str().unwrap()), options).map_err(refused)?;
     let input = case["input"].as_str().unwrap().as_bytes();

@@ -3,8 +3,8 @@
 use arrow::array::{Array, ArrayRef};
 use arrow::datatypes::{DataType, Field};
 
-use crate::error::{Error, SparkException};
 use crate::text::push_internal;
+use millstream_core::error::{Error, SparkException};
 
 /// The last of `rows` is what could be read of a malformed record.
 pub(super) fn malformed(rows: &ArrayRef) -> Error {

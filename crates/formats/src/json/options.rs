@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use chrono_tz::Tz;
 
-use crate::error::{Error, Result};
-use crate::options::Options;
+use millstream_core::Options;
+use millstream_core::error::{Error, Result};
 
 /// Reads one date (in days) or timestamp (in microseconds) out of a text by a pattern; `None` where it does not fit.
 pub type TextParser = Arc<dyn Fn(&str) -> Option<i64> + Send + Sync>;

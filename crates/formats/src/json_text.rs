@@ -14,10 +14,10 @@ use arrow::datatypes::{
 use chrono_tz::Tz;
 
 use crate::datetime::{SECOND_US, offset_at};
-use crate::error::{Error, Result};
-use crate::options::Options;
 use crate::text::double::{push_double, push_float};
 use crate::text::{Style, ValueText, push_date, push_internal, push_timestamp, push_timestamp_ntz};
+use millstream_core::Options;
+use millstream_core::error::{Error, Result};
 
 /// The options of `to_json`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -28,8 +28,8 @@ use self::convert::{Read, append_fields, append_single, append_value};
 use self::fast::Templates;
 pub use self::options::{JsonOptions, JsonSyntax, ParseMode, TextParser};
 use self::tokens::{Bad, Buffers, Token, Tokens};
-use super::{ValueDecoder, ValueDecoding};
-use crate::error::{Error, Result, SparkException};
+use millstream_core::decode::{ValueDecoder, ValueDecoding};
+use millstream_core::error::{Error, Result, SparkException};
 
 /// Decodes JSON texts into values of one type.
 #[derive(Debug, Clone)]

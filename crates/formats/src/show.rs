@@ -8,8 +8,8 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::Schema;
 use chrono_tz::Tz;
 
-use crate::error::Result;
 use crate::text::{Style, ValueText};
+use millstream_core::error::Result;
 
 /// How a table is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -68,8 +68,12 @@ impl<V: Values> Pane<V> {
 
     /// The entries that the batch changed: touched ones, then new ones.
     pub(super) fn changed(&self) -> impl Iterator<Item = u32> {
-        let new = (self.base..self.len() as u32).filter(|entry| !self.unchanged.contains(entry));
-        self.undo_entries.iter().copied().chain(new)
+        self.undo_entries.iter().copied().chain(self.changed_new())
+    }
+
+    /// Of those the ones that are new here; some of them may be on disk as they were before the batch.
+    pub(super) fn changed_new(&self) -> impl Iterator<Item = u32> {
+        (self.base..self.len() as u32).filter(|entry| !self.unchanged.contains(entry))
     }
 
     pub(super) fn changed_count(&self) -> usize {
@@ -77,10 +81,11 @@ impl<V: Values> Pane<V> {
     }
 
     /// The values that entries had before the batch touched them: the entry, all old values, and the place among them. Entries
-    /// that were removed then had none.
-    pub(super) fn old_values(&self) -> impl Iterator<Item = (u32, &V, u32)> {
-        let places = (0..).zip(&self.undo_entries).filter(|(place, _)| !self.undo_removed.has(*place));
-        places.map(|(place, &entry)| (entry, &self.undo_values, place))
+    /// that were absent then had none; `gone_us` is what had ended by its value before the batch.
+    pub(super) fn old_values(&self, gone_us: i64) -> impl Iterator<Item = (u32, &V, u32)> {
+        let places = (0_u32..).zip(&self.undo_entries);
+        let was_there = move |(place, entry): &(u32, &u32)| !self.was_absent(**entry, Some(*place), gone_us);
+        places.filter(was_there).map(|(place, &entry)| (entry, &self.undo_values, place))
     }
 
     /// Entries that came, less those that went, since this was last asked.

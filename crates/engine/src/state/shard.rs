@@ -38,6 +38,8 @@ pub(super) struct Shard<V> {
     /// The panes that the batch changed.
     changed: Vec<i64>,
     expired: Vec<Expired<V>>,
+    /// Panes of which most entries are absent.
+    crowded: Vec<i64>,
     disk: Disk,
     /// What is gone of the entries whose values say when they end; those in memory.
     line: Line,
@@ -95,6 +97,7 @@ impl<V> Default for Shard<V> {
             panes: BTreeMap::new(),
             changed: vec![],
             expired: vec![],
+            crowded: vec![],
             disk: Disk::default(),
             line: Line::default(),
             held_bytes: 0,
@@ -212,7 +215,7 @@ impl<V: Values> Shard<V> {
         }
         let gone_us = self.line.gone_us();
         let (mut expired, mut first_end_us) = (0, FOREVER);
-        for pane in self.panes.values_mut() {
+        for (&reaches_us, pane) in &self.panes {
             let mut absent = 0;
             for entry in 0..pane.len() as u32 {
                 let end_us = pane.entries().values().end_us(entry).unwrap_or(FOREVER);
@@ -224,12 +227,11 @@ impl<V: Values> Shard<V> {
                     first_end_us = first_end_us.min(end_us);
                 }
             }
-            // What was absent before the batch is never needed again, unless it hides something on disk or undoes the batch.
-            if absent > pane.len() / 2 && !self.disk.has_copies {
-                *pane = pane.retain(shape.layout, |entry| pane.is_changed(entry) || !pane.is_absent(entry, gone_us))?;
+            // It is cleared when the batch has ended: until then its entries may be needed to undo the batch.
+            if absent > pane.len() / 2 {
+                self.crowded.push(reaches_us);
             }
         }
-        self.held_bytes = self.panes.values().map(Pane::bytes).sum();
         self.line.move_to(watermark_us, first_end_us);
         self.entry_count -= expired;
         Ok(expired)
@@ -243,9 +245,13 @@ impl<V: Values> Shard<V> {
         for reaches_us in self.changed.drain(..) {
             if let Some(pane) = self.panes.get_mut(&reaches_us) {
                 pane.commit();
-                clear_removed(pane, shape, &self.disk, &mut self.held_bytes)?;
+                let removed = if shape.layout.is_removable { pane.removed_count() } else { 0 };
+                if removed > pane.len() / 2 && !self.crowded.contains(&reaches_us) {
+                    self.crowded.push(reaches_us);
+                }
             }
         }
+        self.clear_crowded(shape)?;
         self.committed_count = self.entry_count;
         self.line.commit();
         if let Some(spilled) = &mut self.disk.spilled {
@@ -253,6 +259,19 @@ impl<V: Values> Shard<V> {
         }
         if self.disk.spilled.take_if(|spilled| spilled.is_empty()).is_some() {
             self.disk.has_copies = false;
+        }
+        Ok(())
+    }
+
+    /// Makes panes anew that are mostly full of absent entries, unless those hide entries on disk.
+    fn clear_crowded(&mut self, shape: Shape<'_, V>) -> Result<()> {
+        let gone_us = self.line.gone_us();
+        for reaches_us in self.crowded.drain(..) {
+            if let Some(pane) = self.panes.get_mut(&reaches_us).filter(|_| !self.disk.has_copies) {
+                let before = pane.bytes();
+                *pane = pane.retain(shape.layout, |entry| !pane.is_absent(entry, gone_us))?;
+                self.held_bytes = self.held_bytes.saturating_sub(before) + pane.bytes();
+            }
         }
         Ok(())
     }
@@ -270,6 +289,7 @@ impl<V: Values> Shard<V> {
                 }
             }
         }
+        self.crowded.clear();
         self.held_bytes = self.panes.values().map(Pane::bytes).sum();
         self.entry_count = self.committed_count;
         self.line.undo();
@@ -307,23 +327,6 @@ impl<V: Values> Shard<V> {
         let index = self.disk.spilled.as_ref().map_or(0, Spilled::index_bytes);
         self.held_bytes + index + self.panes.len() * (size_of::<Pane<V>>() + size_of::<i64>())
     }
-}
-
-/// Makes a pane anew when most of its entries were removed, unless they hide entries on disk.
-fn clear_removed<V: Values>(
-    pane: &mut Pane<V>,
-    shape: Shape<'_, V>,
-    disk: &Disk,
-    held_bytes: &mut usize,
-) -> Result<()> {
-    let removed = if shape.layout.is_removable { pane.removed_count() } else { 0 };
-    if removed <= pane.len() / 2 || disk.has_copies {
-        return Ok(());
-    }
-    let before = pane.bytes();
-    *pane = pane.retain(shape.layout, |entry| !pane.entries().is_removed(entry))?;
-    *held_bytes = held_bytes.saturating_sub(before) + pane.bytes();
-    Ok(())
 }
 
 impl Disk {

@@ -209,6 +209,11 @@ impl Spilled {
         Ok(count)
     }
 
+    /// The event time (µs) before which no entry that is there ends.
+    pub(super) fn first_end_us(&self) -> Option<i64> {
+        self.rest.first_end_us
+    }
+
     /// Whether all has expired.
     pub(super) fn is_empty(&self) -> bool {
         self.rest.first_end_us.is_none()

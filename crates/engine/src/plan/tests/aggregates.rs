@@ -9,11 +9,16 @@ use arrow::array::{
     StringArray,
 };
 use arrow::datatypes::{DataType, Field, Schema};
-use datafusion::functions_aggregate::expr_fn::{bool_and, bool_or};
+use datafusion::functions_aggregate::expr_fn::{
+    approx_distinct, array_agg, bit_and, bit_xor, bool_and, bool_or, corr, covar_samp, first_value, last_value, median,
+    regr_slope, stddev, stddev_pop, var_sample,
+};
+use datafusion::logical_expr::expr::NullTreatment;
 use datafusion::logical_expr::{Expr, ExprFunctionExt, LogicalPlanBuilder, lit};
 use datafusion::prelude::col;
 use millstream_core::{ErrorKind, MemoryLedger, OutputMode, Result};
 
+use super::properties::snapshot;
 use crate::plan::fixture::{MemoryRows, Setting, StreamTest, nulls};
 
 /// One column `c`, aggregated without keys, batch by batch; the last batch's row.
@@ -194,4 +199,82 @@ async fn tasks_share_the_groups() {
     let rows = test.run().await.unwrap().concat();
     assert_eq!(rows.len(), 1000);
     assert!(rows.iter().all(|row| row.ends_with("|160|a")), "{rows:?}");
+}
+
+/// Any aggregate of DataFusion keeps the state of its accumulator: over batches, with a restart between them, it gives what it
+/// gives over all rows at once, in one batch.
+#[tokio::test]
+async fn any_aggregate_gives_over_batches_what_it_gives_at_once() {
+    let ordered = |aggregate: Expr, asc| aggregate.order_by(vec![col("w").sort(asc, false)]).build().unwrap();
+    let ignoring = |aggregate: Expr| aggregate.null_treatment(NullTreatment::IgnoreNulls).build().unwrap();
+    let aggregates = vec![
+        first_value(col("v"), vec![]),
+        last_value(col("v"), vec![]),
+        ignoring(first_value(col("t"), vec![])),
+        ignoring(last_value(col("t"), vec![])),
+        ordered(first_value(col("t"), vec![]), true),
+        ordered(first_value(col("t"), vec![]), false),
+        array_agg(col("t")),
+        stddev(col("v")),
+        stddev_pop(col("v")),
+        var_sample(col("v")),
+        corr(col("v"), col("w")),
+        covar_samp(col("v"), col("w")),
+        approx_distinct(col("t")),
+        median(col("w")),
+        bit_and(col("v")),
+        bit_xor(col("v")),
+        bool_and(col("v").gt(lit(0_i64))),
+        regr_slope(col("v"), col("w")),
+        sum(col("w"), Overflow::Error).filter(col("v").gt(lit(1_i64))).build().unwrap(),
+        first_value(col("t"), vec![]).filter(col("v").gt(lit(1_i64))).build().unwrap(),
+    ];
+    let schema = Arc::new(Schema::new(vec![
+        Field::new("k", DataType::Int64, true),
+        Field::new("v", DataType::Int64, true),
+        Field::new("w", DataType::Float64, true),
+        Field::new("t", DataType::Utf8, true),
+    ]));
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(Int64Array::from(vec![Some(1), Some(2), None, Some(1), Some(2), Some(1), None, Some(1)])),
+        Arc::new(Int64Array::from(vec![None, Some(7), Some(1), Some(5), Some(2), Some(9), Some(4), Some(5)])),
+        Arc::new(Float64Array::from(vec![1.5, -2.0, 0.25, 8.0, 3.0, -1.0, 7.5, 2.5])),
+        Arc::new(StringArray::from(vec![None, Some("b"), Some("c"), Some("a"), None, Some("e"), Some("f"), Some("a")])),
+    ];
+    let rows = RecordBatch::try_new(Arc::clone(&schema), columns).unwrap();
+    for aggregate in aggregates {
+        let source = MemoryRows::of(Arc::clone(&schema));
+        let plan = LogicalPlanBuilder::from(source.relation()).aggregate(vec![col("k")], vec![aggregate.clone()]);
+        let plan = plan.unwrap().build().unwrap();
+        // One task, so that what comes first is first.
+        let setting = || Setting { cores: 1, ..Setting::of(OutputMode::Complete) };
+        let mut by_batch = StreamTest::start(plan.clone(), setting()).await.unwrap();
+        let (mut last, mut read) = (vec![], vec![]);
+        for (first, count) in [(0, 1), (1, 3), (4, 2), (6, 2)] {
+            source.add_batch(rows.slice(first, count));
+            let pending = by_batch.pending().await;
+            last = by_batch.run_batch(pending.clone(), |_| Ok(())).await.unwrap();
+            read.push(pending);
+            // The next batch meets what a checkpoint had kept.
+            let mut restored = StreamTest::start(plan.clone(), setting()).await.unwrap();
+            for part in snapshot(&*by_batch.execution.operators()[0].stores()[0]) {
+                restored.execution.operators()[0].stores()[0].apply(&part).unwrap();
+            }
+            for ranges in &read {
+                restored = restored.skip(ranges.clone());
+            }
+            by_batch = restored;
+        }
+        let mut at_once = StreamTest::start(plan, setting()).await.unwrap();
+        assert_eq!(at_once.run().await.unwrap(), [last], "{aggregate}");
+    }
+}
+
+#[tokio::test]
+async fn an_aggregate_that_needs_its_rows_in_order_is_refused_by_name() {
+    let ordered = stddev(c()).order_by(vec![c().sort(true, false)]).build().unwrap();
+    let refused = aggregate(vec![nulls(&DataType::Int64, 1)], vec![ordered], Setting::of(OutputMode::Complete)).await;
+    let error = refused.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unsupported);
+    assert!(error.message().starts_with("stddev() with an order over a stream"), "{error}");
 }

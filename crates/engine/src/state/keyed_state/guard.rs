@@ -67,15 +67,16 @@ impl<V: Values> ShardGuard<'_, V> {
         self.shard.for_each(self.state.shape(), each)
     }
 
-    /// Calls `each` with every entry that the batch changed and that is there after it.
+    /// Calls `each` with every entry that the batch changed and did not remove; to be asked before [`ShardGuard::expire`].
     pub fn for_each_changed(&self, each: impl FnMut(&Entries<V>, u32) -> Result<()>) -> Result<()> {
         self.shard.for_each_changed(each)
     }
 
     /// Calls `each` with every entry that was there before the batch and that the batch changed: its key, the values before the
-    /// batch and the place among them. These are the rows that a changelog takes back.
+    /// batch and the place among them. These are the rows that a changelog takes back. To be
+    /// asked before [`ShardGuard::expire`].
     pub fn for_each_old(&self, each: impl FnMut(&[u8], &V, u32) -> Result<()>) -> Result<()> {
-        self.shard.for_each_old(each)
+        self.shard.for_each_old(self.state.shape(), each)
     }
 
     /// Calls `each` with every entry that [`ShardGuard::expire`] took out in this batch.

@@ -1,3 +1,5 @@
+mod buckets;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use millstream_core::Result;
 
 use super::{Disk, Shard};
+use crate::state::lifetime::FOREVER;
 use crate::state::pane::Pane;
 use crate::state::run::{Place, RunWriter};
 use crate::state::spill_folder::SpillFolder;
@@ -61,7 +62,10 @@ impl<V: Values> Shard<V> {
         let has_copies = !changed.is_empty();
         self.panes = changed;
         self.changed = self.panes.keys().copied().collect();
-        let spilled = run.map(|run| Spilled::new(run, self.line.first_end_us(shape)));
+        // The line knows of what is in memory. What was on disk may end earlier.
+        let on_disk_us = self.disk.spilled.as_ref().and_then(Spilled::first_end_us).unwrap_or(FOREVER);
+        let first_end_us = self.line.first_end_us(shape).map(|first_end_us| first_end_us.min(on_disk_us));
+        let spilled = run.map(|run| Spilled::new(run, first_end_us));
         self.disk = Disk { spilled, has_copies };
         self.held_bytes = self.panes.values().map(Pane::bytes).sum();
         Ok(())

@@ -10,7 +10,8 @@ use crate::state::spilled::{Shape, SpilledEntry};
 use crate::state::values::Values;
 
 impl<V: Values> Shard<V> {
-    /// Calls `each` with every entry that the batch changed and that is there after it.
+    /// Calls `each` with every entry that the batch changed and did not remove. What expires is still among them before
+    /// [`Shard::expire`].
     pub(in crate::state) fn for_each_changed(
         &self,
         mut each: impl FnMut(&Entries<V>, u32) -> Result<()>,
@@ -30,10 +31,27 @@ impl<V: Values> Shard<V> {
     }
 
     /// Calls `each` with every entry that was there before the batch and that the batch changed: its key, the values before
-    /// the batch and the place among them.
-    pub(in crate::state) fn for_each_old(&self, mut each: impl FnMut(&[u8], &V, u32) -> Result<()>) -> Result<()> {
+    /// the batch and the place among them. To be asked before [`Shard::expire`].
+    pub(in crate::state) fn for_each_old(
+        &self,
+        shape: Shape<'_, V>,
+        mut each: impl FnMut(&[u8], &V, u32) -> Result<()>,
+    ) -> Result<()> {
         for pane in self.changed_panes() {
-            pane.old_values().try_for_each(|(entry, values, place)| each(pane.entries().key(entry), values, place))?;
+            let mut old = pane.old_values(self.line.gone_us());
+            old.try_for_each(|(entry, values, place)| each(pane.entries().key(entry), values, place))?;
+        }
+        let Some(spilled) = self.disk.spilled.as_ref().filter(|_| self.disk.has_copies) else { return Ok(()) };
+        // What was read back, or went to disk while the batch changed it, is as it was before the batch on disk only.
+        let (mut lookup, mut scratch) = (spilled.lookup(), Entries::new(shape.layout));
+        for pane in self.changed_panes() {
+            for entry in pane.changed_new() {
+                if let Some(written) = lookup.find(shape, pane.entries().key(entry))? {
+                    scratch.truncate(0);
+                    scratch.push_read(&mut Reader::new(written), shape.layout)?;
+                    each(scratch.key(0), scratch.values(), 0)?;
+                }
+            }
         }
         Ok(())
     }

@@ -9,7 +9,8 @@ use arrow::datatypes::{DataType, Int64Type, TimestampMicrosecondType};
 use async_trait::async_trait;
 use futures::StreamExt;
 use millstream_core::{
-    BatchId, Error, LoggedBatch, Offset, OffsetRange, Result, Sink, SinkBatch, SinkProgress, SinkStart, SinkSteps,
+    BatchId, Error, ExactlyOnce, LoggedBatch, Offset, OffsetRange, Result, Sink, SinkBatch, SinkProgress, SinkStart,
+    SinkSteps,
 };
 use parking_lot::Mutex;
 
@@ -127,7 +128,7 @@ impl Sink for SimSink {
         "simulated".to_owned()
     }
 
-    async fn open_for(&self, start: SinkStart) -> Result<Option<BatchId>> {
+    async fn open(&self, start: SinkStart) -> Result<Option<BatchId>> {
         self.fail("to open")?;
         let mut state = self.0.state.lock();
         state.steps = Some(start.steps);
@@ -140,15 +141,11 @@ impl Sink for SimSink {
         Ok(state.said)
     }
 
-    fn is_exactly_once(&self) -> bool {
-        true
+    fn exactly_once(&self) -> Option<&dyn ExactlyOnce> {
+        Some(self)
     }
 
-    async fn write(&self, _batch: SinkBatch) -> Result<SinkProgress> {
-        Err(Error::internal("an exactly-once sink is written logged batches"))
-    }
-
-    async fn write_logged(&self, batch: SinkBatch, logged: LoggedBatch) -> Result<SinkProgress> {
+    async fn write(&self, batch: SinkBatch, logged: LoggedBatch) -> Result<SinkProgress> {
         let mut rows = Vec::new();
         for mut stream in batch.rows {
             while let Some(part) = stream.next().await {
@@ -171,6 +168,8 @@ impl Sink for SimSink {
         Ok(SinkProgress { rows_written, metrics: BTreeMap::new() })
     }
 }
+
+impl ExactlyOnce for SimSink {}
 
 fn append_rows(batch: &RecordBatch, rows: &mut Vec<Answer>) -> Result<()> {
     for row in 0..batch.num_rows() {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
 use futures::TryStreamExt;
-use millstream_core::{Connector, Error, Options, Result, Sink, SinkBatch, SinkConfig, SinkProgress};
+use millstream_core::{Connector, Error, LoggedBatch, Options, Result, Sink, SinkBatch, SinkConfig, SinkProgress};
 use millstream_formats::show::{ShowOptions, show_string};
 use parking_lot::Mutex;
 
@@ -109,7 +109,7 @@ impl Sink for ConsoleSink {
         self.pace
     }
 
-    async fn write(&self, batch: SinkBatch) -> Result<SinkProgress> {
+    async fn write(&self, batch: SinkBatch, _logged: LoggedBatch) -> Result<SinkProgress> {
         let mut shown: Vec<RecordBatch> = Vec::new();
         let (mut held, mut rows) = (0, 0_u64);
         // All streams are drained at the same time, because together they are the batch; only what is shown is kept.

@@ -12,8 +12,8 @@ use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt, stream};
 use millstream_core::decode::ValueDecoder;
 use millstream_core::{
-    BatchId, BatchReader, BatchStream, Connector, Error, Reservation, Result, ScanColumn, Sink, SinkBatch, SinkConfig,
-    SinkProgress, WriteKind, spark_error,
+    BatchId, BatchReader, BatchStream, Connector, Error, LoggedBatch, Reservation, Result, ScanColumn, Sink, SinkBatch,
+    SinkConfig, SinkProgress, WriteKind, spark_error,
 };
 use parking_lot::Mutex;
 
@@ -51,7 +51,7 @@ impl Sink for MemorySink {
         "MemorySink".to_owned()
     }
 
-    async fn write(&self, batch: SinkBatch) -> Result<SinkProgress> {
+    async fn write(&self, batch: SinkBatch, _logged: LoggedBatch) -> Result<SinkProgress> {
         let parts: Vec<RecordBatch> = stream::select_all(batch.rows).try_collect().await?;
         let rows_written = parts.iter().map(|part| part.num_rows() as u64).sum();
         self.table.kept.lock().add(batch.id, batch.kind, parts)?;

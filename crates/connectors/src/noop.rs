@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::TryStreamExt;
-use millstream_core::{BatchStream, Connector, Result, Sink, SinkBatch, SinkConfig, SinkProgress};
+use millstream_core::{BatchStream, Connector, LoggedBatch, Result, Sink, SinkBatch, SinkConfig, SinkProgress};
 
 /// `format("noop")`.
 #[derive(Debug, Clone, Copy)]
@@ -33,7 +33,7 @@ impl Sink for NoopSink {
         "org.apache.spark.sql.execution.datasources.noop.NoopTable$".to_owned()
     }
 
-    async fn write(&self, batch: SinkBatch) -> Result<SinkProgress> {
+    async fn write(&self, batch: SinkBatch, _logged: LoggedBatch) -> Result<SinkProgress> {
         Ok(SinkProgress { rows_written: drain(batch.rows).await?, ..SinkProgress::default() })
     }
 }

@@ -34,6 +34,6 @@ pub use output_mode::OutputMode;
 pub use query::{BatchId, QueryId, RunId};
 pub use random::{Random, SystemRandom};
 pub use settings::QuerySettings;
-pub use sink::{Durable, LoggedBatch, Sink, SinkBatch, SinkProgress, SinkStart, SinkSteps, WriteKind};
+pub use sink::{Durable, ExactlyOnce, LoggedBatch, Sink, SinkBatch, SinkProgress, SinkStart, SinkSteps, WriteKind};
 pub use source::{BatchStream, GroupOffsets, ReadLimit, ScanColumn, ScanRequest, Source};
 pub use trigger::Trigger;

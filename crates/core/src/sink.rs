@@ -15,7 +15,8 @@ use crate::output_mode::OutputMode;
 use crate::query::{BatchId, QueryId, RunId};
 use crate::source::{BatchStream, GroupOffsets};
 
-/// What the rows of a batch mean to the rows that were written before.
+/// What the rows of a batch mean to the rows that were written before. A sink names every kind in its `match`, so that a
+/// kind that is added later (rows that take others back) does not compile until each sink has said what it does with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WriteKind {
     /// New rows that stay as they are.
@@ -65,13 +66,11 @@ pub struct SinkProgress {
     pub metrics: BTreeMap<String, String>,
 }
 
-/// The run that is about to write, and what its log says of the batches before.
+/// Who is about to write, and what the log says of the batches before.
 #[derive(Debug, Clone)]
 pub struct SinkStart {
-    /// The query.
-    pub query: QueryId,
-    /// The run.
-    pub run: RunId,
+    /// The query and its run; absent for a batch write, which has no log.
+    pub query: Option<(QueryId, RunId)>,
     /// The batches that the log knows, with a hash of what each depends on. Empty when the query starts for the first time.
     pub logged: BTreeMap<BatchId, u64>,
     /// The newest batch that is done, as far as the log knows.
@@ -80,15 +79,39 @@ pub struct SinkStart {
     pub steps: Arc<dyn SinkSteps>,
 }
 
+impl SinkStart {
+    /// The start of a batch write.
+    pub fn batch_write() -> Self {
+        Self { query: None, logged: BTreeMap::new(), newest_commit: None, steps: Arc::new(NoSteps) }
+    }
+}
+
+/// Goes on after every step.
+#[derive(Debug)]
+struct NoSteps;
+
+impl SinkSteps for NoSteps {
+    fn pass(&self, _step: &'static str) -> Result<()> {
+        Ok(())
+    }
+}
+
 /// What the log says of a batch that is about to be written.
 #[derive(Debug, Clone)]
 pub struct LoggedBatch {
-    /// The hash of its entry: other inputs, another hash.
+    /// The hash of the batch's entry: other inputs give another hash.
     pub hash: u64,
-    /// What consumer groups of the sources may be told with it.
+    /// The offsets that consumer groups of the sources may be told with the batch.
     pub group_offsets: Vec<GroupOffsets>,
     /// When a power cut cannot take the entry any more.
     pub durable: Durable,
+}
+
+impl LoggedBatch {
+    /// No log says anything of the batch: it is a batch write, or the sink is not [`ExactlyOnce`] and would not ask.
+    pub fn none() -> Self {
+        Self { hash: 0, group_offsets: Vec::new(), durable: Durable::now() }
+    }
 }
 
 /// Says when something that was written is as durable as it is wanted to be. Clones say the same.
@@ -137,44 +160,15 @@ pub trait Sink: Send + Sync + Debug {
         Duration::ZERO
     }
 
-    /// Called once, before the first batch. The newest batch that the target holds, from sinks that know.
-    async fn open(&self) -> Result<Option<BatchId>> {
+    /// Called once, before the first batch. A sink that keeps a marker of the newest batch beside what it has written gives
+    /// that batch, and fences off an older run.
+    async fn open(&self, start: SinkStart) -> Result<Option<BatchId>> {
+        drop(start);
         Ok(None)
     }
 
-    /// What a streaming query calls instead of [`Sink::open`]: for sinks that keep a marker of the newest batch beside what
-    /// they have written, and fence off an older run.
-    async fn open_for(&self, start: SinkStart) -> Result<Option<BatchId>> {
-        drop(start);
-        self.open().await
-    }
-
     /// Drains the batch and writes it. On an error nothing of the batch may show.
-    async fn write(&self, batch: SinkBatch) -> Result<SinkProgress>;
-
-    /// What a streaming query calls instead of [`Sink::write`] where [`Sink::is_exactly_once`], with what its log says of the
-    /// batch. Nothing of the batch may show before that is durable.
-    async fn write_logged(&self, batch: SinkBatch, logged: LoggedBatch) -> Result<SinkProgress> {
-        let _ = logged;
-        self.write(batch).await
-    }
-
-    /// Called about once a day while there is nothing to write, for sinks whose target would forget in the end what they keep
-    /// there.
-    async fn refresh(&self) -> Result<()> {
-        Ok(())
-    }
-
-    /// Whether [`Sink::write_logged`] itself tells this group, as part of the batch, so that nobody else needs to.
-    fn tells(&self, told: &GroupOffsets) -> bool {
-        let _ = told;
-        false
-    }
-
-    /// Whether each batch shows exactly once whatever happens, so that the log must not lose an entry to a power cut.
-    fn is_exactly_once(&self) -> bool {
-        false
-    }
+    async fn write(&self, batch: SinkBatch, logged: LoggedBatch) -> Result<SinkProgress>;
 
     /// Called once, after the last batch, however the query ended.
     async fn close(&self) -> Result<()> {
@@ -184,5 +178,28 @@ pub trait Sink: Send + Sync + Debug {
     /// What has been written so far as a table, from sinks that keep it. Registered under the query's name.
     fn table(&self) -> Option<Arc<dyn BatchReader>> {
         None
+    }
+
+    /// The sink as one in which each batch shows exactly once whatever happens, if it is one. The log of such a query must
+    /// not lose an entry to a power cut; in return [`Sink::write`] is called before the batch's entry is durable, and the
+    /// sink itself waits for [`LoggedBatch::durable`] before anything of the batch shows.
+    fn exactly_once(&self) -> Option<&dyn ExactlyOnce> {
+        None
+    }
+}
+
+/// What only a sink that writes exactly once can be asked.
+#[async_trait]
+pub trait ExactlyOnce: Send + Sync + Debug {
+    /// Called about once a day while there is nothing to write, because the target may forget in the end what the sink
+    /// keeps there.
+    async fn refresh(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Says whether [`Sink::write`] itself tells this consumer group, as part of the batch, so that nobody else needs to.
+    fn tells(&self, group: &GroupOffsets) -> bool {
+        let _ = group;
+        false
     }
 }

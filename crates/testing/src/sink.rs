@@ -7,7 +7,7 @@ use std::time::Duration;
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
 use futures::TryStreamExt;
-use millstream_core::{BatchId, Result, Sink, SinkBatch, SinkProgress};
+use millstream_core::{BatchId, ExactlyOnce, LoggedBatch, Result, Sink, SinkBatch, SinkProgress, SinkStart};
 use parking_lot::Mutex;
 
 use crate::numbers::number_rows;
@@ -19,6 +19,8 @@ pub struct MemorySink {
     pub knows_newest: bool,
     /// The time between two batches.
     pub pace: Duration,
+    /// Whether the sink is [`ExactlyOnce`]: it then waits for the log before it shows a batch.
+    pub is_exactly_once: bool,
     held: Arc<Mutex<Held>>,
 }
 
@@ -66,25 +68,33 @@ impl Sink for MemorySink {
         self.pace
     }
 
-    async fn refresh(&self) -> Result<()> {
-        self.held.lock().refreshes += 1;
-        Ok(())
-    }
-
-    async fn open(&self) -> Result<Option<BatchId>> {
+    async fn open(&self, _start: SinkStart) -> Result<Option<BatchId>> {
         let newest = self.held.lock().batches.last_key_value().map(|(&batch, _)| batch);
         Ok(newest.filter(|_| self.knows_newest))
     }
 
-    async fn write(&self, batch: SinkBatch) -> Result<SinkProgress> {
+    async fn write(&self, batch: SinkBatch, logged: LoggedBatch) -> Result<SinkProgress> {
         let mut rows = Vec::new();
         for stream in batch.rows {
             rows.extend(stream.try_collect::<Vec<_>>().await?);
         }
         let rows_written = rows.iter().map(|rows| rows.num_rows() as u64).sum();
+        logged.durable.wait().await?;
         let mut held = self.held.lock();
         held.writes.push(batch.id.0);
         held.batches.insert(batch.id, rows);
         Ok(SinkProgress { rows_written, metrics: BTreeMap::new() })
+    }
+
+    fn exactly_once(&self) -> Option<&dyn ExactlyOnce> {
+        self.is_exactly_once.then_some(self as &dyn ExactlyOnce)
+    }
+}
+
+#[async_trait]
+impl ExactlyOnce for MemorySink {
+    async fn refresh(&self) -> Result<()> {
+        self.held.lock().refreshes += 1;
+        Ok(())
     }
 }

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use millstream_core::{BatchId, Error, Options, OutputMode, Result, SinkBatch, SinkConfig, WriteKind, spark_error};
+use millstream_core::{
+    BatchId, Error, LoggedBatch, Options, OutputMode, Result, SinkBatch, SinkConfig, SinkStart, WriteKind, spark_error,
+};
 use spark_connect_proto::WriteOperation;
 use spark_connect_proto::write_operation::{SaveMode, SaveType};
 
@@ -31,9 +33,9 @@ pub(super) async fn execute(session: &Arc<Session>, write: WriteOperation) -> Re
         memory: context.memory,
         clock: context.clock,
     })?;
-    sink.open().await?;
+    sink.open(SinkStart::batch_write()).await?;
     let batch = SinkBatch { id: BatchId(0), kind: WriteKind::Append, upsert_key: None, schema, rows: vec![rows] };
-    let written = sink.write(batch).await;
+    let written = sink.write(batch, LoggedBatch::none()).await;
     sink.close().await?;
     written.map(|_| ())
 }

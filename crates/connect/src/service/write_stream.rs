@@ -116,7 +116,7 @@ fn spec(
         sink: Arc::clone(&sink),
         checkpoint,
         // A log that loses what its output holds could not go on.
-        sync: sync.unwrap_or(if sink.is_exactly_once() { SyncPolicy::Always } else { SyncPolicy::default() }),
+        sync: sync.unwrap_or(sink.exactly_once().map_or_else(SyncPolicy::default, |_| SyncPolicy::Always)),
         settings: context.settings,
         conf: context.conf,
     };

@@ -26,7 +26,7 @@ fn check(options: &[(&str, &str)], wanted: &str) {
         schema,
         rows: vec![stream(&[1, 22_222]), stream(&[])],
     };
-    let progress = block_on(sink.write(batch)).unwrap();
+    let progress = block_on(sink.write(batch, LoggedBatch::none())).unwrap();
     assert_eq!(progress.rows_written, 2);
     assert_eq!(String::from_utf8(printed.lock().clone()).unwrap(), wanted);
 }

@@ -16,7 +16,7 @@ mod writer;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use millstream_core::{MemoryLedger, Options, Result, Sink, SinkBatch, SinkConfig, SinkProgress};
+use millstream_core::{LoggedBatch, MemoryLedger, Options, Result, Sink, SinkBatch, SinkConfig, SinkProgress};
 use millstream_kafka::{Client, Producer};
 use parking_lot::Mutex;
 
@@ -67,7 +67,7 @@ impl Sink for KafkaSink {
         description(self)
     }
 
-    async fn write(&self, batch: SinkBatch) -> Result<SinkProgress> {
+    async fn write(&self, batch: SinkBatch, _logged: LoggedBatch) -> Result<SinkProgress> {
         let written = self.rows.write_all(&self.producer(), batch.rows).await;
         if written.is_err() {
             self.producer.lock().take();

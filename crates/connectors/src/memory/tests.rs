@@ -18,7 +18,8 @@ fn open(query_name: Option<&str>, memory: MemoryLedger) -> Result<Arc<dyn Sink>>
 fn write(sink: &dyn Sink, id: u64, kind: WriteKind, values: &[i64]) -> Result<SinkProgress> {
     let rows = rows(values);
     let (schema, parts) = (rows.schema(), stream::iter([Ok(rows)]).boxed());
-    block_on(sink.write(SinkBatch { id: BatchId(id), kind, upsert_key: None, schema, rows: vec![parts] }))
+    let batch = SinkBatch { id: BatchId(id), kind, upsert_key: None, schema, rows: vec![parts] };
+    block_on(sink.write(batch, LoggedBatch::none()))
 }
 
 fn table(sink: &dyn Sink) -> Vec<i64> {

@@ -19,8 +19,8 @@ use millstream_connectors::noop::Noop;
 use millstream_connectors::rate::{RatePerBatch, RatePerSecond};
 use millstream_connectors::register_all;
 use millstream_core::{
-    BatchId, BatchStream, Clock, Connector, ConnectorRegistry, ErrorKind, Offset, OffsetRange, ReadLimit, ScanColumn,
-    ScanRequest, Sink, SinkBatch, SinkConfig, Source, SourceConfig, WriteKind,
+    BatchId, BatchStream, Clock, Connector, ConnectorRegistry, ErrorKind, LoggedBatch, Offset, OffsetRange, ReadLimit,
+    ScanColumn, ScanRequest, Sink, SinkBatch, SinkConfig, SinkStart, Source, SourceConfig, WriteKind,
 };
 use millstream_testing::{ManualClock, sink_config, source_config};
 use parking_lot::Mutex;
@@ -100,7 +100,7 @@ fn batch(id: u64, kind: WriteKind, values: &[i64]) -> (SinkBatch, Arc<AtomicBool
 
 async fn write(sink: &dyn Sink, id: u64, kind: WriteKind, values: &[i64]) {
     let (batch, drained) = batch(id, kind, values);
-    let progress = sink.write(batch).await.unwrap();
+    let progress = sink.write(batch, LoggedBatch::none()).await.unwrap();
     assert_eq!(progress.rows_written, values.len() as u64);
     assert!(drained.load(Ordering::Relaxed), "every stream must be drained");
 }
@@ -120,7 +120,7 @@ async fn held(sink: &dyn Sink) -> Option<Vec<i64>> {
 
 async fn check_sink(connector: &dyn Connector) {
     let sink = open_sink(connector, numbers(&[]).schema());
-    sink.open().await.unwrap();
+    sink.open(SinkStart::batch_write()).await.unwrap();
     write(sink.as_ref(), 0, WriteKind::Append, &[1, 2]).await;
     write(sink.as_ref(), 1, WriteKind::Append, &[3]).await;
     write(sink.as_ref(), 1, WriteKind::Append, &[3]).await;
@@ -128,7 +128,7 @@ async fn check_sink(connector: &dyn Connector) {
 
     let (mut failing, _) = batch(2, WriteKind::Append, &[4]);
     failing.rows.push(futures::stream::iter([Err(millstream_core::Error::data("broken"))]).boxed());
-    assert_eq!(sink.write(failing).await.unwrap_err().kind(), ErrorKind::Data);
+    assert_eq!(sink.write(failing, LoggedBatch::none()).await.unwrap_err().kind(), ErrorKind::Data);
     assert!(held(sink.as_ref()).await.is_none_or(|values| values == [1, 2, 3]), "of a failed batch nothing shows");
 
     write(sink.as_ref(), 2, WriteKind::Complete, &[9]).await;

@@ -10,8 +10,8 @@ use arrow::datatypes::{DataType, Field, Fields, Int32Type};
 use futures::{StreamExt, stream};
 use millstream_connectors::kafka::KafkaConnector;
 use millstream_core::{
-    BatchId, BatchStream, Connector, Error, ErrorKind, MemoryLedger, Result, ScanColumn, Sink, SinkBatch, SinkConfig,
-    SinkProgress, SourceConfig, WriteKind,
+    BatchId, BatchStream, Connector, Error, ErrorKind, LoggedBatch, MemoryLedger, Result, ScanColumn, Sink, SinkBatch,
+    SinkConfig, SinkProgress, SourceConfig, WriteKind,
 };
 use millstream_test_servers::{Kafka, require_or_skip};
 use millstream_testing::{sink_config, source_config, system_clock};
@@ -36,7 +36,8 @@ fn open(kafka: &Kafka, rows: &RecordBatch, options: &[(&str, &str)], memory: &Me
 async fn write(sink: &Arc<dyn Sink>, id: u64, kind: WriteKind, streams: Vec<Vec<RecordBatch>>) -> Result<SinkProgress> {
     let schema = streams[0][0].schema();
     let rows = streams.into_iter().map(|batches| stream::iter(batches.into_iter().map(Ok)).boxed() as BatchStream);
-    sink.write(SinkBatch { id: BatchId(id), kind, upsert_key: None, schema, rows: rows.collect() }).await
+    let batch = SinkBatch { id: BatchId(id), kind, upsert_key: None, schema, rows: rows.collect() };
+    sink.write(batch, LoggedBatch::none()).await
 }
 
 /// All rows of a topic, these columns as text.

@@ -266,7 +266,7 @@ impl MicroBatchExecution {
         }
         let since = self.progress.now();
         let durable = self.writer.write_offsets(Arc::clone(&batch.entry)).await?;
-        if self.sink.is_exactly_once() {
+        if self.sink.exactly_once().is_some() {
             let durable = durable.clone();
             tokio::spawn(async move { durable.wait().await });
         } else {
@@ -323,18 +323,18 @@ impl MicroBatchExecution {
         } else {
             let (kind, schema, upsert_key) = (self.output_mode.into(), self.plan.schema(), self.plan.upsert_key());
             let rows = SinkBatch { id: batch.id(), kind, upsert_key, schema, rows };
-            match self.sink.is_exactly_once() {
-                true => self.sink.write_logged(rows, self.logged(batch, durable)).await?,
-                false => self.sink.write(rows).await?,
-            }
+            self.sink.write(rows, self.logged(batch, durable)).await?
         };
         self.sink_touched = self.clock.monotonic();
         self.progress.add(Phase::AddBatch, since);
         Ok(written)
     }
 
-    /// What the log says of the batch.
+    /// What the log says of the batch, for a sink that asks.
     fn logged(&self, batch: &MicroBatch, durable: &Durable) -> LoggedBatch {
+        if self.sink.exactly_once().is_none() {
+            return LoggedBatch::none();
+        }
         let ends = self.plan.sources().iter().zip(&batch.entry.sources);
         let group_offsets = ends.filter_map(|(source, range)| source.group_offsets(&range.end)).collect();
         LoggedBatch { hash: batch.entry.hash(), group_offsets, durable: durable.clone() }
@@ -417,7 +417,8 @@ impl MicroBatchExecution {
             return Ok(());
         }
         self.sink_touched = self.clock.monotonic();
-        match self.sink.refresh().await {
+        let Some(sink) = self.sink.exactly_once() else { return Ok(()) };
+        match sink.refresh().await {
             Err(error) if error.kind() == ErrorKind::Unavailable => {
                 tracing::warn!(query = %self.control.id, %error, "cannot refresh the sink");
                 Ok(())
@@ -451,13 +452,19 @@ impl MicroBatchExecution {
 /// loses nothing.
 async fn tell_sources(sources: &[Arc<dyn Source>], ends: &[Offset], sink: &dyn Sink) {
     for (source, end) in sources.iter().zip(ends) {
-        if source.group_offsets(end).is_some_and(|told| sink.tells(&told)) {
+        if is_told_by(sink, &**source, end) {
             continue;
         }
         if let Err(error) = source.commit(end).await {
             tracing::warn!(source = %source.description(), %error, "cannot tell the source what is committed");
         }
     }
+}
+
+/// Says whether the sink tells the source's consumer group itself.
+fn is_told_by(sink: &dyn Sink, source: &dyn Source, end: &Offset) -> bool {
+    let Some(sink) = sink.exactly_once() else { return false };
+    source.group_offsets(end).is_some_and(|group| sink.tells(&group))
 }
 
 /// Runs a batch for its state alone.

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use futures::future::try_join_all;
 use futures::{StreamExt, TryStreamExt, stream};
 use millstream_core::{
-    BatchId, BatchReader, BatchStream, Durable, GroupOffsets, LoggedBatch, Result, Sink, SinkBatch, SinkProgress,
+    BatchId, BatchReader, BatchStream, Durable, ExactlyOnce, LoggedBatch, Result, Sink, SinkBatch, SinkProgress,
     SinkStart,
 };
 
@@ -108,28 +108,16 @@ impl Sink for Forgetful {
         self.0.pace()
     }
 
-    async fn open_for(&self, start: SinkStart) -> Result<Option<BatchId>> {
-        self.0.open_for(start).await.map(|_| None)
+    async fn open(&self, start: SinkStart) -> Result<Option<BatchId>> {
+        self.0.open(start).await.map(|_| None)
     }
 
-    async fn write(&self, batch: SinkBatch) -> Result<SinkProgress> {
-        self.0.write(batch).await
+    async fn write(&self, batch: SinkBatch, logged: LoggedBatch) -> Result<SinkProgress> {
+        self.0.write(batch, logged).await
     }
 
-    async fn write_logged(&self, batch: SinkBatch, logged: LoggedBatch) -> Result<SinkProgress> {
-        self.0.write_logged(batch, logged).await
-    }
-
-    async fn refresh(&self) -> Result<()> {
-        self.0.refresh().await
-    }
-
-    fn tells(&self, told: &GroupOffsets) -> bool {
-        self.0.tells(told)
-    }
-
-    fn is_exactly_once(&self) -> bool {
-        self.0.is_exactly_once()
+    fn exactly_once(&self) -> Option<&dyn ExactlyOnce> {
+        self.0.exactly_once()
     }
 
     async fn close(&self) -> Result<()> {

@@ -150,13 +150,12 @@ impl StartingQuery {
         let planted_fault = platform.planted_fault.filter(|_| cfg!(debug_assertions));
         let sink = planted_fault::sink(planted_fault, spec.sink);
         let start = SinkStart {
-            query: control.id,
-            run: control.run_id,
+            query: Some((control.id, control.run_id)),
             logged: history.offsets.iter().map(|(&batch, entry)| (batch, entry.hash())).collect(),
             newest_commit: history.newest_commit(),
             steps: Arc::new(SinkFailPoint(fail_point.clone())),
         };
-        let newest_in_sink = sink.open_for(start).await?;
+        let newest_in_sink = sink.open(start).await?;
         let (position, again) = match recover(&history, &plan, newest_in_sink, initial).await {
             Ok(recovered) => recovered,
             Err(error) => {

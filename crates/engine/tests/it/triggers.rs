@@ -67,6 +67,7 @@ async fn a_sink_with_nothing_to_write_is_refreshed_each_day() {
     for trigger in [Trigger::Default, Trigger::ProcessingTime(Duration::from_secs(10))] {
         let mut bench = Bench::new();
         bench.trigger = trigger;
+        bench.sink.is_exactly_once = true;
         bench.stream.add(rows([1]));
         let query = bench.manager(None).start(bench.spec()).await.unwrap();
         written(&bench, 1).await;

@@ -11,7 +11,7 @@ use futures::StreamExt;
 use millstream_broker::{Broker, BrokerConfig};
 use millstream_connectors::kafka::KafkaConnector;
 use millstream_core::{
-    MemoryLedger, OutputMode, QuerySettings, Result, Sink, SinkBatch, SinkProgress, SourceConfig, Trigger,
+    LoggedBatch, MemoryLedger, OutputMode, QuerySettings, Result, Sink, SinkBatch, SinkProgress, SourceConfig, Trigger,
 };
 use millstream_engine::plan::StreamingRelationNode;
 use millstream_engine::{Engine, QuerySpec, StreamingQuery, StreamingQueryManager, SyncPolicy};
@@ -45,7 +45,7 @@ impl Sink for Gate {
         "Gate".to_owned()
     }
 
-    async fn write(&self, batch: SinkBatch) -> Result<SinkProgress> {
+    async fn write(&self, batch: SinkBatch, _logged: LoggedBatch) -> Result<SinkProgress> {
         let mut written = 0;
         for mut stream in batch.rows {
             while let Some(rows) = stream.next().await {

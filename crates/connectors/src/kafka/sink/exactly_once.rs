@@ -20,15 +20,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::future::{join_all, try_join_all};
 use millstream_core::{
-    BatchId, BatchStream, Clock, Error, ErrorKind, GroupOffsets, LoggedBatch, MemoryLedger, QueryId, Result, RunId,
-    Sink, SinkBatch, SinkConfig, SinkProgress, SinkStart, SinkSteps,
+    BatchId, BatchStream, Clock, Error, ErrorKind, ExactlyOnce, GroupOffsets, LoggedBatch, MemoryLedger, QueryId,
+    Result, RunId, Sink, SinkBatch, SinkConfig, SinkProgress, SinkStart, SinkSteps,
 };
 use millstream_kafka::{Client, OffsetToCommit, Producer, TopicPartition};
 use parking_lot::Mutex;
 use tokio::time::timeout;
 
 use super::marker::{self, Marker};
-use super::options::{ExactlyOnce, SinkOptions};
+use super::options::{ExactlyOnceOptions, SinkOptions};
 use super::writer::RowWriter;
 use super::{BUFFER, description};
 use crate::kafka::errors::kafka_write_error;
@@ -49,7 +49,7 @@ const ABORT_PATIENCE: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct ExactlyOnceSink {
     options: SinkOptions,
-    exactly_once: ExactlyOnce,
+    exactly_once: ExactlyOnceOptions,
     rows: RowWriter,
     memory: MemoryLedger,
     clock: Arc<dyn Clock>,
@@ -94,7 +94,7 @@ impl Session {
 
 impl ExactlyOnceSink {
     pub(super) fn new(
-        (options, exactly_once): (SinkOptions, ExactlyOnce),
+        (options, exactly_once): (SinkOptions, ExactlyOnceOptions),
         rows: RowWriter,
         config: &SinkConfig,
     ) -> Self {
@@ -156,11 +156,7 @@ impl ExactlyOnceSink {
     }
 
     fn run(&self) -> Result<&Run> {
-        self.run.get().ok_or_else(|| {
-            Error::unsupported(
-                "'delivery.guarantee' = 'exactly-once' is for streaming queries, which have a log of their batches",
-            )
-        })
+        self.run.get().ok_or_else(|| Error::internal("a batch for a sink that was not opened"))
     }
 
     /// The session for this batch; none if the batch turns out to be in the output already.
@@ -192,8 +188,8 @@ impl ExactlyOnceSink {
     async fn begin(&self, producer: &Producer, (id, logged): (BatchId, &LoggedBatch)) -> Result<()> {
         producer.begin_transaction().map_err(kafka_write_error)?;
         self.mark(producer, id.0 + 1, Some(logged.hash)).await?;
-        for told in logged.group_offsets.iter().filter(|told| self.tells(told)) {
-            producer.send_offsets(&told.group, &to_commit(&told.offsets)).await.map_err(kafka_write_error)?;
+        for group in logged.group_offsets.iter().filter(|group| self.tells(group)) {
+            producer.send_offsets(&group.group, &to_commit(&group.offsets)).await.map_err(kafka_write_error)?;
         }
         self.run()?.steps.pass("after_marker")
     }
@@ -255,17 +251,18 @@ impl Sink for ExactlyOnceSink {
         description(self)
     }
 
-    fn is_exactly_once(&self) -> bool {
-        true
+    fn exactly_once(&self) -> Option<&dyn ExactlyOnce> {
+        Some(self)
     }
 
-    fn tells(&self, told: &GroupOffsets) -> bool {
-        told.system == system_of(&self.options.client)
-    }
-
-    async fn open_for(&self, start: SinkStart) -> Result<Option<BatchId>> {
-        let name = format!("millstream-{}-0", start.query);
-        let run = Run { query: start.query, id: start.run, name, steps: Arc::clone(&start.steps) };
+    async fn open(&self, start: SinkStart) -> Result<Option<BatchId>> {
+        let Some((query, id)) = start.query else {
+            return Err(Error::unsupported(
+                "'delivery.guarantee' = 'exactly-once' is for streaming queries, which have a log of their batches",
+            ));
+        };
+        let name = format!("millstream-{query}-0");
+        let run = Run { query, id, name, steps: Arc::clone(&start.steps) };
         let run = self.run.get_or_init(|| run);
         let recovery = self.exactly_once.recovery;
         // An old copy of the checkpoint is refused before it fences the instance that has the newest.
@@ -284,14 +281,7 @@ impl Sink for ExactlyOnceSink {
         Ok(newest)
     }
 
-    async fn write(&self, batch: SinkBatch) -> Result<SinkProgress> {
-        Err(Error::unsupported(format!(
-            "batch {} is not in a log, without which 'delivery.guarantee' = 'exactly-once' cannot be kept",
-            batch.id
-        )))
-    }
-
-    async fn write_logged(&self, batch: SinkBatch, logged: LoggedBatch) -> Result<SinkProgress> {
+    async fn write(&self, batch: SinkBatch, logged: LoggedBatch) -> Result<SinkProgress> {
         let id = batch.id;
         let Some(session) = self.session_for(id, &logged).await? else {
             let rows_written = drain(batch.rows).await?;
@@ -314,6 +304,18 @@ impl Sink for ExactlyOnceSink {
         }
     }
 
+    async fn close(&self) -> Result<()> {
+        self.give_up().await;
+        Ok(())
+    }
+}
+
+#[async_trait]
+impl ExactlyOnce for ExactlyOnceSink {
+    fn tells(&self, group: &GroupOffsets) -> bool {
+        group.system == system_of(&self.options.client)
+    }
+
     /// Kafka forgets the offsets of a group that commits nothing for `offsets.retention.minutes`, a week unless set, and a
     /// missing marker always means loss.
     async fn refresh(&self) -> Result<()> {
@@ -321,11 +323,6 @@ impl Sink for ExactlyOnceSink {
         let Err(error) = self.mark_again(&session).await else { return Ok(()) };
         self.give_up().await;
         Err(self.explain(error, BatchId(session.batches), Duration::ZERO))
-    }
-
-    async fn close(&self) -> Result<()> {
-        self.give_up().await;
-        Ok(())
     }
 }
 

@@ -22,12 +22,12 @@ pub(crate) struct SinkOptions {
     pub(super) client: ClientConfig,
     pub(super) producer: ProducerConfig,
     /// For exactly-once.
-    pub(super) exactly_once: Option<ExactlyOnce>,
+    pub(super) exactly_once: Option<ExactlyOnceOptions>,
 }
 
 /// What exactly-once needs to know.
 #[derive(Debug, Clone)]
-pub(crate) struct ExactlyOnce {
+pub(crate) struct ExactlyOnceOptions {
     /// The topic to whose first partition the marker belongs.
     pub(super) marker_topic: String,
     pub(super) recovery: Recovery,
@@ -56,7 +56,7 @@ impl SinkOptions {
                 "Option 'kafka.bootstrap.servers' must be specified for configuring Kafka producer",
             ));
         }
-        let exactly_once = ExactlyOnce::parse(options)?;
+        let exactly_once = ExactlyOnceOptions::parse(options)?;
         let mut properties: Vec<_> =
             options.with_prefix("kafka.").map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
         if exactly_once.is_some() {
@@ -72,7 +72,7 @@ impl SinkOptions {
     }
 }
 
-impl ExactlyOnce {
+impl ExactlyOnceOptions {
     fn parse(options: &Options) -> Result<Option<Self>> {
         let recovery = match options.get(RECOVERY) {
             None => Recovery::Refuse,

@@ -3,15 +3,6 @@ use millstream_testing::sink_config;
 
 use super::*;
 
-#[derive(Debug)]
-struct NoSteps;
-
-impl SinkSteps for NoSteps {
-    fn pass(&self, _step: &'static str) -> Result<()> {
-        Ok(())
-    }
-}
-
 /// A sink that a query has opened, as far as errors are concerned.
 fn opened(option: Option<(&str, &str)>) -> ExactlyOnceSink {
     let options = [("kafka.bootstrap.servers", "a:1"), ("topic", "t"), ("delivery.guarantee", "exactly-once")];
@@ -25,7 +16,9 @@ fn opened(option: Option<(&str, &str)>) -> ExactlyOnceSink {
     let sink = ExactlyOnceSink::new((options, exactly_once), rows, &config);
     let uuid = "67e55044-10b1-426f-9247-bb680e5fe0c8".parse().expect("a UUID");
     let (query, id) = (QueryId(uuid), RunId(uuid));
-    sink.run.set(Run { query, id, name: "millstream-0".to_owned(), steps: Arc::new(NoSteps) }).expect("set once");
+    sink.run
+        .set(Run { query, id, name: "millstream-0".to_owned(), steps: SinkStart::batch_write().steps })
+        .expect("set once");
     sink
 }
 

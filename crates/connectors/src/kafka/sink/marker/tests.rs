@@ -1,21 +1,10 @@
-use std::sync::Arc;
-
-use millstream_core::{BatchId, QueryId, Result, RunId, SinkStart, SinkSteps};
+use millstream_core::{BatchId, QueryId, RunId, SinkStart};
 use millstream_kafka::CommittedOffset;
 
 use super::Recovery::{self, Aborted, Committed, Refuse};
 use super::{Marker, batches_in_output, refuse_older_checkpoint};
 
 const RUN: &str = "67e55044-10b1-426f-9247-bb680e5fe0c8";
-
-#[derive(Debug)]
-struct NoSteps;
-
-impl SinkSteps for NoSteps {
-    fn pass(&self, _step: &'static str) -> Result<()> {
-        Ok(())
-    }
-}
 
 fn run() -> RunId {
     RunId(RUN.parse().expect("a UUID"))
@@ -24,11 +13,10 @@ fn run() -> RunId {
 /// A log of so many batches, so many of them done; batch N has the hash 100 + N.
 fn log(logged: u64, committed: u64) -> SinkStart {
     SinkStart {
-        query: QueryId(RUN.parse().expect("a UUID")),
-        run: run(),
+        query: Some((QueryId(RUN.parse().expect("a UUID")), run())),
         logged: (0..logged).map(|batch| (BatchId(batch), 100 + batch)).collect(),
         newest_commit: committed.checked_sub(1).map(BatchId),
-        steps: Arc::new(NoSteps),
+        ..SinkStart::batch_write()
     }
 }
 

@@ -7,17 +7,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD as BASE64;
-use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
+use reqwest::StatusCode;
+use reqwest::header::ACCEPT;
+use reqwest::redirect::Policy;
+use serde_json::Value;
 use tokio::time::timeout;
 
 use super::secret::Secret;
 
 /// More is no answer with a token.
-const ANSWER_BYTES_MAX: u64 = 1 << 20;
+const ANSWER_BYTES_MAX: usize = 1 << 20;
 /// An authorization server that takes longer is not there.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -61,72 +60,49 @@ impl TokenSource {
 
 impl Endpoint {
     async fn ask(&self) -> Result<String, String> {
-        let text = |error: std::io::Error| error.to_string();
-        let stream = TcpStream::connect((self.host.as_str(), self.port)).await.map_err(text)?;
-        match &self.tls {
-            None => self.exchange(stream).await,
-            Some(config) => {
-                let name = ServerName::try_from(self.host.clone()).map_err(|error| error.to_string())?;
-                let connector = tokio_rustls::TlsConnector::from(Arc::clone(config));
-                self.exchange(connector.connect(name, stream).await.map_err(text)?).await
+        let mut client = reqwest::Client::builder().no_proxy().redirect(Policy::none());
+        if let Some(tls) = &self.tls {
+            client = client.use_preconfigured_tls(rustls::ClientConfig::clone(tls));
+        }
+        let client = client.build().map_err(reason)?;
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        let mut form = vec![("grant_type", "client_credentials")];
+        form.extend(self.scope.as_deref().map(|scope| ("scope", scope)));
+        let request = client
+            .post(format!("{scheme}://{}:{}{}", self.host, self.port, self.path))
+            .basic_auth(&self.client_id, Some(&self.client_secret.0))
+            .header(ACCEPT, "application/json")
+            .form(&form);
+        let mut answer = request.send().await.map_err(reason)?;
+        if answer.status() != StatusCode::OK {
+            return Err(format!("it answers {}", answer.status().as_u16()));
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(reason)? {
+            body.extend_from_slice(&chunk);
+            if body.len() > ANSWER_BYTES_MAX {
+                return Err(format!("its answer is longer than {ANSWER_BYTES_MAX} bytes"));
             }
         }
-    }
-
-    async fn exchange(&self, mut stream: impl AsyncRead + AsyncWrite + Unpin) -> Result<String, String> {
-        let credentials = BASE64.encode(format!("{}:{}", self.client_id, self.client_secret.0));
-        let mut body = "grant_type=client_credentials".to_owned();
-        if let Some(scope) = &self.scope {
-            body.push_str("&scope=");
-            body.push_str(&form_encoded(scope));
-        }
-        let request = format!(
-            "POST {} HTTP/1.0\r\nHost: {}\r\nAuthorization: Basic {credentials}\r\nAccept: application/json\r\n\
-             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
-            self.path,
-            self.host,
-            body.len()
-        );
-        stream.write_all(request.as_bytes()).await.map_err(|error| error.to_string())?;
-        stream.flush().await.map_err(|error| error.to_string())?;
-        let mut answer = Vec::new();
-        // Version 1.0 of the protocol: the answer ends with the connection.
-        let read = (&mut stream).take(ANSWER_BYTES_MAX).read_to_end(&mut answer).await;
-        match read {
-            Err(error) if answer.is_empty() => return Err(error.to_string()),
-            // Servers end TLS connections without saying so.
-            Ok(_) | Err(_) => {}
-        }
-        token_of(&String::from_utf8_lossy(&answer))
+        token_of(&body)
     }
 }
 
 /// The token in an answer.
-fn token_of(answer: &str) -> Result<String, String> {
-    let status = answer.split_whitespace().nth(1).unwrap_or("nothing");
-    if status != "200" {
-        return Err(format!("it answers {status}"));
-    }
-    let (_, body) = answer.split_once("\r\n\r\n").ok_or("its answer has no content")?;
-    let (_, after) = body.split_once("\"access_token\"").ok_or("its answer has no access_token")?;
-    let value = after.trim_start().strip_prefix(':').and_then(|rest| rest.trim_start().strip_prefix('"'));
-    // A token has no character that JSON would escape.
-    let token = value.and_then(|value| value.split('"').next()).filter(|token| !token.is_empty());
+fn token_of(body: &[u8]) -> Result<String, String> {
+    let answer: Value = serde_json::from_slice(body).map_err(|_| "its answer is no JSON")?;
+    let token = answer.get("access_token").ok_or("its answer has no access_token")?;
+    let token = token.as_str().filter(|token| !token.is_empty());
     token.map(str::to_owned).ok_or_else(|| "its access_token is no text".to_owned())
 }
 
-fn form_encoded(text: &str) -> String {
-    use std::fmt::Write;
-    let mut encoded = String::new();
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(byte as char);
-        } else {
-            // Writing to a string does not fail.
-            let _written = write!(encoded, "%{byte:02X}");
-        }
+/// What went wrong below: the error itself only says that a request failed.
+fn reason(error: reqwest::Error) -> String {
+    let mut deepest: &dyn std::error::Error = &error;
+    while let Some(source) = deepest.source() {
+        deepest = source;
     }
-    encoded
+    deepest.to_string()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! [`Random`], [`Disk`]). Everything in it is either plain data with Spark's names, or a pure function of its arguments.
 //! It changes slowly, because every other crate is built on it.
 
+pub mod backoff;
 pub mod clock;
 pub mod condition;
 pub mod connector;
@@ -23,6 +24,7 @@ pub mod sink;
 pub mod source;
 pub mod trigger;
 
+pub use backoff::{Backoff, Retries};
 pub use clock::{Clock, SystemClock};
 pub use connector::{BatchReader, Connector, ConnectorRegistry, SinkConfig, SourceConfig};
 pub use disk::{Disk, DiskError, DiskFile, DiskLock};

@@ -54,6 +54,7 @@ pub(super) const TABLES: &[Table] = &[
             ("output_mode", &["condition", "error"]),
             ("condition", &["error"]),
             ("error", &["condition"]),
+            ("backoff", &["error"]),
             ("clock", &[]),
             ("disk", &[]),
             ("query", &[]),

@@ -5,15 +5,13 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use millstream_core::DiskError;
+use millstream_core::{Backoff, DiskError};
 use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
 use object_store::{BackoffConfig, ClientOptions, ObjectStore, RetryConfig};
 
 /// The store's own retries: enough for a hiccup, and short, because whoever waits for a batch should hear of an outage.
-const RETRIES: usize = 3;
+const BACKOFF: Backoff = Backoff { first: Duration::from_millis(100), longest: Duration::from_secs(1), retries: 3 };
 const RETRY_WITHIN: Duration = Duration::from_secs(5);
-const FIRST_BACKOFF: Duration = Duration::from_millis(100);
-const LONGEST_BACKOFF: Duration = Duration::from_secs(1);
 /// A store that does not even accept a connection in this time is not there.
 const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 /// One request: the longest are parts of a snapshot, 4 MB each.
@@ -91,8 +89,8 @@ impl S3Settings {
         let is_plain = endpoint(AmazonS3ConfigKey::Endpoint) || endpoint(AmazonS3ConfigKey::S3Endpoint);
         let mut options = ClientOptions::new().with_connect_timeout(CONNECT_WITHIN).with_timeout(ANSWER_WITHIN);
         options = options.with_allow_http(is_plain);
-        let backoff = BackoffConfig { init_backoff: FIRST_BACKOFF, max_backoff: LONGEST_BACKOFF, base: 2.0 };
-        let retry = RetryConfig { backoff, max_retries: RETRIES, retry_timeout: RETRY_WITHIN };
+        let backoff = BackoffConfig { init_backoff: BACKOFF.first, max_backoff: BACKOFF.longest, base: 2.0 };
+        let retry = RetryConfig { backoff, max_retries: BACKOFF.retries as usize, retry_timeout: RETRY_WITHIN };
         let store = builder.with_bucket_name(bucket).with_client_options(options).with_retry(retry).build();
         let refused = |error: object_store::Error| {
             DiskError::io(io::ErrorKind::InvalidInput, error.to_string(), "correct the AWS_… variables of this process")

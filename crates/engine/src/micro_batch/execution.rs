@@ -18,7 +18,7 @@ use super::availability::{self, Available};
 use super::batch::MicroBatch;
 use super::planted_fault;
 use super::progress::{FinishedBatch, Phase, ProgressReporter};
-use super::retry::Backoff;
+use super::retry::Patience;
 use super::trigger::{Due, TriggerExecutor};
 use crate::batch_context::BatchContext;
 use crate::checkpoint::{CheckpointWriter, CommitEntry, OffsetsEntry};
@@ -192,11 +192,11 @@ impl MicroBatchExecution {
         if let Some(source) = self.plan.sources().first() {
             self.control.set_status(StreamingQueryStatus::getting_offsets(&source.description()));
         }
-        let mut backoff = Backoff::new(&self.clock);
+        let mut patience = Patience::new(&self.clock);
         let available = loop {
             match availability::ask(self.plan.sources(), &self.position.ends, limit).await {
                 Ok(available) => break available,
-                Err(error) => backoff.after(error).await?,
+                Err(error) => patience.after(error).await?,
             }
         };
         self.progress.add(Phase::LatestOffset, since);
@@ -208,7 +208,7 @@ impl MicroBatchExecution {
         self.flush().await?;
         self.control.set_status(WAITING_FOR_DATA);
         let nothing = vec![None; self.plan.sources().len()];
-        let mut backoff = Backoff::new(&self.clock);
+        let mut patience = Patience::new(&self.clock);
         let available = loop {
             let found = tokio::select! {
                 biased;
@@ -219,7 +219,7 @@ impl MicroBatchExecution {
             };
             match found {
                 Ok(available) => break available,
-                Err(error) => backoff.after(error).await?,
+                Err(error) => patience.after(error).await?,
             }
         };
         // It is data that fires the default trigger.
@@ -279,14 +279,14 @@ impl MicroBatchExecution {
 
     /// Runs the batch into the sink. A failure leaves nothing of it; what an outside system caused is tried again.
     pub(super) async fn add_batch(&mut self, batch: &MicroBatch, durable: &Durable) -> Result<Added> {
-        let mut backoff = Backoff::new(&self.clock);
+        let mut patience = Patience::new(&self.clock);
         loop {
             match self.try_batch(batch, durable).await {
                 Ok(added) => return Ok(added),
                 Err(error) if is_broken_off(&error) => return Err(error),
                 Err(error) => {
                     self.plan.stores().for_each(|store| store.undo());
-                    backoff.after(error).await?;
+                    patience.after(error).await?;
                 }
             }
         }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use millstream_core::{BatchReader, Error, Result, RunId, spark_error};
-use millstream_engine::query::{StreamingQuery, StreamingQueryManager};
+use millstream_engine::query::{Engine, StreamingQuery, StreamingQueryManager};
 use millstream_sql::{AnalysisContext, Catalog, NamedRelation};
 use parking_lot::Mutex;
 use serde_json::json;
@@ -120,6 +120,10 @@ impl Session {
         &self.operations
     }
 
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.server.engine
+    }
+
     pub(crate) fn queries(&self) -> &StreamingQueryManager {
         &self.queries
     }
@@ -146,6 +150,7 @@ impl Session {
             connectors: Arc::clone(&self.server.connectors),
             catalog: Arc::clone(self) as Arc<dyn Catalog>,
             memory: self.server.engine.memory().clone(),
+            cores: self.server.engine.cores(),
             clock: Arc::clone(self.server.engine.clock()),
         })
     }

@@ -11,7 +11,9 @@ use std::time::Duration;
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
 use futures::TryStreamExt;
-use millstream_core::{Connector, Error, LoggedBatch, Options, Result, Sink, SinkBatch, SinkConfig, SinkProgress};
+use millstream_core::{
+    Connector, Error, LoggedBatch, Options, Result, SaveMode, Sink, SinkBatch, SinkConfig, SinkProgress,
+};
 use millstream_formats::show::{ShowOptions, show_string};
 use parking_lot::Mutex;
 
@@ -56,6 +58,10 @@ impl Connector for Console {
 
     fn requires_checkpoint(&self) -> bool {
         false
+    }
+
+    fn check_save_mode(&self, _mode: SaveMode, _format: &str) -> Result<()> {
+        Ok(())
     }
 
     fn open_sink(&self, config: SinkConfig) -> Result<Arc<dyn Sink>> {

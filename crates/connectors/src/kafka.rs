@@ -11,6 +11,7 @@ mod lane;
 mod offset_reader;
 mod offsets;
 mod options;
+mod pruning;
 mod reader;
 mod records;
 mod scan;
@@ -20,7 +21,9 @@ mod source;
 use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
-use millstream_core::{BatchReader, Connector, Error, Result, Sink, SinkConfig, Source, SourceConfig};
+use millstream_core::{
+    BatchReader, Connector, Error, Result, SaveMode, Sink, SinkConfig, Source, SourceConfig, spark_error,
+};
 
 use batch::KafkaBatch;
 use options::{KafkaOptions, Mode};
@@ -59,6 +62,14 @@ impl Connector for KafkaConnector {
 
     fn open_batch(&self, config: SourceConfig) -> Result<Arc<dyn BatchReader>> {
         Ok(Arc::new(KafkaBatch::new(Self::options(&config, Mode::Batch)?, &config)))
+    }
+
+    fn check_save_mode(&self, mode: SaveMode, _format: &str) -> Result<()> {
+        if matches!(mode, SaveMode::Append | SaveMode::ErrorIfExists) {
+            return Ok(());
+        }
+        let mode = mode.name();
+        Err(spark_error!("_LEGACY_ERROR_TEMP_3081", mode = mode, append = "Append", errorIfExists = "ErrorIfExists"))
     }
 
     fn open_sink(&self, config: SinkConfig) -> Result<Arc<dyn Sink>> {

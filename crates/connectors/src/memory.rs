@@ -12,8 +12,8 @@ use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt, stream};
 use millstream_core::decode::ValueDecoder;
 use millstream_core::{
-    BatchId, BatchReader, BatchStream, Connector, Error, LoggedBatch, Reservation, Result, ScanColumn, Sink, SinkBatch,
-    SinkConfig, SinkProgress, WriteKind, spark_error,
+    BatchId, BatchReader, BatchStream, Connector, Error, LoggedBatch, ReadRequest, Reservation, Result, ScanColumn,
+    Sink, SinkBatch, SinkConfig, SinkProgress, WriteKind, spark_error,
 };
 use parking_lot::Mutex;
 
@@ -100,12 +100,8 @@ impl BatchReader for MemoryTable {
         Arc::clone(&self.schema)
     }
 
-    async fn scan(
-        &self,
-        columns: Vec<ScanColumn>,
-        _batch_rows: usize,
-        _max_streams: usize,
-    ) -> Result<Vec<BatchStream>> {
+    async fn scan(&self, request: ReadRequest) -> Result<Vec<BatchStream>> {
+        let columns = request.columns;
         let batches = self.kept.lock().batches.clone();
         let projected = batches.into_iter().map(move |batch| project(&batch, &columns));
         Ok(vec![stream::iter(projected).boxed()])

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use futures::TryStreamExt;
-use millstream_core::{BatchStream, Connector, LoggedBatch, Result, Sink, SinkBatch, SinkConfig, SinkProgress};
+use millstream_core::{
+    BatchStream, Connector, LoggedBatch, Result, SaveMode, Sink, SinkBatch, SinkConfig, SinkProgress, spark_error,
+};
 
 /// `format("noop")`.
 #[derive(Debug, Clone, Copy)]
@@ -17,6 +19,17 @@ impl Connector for Noop {
 
     fn requires_checkpoint(&self) -> bool {
         false
+    }
+
+    fn check_save_mode(&self, mode: SaveMode, format: &str) -> Result<()> {
+        if matches!(mode, SaveMode::Append | SaveMode::Overwrite) {
+            return Ok(());
+        }
+        Err(spark_error!(
+            "UNSUPPORTED_DATA_SOURCE_SAVE_MODE",
+            source = format,
+            createMode = format!("\"{}\"", mode.name())
+        ))
     }
 
     fn open_sink(&self, _config: SinkConfig) -> Result<Arc<dyn Sink>> {

@@ -16,9 +16,11 @@ use crate::memory::MemoryLedger;
 use crate::options::Options;
 use crate::output_mode::OutputMode;
 use crate::query::{QueryId, RunId};
+use crate::scan_filter::ScanFilter;
 use crate::settings::QuerySettings;
 use crate::sink::Sink;
 use crate::source::{BatchStream, ScanColumn, Source};
+use crate::source_log::SourceLog;
 use crate::spark_error;
 
 /// What a connector is given to open a source.
@@ -32,10 +34,14 @@ pub struct SourceConfig {
     pub query: Option<(QueryId, RunId)>,
     /// Session settings as they were when the query started.
     pub settings: QuerySettings,
-    /// Where buffers are counted.
+    /// The ledger in which buffers are counted.
     pub memory: MemoryLedger,
-    /// Time.
+    /// The clock that the source reads.
     pub clock: Arc<dyn Clock>,
+    /// Streams that the process can work on at the same time.
+    pub cores: usize,
+    /// The source's own log, if it wants one; a batch read has none.
+    pub log: Option<Arc<dyn SourceLog>>,
 }
 
 /// What a connector is given to open a sink.
@@ -63,8 +69,46 @@ pub trait BatchReader: Send + Sync + Debug {
     /// All columns that [`BatchReader::scan`] can give.
     fn schema(&self) -> SchemaRef;
 
-    /// The rows of these columns, as streams that can be drained at the same time.
-    async fn scan(&self, columns: Vec<ScanColumn>, batch_rows: usize, max_streams: usize) -> Result<Vec<BatchStream>>;
+    /// The rows, as streams that can be drained at the same time.
+    async fn scan(&self, request: ReadRequest) -> Result<Vec<BatchStream>>;
+}
+
+/// What is wanted of a table.
+#[derive(Debug, Clone)]
+pub struct ReadRequest {
+    /// The output's columns in their order; possibly none, when only the number of rows matters.
+    pub columns: Vec<ScanColumn>,
+    /// What is wanted of the rows. Every filter may be ignored: who asks checks every row again.
+    pub filters: Vec<ScanFilter>,
+    /// Rows of one output batch at the most.
+    pub batch_rows: usize,
+    /// Streams at the most.
+    pub max_streams: usize,
+}
+
+/// What a batch write does where there are rows already (Spark: `SaveMode`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SaveMode {
+    /// Adds to them.
+    Append,
+    /// Puts its own in their place.
+    Overwrite,
+    /// Refuses to write.
+    ErrorIfExists,
+    /// Writes nothing.
+    Ignore,
+}
+
+impl SaveMode {
+    /// The mode's name, as Spark's errors call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Append => "Append",
+            Self::Overwrite => "Overwrite",
+            Self::ErrorIfExists => "ErrorIfExists",
+            Self::Ignore => "Ignore",
+        }
+    }
 }
 
 /// A data source by name (Spark: `TableProvider`). Each method refuses what the connector cannot do.
@@ -95,6 +139,13 @@ pub trait Connector: Send + Sync + Debug {
         true
     }
 
+    /// Says whether a batch can be written in this mode, each connector in Spark's words for it. `format` is the name that
+    /// the user called it by.
+    fn check_save_mode(&self, mode: SaveMode, format: &str) -> Result<()> {
+        let _ = mode;
+        Err(Error::unsupported(format!("Writing a batch with format '{format}' is not supported by Millstream.")))
+    }
+
     /// Opens a sink, after checking options, schema and output mode.
     fn open_sink(&self, config: SinkConfig) -> Result<Arc<dyn Sink>> {
         let _ = config;
@@ -119,6 +170,13 @@ impl ConnectorRegistry {
         for name in connector.names() {
             self.by_name.insert(name.to_ascii_lowercase(), Arc::clone(&connector));
         }
+    }
+
+    /// Every connector, by the first of its names.
+    pub fn connectors(&self) -> impl Iterator<Item = &Arc<dyn Connector>> {
+        let first =
+            |(name, connector): &(&String, &Arc<dyn Connector>)| name.eq_ignore_ascii_case(connector.names()[0]);
+        self.by_name.iter().filter(first).map(|(_, connector)| connector)
     }
 
     /// The connector of this name in any letter case.

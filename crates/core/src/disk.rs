@@ -19,6 +19,17 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+/// The scheme of a location, `s3` of `s3://bucket/folder`. A path of this machine has none, also where it is written
+/// `file:/folder` or `file:///folder`.
+pub fn scheme(location: &str) -> Option<&str> {
+    local_path(location).split_once("://").map(|(scheme, _)| scheme)
+}
+
+/// The location without the `file:` that Hadoop's users write before a path of this machine.
+pub fn local_path(location: &str) -> &str {
+    location.strip_prefix("file://").or_else(|| location.strip_prefix("file:")).unwrap_or(location)
+}
+
 /// Named files in folders.
 #[async_trait]
 pub trait Disk: Send + Sync + Debug {
@@ -57,6 +68,11 @@ pub trait Disk: Send + Sync + Debug {
     /// Where a process can lose a lock without noticing, what it then does to the folder of the lock fails, and changes
     /// nothing that the next holder reads.
     async fn lock(&self, path: &Path) -> io::Result<Box<dyn DiskLock>>;
+
+    /// Says whether locations of this [`scheme`] lie here. Paths without a scheme always do.
+    fn takes(&self, _scheme: &str) -> bool {
+        false
+    }
 
     /// The disk of a query with these settings by Spark's names, where settings make it another one.
     fn with_settings(&self, _settings: &BTreeMap<String, String>) -> Option<Arc<dyn Disk>> {

@@ -15,6 +15,7 @@ use futures::stream::BoxStream;
 use crate::decode::ValueDecoder;
 use crate::error::{Error, Result};
 use crate::offset::{Offset, OffsetRange};
+use crate::scan_filter::ScanFilter;
 
 /// Rows on their way: pulled, never pushed. Not being polled is the back-pressure.
 pub type BatchStream = BoxStream<'static, Result<RecordBatch>>;
@@ -61,6 +62,9 @@ pub struct ScanRequest {
     pub range: OffsetRange,
     /// The output's columns in their order; possibly none, when only the number of rows matters.
     pub columns: Vec<ScanColumn>,
+    /// What the query wants of the rows, the same in every batch. Every filter may be ignored: who asks checks every row
+    /// again.
+    pub filters: Arc<[ScanFilter]>,
     /// Rows of one output batch at the most.
     pub batch_rows: usize,
     /// Streams at the most.

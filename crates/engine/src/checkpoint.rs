@@ -18,6 +18,7 @@ mod frame;
 mod history;
 mod log;
 mod snapshot;
+mod source_log;
 mod spark_files;
 mod store;
 mod writer;

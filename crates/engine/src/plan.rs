@@ -10,6 +10,7 @@ mod nodes;
 mod one_task;
 mod optimizer;
 mod physical;
+mod scan_filter;
 mod source_table;
 mod stateful;
 mod stateful_aggregate;
@@ -20,6 +21,7 @@ mod upsert_key;
 
 pub(crate) use incremental::{BatchInputs, IncrementalExecution};
 pub use nodes::{DeduplicateNode, EventTimeWatermarkNode, StreamingRelationNode};
+pub use scan_filter::{filters_pushed_down, scan_filters};
 
 #[cfg(test)]
 mod tests;

@@ -19,7 +19,7 @@ pub use local_disk::LocalDisk;
 pub(crate) use local_disk::TEMPORARY_SUFFIX;
 pub use planted_fault::PlantedFault;
 pub(crate) use platform::Resources;
-pub use platform::{Platform, QueryEnvironment};
+pub use platform::{Platform, QueryEnvironment, SourceLogs};
 pub use spec::{QuerySpec, SyncPolicy};
 pub use status::StreamingQueryStatus;
 pub(crate) use status::{CLEANING, PROCESSING, WAITING_FOR_DATA, WAITING_FOR_TRIGGER};

@@ -22,8 +22,10 @@ pub struct AnalysisContext {
     pub connectors: Arc<ConnectorRegistry>,
     /// What table names mean.
     pub catalog: Arc<dyn Catalog>,
-    /// Where buffers are counted.
+    /// The ledger in which buffers are counted.
     pub memory: MemoryLedger,
+    /// Tasks that a query may use at the same time.
+    pub cores: usize,
     /// Time; read once when a batch query is executed.
     pub clock: Arc<dyn Clock>,
 }

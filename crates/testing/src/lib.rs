@@ -13,7 +13,7 @@ mod sink;
 mod stream;
 
 pub use clock::{ManualClock, system_clock};
-pub use config::{sink_config, source_config};
+pub use config::{read_request, sink_config, source_config};
 pub use numbers::{number_rows, number_schema, numbers};
 pub use sink::MemorySink;
 pub use stream::MemoryStream;

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use futures::{StreamExt, stream};
 use millstream_core::source::LatestOffset;
 use millstream_core::{
-    BatchStream, Connector, Error, ErrorKind, Offset, OffsetRange, ReadLimit, Result, ScanColumn, ScanRequest, Source,
-    SourceConfig,
+    BatchStream, Connector, Error, ErrorKind, Offset, OffsetRange, ReadLimit, Result, ScanColumn, ScanFilter,
+    ScanRequest, Source, SourceConfig,
 };
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -48,6 +48,7 @@ struct Behaviour {
     hangs: bool,
     tells_rows: bool,
     asked: Vec<Vec<ScanColumn>>,
+    filters: Vec<Arc<[ScanFilter]>>,
 }
 
 impl Default for MemoryStream {
@@ -105,6 +106,11 @@ impl MemoryStream {
     /// The columns that each scan asked for.
     pub fn asked(&self) -> Vec<Vec<ScanColumn>> {
         self.shared.behaviour.lock().asked.clone()
+    }
+
+    /// The filters that each scan was given. The stream itself ignores them.
+    pub fn filters(&self) -> Vec<Arc<[ScanFilter]>> {
+        self.shared.behaviour.lock().filters.clone()
     }
 
     fn rows(&self) -> usize {
@@ -218,6 +224,7 @@ impl Source for MemoryStream {
         {
             let mut behaviour = self.shared.behaviour.lock();
             behaviour.asked.push(request.columns.clone());
+            behaviour.filters.push(Arc::clone(&request.filters));
             if let Some((left @ 1.., kind)) = behaviour.failing_scans {
                 behaviour.failing_scans = Some((left - 1, kind));
                 return Err(Error::new(kind, "the memory stream was told to fail"));

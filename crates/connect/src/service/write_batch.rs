@@ -1,19 +1,19 @@
-//! `df.write…save()`: a batch result into a sink that takes batches (console, Kafka, noop).
+//! `df.write…save()`: a batch result into a sink that takes batches.
 
 use std::sync::Arc;
 
 use millstream_core::{
-    BatchId, Error, LoggedBatch, Options, OutputMode, Result, SinkBatch, SinkConfig, SinkStart, WriteKind, spark_error,
+    BatchId, LoggedBatch, Options, OutputMode, Result, SaveMode, SinkBatch, SinkConfig, SinkStart, WriteKind,
 };
 use spark_connect_proto::WriteOperation;
-use spark_connect_proto::write_operation::{SaveMode, SaveType};
+use spark_connect_proto::write_operation::{SaveMode as SaveModeMessage, SaveType};
 
 use super::query_plan;
 use crate::error::handle::{relation_not_set, unsupported};
 use crate::session::Session;
 
 pub(super) async fn execute(session: &Arc<Session>, write: WriteOperation) -> Result<()> {
-    let mode = write.mode();
+    let mode = save_mode(write.mode());
     let input = write.input.ok_or_else(relation_not_set)?;
     let source = write.source.unwrap_or_else(|| "parquet".to_owned());
     if matches!(write.save_type, Some(SaveType::Table(_))) {
@@ -21,7 +21,7 @@ pub(super) async fn execute(session: &Arc<Session>, write: WriteOperation) -> Re
     }
     let context = session.analysis_context()?;
     let connector = context.connectors.get(&source)?;
-    check_mode(connector.names()[0], &source, mode)?;
+    connector.check_save_mode(mode, &source)?;
     let (schema, rows) = query_plan::rows(session, &input).await?;
     let options: Options = write.options.into_iter().collect();
     let sink = connector.open_sink(SinkConfig {
@@ -40,27 +40,12 @@ pub(super) async fn execute(session: &Arc<Session>, write: WriteOperation) -> Re
     written.map(|_| ())
 }
 
-/// Each format has its own idea of save modes, and its own words for those that it refuses.
-fn check_mode(connector: &str, source: &str, mode: SaveMode) -> Result<()> {
-    match connector {
-        "console" => Ok(()),
-        "noop" if matches!(mode, SaveMode::Append | SaveMode::Overwrite) => Ok(()),
-        "noop" => Err(save_mode(source, mode)),
-        "kafka" if matches!(mode, SaveMode::Overwrite | SaveMode::Ignore) => {
-            let mode = if mode == SaveMode::Ignore { "Ignore" } else { "Overwrite" };
-            Err(spark_error!(
-                "_LEGACY_ERROR_TEMP_3081",
-                mode = mode,
-                append = "Append",
-                errorIfExists = "ErrorIfExists",
-            ))
-        }
-        "kafka" => Ok(()),
-        _ => Err(unsupported(&format!("Writing a batch with format '{source}'"))),
+/// The mode as connectors know it. A client that sets none means Spark's default.
+fn save_mode(mode: SaveModeMessage) -> SaveMode {
+    match mode {
+        SaveModeMessage::Append => SaveMode::Append,
+        SaveModeMessage::Overwrite => SaveMode::Overwrite,
+        SaveModeMessage::Ignore => SaveMode::Ignore,
+        SaveModeMessage::ErrorIfExists | SaveModeMessage::Unspecified => SaveMode::ErrorIfExists,
     }
-}
-
-fn save_mode(source: &str, mode: SaveMode) -> Error {
-    let mode = if mode == SaveMode::Ignore { "Ignore" } else { "ErrorIfExists" };
-    spark_error!("UNSUPPORTED_DATA_SOURCE_SAVE_MODE", source = source, createMode = format!("\"{mode}\""))
 }

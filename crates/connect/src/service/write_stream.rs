@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use millstream_core::interval::parse_duration;
-use millstream_core::{Connector, Error, Options, OutputMode, Result, Sink, SinkConfig, Trigger, spark_error};
-use millstream_engine::query::StreamingQuery;
+use millstream_core::{Connector, Error, Options, OutputMode, Result, Sink, SinkConfig, Trigger, disk, spark_error};
+use millstream_engine::query::{Engine, StreamingQuery};
 use millstream_engine::{QuerySpec, SyncPolicy};
 use spark_connect_proto::execute_plan_response::ResponseType;
 use spark_connect_proto::write_stream_operation_start::{SinkDestination, Trigger as TriggerMessage};
@@ -22,8 +22,6 @@ use crate::session::operation::ResponseSender;
 /// Where checkpoints go: the option, and the session's folder for queries without one.
 const CHECKPOINT_LOCATION: &str = "checkpointLocation";
 const CHECKPOINT_LOCATION_CONF: &str = "spark.sql.streaming.checkpointLocation";
-/// The schemes of locations that are not of this machine.
-const OBJECT_STORES: [&str; 2] = ["s3", "s3a"];
 /// How durable the log is: the option, and the session's setting.
 const SYNC: &str = "checkpoint.sync";
 const SYNC_CONF: &str = "spark.millstream.checkpoint.sync";
@@ -94,9 +92,6 @@ fn spec(
     }
     let format = if request.format.is_empty() { "parquet" } else { request.format.as_str() };
     let connector = context.connectors.get(format)?;
-    if connector.names()[0] == "memory" && name.is_none() {
-        return Err(spark_error!("_LEGACY_ERROR_TEMP_1194"));
-    }
     let checkpoint = checkpoint(session, &options, name.as_deref(), connector.as_ref())?;
     let sync = sync_policy(session, &options)?;
     let sink = connector.open_sink(SinkConfig {
@@ -164,11 +159,11 @@ fn checkpoint(
     connector: &dyn Connector,
 ) -> Result<Option<PathBuf>> {
     if let Some(location) = options.get(CHECKPOINT_LOCATION) {
-        return place(location).map(Some);
+        return place(session.engine(), location).map(Some);
     }
     if let Some(root) = session.conf().lock().find(CHECKPOINT_LOCATION_CONF) {
         let folder = name.map_or_else(|| Uuid::new_v4().to_string(), str::to_owned);
-        return Ok(Some(place(&root)?.join(folder)));
+        return Ok(Some(place(session.engine(), &root)?.join(folder)));
     }
     if connector.requires_checkpoint() {
         return Err(spark_error!("_LEGACY_ERROR_TEMP_1298", config = CHECKPOINT_LOCATION_CONF));
@@ -176,15 +171,12 @@ fn checkpoint(
     Ok(None)
 }
 
-/// A folder of this machine, with or without `file:` before it, or of a bucket.
-fn place(location: &str) -> Result<PathBuf> {
-    let path = location.strip_prefix("file://").or_else(|| location.strip_prefix("file:")).unwrap_or(location);
-    match path.split_once("://") {
-        Some((scheme, _)) if !OBJECT_STORES.contains(&scheme) => {
-            Err(unsupported(&format!("A checkpoint on '{scheme}'"))
-                .with_hint("give checkpointLocation a folder of this machine, or s3://bucket/folder"))
-        }
-        Some(_) | None => Ok(PathBuf::from(path)),
+/// A folder of this machine, with or without `file:` before it, or of a store that the engine's disk reaches.
+fn place(engine: &Engine, location: &str) -> Result<PathBuf> {
+    match disk::scheme(location) {
+        Some(scheme) if !engine.takes(scheme) => Err(unsupported(&format!("A checkpoint on '{scheme}'"))
+            .with_hint("give checkpointLocation a folder of this machine, or s3://bucket/folder")),
+        Some(_) | None => Ok(PathBuf::from(disk::local_path(location))),
     }
 }
 

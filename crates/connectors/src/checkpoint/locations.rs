@@ -50,11 +50,13 @@ impl CheckpointDisks {
     }
 }
 
+/// The schemes of buckets: that of the store, and that of Hadoop's client.
+const SCHEMES: [&str; 2] = ["s3", "s3a"];
+
 /// The bucket that a location names. A path of this machine names none.
 fn bucket(path: &Path) -> Option<&str> {
-    let text = path.to_str()?;
-    let rest = text.strip_prefix("s3://").or_else(|| text.strip_prefix("s3a://"))?;
-    rest.split('/').next()
+    let (scheme, rest) = path.to_str()?.split_once("://")?;
+    if SCHEMES.contains(&scheme) { rest.split('/').next() } else { None }
 }
 
 #[async_trait]
@@ -97,6 +99,10 @@ impl Disk for CheckpointDisks {
 
     async fn lock(&self, path: &Path) -> io::Result<Box<dyn DiskLock>> {
         self.disk(path)?.lock(path).await
+    }
+
+    fn takes(&self, scheme: &str) -> bool {
+        SCHEMES.contains(&scheme)
     }
 
     fn with_settings(&self, settings: &BTreeMap<String, String>) -> Option<Arc<dyn Disk>> {

@@ -9,7 +9,7 @@ use arrow::compute::filter;
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 use async_trait::async_trait;
 use millstream_core::decode::ValueDecoder;
-use millstream_core::{BatchReader, BatchStream, Connector, Error, Result, ScanColumn, SourceConfig};
+use millstream_core::{BatchReader, BatchStream, Connector, Error, ReadRequest, Result, SourceConfig};
 use millstream_formats::json::{JsonDecoder, JsonOptions, ParseMode};
 
 use super::{Files, project};
@@ -76,7 +76,8 @@ impl BatchReader for JsonReader {
         Arc::clone(&self.schema)
     }
 
-    async fn scan(&self, columns: Vec<ScanColumn>, batch_rows: usize, max_streams: usize) -> Result<Vec<BatchStream>> {
+    async fn scan(&self, request: ReadRequest) -> Result<Vec<BatchStream>> {
+        let ReadRequest { columns, batch_rows, max_streams, .. } = request;
         let (schema, decoder, drop_malformed) = (Arc::clone(&self.schema), self.decoder.clone(), self.drop_malformed);
         Ok(self.files.clone().scan(batch_rows, max_streams, move |lines| {
             let mut decoding = decoder.start();

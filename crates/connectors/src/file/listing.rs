@@ -5,6 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use millstream_core::disk::local_path;
 use millstream_core::{Error, Options, Result, spark_error};
 use regex::Regex;
 
@@ -17,7 +18,7 @@ pub(super) fn list(options: &Options) -> Result<Vec<PathBuf>> {
     let recursive = options.get_bool("recursiveFileLookup")?.unwrap_or(false);
     let mut files = Vec::new();
     for path in paths(options)? {
-        let plain = path.strip_prefix("file://").or_else(|| path.strip_prefix("file:")).unwrap_or(&path);
+        let plain = local_path(&path);
         let absolute = std::path::absolute(plain).map_err(|error| failed("find", Path::new(plain), error))?;
         let found = expand(&absolute)?;
         if found.is_empty() {

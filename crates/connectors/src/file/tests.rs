@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use futures::TryStreamExt;
-use millstream_core::{Connector, Result, ScanColumn, SourceConfig};
+use millstream_core::{Connector, ReadRequest, Result, SourceConfig};
 use millstream_formats::text::{Style, ValueText};
-use millstream_testing::source_config;
+use millstream_testing::{read_request, source_config};
 use tempfile::TempDir;
 
 use super::{JsonFiles, TextFiles};
@@ -30,9 +30,9 @@ fn config(path: &Path, options: &[(&str, &str)], user_schema: Option<SchemaRef>)
 /// The rows, each as its cells joined by bars.
 async fn read(connector: &dyn Connector, config: SourceConfig) -> Result<Vec<String>> {
     let reader = connector.open_batch(config)?;
-    let columns = (0..reader.schema().fields().len()).map(ScanColumn::Plain).collect();
+    let request = ReadRequest { batch_rows: 2, ..read_request(reader.schema().fields().len()) };
     let mut rows = Vec::new();
-    for stream in reader.scan(columns, 2, 1).await? {
+    for stream in reader.scan(request).await? {
         for batch in stream.try_collect::<Vec<_>>().await? {
             assert!(batch.num_rows() <= 2);
             let cells: Vec<_> = batch

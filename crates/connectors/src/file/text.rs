@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use async_trait::async_trait;
-use millstream_core::{BatchReader, BatchStream, Connector, Result, ScanColumn, SourceConfig, spark_error};
+use millstream_core::{BatchReader, BatchStream, Connector, ReadRequest, Result, SourceConfig, spark_error};
 use millstream_formats::text::simple_string;
 
 use super::{Files, project};
@@ -57,7 +57,8 @@ impl BatchReader for TextReader {
         Arc::clone(&self.schema)
     }
 
-    async fn scan(&self, columns: Vec<ScanColumn>, batch_rows: usize, max_streams: usize) -> Result<Vec<BatchStream>> {
+    async fn scan(&self, request: ReadRequest) -> Result<Vec<BatchStream>> {
+        let ReadRequest { columns, batch_rows, max_streams, .. } = request;
         let schema = Arc::clone(&self.schema);
         Ok(self.files.clone().scan(batch_rows, max_streams, move |lines| {
             let texts = StringArray::from_iter_values(lines.iter().map(|line| String::from_utf8_lossy(line)));

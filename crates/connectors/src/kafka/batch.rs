@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
-use millstream_core::{BatchReader, BatchStream, Result, ScanColumn, SourceConfig, spark_error};
+use millstream_core::{BatchReader, BatchStream, ReadRequest, Result, SourceConfig, spark_error};
 
 use super::columns;
 use super::errors::DataLoss;
 use super::lane::{LaneConfig, report};
 use super::offset_reader::{End, OffsetReader};
 use super::options::{KafkaOptions, Mode};
+use super::pruning;
 use super::reader::Reader;
 use super::scan::Wanted;
 use super::source::lane_config;
@@ -39,7 +40,7 @@ impl BatchReader for KafkaBatch {
         columns::schema(self.options.include_headers)
     }
 
-    async fn scan(&self, columns: Vec<ScanColumn>, batch_rows: usize, max_streams: usize) -> Result<Vec<BatchStream>> {
+    async fn scan(&self, request: ReadRequest) -> Result<Vec<BatchStream>> {
         let start = self.offsets.resolve(End::Starting, Mode::Batch).await?;
         let end = self.offsets.resolve(End::Ending, Mode::Batch).await?;
         let latest = self.offsets.latest(end.keys().cloned()).await?;
@@ -64,7 +65,11 @@ impl BatchReader for KafkaBatch {
                 ranges.insert(of, start..end.min(last));
             }
         }
-        let wanted = Wanted { source: self.schema(), columns, batch_rows };
-        Reader::new(&self.lanes).scan(ranges, &wanted, max_streams)
+        let mut ranges = pruning::prune(ranges, &request.filters);
+        if let Some(first_ms) = pruning::first_timestamp_ms(&request.filters) {
+            self.offsets.skip_before(first_ms, &mut ranges).await?;
+        }
+        let wanted = Wanted { source: self.schema(), columns: request.columns, batch_rows: request.batch_rows };
+        Reader::new(&self.lanes).scan(ranges, &wanted, request.max_streams)
     }
 }

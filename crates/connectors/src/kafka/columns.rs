@@ -14,6 +14,12 @@ use millstream_kafka::{FetchedPartition, Record, RecordBatch as KafkaBatch};
 /// Key, value and headers hold at most this many bytes in one output batch, so that 10 MB records do not pile up.
 const BATCH_BYTES_MAX: usize = 32 << 20;
 
+/// The places of columns that say where a record lies.
+pub(crate) const TOPIC: usize = 2;
+pub(crate) const PARTITION: usize = 3;
+pub(crate) const OFFSET: usize = 4;
+pub(crate) const TIMESTAMP: usize = 5;
+
 static PLAIN: LazyLock<SchemaRef> = LazyLock::new(|| schema_with(false));
 static WITH_HEADERS: LazyLock<SchemaRef> = LazyLock::new(|| schema_with(true));
 

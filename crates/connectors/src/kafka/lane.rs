@@ -26,6 +26,8 @@ pub(crate) struct LaneConfig {
     pub(crate) memory: MemoryLedger,
     pub(crate) fail_on_data_loss: bool,
     pub(crate) group_id_is_set: bool,
+    /// Lanes that the process can work on at the same time.
+    pub(crate) cores: usize,
 }
 
 pub(crate) struct Lane {

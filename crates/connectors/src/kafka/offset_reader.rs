@@ -9,6 +9,7 @@ use millstream_kafka::{Client, OffsetSpec, ResponseError, TopicPartition, Topics
 use super::errors::kafka_error;
 use super::offsets::{PartitionMap, set_of, text_of};
 use super::options::{KafkaOptions, Mode, Position, Strategy};
+use super::pruning::Ranges;
 
 /// Asks for one source.
 #[derive(Debug, Clone)]
@@ -122,6 +123,19 @@ impl OffsetReader {
         resolved.extend(self.earliest(marked(-2)).await?);
         resolved.extend(self.latest(marked(-1)).await?);
         Ok(resolved)
+    }
+
+    /// Lets each range begin with the first record of this time or later. A partition that has none has no range.
+    pub(crate) async fn skip_before(&self, first_ms: i64, ranges: &mut Ranges) -> Result<()> {
+        let positions: Vec<_> = ranges.keys().map(|of| (of.clone(), OffsetSpec::Timestamp(first_ms))).collect();
+        let offsets = self.list(&positions).await?;
+        for ((of, _), offset) in positions.iter().zip(offsets) {
+            match (ranges.get_mut(of), offset) {
+                (Some(range), Some(offset)) if offset < range.end => range.start = range.start.max(offset),
+                _ => drop(ranges.remove(of)),
+            }
+        }
+        Ok(())
     }
 
     async fn resolve_times(&self, times: &PartitionMap, end: End) -> Result<PartitionMap> {

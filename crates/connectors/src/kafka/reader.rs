@@ -33,9 +33,8 @@ pub(crate) struct AtHand {
 impl Reader {
     /// As many lanes as there are cores.
     pub(crate) fn new(config: &LaneConfig) -> Self {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let lane = |_| Arc::new(tokio::sync::Mutex::new(Lane::new(config.clone())));
-        Self { lanes: (0..cores.min(LANES_MAX)).map(lane).collect(), homes: Mutex::default() }
+        Self { lanes: (0..config.cores.clamp(1, LANES_MAX)).map(lane).collect(), homes: Mutex::default() }
     }
 
     /// The lane of a partition; a new one goes where there are fewest.

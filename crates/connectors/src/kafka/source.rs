@@ -201,6 +201,7 @@ pub(crate) fn lane_config(options: &KafkaOptions, offsets: &OffsetReader, config
         memory: config.memory.clone(),
         fail_on_data_loss: options.fail_on_data_loss,
         group_id_is_set: options.group_id_is_set,
+        cores: config.cores,
     }
 }
 

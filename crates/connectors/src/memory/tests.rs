@@ -2,7 +2,7 @@ use arrow::array::{ArrayRef, AsArray, Int64Array};
 use arrow::datatypes::Int64Type;
 use futures::executor::block_on;
 use millstream_core::MemoryLedger;
-use millstream_testing::sink_config;
+use millstream_testing::{read_request, sink_config};
 
 use super::*;
 
@@ -24,7 +24,7 @@ fn write(sink: &dyn Sink, id: u64, kind: WriteKind, values: &[i64]) -> Result<Si
 
 fn table(sink: &dyn Sink) -> Vec<i64> {
     let reader = sink.table().expect("this sink keeps its rows");
-    let streams = block_on(reader.scan(vec![ScanColumn::Plain(0)], 8192, 1)).unwrap();
+    let streams = block_on(reader.scan(read_request(1))).unwrap();
     let parts: Vec<RecordBatch> = block_on(stream::select_all(streams).try_collect()).unwrap();
     parts.iter().flat_map(|part| part.column(0).as_primitive::<Int64Type>().values().to_vec()).collect()
 }
@@ -67,7 +67,7 @@ fn a_query_without_a_name_is_refused_as_spark_refuses_it() {
 fn no_columns_still_have_rows() {
     let sink = open(Some("q"), MemoryLedger::unlimited()).unwrap();
     write(&*sink, 0, WriteKind::Append, &[1, 2, 3]).unwrap();
-    let streams = block_on(sink.table().unwrap().scan(Vec::new(), 8192, 1)).unwrap();
+    let streams = block_on(sink.table().unwrap().scan(read_request(0))).unwrap();
     let parts: Vec<RecordBatch> = block_on(stream::select_all(streams).try_collect()).unwrap();
     assert_eq!(parts.iter().map(RecordBatch::num_rows).sum::<usize>(), 3);
 }

@@ -24,6 +24,7 @@ async fn rows(source: &dyn Source, start: &Offset, end: &Offset, max_streams: us
     let request = ScanRequest {
         range: OffsetRange { start: start.clone(), end: end.clone() },
         columns: vec![ScanColumn::Plain(1), ScanColumn::Plain(0)],
+        filters: Arc::default(),
         batch_rows: 3,
         max_streams,
     };
@@ -113,7 +114,7 @@ async fn unwanted_columns_are_not_made() {
     let start = source.initial_offset().await.unwrap();
     let end = source.latest_offset(&start, ReadLimit::Options).await.unwrap().end;
     let range = OffsetRange { start, end };
-    let request = ScanRequest { range, columns: vec![], batch_rows: 10, max_streams: 1 };
+    let request = ScanRequest { range, columns: vec![], filters: Arc::default(), batch_rows: 10, max_streams: 1 };
     let batches: Vec<_> = source.scan(request).await.unwrap().remove(0).collect().await;
     let batch = batches[0].as_ref().unwrap();
     assert_eq!((batches.len(), batch.num_columns(), batch.num_rows()), (1, 0, 5));

@@ -1,32 +1,107 @@
-//! What the engine may expect of every source and sink that needs no server.
+//! What the engine may expect of every source, reader and sink.
 //!
 //! A source: the same range gives the same rows, also from another instance; offsets outlive their text; a pinned end stays.
-//! A sink: it drains every stream, and a batch written twice is there once, or the sink keeps nothing at all.
+//! A reader: it gives its columns in any choice, keeps to the sizes it is asked for, and reads the same again. A sink: it
+//! drains every stream, and a batch written twice is there once, or the sink keeps nothing to look at.
+//!
+//! The connectors are those that are registered: one that [`kit`] does not know fails, and what a connector is not tried
+//! with it must refuse in Spark's words. Kafka is the embedded broker.
 
-#![expect(clippy::unwrap_used, reason = "in a test a panic is the report")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "in a test a panic is the report")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch};
+use arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::compute::concat_batches;
-use arrow::datatypes::{Int64Type, SchemaRef};
-use futures::{StreamExt, TryStreamExt};
+use arrow::datatypes::{DataType, Field, Schema};
+use futures::{StreamExt, TryStreamExt, stream};
+use millstream_broker::{Broker, BrokerConfig};
 use millstream_connectors::console::Console;
-use millstream_connectors::memory::Memory;
-use millstream_connectors::noop::Noop;
-use millstream_connectors::rate::{RatePerBatch, RatePerSecond};
 use millstream_connectors::register_all;
 use millstream_core::{
-    BatchId, BatchStream, Clock, Connector, ConnectorRegistry, ErrorKind, LoggedBatch, Offset, OffsetRange, ReadLimit,
-    ScanColumn, ScanRequest, Sink, SinkBatch, SinkConfig, SinkStart, Source, SourceConfig, WriteKind,
+    BatchId, BatchReader, BatchStream, Clock, Connector, ConnectorRegistry, ErrorKind, LoggedBatch, Offset,
+    OffsetRange, ReadLimit, ReadRequest, SaveMode, ScanColumn, ScanRequest, Sink, SinkBatch, SinkConfig, SinkStart,
+    Source, SourceConfig, WriteKind,
 };
-use millstream_testing::{ManualClock, sink_config, source_config};
+use millstream_testing::{ManualClock, read_request, sink_config, source_config, system_clock};
 use parking_lot::Mutex;
+use tempfile::TempDir;
 
-fn open_source(connector: &dyn Connector, options: &[(&str, &str)], clock: &Arc<ManualClock>) -> Arc<dyn Source> {
-    let config = SourceConfig { clock: Arc::<ManualClock>::clone(clock), ..source_config(options) };
+type Options = Vec<(&'static str, String)>;
+
+/// What a connector is tried with. What is absent it must refuse.
+#[derive(Default)]
+struct Kit {
+    /// The options of a source. It gets new rows when time passes, unless [`Kit::broker`] has to be written to.
+    source: Option<Options>,
+    /// The options of a batch read that gives at least two rows.
+    reader: Option<Options>,
+    /// The options of a sink of one STRING column `value`.
+    sink: Option<Options>,
+    broker: Option<Broker>,
+    _files: Option<TempDir>,
+}
+
+/// The kit of the connector with this name.
+async fn kit(name: &str) -> Kit {
+    match name {
+        "rate" => Kit { source: Some(vec![("rowsPerSecond", "10".to_owned())]), ..Kit::default() },
+        "rate-micro-batch" => Kit { source: Some(vec![("rowsPerBatch", "10".to_owned())]), ..Kit::default() },
+        "memory" | "noop" | "console" => Kit { sink: Some(vec![]), ..Kit::default() },
+        "text" => files("lines.txt", "one\ntwo\nthree\n"),
+        "json" => files("records.json", "{\"a\":1}\n{\"a\":2}\n{\"a\":3}\n"),
+        "kafka" => kafka().await,
+        other => panic!("connector '{other}' is under no contract: give it a kit"),
+    }
+}
+
+fn files(name: &str, content: &str) -> Kit {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join(name), content).unwrap();
+    let path = folder.path().to_str().unwrap().to_owned();
+    Kit { reader: Some(vec![("path", path)]), _files: Some(folder), ..Kit::default() }
+}
+
+async fn kafka() -> Kit {
+    let broker = Broker::start(BrokerConfig::default()).await.unwrap();
+    let servers = ("kafka.bootstrap.servers", broker.address().to_string());
+    let (subscribe, topic) = (("subscribe", "contract".to_owned()), ("topic", "contract".to_owned()));
+    let kit = Kit {
+        source: Some(vec![servers.clone(), subscribe.clone(), ("startingOffsets", "earliest".to_owned())]),
+        reader: Some(vec![servers.clone(), subscribe]),
+        sink: Some(vec![servers, topic]),
+        broker: Some(broker),
+        ..Kit::default()
+    };
+    produce(&kit).await;
+    kit
+}
+
+/// Some more rows in the topic that the source of the kit reads.
+async fn produce(kit: &Kit) {
+    let kafka = registry().get("kafka").unwrap();
+    let sink = open_sink(&*kafka, kit.sink.as_ref().unwrap());
+    sink.open(SinkStart::batch_write()).await.unwrap();
+    write(&*sink, 0, WriteKind::Append, &["a", "b", "c"]).await;
+    sink.close().await.unwrap();
+}
+
+/// All connectors, the console's output being nobody's.
+fn registry() -> ConnectorRegistry {
+    let mut registry = ConnectorRegistry::default();
+    register_all(&mut registry);
+    registry.register(Arc::new(Console::new(Arc::new(Mutex::new(Vec::new())))));
+    registry
+}
+
+fn config(options: &Options) -> SourceConfig {
+    source_config(&options.iter().map(|(name, value)| (*name, value.as_str())).collect::<Vec<_>>())
+}
+
+fn open_source(connector: &dyn Connector, options: &Options, clock: &Arc<dyn Clock>) -> Arc<dyn Source> {
+    let config = SourceConfig { clock: Arc::clone(clock), ..config(options) };
     assert_eq!(connector.open_source(config.clone()).unwrap().schema(), connector.source_schema(&config).unwrap());
     connector.open_source(config).unwrap()
 }
@@ -34,134 +109,195 @@ fn open_source(connector: &dyn Connector, options: &[(&str, &str)], clock: &Arc<
 async fn rows(source: &dyn Source, start: &Offset, end: &Offset) -> RecordBatch {
     let columns = (0..source.schema().fields().len()).map(ScanColumn::Plain).collect();
     let range = OffsetRange { start: start.clone(), end: end.clone() };
-    let request = ScanRequest { range, columns, batch_rows: 7, max_streams: 1 };
-    let mut batches = Vec::new();
-    for stream in source.scan(request).await.unwrap() {
-        batches.extend(stream.try_collect::<Vec<_>>().await.unwrap());
-    }
+    let request = ScanRequest { range, columns, filters: Arc::default(), batch_rows: 7, max_streams: 1 };
+    let batches = collect(source.scan(request).await.unwrap()).await;
     assert!(batches.iter().all(|batch| batch.num_rows() <= 7));
     concat_batches(&source.schema(), &batches).unwrap()
 }
 
-async fn check_source(connector: &dyn Connector, options: &[(&str, &str)]) {
-    let clock = ManualClock::skipping_sleeps(0);
-    let source = open_source(connector, options, &clock);
+async fn collect(streams: Vec<BatchStream>) -> Vec<RecordBatch> {
+    stream::iter(streams).flatten().try_collect().await.unwrap()
+}
+
+async fn check_source(connector: &dyn Connector, kit: &Kit, options: &Options) {
+    // A server's answers take real time.
+    let clock = |start_us| -> Arc<dyn Clock> {
+        if kit.broker.is_some() { system_clock() } else { ManualClock::skipping_sleeps(start_us) }
+    };
+    let now = clock(0);
+    let source = open_source(connector, options, &now);
     let start = source.initial_offset().await.unwrap();
     let first = source.ready(&start).await.unwrap();
     assert_ne!(first.end, start, "ready means that there is something");
+    if kit.broker.is_some() {
+        produce(kit).await;
+    }
     let next = source.ready(&first.end).await.unwrap();
-    let whole = rows(source.as_ref(), &start, &next.end).await.num_rows();
-    let parts = [rows(source.as_ref(), &start, &first.end).await, rows(source.as_ref(), &first.end, &next.end).await];
+    let whole = rows(&*source, &start, &next.end).await.num_rows();
+    let parts = [rows(&*source, &start, &first.end).await, rows(&*source, &first.end, &next.end).await];
     assert!(parts.iter().all(|part| part.num_rows() > 0));
     assert_eq!(parts.iter().map(RecordBatch::num_rows).sum::<usize>(), whole);
 
     // Another run, another time, offsets read back from their text.
-    let later = ManualClock::skipping_sleeps(987_654_321_000);
-    let again = open_source(connector, options, &later);
+    let again = open_source(connector, options, &clock(987_654_321_000));
     let (from, to) = (Offset::parse(&start.to_string()).unwrap(), Offset::parse(&first.end.to_string()).unwrap());
     again.check_offset(&to).unwrap();
-    assert_eq!(rows(again.as_ref(), &from, &to).await, parts[0]);
+    assert_eq!(rows(&*again, &from, &to).await, parts[0]);
     assert_eq!(again.check_offset(&Offset::new("nonsense".into())).unwrap_err().kind(), ErrorKind::Data);
 
     source.commit(&first.end).await.unwrap();
     source.prepare_available_now().await.unwrap();
     let pinned = source.latest_offset(&next.end, ReadLimit::Options).await.unwrap().end;
-    clock.sleep(Duration::from_secs(60)).await;
+    if kit.broker.is_some() {
+        produce(kit).await;
+    } else {
+        now.sleep(Duration::from_secs(60)).await;
+    }
     assert_eq!(source.latest_offset(&pinned, ReadLimit::AllAvailable).await.unwrap().end, pinned);
 }
 
-#[tokio::test]
-async fn sources_keep_their_contract() {
-    check_source(&RatePerSecond, &[("rowsPerSecond", "10")]).await;
-    check_source(&RatePerBatch, &[("rowsPerBatch", "10")]).await;
+async fn check_reader(connector: &dyn Connector, options: &Options) {
+    let a = Arc::new(Schema::new(vec![Field::new("a", DataType::Int64, true)]));
+    // JSON has the columns that it is told; the others have their own.
+    let user_schema = (connector.names()[0] == "json").then_some(a);
+    let reader = connector.open_batch(SourceConfig { user_schema, clock: system_clock(), ..config(options) }).unwrap();
+    let width = reader.schema().fields().len();
+    let whole = read(&*reader, read_request(width)).await;
+    assert!(whole.num_rows() > 1);
+    assert_eq!(read(&*reader, read_request(width)).await, whole, "read again");
+    let single_rows = reader.scan(ReadRequest { batch_rows: 1, ..read_request(width) }).await.unwrap();
+    assert!(collect(single_rows).await.iter().all(|batch| batch.num_rows() == 1));
+    assert_eq!(read(&*reader, read_request(1)).await.columns(), &whole.columns()[..1]);
+    let counted = collect(reader.scan(read_request(0)).await.unwrap()).await;
+    assert_eq!(counted.iter().map(RecordBatch::num_rows).sum::<usize>(), whole.num_rows(), "without a column");
+    assert!(reader.scan(read_request(width)).await.unwrap().len() <= 1);
 }
 
-fn numbers(values: &[i64]) -> RecordBatch {
-    RecordBatch::try_from_iter([("id", Arc::new(Int64Array::from(values.to_vec())) as ArrayRef)]).unwrap()
+async fn read(reader: &dyn BatchReader, request: ReadRequest) -> RecordBatch {
+    let fields: Vec<_> = request.columns.iter().map(|column| column.field(&reader.schema())).collect();
+    let batches = collect(reader.scan(request).await.unwrap()).await;
+    concat_batches(&Arc::new(Schema::new(fields)), &batches).unwrap()
 }
 
-fn open_sink(connector: &dyn Connector, schema: SchemaRef) -> Arc<dyn Sink> {
-    let config = SinkConfig { query_name: Some("contract".to_owned()), ..sink_config(schema, &[]) };
+fn values(values: &[&str]) -> RecordBatch {
+    let values = StringArray::from(values.to_vec());
+    RecordBatch::try_from_iter_with_nullable([("value", Arc::new(values) as ArrayRef, true)]).unwrap()
+}
+
+fn open_sink(connector: &dyn Connector, options: &Options) -> Arc<dyn Sink> {
+    let options: Vec<_> = options.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let config = SinkConfig {
+        query_name: Some("contract".to_owned()),
+        clock: system_clock(),
+        ..sink_config(values(&[]).schema(), &options)
+    };
     connector.open_sink(config).unwrap()
 }
 
 /// A batch of two streams; the flag says that the second has been drained.
-fn batch(id: u64, kind: WriteKind, values: &[i64]) -> (SinkBatch, Arc<AtomicBool>) {
+fn batch(id: u64, kind: WriteKind, rows: &[&str]) -> (SinkBatch, Arc<AtomicBool>) {
     let drained = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&drained);
-    let end = futures::stream::once(async move {
+    let end = stream::once(async move {
         flag.store(true, Ordering::Relaxed);
-        Ok(numbers(&[]))
+        Ok(values(&[]))
     });
-    let first: BatchStream = futures::stream::iter([Ok(numbers(values))]).boxed();
-    let schema = numbers(&[]).schema();
+    let first: BatchStream = stream::iter([Ok(values(rows))]).boxed();
+    let schema = values(&[]).schema();
     (SinkBatch { id: BatchId(id), kind, upsert_key: None, schema, rows: vec![first, end.boxed()] }, drained)
 }
 
-async fn write(sink: &dyn Sink, id: u64, kind: WriteKind, values: &[i64]) {
-    let (batch, drained) = batch(id, kind, values);
+async fn write(sink: &dyn Sink, id: u64, kind: WriteKind, rows: &[&str]) {
+    let (batch, drained) = batch(id, kind, rows);
     let progress = sink.write(batch, LoggedBatch::none()).await.unwrap();
-    assert_eq!(progress.rows_written, values.len() as u64);
+    assert_eq!(progress.rows_written, rows.len() as u64);
     assert!(drained.load(Ordering::Relaxed), "every stream must be drained");
 }
 
-/// What the sink holds, in ascending order; `None` from sinks that hold nothing.
-async fn held(sink: &dyn Sink) -> Option<Vec<i64>> {
-    let table = sink.table()?;
-    let mut values = Vec::new();
-    for stream in table.scan(vec![ScanColumn::Plain(0)], 8, 1).await.unwrap() {
-        for batch in stream.try_collect::<Vec<_>>().await.unwrap() {
-            values.extend(batch.column(0).as_primitive::<Int64Type>().values());
-        }
-    }
-    values.sort_unstable();
-    Some(values)
+/// What the sink holds, in ascending order; `None` from sinks that do not show it.
+async fn held(sink: &dyn Sink) -> Option<Vec<String>> {
+    let batches = collect(sink.table()?.scan(read_request(1)).await.unwrap()).await;
+    let texts = batches.iter().flat_map(|batch| batch.column(0).as_string::<i32>().iter());
+    let mut texts: Vec<_> = texts.map(|text| text.unwrap().to_owned()).collect();
+    texts.sort_unstable();
+    Some(texts)
 }
 
-async fn check_sink(connector: &dyn Connector) {
-    let sink = open_sink(connector, numbers(&[]).schema());
+async fn check_sink(connector: &dyn Connector, options: &Options) {
+    let sink = open_sink(connector, options);
+    assert!(sink.exactly_once().is_none(), "what a marker promises is tested elsewhere");
     sink.open(SinkStart::batch_write()).await.unwrap();
-    write(sink.as_ref(), 0, WriteKind::Append, &[1, 2]).await;
-    write(sink.as_ref(), 1, WriteKind::Append, &[3]).await;
-    write(sink.as_ref(), 1, WriteKind::Append, &[3]).await;
-    assert!(held(sink.as_ref()).await.is_none_or(|values| values == [1, 2, 3]));
+    write(&*sink, 0, WriteKind::Append, &["1", "2"]).await;
+    write(&*sink, 1, WriteKind::Append, &["3"]).await;
+    write(&*sink, 1, WriteKind::Append, &["3"]).await;
+    assert!(held(&*sink).await.is_none_or(|held| held == ["1", "2", "3"]));
 
-    let (mut failing, _) = batch(2, WriteKind::Append, &[4]);
-    failing.rows.push(futures::stream::iter([Err(millstream_core::Error::data("broken"))]).boxed());
+    let (mut failing, _) = batch(2, WriteKind::Append, &["4"]);
+    failing.rows.push(stream::iter([Err(millstream_core::Error::data("broken"))]).boxed());
     assert_eq!(sink.write(failing, LoggedBatch::none()).await.unwrap_err().kind(), ErrorKind::Data);
-    assert!(held(sink.as_ref()).await.is_none_or(|values| values == [1, 2, 3]), "of a failed batch nothing shows");
+    assert!(held(&*sink).await.is_none_or(|held| held == ["1", "2", "3"]), "of a failed batch nothing shows");
 
-    write(sink.as_ref(), 2, WriteKind::Complete, &[9]).await;
-    assert!(held(sink.as_ref()).await.is_none_or(|values| values == [9]));
-    write(sink.as_ref(), 3, WriteKind::Complete, &[]).await;
-    assert!(held(sink.as_ref()).await.is_none_or(|values| values.is_empty()));
+    write(&*sink, 2, WriteKind::Complete, &["9"]).await;
+    assert!(held(&*sink).await.is_none_or(|held| held == ["9"]));
+    write(&*sink, 3, WriteKind::Complete, &[]).await;
+    assert!(held(&*sink).await.is_none_or(|held| held.is_empty()));
     sink.close().await.unwrap();
 }
 
-#[tokio::test]
-async fn sinks_keep_their_contract() {
-    check_sink(&Memory).await;
-    check_sink(&Noop).await;
-    check_sink(&Console::new(Arc::new(Mutex::new(Vec::new())))).await;
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_connector_keeps_the_contract() {
+    for connector in registry().connectors() {
+        let name = connector.names()[0];
+        let kit = kit(name).await;
+        let any = [("path", "/".to_owned()), ("rowsPerBatch", "1".to_owned())].to_vec();
+        match &kit.source {
+            Some(options) => check_source(&**connector, &kit, options).await,
+            None => {
+                let error = connector.open_source(config(&any)).unwrap_err();
+                assert_eq!(error.class(), Some("_LEGACY_ERROR_TEMP_2049"));
+                assert_eq!(error.message(), format!("Data source {name} does not support streamed reading."));
+            }
+        }
+        match &kit.reader {
+            Some(options) => check_reader(&**connector, options).await,
+            None => {
+                let error = connector.open_batch(config(&any)).unwrap_err();
+                assert_eq!(error.class(), Some("_LEGACY_ERROR_TEMP_1135"));
+                assert_eq!(error.message(), format!("{name} is not a valid Spark SQL Data Source."));
+            }
+        }
+        match &kit.sink {
+            Some(options) => check_sink(&**connector, options).await,
+            None => {
+                let error = connector.open_sink(sink_config(values(&[]).schema(), &[])).unwrap_err();
+                assert_eq!(error.class(), Some("_LEGACY_ERROR_TEMP_2049"));
+                assert_eq!(error.message(), format!("Data source {name} does not support streamed writing."));
+            }
+        }
+    }
+}
+
+/// Each connector has its own idea of save modes, and Spark's words for those that it refuses.
+#[test]
+fn save_modes_are_the_connectors_business() {
+    let check = |name: &str, mode: SaveMode| registry().get(name).unwrap().check_save_mode(mode, name);
+    let all = [SaveMode::Append, SaveMode::Overwrite, SaveMode::ErrorIfExists, SaveMode::Ignore];
+    let taken = |name: &str| all.into_iter().filter(|mode| check(name, *mode).is_ok()).collect::<Vec<_>>();
+    assert_eq!(taken("console"), all);
+    assert_eq!(taken("noop"), [SaveMode::Append, SaveMode::Overwrite]);
+    assert_eq!(taken("kafka"), [SaveMode::Append, SaveMode::ErrorIfExists]);
+    assert_eq!(taken("memory"), []);
+    let error = check("noop", SaveMode::Ignore).unwrap_err();
+    assert_eq!(error.class(), Some("UNSUPPORTED_DATA_SOURCE_SAVE_MODE"));
+    assert!(error.message().contains("\"noop\" cannot be written in the \"Ignore\" mode"), "{error}");
+    let error = check("kafka", SaveMode::Overwrite).unwrap_err();
+    assert_eq!(
+        error.message(),
+        "Save mode Overwrite not allowed for Kafka. Allowed save modes are Append and ErrorIfExists (default)."
+    );
 }
 
 #[test]
-fn what_a_connector_cannot_do_it_refuses_in_sparks_words() {
-    let mut registry = ConnectorRegistry::default();
-    register_all(&mut registry);
-    let source = |name: &str| (registry.get(name).unwrap(), source_config(&[("path", "/"), ("rowsPerBatch", "1")]));
-    for name in ["console", "NOOP", "text"] {
-        let (connector, config) = source(name);
-        let error = connector.open_source(config).unwrap_err();
-        assert_eq!(error.class(), Some("_LEGACY_ERROR_TEMP_2049"));
-        let name = name.to_lowercase();
-        assert_eq!(error.message(), format!("Data source {name} does not support streamed reading."));
-    }
-    for name in ["rate", "rate-micro-batch", "console", "noop"] {
-        let (connector, config) = source(name);
-        let error = connector.open_batch(config).unwrap_err();
-        assert_eq!(error.class(), Some("_LEGACY_ERROR_TEMP_1135"));
-        assert_eq!(error.message(), format!("{name} is not a valid Spark SQL Data Source."));
-    }
-    assert_eq!(registry.get("nope").unwrap_err().class(), Some("DATA_SOURCE_NOT_FOUND"));
+fn a_name_that_nobody_has_is_not_found() {
+    assert_eq!(registry().get("nope").unwrap_err().class(), Some("DATA_SOURCE_NOT_FOUND"));
 }

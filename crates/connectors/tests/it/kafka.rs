@@ -12,8 +12,8 @@ use millstream_connectors::kafka::KafkaConnector;
 use millstream_core::decode::{ValueDecoder, ValueDecoding};
 use millstream_core::source::LatestOffset;
 use millstream_core::{
-    BatchStream, Connector, MemoryLedger, Offset, OffsetRange, ReadLimit, Result, ScanColumn, ScanRequest, Source,
-    SourceConfig,
+    BatchStream, Connector, MemoryLedger, Offset, OffsetRange, ReadLimit, ReadRequest, Result, ScanColumn, ScanRequest,
+    Source, SourceConfig,
 };
 use millstream_test_servers::{Kafka, require_or_skip};
 use millstream_testing::{ManualClock, source_config, system_clock};
@@ -47,7 +47,10 @@ pub(crate) async fn collect(streams: Vec<BatchStream>) -> Result<Vec<RecordBatch
 async fn scan(source: &Arc<dyn Source>, start: &Offset, end: &Offset, columns: &[usize]) -> Result<Vec<RecordBatch>> {
     let range = OffsetRange { start: start.clone(), end: end.clone() };
     let columns = columns.iter().map(|&index| ScanColumn::Plain(index)).collect();
-    collect(source.scan(ScanRequest { range, columns, batch_rows: 8192, max_streams: 2 }).await?).await
+    collect(
+        source.scan(ScanRequest { range, columns, filters: Arc::default(), batch_rows: 8192, max_streams: 2 }).await?,
+    )
+    .await
 }
 
 /// The values of a range, sorted, because partitions come in any order.
@@ -203,7 +206,7 @@ async fn decoders_get_the_values_and_batches_keep_their_size() {
         end: offset(&format!("{{\"{topic}\":{{\"0\":10000,\"1\":10000,\"2\":10000}}}}")),
     };
     let columns = vec![ScanColumn::Decoded { column: VALUE, decoder: Arc::new(Capitals) }, ScanColumn::Plain(OFFSET)];
-    let request = ScanRequest { range, columns, batch_rows: 4096, max_streams: 2 };
+    let request = ScanRequest { range, columns, filters: Arc::default(), batch_rows: 4096, max_streams: 2 };
     let streams = source.scan(request).await.expect("readable");
     assert!(streams.len() <= 2);
     let batches = soon(collect(streams)).await.expect("readable");
@@ -392,7 +395,7 @@ async fn partitions_that_advance_unevenly() {
     let kafka = Kafka::shared();
     let topic = topic_name("uneven");
     // As many partitions as lanes, twice: each lane has a small and a large one.
-    let lanes = std::thread::available_parallelism().map_or(1, usize::from).min(16);
+    let lanes = config(kafka, &[]).cores;
     kafka.tool(&format!("create {topic} {} 1 max.message.bytes=67108864", 2 * lanes));
     let (mut start, mut end, mut later) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
     for partition in 0..2 * lanes {
@@ -451,7 +454,12 @@ async fn a_batch_read() {
         all.extend(options);
         let reader = KafkaConnector.open_batch(config(kafka, &all))?;
         let columns = vec![ScanColumn::Plain(VALUE)];
-        Ok::<_, millstream_core::Error>(sorted_values(&collect(reader.scan(columns, 1000, 4).await?).await?))
+        Ok::<_, millstream_core::Error>(sorted_values(
+            &collect(
+                reader.scan(ReadRequest { columns, filters: Vec::new(), batch_rows: 1000, max_streams: 4 }).await?,
+            )
+            .await?,
+        ))
     };
     let json = |a: &str, b: &str| format!("{{\"{topic}\":{{\"0\":{a},\"1\":{b}}}}}");
     assert_eq!(soon(read(&[])).await.expect("readable"), expected(0..100));

@@ -10,11 +10,11 @@ use arrow::datatypes::{DataType, Field, Fields, Int32Type};
 use futures::{StreamExt, stream};
 use millstream_connectors::kafka::KafkaConnector;
 use millstream_core::{
-    BatchId, BatchStream, Connector, Error, ErrorKind, LoggedBatch, MemoryLedger, Result, ScanColumn, Sink, SinkBatch,
-    SinkConfig, SinkProgress, SourceConfig, WriteKind,
+    BatchId, BatchStream, Connector, Error, ErrorKind, LoggedBatch, MemoryLedger, ReadRequest, Result, ScanColumn,
+    Sink, SinkBatch, SinkConfig, SinkProgress, SourceConfig, WriteKind,
 };
 use millstream_test_servers::{Kafka, require_or_skip};
-use millstream_testing::{sink_config, source_config, system_clock};
+use millstream_testing::{read_request, sink_config, source_config, system_clock};
 
 use crate::kafka::{collect, topic_name};
 
@@ -47,7 +47,10 @@ async fn read(kafka: &Kafka, topic: &str, columns: &[usize]) -> Vec<Vec<String>>
     let reader = KafkaConnector.open_batch(config).expect("valid");
     let wanted = columns.iter().map(|&column| ScanColumn::Plain(column)).collect();
     let mut all = Vec::new();
-    for batch in collect(reader.scan(wanted, 8192, 1).await.expect("readable")).await.expect("readable") {
+    for batch in collect(reader.scan(ReadRequest { columns: wanted, ..read_request(0) }).await.expect("readable"))
+        .await
+        .expect("readable")
+    {
         for row in 0..batch.num_rows() {
             all.push(batch.columns().iter().map(|column| cell(column, row)).collect());
         }

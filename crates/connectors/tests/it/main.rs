@@ -2,5 +2,6 @@
 
 mod contract;
 mod exactly_once;
+mod filters;
 mod kafka;
 mod kafka_sink;

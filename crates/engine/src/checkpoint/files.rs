@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use millstream_core::{Disk, DiskError, DiskFile, DiskLock, Error, Result};
+use millstream_core::{Disk, DiskError, DiskFile, DiskLock, Error, Result, disk};
 
 /// The mend for a file of a checkpoint that is damaged.
 pub(crate) const DAMAGE_HINT: &str =
@@ -12,7 +12,7 @@ pub(crate) const DAMAGE_HINT: &str =
 
 /// Whether a checkpoint is not on this machine: its location has a scheme.
 pub(crate) fn is_remote(root: &Path) -> bool {
-    root.to_string_lossy().contains("://")
+    disk::scheme(&root.to_string_lossy()).is_some()
 }
 
 /// The disk that a checkpoint lies on.

@@ -164,7 +164,8 @@ fn keep_two<T>(entries: &mut Vec<T>, entry: T) {
     entries.push(entry);
 }
 
-async fn put(files: &Files, path: &Path, bytes: Vec<u8>, durable: bool) -> Result<()> {
+/// Puts a file in its place, and takes away the checksum that Hadoop may have of an older one.
+pub(super) async fn put(files: &Files, path: &Path, bytes: Vec<u8>, durable: bool) -> Result<()> {
     if files.read(path).await?.is_some_and(|there| there == bytes) {
         return Ok(());
     }
@@ -298,8 +299,8 @@ async fn read_commit(files: &Files, folder: &Path, batch: u64) -> Result<CommitE
     Ok(CommitEntry { batch: BatchId(batch), next_watermark_ms: line.next_batch_watermark_ms })
 }
 
-/// The lines after `v1`. Other versions belong to stateful queries and to features that are not built here.
-async fn read_v1(files: &Files, path: &Path) -> Result<String> {
+/// The lines of a file after `v1`. Other versions belong to stateful queries and to features that are not built here.
+pub(super) async fn read_v1(files: &Files, path: &Path) -> Result<String> {
     let bytes = files.read(path).await?.unwrap_or_default();
     let text = String::from_utf8(bytes).map_err(|error| unreadable(path, error))?;
     match text.split_once('\n') {

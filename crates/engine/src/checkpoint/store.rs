@@ -11,9 +11,10 @@ use super::files::Files;
 use super::folder::{CheckpointFolder, CheckpointLock, log_folder};
 use super::history::History;
 use super::log::{Log, segment_path};
+use super::source_log::{CheckpointSourceLogs, SourceLogConf};
 use super::spark_files::{self, SparkCheckpoint};
 use super::writer::{CheckpointWriter, Retention};
-use crate::run::{Platform, SyncPolicy};
+use crate::run::{Platform, SourceLogs, SyncPolicy};
 
 /// A checkpoint that is held and read, but not yet written to.
 #[derive(Debug)]
@@ -99,6 +100,16 @@ impl Checkpoint {
     /// Writes whose checkpoint it is, so that a second start on it knows.
     pub(crate) async fn claim(&self, sync: SyncPolicy) -> Result<()> {
         spark_files::write_metadata(&self.files, &self.root, self.id, sync != SyncPolicy::Never).await
+    }
+
+    /// Opens the logs of the query's sources.
+    pub(crate) fn source_logs(&self, conf: &BTreeMap<String, String>, sync: SyncPolicy) -> Result<Arc<dyn SourceLogs>> {
+        Ok(Arc::new(CheckpointSourceLogs {
+            files: self.files.clone(),
+            folder: self.root.join("sources"),
+            durable: sync != SyncPolicy::Never,
+            conf: SourceLogConf::new(conf)?,
+        }))
     }
 
     /// Lets go of a checkpoint that nothing was written to.

@@ -81,7 +81,9 @@ impl StartingQuery {
         let planned = async {
             let Resources { memory, cores } = resources.clone();
             let (scratch, clock) = (checkpoint.scratch()?, Arc::clone(&platform.clock));
-            let environment = QueryEnvironment { id: checkpoint.id(), run_id, memory, scratch, clock, cores };
+            let source_logs = Some(checkpoint.source_logs(&spec.conf, spec.sync)?);
+            let id = checkpoint.id();
+            let environment = QueryEnvironment { id, run_id, memory, scratch, clock, cores, source_logs };
             let plan = Box::pin(IncrementalExecution::try_new(&spec, &environment)).await?;
             checkpoint.claim(spec.sync).await?;
             Ok((plan, environment))

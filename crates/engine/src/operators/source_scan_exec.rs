@@ -16,7 +16,7 @@ use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, Repla
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, PlanProperties};
 use futures::{StreamExt, TryStreamExt, stream};
-use millstream_core::{BatchStream, ScanColumn, ScanRequest, Source};
+use millstream_core::{BatchStream, ScanColumn, ScanFilter, ScanRequest, Source};
 use parking_lot::Mutex;
 use tokio::sync::OnceCell;
 
@@ -32,6 +32,8 @@ pub(crate) struct ScanTarget {
     pub(crate) source: Arc<dyn Source>,
     /// The output's columns.
     pub(crate) columns: Vec<ScanColumn>,
+    /// What the plan wants of the rows, and looks at again.
+    pub(crate) filters: Arc<[ScanFilter]>,
     /// Their fields.
     pub(crate) schema: SchemaRef,
 }
@@ -95,7 +97,8 @@ async fn scan(
 ) -> Result<Vec<Mutex<Vec<BatchStream>>>> {
     let mut dealt: Vec<Vec<BatchStream>> = (0..partitions).map(|_| Vec::new()).collect();
     if let Some(range) = batch.ranges.get(target.source_index).cloned().flatten() {
-        let request = ScanRequest { range, columns: target.columns.clone(), batch_rows, max_streams: partitions };
+        let (columns, filters) = (target.columns.clone(), Arc::clone(&target.filters));
+        let request = ScanRequest { range, columns, filters, batch_rows, max_streams: partitions };
         let streams = target.source.scan(request).await.map_err(to_datafusion)?;
         for (index, stream) in streams.into_iter().enumerate() {
             dealt[index % partitions].push(stream);

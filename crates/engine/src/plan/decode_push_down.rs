@@ -203,6 +203,7 @@ fn pruned_scan(scan: &TableScan, readers: &[&Expr]) -> Result<Option<LogicalPlan
     let Some(table) = pruned else { return Ok(None) };
     let scan = TableScanBuilder::new(scan.table_name.clone(), provider_as_source(Arc::new(table)))
         .with_projection(scan.projection.clone())
+        .with_filters(scan.filters.clone())
         .build()?;
     Ok(Some(LogicalPlan::TableScan(scan)))
 }

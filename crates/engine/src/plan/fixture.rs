@@ -126,6 +126,7 @@ impl StreamTest {
             scratch: scratch.path().to_owned(),
             clock: ManualClock::new(),
             cores: setting.cores,
+            source_logs: None,
         };
         let execution = IncrementalExecution::try_new(&spec, &environment).await?;
         let read = vec![Offset::new(0.into()); execution.sources().len()];

@@ -11,14 +11,16 @@ use datafusion::common::{Column, TableReference};
 use datafusion::datasource::provider_as_source;
 use datafusion::error::Result;
 use datafusion::logical_expr::{
-    Expr, Extension, LogicalPlan, LogicalPlanBuilder, TableScanBuilder, TableType, UserDefinedLogicalNode,
+    Expr, Extension, LogicalPlan, LogicalPlanBuilder, TableProviderFilterPushDown, TableScanBuilder, TableType,
+    UserDefinedLogicalNode,
 };
 use datafusion::physical_plan::ExecutionPlan;
 use millstream_core::decode::ValueDecoder;
-use millstream_core::{ScanColumn, Source};
+use millstream_core::{ScanColumn, ScanFilter, Source};
 use uuid::Uuid;
 
 use super::nodes::StreamingRelationNode;
+use super::scan_filter::scan_filters;
 use crate::error::{from_datafusion, to_datafusion};
 use crate::functions::Decode;
 use crate::operators::{ScanTarget, SourceScanExec};
@@ -41,6 +43,15 @@ impl SourceTable {
         let schema = source.schema();
         let columns = (0..schema.fields().len()).map(ScanColumn::Plain).collect();
         Self { source_index, source, columns, decoded: vec![], schema }
+    }
+
+    /// What conditions of the plan say of columns that the source has itself.
+    fn source_filters(&self, conditions: &[Expr]) -> Vec<ScanFilter> {
+        let of_source = |filter: ScanFilter| match self.columns[filter.column] {
+            ScanColumn::Plain(column) => Some(ScanFilter { column, ..filter }),
+            ScanColumn::Decoded { .. } => None,
+        };
+        scan_filters(conditions, &self.schema).into_iter().filter_map(of_source).collect()
     }
 
     /// The columns that can be asked for.
@@ -92,11 +103,20 @@ impl TableProvider for SourceTable {
         TableType::Base
     }
 
+    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+        // Filters are hints, so the plan keeps every condition above the scan.
+        let push = |condition: &&Expr| match self.source_filters(std::slice::from_ref(*condition)).is_empty() {
+            true => TableProviderFilterPushDown::Unsupported,
+            false => TableProviderFilterPushDown::Inexact,
+        };
+        Ok(filters.iter().map(push).collect())
+    }
+
     async fn scan(
         &self,
         state: &dyn Session,
         projection: Option<&Vec<usize>>,
-        _filters: &[Expr],
+        filters: &[Expr],
         _limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let (columns, schema) = match projection {
@@ -107,7 +127,8 @@ impl TableProvider for SourceTable {
             None => (self.columns.clone(), Arc::clone(&self.schema)),
         };
         let source = Arc::clone(&self.source);
-        let target = ScanTarget { source_index: self.source_index, source, columns, schema };
+        let filters = self.source_filters(filters).into();
+        let target = ScanTarget { source_index: self.source_index, source, columns, filters, schema };
         Ok(Arc::new(SourceScanExec::new(Arc::new(target), state.config().target_partitions())))
     }
 }
@@ -144,6 +165,8 @@ fn open(
     config.query = Some((environment.id, environment.run_id));
     config.memory = environment.memory.clone();
     config.clock = Arc::clone(&environment.clock);
+    config.cores = environment.cores;
+    config.log = environment.source_logs.as_ref().map(|logs| logs.open(opened.len()));
     opened.push(relation.connector().open_source(config)?);
     index_of.insert(relation.id(), opened.len() - 1);
     Ok(opened.len() - 1)

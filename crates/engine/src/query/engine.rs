@@ -62,6 +62,16 @@ impl Engine {
         &self.shared.platform.clock
     }
 
+    /// Tasks that a query may use at the same time.
+    pub fn cores(&self) -> usize {
+        self.shared.resources.cores
+    }
+
+    /// Says whether a checkpoint may lie at a location of this scheme; a path of this machine has none.
+    pub fn takes(&self, scheme: &str) -> bool {
+        self.shared.platform.disk.takes(scheme)
+    }
+
     /// The ledger in which buffers and state are counted.
     pub fn memory(&self) -> &MemoryLedger {
         &self.shared.resources.memory

@@ -2,10 +2,11 @@
 //! its own.
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use millstream_core::{Clock, Disk, MemoryLedger, QueryId, Random, RunId, SystemRandom};
+use millstream_core::{Clock, Disk, MemoryLedger, QueryId, Random, RunId, SourceLog, SystemRandom};
 
 use super::fail_point::FailPoint;
 use super::local_disk::LocalDisk;
@@ -68,4 +69,12 @@ pub struct QueryEnvironment {
     pub clock: Arc<dyn Clock>,
     /// Tasks that a large batch may use at the same time.
     pub cores: usize,
+    /// Where the logs of the query's sources lie, if it has a checkpoint.
+    pub source_logs: Option<Arc<dyn SourceLogs>>,
+}
+
+/// Opens the logs of a query's sources.
+pub trait SourceLogs: Send + Sync + Debug {
+    /// The log of the source with this number.
+    fn open(&self, source: usize) -> Arc<dyn SourceLog>;
 }

@@ -44,6 +44,7 @@ fn context(ansi: bool) -> AnalysisContext {
         connectors: Arc::new(ConnectorRegistry::default()),
         catalog: Arc::new(NoNames),
         memory: MemoryLedger::unlimited(),
+        cores: 2,
         clock: ManualClock::new(),
     }
 }

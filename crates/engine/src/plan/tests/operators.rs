@@ -15,7 +15,8 @@ use datafusion::logical_expr::{
 };
 use datafusion::prelude::col;
 use millstream_core::decode::{ValueDecoder, ValueDecoding};
-use millstream_core::{OutputMode, Result, ScanColumn};
+use millstream_core::scan_filter::{ColumnTest, Comparison, Literal};
+use millstream_core::{OutputMode, Result, ScanColumn, ScanFilter};
 
 use crate::functions::{BatchTimestamp, Decode};
 use crate::plan::fixture::{MemoryRows, Row, Setting, StreamTest, window, with_watermark};
@@ -207,6 +208,24 @@ async fn current_timestamp_is_the_batchs() {
     let plan = build(Builder::from(source.relation()).project(vec![col("k"), now.alias("now")]));
     // The fixture gives batch n the time n seconds.
     check(plan, &source, OutputMode::Append, &[(&[A], &["a|0"]), (&[B], &["b|1"])]).await;
+}
+
+/// A source may read less by them; the stream of this test does not, and no row is wrong.
+#[tokio::test]
+async fn a_source_is_told_what_the_plan_wants_of_its_rows() {
+    let source = MemoryRows::default();
+    let wanted = col("v").gt(lit(1_i64)).and(col("k").is_not_null()).and((col("v") % lit(2_i64)).eq(lit(1_i64)));
+    let plan = build(Builder::from(source.relation()).filter(wanted).unwrap().project(vec![col("k"), col("v")]));
+    check(plan, &source, OutputMode::Append, &[(&[A, B], &["b|5"]), (&[B, A], &["b|5"])]).await;
+    let filters: [ScanFilter; 2] = [
+        ScanFilter { column: 2, test: ColumnTest::Compare(Comparison::Greater, Literal::Integer(1)) },
+        ScanFilter { column: 1, test: ColumnTest::IsNotNull },
+    ];
+    let told = source.filters();
+    assert_eq!(told.len(), 2);
+    for told in told {
+        assert_eq!(*told, filters);
+    }
 }
 
 #[tokio::test]

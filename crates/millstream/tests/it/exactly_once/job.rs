@@ -13,12 +13,13 @@ use datafusion::logical_expr::{Extension, LogicalPlan, LogicalPlanBuilder, cast,
 use futures::{StreamExt, TryStreamExt, stream};
 use millstream_connectors::kafka::KafkaConnector;
 use millstream_core::{
-    Connector, Error, ErrorKind, MemoryLedger, OutputMode, QuerySettings, ScanColumn, SinkConfig, SourceConfig, Trigger,
+    Connector, Error, ErrorKind, MemoryLedger, OutputMode, QuerySettings, ReadRequest, ScanColumn, SinkConfig,
+    SourceConfig, Trigger,
 };
 use millstream_engine::plan::StreamingRelationNode;
 use millstream_engine::{Engine, FailPoint, QuerySpec, StreamingQuery, StreamingQueryManager, SyncPolicy};
 use millstream_kafka::{Client, ClientConfig, NewRecord, OffsetSpec, ProducerConfig, TopicPartition, Unlimited};
-use millstream_testing::{sink_config, source_config, system_clock};
+use millstream_testing::{read_request, sink_config, source_config, system_clock};
 use tempfile::TempDir;
 
 use crate::cluster::Cluster;
@@ -255,7 +256,10 @@ async fn committed(cluster: &Cluster, topic: &str) -> Vec<Row> {
         ("kafka.isolation.level", "read_committed"),
     ];
     let reader = KafkaConnector.open_batch(real_source(&options)).expect("valid");
-    let streams = reader.scan(COLUMNS.map(ScanColumn::Plain).to_vec(), 8192, 1).await.expect("readable");
+    let streams = reader
+        .scan(ReadRequest { columns: COLUMNS.map(ScanColumn::Plain).to_vec(), ..read_request(0) })
+        .await
+        .expect("readable");
     let batches: Vec<RecordBatch> = stream::iter(streams).flatten().try_collect().await.expect("readable");
     let mut rows = Vec::new();
     for batch in batches {

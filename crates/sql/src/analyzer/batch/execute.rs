@@ -95,8 +95,7 @@ fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
 }
 
 fn session_state(context: &AnalysisContext) -> Result<SessionState> {
-    let partitions = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let mut config = SessionConfig::new().with_target_partitions(partitions);
+    let mut config = SessionConfig::new().with_target_partitions(context.cores.max(1));
     // Rows stay in their order as far as the plan allows: `take(5)` of a filtered range gives its first rows.
     config.options_mut().optimizer.enable_round_robin_repartition = false;
     config.options_mut().execution.time_zone = Some(context.settings.time_zone.name().to_owned());

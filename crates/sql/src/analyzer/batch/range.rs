@@ -6,7 +6,7 @@ use arrow::array::{Int64Array, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use async_trait::async_trait;
 use futures::{StreamExt, stream};
-use millstream_core::{BatchReader, BatchStream, Result, ScanColumn};
+use millstream_core::{BatchReader, BatchStream, ReadRequest, Result};
 
 /// The numbers from `start` to before `end` by `step`.
 #[derive(Debug)]
@@ -37,7 +37,8 @@ impl BatchReader for RangeReader {
         Arc::clone(&self.schema)
     }
 
-    async fn scan(&self, columns: Vec<ScanColumn>, batch_rows: usize, _max_streams: usize) -> Result<Vec<BatchStream>> {
+    async fn scan(&self, request: ReadRequest) -> Result<Vec<BatchStream>> {
+        let ReadRequest { columns, batch_rows, .. } = request;
         let fields: Vec<_> = columns.iter().map(|column| column.field(&self.schema)).collect();
         let schema = Arc::new(Schema::new(fields));
         let (start, step, length) = (i128::from(self.start), i128::from(self.step), self.length());

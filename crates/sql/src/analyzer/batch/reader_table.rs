@@ -9,13 +9,14 @@ use async_trait::async_trait;
 use datafusion::catalog::Session;
 use datafusion::datasource::{TableProvider, TableType};
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::logical_expr::Expr;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::streaming::{PartitionStream, StreamingTableExec};
 use futures::{StreamExt, TryStreamExt, stream};
-use millstream_core::{BatchReader, ScanColumn};
+use millstream_core::{BatchReader, ReadRequest, ScanColumn, ScanFilter};
 use millstream_engine::error::to_datafusion;
+use millstream_engine::plan::{filters_pushed_down, scan_filters};
 
 /// A reader under column names that are unique in the plan.
 pub(crate) struct ReaderTable {
@@ -46,11 +47,18 @@ impl TableProvider for ReaderTable {
         TableType::Base
     }
 
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> datafusion::error::Result<Vec<TableProviderFilterPushDown>> {
+        Ok(filters_pushed_down(filters, &self.schema))
+    }
+
     async fn scan(
         &self,
         _state: &dyn Session,
         projection: Option<&Vec<usize>>,
-        _filters: &[Expr],
+        filters: &[Expr],
         limit: Option<usize>,
     ) -> datafusion::error::Result<Arc<dyn ExecutionPlan>> {
         let columns: Vec<usize> = match projection {
@@ -58,7 +66,8 @@ impl TableProvider for ReaderTable {
             None => (0..self.schema.fields().len()).collect(),
         };
         let schema = Arc::new(self.schema.project(&columns)?);
-        let rows = ReaderRows { reader: Arc::clone(&self.reader), columns, schema: Arc::clone(&schema) };
+        let filters = scan_filters(filters, &self.schema);
+        let rows = ReaderRows { reader: Arc::clone(&self.reader), columns, filters, schema: Arc::clone(&schema) };
         let exec = StreamingTableExec::try_new(schema, vec![Arc::new(rows)], None, [], false, limit)?;
         Ok(Arc::new(exec))
     }
@@ -69,11 +78,10 @@ impl TableProvider for ReaderTable {
 struct ReaderRows {
     reader: Arc<dyn BatchReader>,
     columns: Vec<usize>,
+    /// What the plan wants of the rows, and looks at again.
+    filters: Vec<ScanFilter>,
     schema: SchemaRef,
 }
-
-/// Streams that one read may open at the same time.
-const STREAMS_MAX: usize = 4;
 
 impl PartitionStream for ReaderRows {
     fn schema(&self) -> &SchemaRef {
@@ -82,11 +90,15 @@ impl PartitionStream for ReaderRows {
 
     fn execute(&self, context: Arc<TaskContext>) -> SendableRecordBatchStream {
         let reader = Arc::clone(&self.reader);
-        let columns = self.columns.iter().map(|column| ScanColumn::Plain(*column)).collect();
-        let batch_rows = context.session_config().batch_size();
+        let request = ReadRequest {
+            columns: self.columns.iter().map(|column| ScanColumn::Plain(*column)).collect(),
+            filters: self.filters.clone(),
+            batch_rows: context.session_config().batch_size(),
+            max_streams: context.session_config().target_partitions(),
+        };
         let schema = Arc::clone(&self.schema);
         let rows = stream::once(async move {
-            let streams = reader.scan(columns, batch_rows, STREAMS_MAX).await.map_err(to_datafusion)?;
+            let streams = reader.scan(request).await.map_err(to_datafusion)?;
             Ok::<_, datafusion::error::DataFusionError>(stream::select_all(streams).map_err(to_datafusion))
         })
         .try_flatten()

@@ -79,6 +79,8 @@ impl Analyzer<'_> {
             settings: self.context.settings,
             memory: self.context.memory.clone(),
             clock: Arc::clone(&self.context.clock),
+            cores: self.context.cores,
+            log: None,
         })
     }
 

@@ -80,6 +80,7 @@ pub(super) fn context() -> AnalysisContext {
         connectors: Arc::new(connectors),
         catalog: Arc::new(NoNames),
         memory: MemoryLedger::unlimited(),
+        cores: 2,
         clock: ManualClock::new(),
     }
 }

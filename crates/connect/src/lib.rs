@@ -38,7 +38,7 @@ pub(crate) struct ServerContext {
     pub(crate) engine: Engine,
     pub(crate) connectors: Arc<ConnectorRegistry>,
     pub(crate) time_zone: String,
-    pub(crate) global_views: Mutex<Views>,
+    pub(crate) global_views: Arc<Mutex<Views>>,
 }
 
 /// The version of Spark whose protocol and answers this is.

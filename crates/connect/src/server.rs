@@ -47,7 +47,7 @@ impl ConnectServer {
     /// A server without sessions.
     pub fn new(config: ServerConfig) -> Self {
         let ServerConfig { engine, connectors, time_zone } = config;
-        let context = ServerContext { engine, connectors, time_zone, global_views: parking_lot::Mutex::default() };
+        let context = ServerContext { engine, connectors, time_zone, global_views: Arc::default() };
         Self { sessions: Arc::new(SessionManager::new(Arc::new(context))) }
     }
 

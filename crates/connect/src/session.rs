@@ -1,40 +1,42 @@
-//! One client's session: its configuration, names, uploads, operations, queries and errors.
+//! One client's session: its configuration ([`conf`]), names ([`names`]), uploads ([`artifacts`]), operations
+//! ([`operations`]), queries ([`queries`]) and errors.
 //!
 //! A session is what `(user, session id)` stands for. It is also the [`Catalog`] that the analyzer asks for names.
 
+mod artifacts;
 pub(crate) mod conf;
 pub(crate) mod manager;
+mod names;
 pub(crate) mod operation;
 pub(crate) mod operations;
+mod queries;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use millstream_core::{BatchReader, Error, Result, RunId, spark_error};
-use millstream_engine::query::{Engine, StreamingQuery, StreamingQueryManager};
+use millstream_core::{Error, Result, spark_error};
+use millstream_engine::query::{Engine, StreamingQuery};
 use millstream_sql::{AnalysisContext, Catalog, NamedRelation};
 use parking_lot::Mutex;
 use serde_json::json;
-use spark_connect_proto::{Relation, StorageLevel};
+use spark_connect_proto::StorageLevel;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use uuid::Uuid;
 
+use self::artifacts::Artifacts;
 use self::conf::Conf;
+use self::names::SessionCatalog;
+pub(crate) use self::names::{ViewName, Views};
 use self::operations::Operations;
+use self::queries::SessionQueries;
 use crate::ServerContext;
-
 use crate::to_proto::timestamp::iso_8601;
 
 /// Errors whose details a client may still ask for.
 const ERRORS_KEPT: usize = 100;
-/// Ended queries that can still be asked for progress and exception.
-const ENDED_QUERIES_KEPT: usize = 100;
-/// The database of global temporary views.
-const GLOBAL_TEMP: &str = "global_temp";
 
 /// Whose session it is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -43,9 +45,6 @@ pub(crate) struct SessionKey {
     pub(crate) session_id: String,
 }
 
-/// Views and tables by lower-case name.
-pub(crate) type Views = BTreeMap<String, NamedRelation>;
-
 /// See the module's head.
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -53,14 +52,10 @@ pub(crate) struct Session {
     server_side_id: String,
     server: Arc<ServerContext>,
     conf: Mutex<Conf>,
-    views: Mutex<Views>,
-    artifacts: Mutex<HashMap<String, Bytes>>,
-    /// Rows that the client asked to keep (`localCheckpoint`), by the id it was given.
-    checkpoints: Mutex<HashMap<String, Relation>>,
+    names: SessionCatalog,
+    artifacts: Artifacts,
     operations: Operations,
-    queries: StreamingQueryManager,
-    /// Every query started here, so that one that has ended can still be asked.
-    started: Mutex<VecDeque<StreamingQuery>>,
+    queries: SessionQueries,
     errors: Mutex<VecDeque<(String, Arc<Error>)>>,
     /// Plans that the client asked to keep, by their hash. It is a hint: nothing is kept.
     persisted: Mutex<HashMap<u64, StorageLevel>>,
@@ -72,20 +67,19 @@ pub(crate) struct Session {
 impl Session {
     pub(crate) fn new(key: SessionKey, server: Arc<ServerContext>) -> Self {
         let conf = Conf::new(server.time_zone.clone());
+        let memory = server.engine.memory();
         Self {
-            key,
             server_side_id: Uuid::new_v4().to_string(),
             conf: Mutex::new(conf),
-            views: Mutex::default(),
-            artifacts: Mutex::default(),
-            checkpoints: Mutex::default(),
-            operations: Operations::new(server.engine.memory().clone()),
-            queries: StreamingQueryManager::new(server.engine.clone()),
-            started: Mutex::default(),
+            names: SessionCatalog::new(memory, &key.session_id, Arc::clone(&server.global_views)),
+            artifacts: Artifacts::new(memory, &key.session_id),
+            operations: Operations::new(memory.clone()),
+            queries: SessionQueries::new(&server.engine),
             errors: Mutex::default(),
             persisted: Mutex::default(),
             listening: Mutex::default(),
             used_at: Mutex::new(Instant::now()),
+            key,
             server,
         }
     }
@@ -94,8 +88,8 @@ impl Session {
     pub(crate) fn clone_as(&self, key: SessionKey) -> Self {
         let copy = Self::new(key, Arc::clone(&self.server));
         *copy.conf.lock() = self.conf.lock().clone();
-        *copy.views.lock() = self.views.lock().clone();
-        *copy.artifacts.lock() = self.artifacts.lock().clone();
+        copy.names.share(&self.names);
+        copy.artifacts.share(&self.artifacts);
         copy
     }
 
@@ -124,8 +118,19 @@ impl Session {
         &self.server.engine
     }
 
-    pub(crate) fn queries(&self) -> &StreamingQueryManager {
+    /// The queries that were started here.
+    pub(crate) fn queries(&self) -> &SessionQueries {
         &self.queries
+    }
+
+    /// What the session's names mean.
+    pub(crate) fn names(&self) -> &SessionCatalog {
+        &self.names
+    }
+
+    /// What the client has uploaded.
+    pub(crate) fn artifacts(&self) -> &Artifacts {
+        &self.artifacts
     }
 
     pub(crate) fn touch(&self) {
@@ -134,7 +139,7 @@ impl Session {
 
     /// How long nothing has happened here. A running query or operation is something.
     pub(crate) fn idle_for(&self) -> Duration {
-        if self.operations.any_running() || !self.queries.active().is_empty() {
+        if self.operations.any_running() || !self.queries.manager().active().is_empty() {
             return Duration::ZERO;
         }
         self.used_at.lock().elapsed()
@@ -172,64 +177,6 @@ impl Session {
         self.errors.lock().iter().find(|(known, _)| known == id).map(|(_, error)| Arc::clone(error))
     }
 
-    pub(crate) fn add_artifact(&self, name: String, data: Bytes) {
-        self.artifacts.lock().insert(name, data);
-    }
-
-    pub(crate) fn has_artifact(&self, name: &str) -> bool {
-        self.artifacts.lock().contains_key(name)
-    }
-
-    /// Names a plan. Without `replace` an existing name is an error.
-    pub(crate) fn create_view(&self, name: ViewName<'_>, relation: Relation, replace: bool) -> Result<()> {
-        let mut views = if name.global { self.server.global_views.lock() } else { self.views.lock() };
-        let key = name.name.to_lowercase();
-        if !replace && views.contains_key(&key) {
-            return Err(view_exists(name));
-        }
-        views.insert(key, NamedRelation::View(Box::new(relation)));
-        Ok(())
-    }
-
-    /// Names rows; a table of the same name is replaced.
-    pub(crate) fn create_table(&self, name: &str, rows: Arc<dyn BatchReader>) {
-        self.views.lock().insert(name.to_lowercase(), NamedRelation::Table(rows));
-    }
-
-    /// Forgets a view. Says whether there was one.
-    pub(crate) fn drop_view(&self, name: ViewName<'_>) -> bool {
-        let mut views = if name.global { self.server.global_views.lock() } else { self.views.lock() };
-        views.remove(&name.name.to_lowercase()).is_some()
-    }
-
-    /// Keeps rows until [`Self::remove_checkpoint`], or as long as the session lives. Answers the id to ask for them by.
-    pub(crate) fn add_checkpoint(&self, rows: Relation) -> String {
-        let id = Uuid::new_v4().to_string();
-        self.checkpoints.lock().insert(id.clone(), rows);
-        id
-    }
-
-    /// Forgets the rows of a checkpoint.
-    pub(crate) fn remove_checkpoint(&self, id: &str) {
-        self.checkpoints.lock().remove(id);
-    }
-
-    pub(crate) fn add_query(&self, query: StreamingQuery) {
-        let mut started = self.started.lock();
-        let mut ended = started.iter().filter(|query| !query.is_active()).count();
-        started.retain(|query| {
-            let keep = query.is_active() || ended <= ENDED_QUERIES_KEPT;
-            ended -= usize::from(!keep);
-            keep
-        });
-        started.push_back(query);
-    }
-
-    /// Every query started here that is still remembered.
-    pub(crate) fn all_queries(&self) -> Vec<StreamingQuery> {
-        self.started.lock().iter().cloned().collect()
-    }
-
     /// What `onQueryStarted` is told, where the client has a listener.
     pub(crate) fn query_started_event(&self, query: &StreamingQuery) -> Option<String> {
         self.listening.lock().as_ref()?;
@@ -265,50 +212,23 @@ impl Session {
     pub(crate) fn storage_level(&self, plan: u64) -> Option<StorageLevel> {
         self.persisted.lock().get(&plan).copied()
     }
-
-    /// A run that was started here, whether it still runs or not.
-    pub(crate) fn query(&self, id: &str, run_id: &str) -> Result<StreamingQuery> {
-        let run = run_id.parse().ok().map(RunId);
-        let found = self.started.lock().iter().find(|query| Some(query.run_id()) == run).cloned();
-        found.ok_or_else(|| spark_error!("CONNECT_INVALID_PLAN.STREAMING_QUERY_NOT_FOUND", id = id))
-    }
-}
-
-/// The name of a temporary view.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct ViewName<'a> {
-    pub(crate) name: &'a str,
-    /// Whether it lives in `global_temp`, for all sessions.
-    pub(crate) global: bool,
-}
-
-fn view_exists(name: ViewName<'_>) -> Error {
-    let relation = if name.global { format!("`{GLOBAL_TEMP}`.`{}`", name.name) } else { format!("`{}`", name.name) };
-    spark_error!("TEMP_TABLE_OR_VIEW_ALREADY_EXISTS", relationName = relation)
 }
 
 impl Catalog for Session {
     fn relation(&self, name: &[String]) -> Option<NamedRelation> {
-        match name {
-            [name] => self.views.lock().get(&name.to_lowercase()).cloned(),
-            [database, name] if database.eq_ignore_ascii_case(GLOBAL_TEMP) => {
-                self.server.global_views.lock().get(&name.to_lowercase()).cloned()
-            }
-            _ => None,
-        }
+        self.names.relation(name)
     }
 
     fn relation_names(&self) -> Vec<String> {
-        self.views.lock().keys().cloned().collect()
+        self.names.relation_names()
     }
 
     fn cached_remote_relation(&self, relation_id: &str) -> Option<NamedRelation> {
-        self.checkpoints.lock().get(relation_id).map(|rows| NamedRelation::View(Box::new(rows.clone())))
+        self.names.checkpoint(relation_id)
     }
 
     fn cached_local_relation(&self, hash: &str) -> Result<Vec<u8>> {
-        let artifacts = self.artifacts.lock();
-        artifacts.get(&format!("cache/{hash}")).map(|data| data.to_vec()).ok_or_else(|| {
+        self.artifacts.get(&format!("cache/{hash}")).map(|data| data.to_vec()).ok_or_else(|| {
             spark_error!("CONNECT_INVALID_PLAN.NOT_FOUND_CACHED_LOCAL_RELATION", hash = hash, sessionUUID = self.id(),)
         })
     }

@@ -31,10 +31,10 @@ pub(super) fn answer(session: &Arc<Session>, question: Catalog) -> Result<Record
             boolean(session.relation(&parts).is_some())
         }
         Some(CatType::DropTempView(drop)) => {
-            boolean(session.drop_view(ViewName { name: &drop.view_name, global: false }))
+            boolean(session.names().drop_view(ViewName { name: &drop.view_name, global: false }))
         }
         Some(CatType::DropGlobalTempView(drop)) => {
-            boolean(session.drop_view(ViewName { name: &drop.view_name, global: true }))
+            boolean(session.names().drop_view(ViewName { name: &drop.view_name, global: true }))
         }
         Some(CatType::ListTables(_)) => tables(session.relation_names()),
         Some(CatType::ListColumns(asked)) => columns(session, asked.db_name, &asked.table_name),

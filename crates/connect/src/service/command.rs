@@ -40,7 +40,7 @@ pub(super) async fn execute(session: &Arc<Session>, command: Command, sender: &R
         CommandType::CheckpointCommand(command) if command.local => checkpoint(session, command, sender).await,
         CommandType::RemoveCachedRemoteRelationCommand(remove) => {
             if let Some(relation) = remove.relation {
-                session.remove_checkpoint(&relation.relation_id);
+                session.names().remove_checkpoint(&relation.relation_id);
             }
             Ok(())
         }
@@ -68,8 +68,15 @@ fn refused_name(command: &CommandType) -> &'static str {
 async fn checkpoint(session: &Arc<Session>, command: CheckpointCommand, sender: &ResponseSender) -> Result<()> {
     let input = command.relation.ok_or_else(relation_not_set)?;
     let (schema, rows) = query_plan::rows(session, &input).await?;
-    let rows: Vec<_> = rows.try_collect().await?;
-    let relation_id = session.add_checkpoint(local_relation(&concat_batches(&schema, &rows)?)?);
+    let mut reservation = session.names().checkpoint_reservation();
+    let mut batches = Vec::new();
+    let mut rows = rows;
+    while let Some(batch) = rows.try_next().await? {
+        reservation.grow(batch.get_array_memory_size())?;
+        batches.push(batch);
+    }
+    let kept = local_relation(&concat_batches(&schema, &batches)?)?;
+    let relation_id = session.names().add_checkpoint(kept, reservation)?;
     let relation = Some(CachedRemoteRelation { relation_id });
     sender.send(ResponseType::CheckpointCommandResult(CheckpointCommandResult { relation })).await
 }
@@ -78,5 +85,5 @@ fn create_view(session: &Arc<Session>, view: CreateDataFrameViewCommand) -> Resu
     let input = view.input.ok_or_else(relation_not_set)?;
     // The plan is analysed where the view is used; here it is only checked, as Spark does.
     query_plan::analyze(session, &input)?;
-    session.create_view(ViewName { name: &view.name, global: view.is_global }, input, view.replace)
+    session.names().create_view(ViewName { name: &view.name, global: view.is_global }, input, view.replace)
 }

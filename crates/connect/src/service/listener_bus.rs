@@ -43,12 +43,12 @@ pub(super) async fn execute(
 
 async fn listen(session: &Arc<Session>, sender: &ResponseSender) -> Result<()> {
     let stopped = session.start_listening();
-    let mut told = Told::of(&session.all_queries());
+    let mut told = Told::of(&session.queries().all());
     let added = StreamingQueryListenerEventsResult { events: vec![], listener_bus_listener_added: Some(true) };
     sender.send(ResponseType::StreamingQueryListenerEventsResult(added)).await?;
     loop {
         let last_round = tokio::time::timeout(INTERVAL, stopped.cancelled()).await.is_ok();
-        let events = told.news(&session.all_queries());
+        let events = told.news(&session.queries().all());
         if !events.is_empty() {
             let result = StreamingQueryListenerEventsResult { events, listener_bus_listener_added: None };
             sender.send(ResponseType::StreamingQueryListenerEventsResult(result)).await?;

@@ -35,7 +35,7 @@ pub(crate) fn release_session(
 }
 
 async fn stop_queries(session: Arc<Session>) {
-    if let Err(error) = session.queries().stop_all().await {
+    if let Err(error) = session.queries().manager().stop_all().await {
         tracing::warn!(session = session.id(), %error, "a query of a released session did not stop");
     }
 }

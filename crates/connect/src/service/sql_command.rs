@@ -87,7 +87,7 @@ pub(crate) async fn run(session: &Arc<Session>, command: Command) -> Result<Reco
         Command::CreateView { name, query, replace, global } => {
             query_plan::analyze(session, &query)?;
             let name = unquoted(&name);
-            session.create_view(ViewName { name: &name, global }, *query, replace)?;
+            session.names().create_view(ViewName { name: &name, global }, *query, replace)?;
             nothing()
         }
         Command::Drop { name, if_exists, .. } => drop_view(session, &name, if_exists),
@@ -113,7 +113,7 @@ pub(crate) async fn run(session: &Arc<Session>, command: Command) -> Result<Reco
         Command::DescribeQuery(query) => describe(session, &query),
         Command::Cache { name, query: Some(query), .. } => {
             query_plan::analyze(session, &query)?;
-            session.create_view(ViewName { name: &unquoted(&name), global: false }, *query, false)?;
+            session.names().create_view(ViewName { name: &unquoted(&name), global: false }, *query, false)?;
             nothing()
         }
         Command::Cache { name, query: None, .. } | Command::Refresh(name) => {
@@ -146,7 +146,7 @@ fn drop_view(session: &Session, name: &str, if_exists: bool) -> Result<RecordBat
         Some(("global_temp", rest)) => (true, unquoted(rest)),
         _ => (false, unquoted(name)),
     };
-    if !session.drop_view(ViewName { name: &bare, global }) && !if_exists {
+    if !session.names().drop_view(ViewName { name: &bare, global }) && !if_exists {
         // Spark looks for a view to drop in its catalog alone, for one to read elsewhere too.
         return Err(spark_error!(
             "TABLE_OR_VIEW_NOT_FOUND",

@@ -22,7 +22,7 @@ pub(super) async fn execute(
     sender: &ResponseSender,
 ) -> Result<()> {
     let id = command.query_id.unwrap_or_default();
-    let query = session.query(&id.id, &id.run_id)?;
+    let query = session.queries().find(&id.id, &id.run_id)?;
     let Some(command) = command.command else {
         return Err(not_set("spark.connect.StreamingQueryCommand", "COMMAND_NOT_SET"));
     };

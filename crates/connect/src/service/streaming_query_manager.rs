@@ -30,7 +30,7 @@ pub(super) async fn execute(
 }
 
 async fn answer(session: &Arc<Session>, command: Command) -> Result<Option<ResultType>> {
-    let queries = session.queries();
+    let queries = session.queries().manager();
     Ok(match command {
         Command::Active(_) => {
             let active_queries = queries.active().iter().map(instance).collect();

@@ -30,7 +30,7 @@ pub(super) fn create(session: &Arc<Session>, name: &str, source: DataSource, if_
     session.analysis_context()?.connectors.get(source.format.as_deref().unwrap_or_default())?;
     let read = Read { is_streaming: false, read_type: Some(ReadType::DataSource(source)) };
     let relation = Relation { common: None, rel_type: Some(RelType::Read(read)) };
-    session.create_view(ViewName { name, global: false }, relation, false)
+    session.names().create_view(ViewName { name, global: false }, relation, false)
 }
 
 /// Writes the rows of a query; a streaming one goes on from here.

@@ -45,11 +45,11 @@ pub(crate) async fn start_query(session: &Arc<Session>, request: WriteStreamOper
     refuse_unsupported(&request)?;
     let name = (!request.query_name.is_empty()).then(|| request.query_name.clone());
     let (spec, sink) = spec(session, request, name.clone())?;
-    let query = session.queries().start(spec).await?;
-    session.add_query(query.clone());
+    let query = session.queries().manager().start(spec).await?;
+    session.queries().add(query.clone());
     // What a sink keeps can be read as a table under the query's name.
     if let (Some(table), Some(name)) = (sink.table(), &name) {
-        session.create_table(name, table);
+        session.names().create_table(name, table);
     }
     Ok(query)
 }

@@ -7,12 +7,12 @@ use arrow::datatypes::{DataType, Field, Fields, TimeUnit, TimestampMicrosecondTy
 use datafusion::common::Column;
 use datafusion::error::Result;
 use datafusion::logical_expr::{
-    ColumnarValue, Extension, LogicalPlan, LogicalPlanBuilder, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    ColumnarValue, Extension, LogicalPlan, LogicalPlanBuilder, ScalarFunctionArgs, ScalarUDFImpl, Signature,
     Volatility, col, lit,
 };
 use millstream_core::OutputMode;
-use millstream_engine::functions::aggregates::count;
-use millstream_engine::functions::aggregates::sum;
+use millstream_engine::functions::aggregates::{count, sum};
+use millstream_engine::functions::{Meaning, with_meaning};
 use millstream_engine::plan::{DeduplicateNode, EventTimeWatermarkNode, StreamingRelationNode};
 use millstream_engine::state::Overflow;
 use millstream_testing::ManualClock;
@@ -43,25 +43,25 @@ pub(crate) fn plan(question: Question, source: &SimSource, clock: Arc<ManualCloc
             .project(vec![col("key"), col("value")])?,
         Question::Update | Question::Complete => LogicalPlanBuilder::from(rows).aggregate(vec![col("key")], answers)?,
         Question::Keys => first_of(rows, &["key"])?,
-        Question::Moments => first_of(timed(rows), &["key", "ts"])?,
+        Question::Moments => first_of(timed(rows)?, &["key", "ts"])?,
         Question::Windows => {
-            let window = ScalarUDF::from(Window { signature: Signature::any(1, Volatility::Immutable) });
-            LogicalPlanBuilder::from(timed(rows)).aggregate(vec![window.call(vec![col("ts")])], answers)?
+            let window = Window { signature: Signature::any(1, Volatility::Immutable) };
+            let window = with_meaning(window, Meaning::EventTime);
+            LogicalPlanBuilder::from(timed(rows)?).aggregate(vec![window.call(vec![col("ts")])], answers)?
         }
     };
     Ok(plan.build()?)
 }
 
-fn timed(rows: LogicalPlan) -> LogicalPlan {
-    let node = EventTimeWatermarkNode::new(rows, col("ts"), DELAY * SECOND_US);
-    LogicalPlan::Extension(Extension { node: Arc::new(node) })
+fn timed(rows: LogicalPlan) -> millstream_core::Result<LogicalPlan> {
+    EventTimeWatermarkNode::over(rows, col("ts"), DELAY * SECOND_US)
 }
 
 /// `dropDuplicates(keys)`, and of its rows the keys: which of the rows with one key passes is not fixed.
-fn first_of(rows: LogicalPlan, keys: &[&str]) -> Result<LogicalPlanBuilder> {
-    let node = DeduplicateNode::new(rows, keys.iter().map(|key| Column::from_name(*key)).collect(), false);
-    let shown = keys.iter().map(|key| col(*key));
-    LogicalPlanBuilder::from(LogicalPlan::Extension(Extension { node: Arc::new(node) })).project(shown)
+fn first_of(rows: LogicalPlan, keys: &[&str]) -> anyhow::Result<LogicalPlanBuilder> {
+    let columns = keys.iter().map(|key| Column::from_name(*key)).collect();
+    let first = DeduplicateNode::over(rows, columns, false)?;
+    Ok(LogicalPlanBuilder::from(first).project(keys.iter().map(|key| col(*key)))?)
 }
 
 /// `window(ts, '10 seconds')`, as the SQL front end makes it.

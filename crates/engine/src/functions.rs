@@ -1,11 +1,14 @@
-//! The functions that the engine itself must recognise in a plan: decoding, which it pushes into the scan, the batch's
-//! timestamp, which it fixes per batch, and aggregates that say what they mean. All other functions are the SQL crate's.
+//! Functions that the engine must recognise in a plan, always by type and never by name: decoding, which it pushes into
+//! the scan, the batch's timestamp, which it fixes per batch, aggregates that say what they mean, and functions of others
+//! that carry a mark.
 
 pub mod aggregates;
 mod batch_timestamp;
 mod decode;
+mod meaning;
 mod stream_aggregate;
 
 pub use batch_timestamp::BatchTimestamp;
 pub use decode::Decode;
+pub use meaning::{Meaning, meaning_of, unmarked, with_meaning};
 pub use stream_aggregate::StreamAggregate;

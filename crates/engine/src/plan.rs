@@ -2,10 +2,11 @@
 
 mod batch_time;
 mod decode_push_down;
-mod event_time;
+mod edge;
 #[cfg(test)]
 mod fixture;
 mod incremental;
+mod node;
 mod nodes;
 mod one_task;
 mod optimizer;
@@ -15,11 +16,11 @@ mod source_table;
 mod stateful;
 mod stateful_aggregate;
 mod static_join;
-mod streaming;
 mod unsupported;
-mod upsert_key;
 
+pub use edge::{Edge, EventTime, Rows, WEIGHT, WatermarkId};
 pub(crate) use incremental::{BatchInputs, IncrementalExecution};
+pub use node::{NodeInput, Place, PlanContext, Planned, PlannedInput, StreamingExtension, StreamingNode};
 pub use nodes::{DeduplicateNode, EventTimeWatermarkNode, StreamingRelationNode};
 pub use scan_filter::{filters_pushed_down, scan_filters};
 

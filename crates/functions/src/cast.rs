@@ -19,6 +19,7 @@ use chrono_tz::Tz;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::Expr;
 use millstream_core::{Error, QuerySettings, Result};
+use millstream_engine::functions::Meaning;
 
 use crate::data_type::{is_numeric, sql_name};
 use crate::typed_expr::TypedExpr;
@@ -66,12 +67,11 @@ const CAST: Function = Function::new("cast", |evaluation| {
     cast_column(&evaluation.columns[0], evaluation.data_type, Casting::of(evaluation.settings))
 });
 
-/// The name that the cast from BINARY to STRING has in plans.
-pub(super) const BINARY_TO_STRING: &str = "binary_to_string";
-
-const TO_STRING: Function = Function::total(BINARY_TO_STRING, |evaluation| {
+/// The cast from BINARY to STRING.
+const TO_STRING: Function = Function::total("binary_to_string", |evaluation| {
     cast_column(&evaluation.columns[0], evaluation.data_type, Casting::of(evaluation.settings))
-});
+})
+.meaning(Meaning::BytesAsText);
 
 const TRY_CAST: Function = Function::total("try_cast", try_cast);
 

@@ -12,7 +12,7 @@ use datafusion::logical_expr::{Expr, ScalarUDF};
 use millstream_core::decode::ValueDecoder;
 use millstream_core::error::SparkException;
 use millstream_core::{Error, Options, QuerySettings, Result};
-use millstream_engine::functions::Decode;
+use millstream_engine::functions::{Decode, Meaning, meaning_of};
 use millstream_formats::json::{JsonDecoder, JsonOptions};
 use millstream_formats::json_text::JsonTextOptions;
 
@@ -20,7 +20,6 @@ use crate::typed_expr::TypedExpr;
 
 use super::argument::{constant_of, scalar};
 use super::call::{FunctionCall, Resolved};
-use super::cast::BINARY_TO_STRING;
 use super::entry::Arity::{Between, Exactly};
 use super::entry::FunctionEntry;
 use super::failure::{datatype_mismatch, unexpected_input_type};
@@ -65,7 +64,7 @@ fn from_json(call: &FunctionCall<'_>) -> Result<Resolved> {
 /// be pushed into the scan. Bytes that are no UTF-8 are the decoder's business then, which treats them as the cast would.
 fn bytes_below(value: TypedExpr) -> Expr {
     match value.expr {
-        Expr::ScalarFunction(ref cast) if cast.func.name() == BINARY_TO_STRING => cast.args[0].clone(),
+        Expr::ScalarFunction(ref cast) if meaning_of(&cast.func) == Some(Meaning::BytesAsText) => cast.args[0].clone(),
         other => other,
     }
 }

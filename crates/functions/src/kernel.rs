@@ -19,6 +19,7 @@ use datafusion::logical_expr::{
 };
 use millstream_core::{QuerySettings, Result};
 use millstream_engine::error::to_datafusion;
+use millstream_engine::functions::{Meaning, unmarked, with_meaning};
 
 use crate::typed_expr::TypedExpr;
 
@@ -140,12 +141,13 @@ pub(super) struct Function {
     kernel: Kernel,
     volatility: Volatility,
     fallible: bool,
+    meaning: Option<Meaning>,
 }
 
 impl Function {
     /// A kernel that gives the same answer for the same arguments.
     pub(super) const fn new(name: &'static str, kernel: Kernel) -> Self {
-        Self { name, kernel, volatility: Volatility::Immutable, fallible: true }
+        Self { name, kernel, volatility: Volatility::Immutable, fallible: true, meaning: None }
     }
 
     /// A kernel that has an answer for all values, so that it does no harm to ask it for a row too many.
@@ -155,7 +157,12 @@ impl Function {
 
     /// A kernel that has to be asked for every row.
     pub(super) const fn volatile(name: &'static str, kernel: Kernel) -> Self {
-        Self { name, kernel, volatility: Volatility::Volatile, fallible: true }
+        Self { volatility: Volatility::Volatile, ..Self::new(name, kernel) }
+    }
+
+    /// The kernel with what it means to the engine.
+    pub(super) const fn meaning(self, meaning: Meaning) -> Self {
+        Self { meaning: Some(meaning), ..self }
     }
 
     /// The kernel over these arguments: NULL possible if it is for one of them.
@@ -198,7 +205,12 @@ impl Function {
             signature: Signature::one_of(vec![TypeSignature::VariadicAny, TypeSignature::Nullary], self.volatility),
         };
         let arguments = arguments.into_iter().map(|argument| argument.expr).collect();
-        TypedExpr::new(ScalarUDF::new_from_impl(function).call(arguments), data_type, nullable)
+        let function = ScalarUDF::new_from_impl(function);
+        let function = match self.meaning {
+            Some(meaning) => with_meaning(function, meaning),
+            None => function,
+        };
+        TypedExpr::new(function.call(arguments), data_type, nullable)
     }
 }
 
@@ -211,7 +223,7 @@ pub(super) fn native(expr: Expr, data_type: DataType, nullable: bool) -> TypedEx
 pub(super) fn is_fallible_call(expr: &Expr) -> bool {
     match expr {
         Expr::ScalarFunction(call) => {
-            call.func.inner().downcast_ref::<KernelFunction>().is_some_and(|kernel| kernel.fallible)
+            unmarked(&call.func).inner().downcast_ref::<KernelFunction>().is_some_and(|kernel| kernel.fallible)
         }
         _ => false,
     }

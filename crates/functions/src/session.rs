@@ -8,6 +8,7 @@ use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use millstream_core::error::{ErrorKind, SparkException};
 use millstream_core::{Error, Result};
+use millstream_engine::functions::Meaning;
 
 use crate::data_type::simple_string;
 use crate::typed_expr::TypedExpr;
@@ -116,7 +117,8 @@ const INCREASING_ID: Function = Function::volatile("monotonically_increasing_id"
     let rows = one.rows as i64;
     let first = NEXT_ID.fetch_add(rows, Ordering::Relaxed);
     Ok(Arc::new(Int64Array::from_iter_values(first..first + rows)))
-});
+})
+.meaning(Meaning::RowNumber);
 
 fn increasing_id(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(INCREASING_ID.call([], DataType::Int64, call))

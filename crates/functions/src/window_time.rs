@@ -2,10 +2,10 @@
 
 use arrow::datatypes::{DataType, IntervalMonthDayNano, TimeUnit};
 use datafusion::common::ScalarValue;
-use datafusion::functions::core::expr_fn::get_field;
 use millstream_core::error::SparkException;
 use millstream_core::interval::{CalendarInterval, parse_interval};
 use millstream_core::{Error, Result};
+use millstream_engine::functions::Meaning;
 
 use crate::data_type::{is_timestamp, sql_name, timestamp};
 use crate::typed_expr::TypedExpr;
@@ -15,7 +15,7 @@ use super::call::{FunctionCall, Resolved, SessionWindow, TimeWindow};
 use super::entry::Arity::{Between, Exactly};
 use super::entry::FunctionEntry;
 use super::failure::{datatype_mismatch, unexpected_input_type};
-use super::kernel::{Function, native};
+use super::kernel::Function;
 
 /// The windowing functions.
 pub(super) static FUNCTIONS: &[FunctionEntry] = &[
@@ -103,16 +103,22 @@ fn session_window(call: &FunctionCall<'_>) -> Result<Resolved> {
     Ok(Resolved::SessionWindow(SessionWindow { time, end }))
 }
 
-const BEFORE: Function = Function::new("microsecond_before", |one| {
-    use arrow::array::AsArray;
+/// The last microsecond of a window. It takes the window and not its end, because only the window is event time.
+const LAST_MOMENT: Function = Function::new("last_moment", |one| {
+    use arrow::array::{Array, AsArray};
     use arrow::datatypes::TimestampMicrosecondType;
-    let ends = one.columns[0].as_primitive::<TimestampMicrosecondType>();
-    let DataType::Timestamp(_, zone) = one.data_type else {
+    let windows = one.columns[0].as_struct();
+    let ends = windows.column_by_name("end").and_then(|ends| ends.as_primitive_opt::<TimestampMicrosecondType>());
+    let (Some(ends), DataType::Timestamp(_, zone)) = (ends, one.data_type) else {
         return Err(Error::internal("a window's end is a timestamp"));
     };
     let moments = ends.unary::<_, TimestampMicrosecondType>(|us| us - 1);
+    let (_, values, nulls) = moments.into_parts();
+    let nulls = arrow::buffer::NullBuffer::union(nulls.as_ref(), windows.nulls());
+    let moments = arrow::array::TimestampMicrosecondArray::new(values, nulls);
     Ok(std::sync::Arc::new(moments.with_timezone_opt(zone.clone())))
-});
+})
+.meaning(Meaning::EventTime);
 
 fn last_moment(call: &FunctionCall<'_>) -> Result<TypedExpr> {
     let window = call.argument(0);
@@ -127,8 +133,7 @@ fn last_moment(call: &FunctionCall<'_>) -> Result<TypedExpr> {
         _ => timestamp(),
     };
     let nullable = window.nullable;
-    let end = native(get_field(window.expr, "end"), data_type.clone(), nullable);
-    Ok(BEFORE.over([end], (data_type, nullable), &call.context.settings))
+    Ok(LAST_MOMENT.over([window], (data_type, nullable), &call.context.settings))
 }
 
 fn window_time(call: &FunctionCall<'_>) -> Result<Resolved> {

@@ -18,9 +18,6 @@ pub struct BatchTimestamp {
 }
 
 impl BatchTimestamp {
-    /// The function's name in a plan.
-    pub const NAME: &'static str = "current_batch_timestamp";
-
     /// A function that reads this cell (microseconds since the epoch).
     pub fn new(now_us: Arc<AtomicI64>) -> Self {
         Self { now_us, signature: Signature::nullary(Volatility::Volatile) }
@@ -49,7 +46,7 @@ impl Hash for BatchTimestamp {
 
 impl ScalarUDFImpl for BatchTimestamp {
     fn name(&self) -> &str {
-        Self::NAME
+        "current_batch_timestamp"
     }
 
     fn signature(&self) -> &Signature {

@@ -25,7 +25,7 @@ pub(crate) fn bind_batch_timestamp(plan: LogicalPlan, cell: &Arc<AtomicI64>) -> 
 
 fn bind(expr: Expr, bound: &Arc<ScalarUDF>) -> Transformed<Expr> {
     match expr {
-        Expr::ScalarFunction(mut call) if call.func.name() == BatchTimestamp::NAME => {
+        Expr::ScalarFunction(mut call) if call.func.inner().is::<BatchTimestamp>() => {
             call.func = Arc::clone(bound);
             Transformed::yes(Expr::ScalarFunction(call))
         }

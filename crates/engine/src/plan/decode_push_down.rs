@@ -16,15 +16,15 @@ use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, ScalarValue};
 use datafusion::datasource::{provider_as_source, source_as_provider};
 use datafusion::error::Result;
+use datafusion::functions::core::getfield::GetFieldFunc;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
-use datafusion::logical_expr::{
-    Expr, Extension, LogicalPlan, Projection, SubqueryAlias, TableScan, TableScanBuilder, UserDefinedLogicalNodeCore,
-};
+use datafusion::logical_expr::{Expr, LogicalPlan, Projection, SubqueryAlias, TableScan, TableScanBuilder};
 use millstream_core::ScanColumn;
 
-use super::event_time::watermark_node;
+use super::node::StreamingExtension;
 use super::source_table::SourceTable;
-use crate::functions::Decode;
+use crate::error::to_datafusion;
+use crate::functions::{Decode, Meaning, meaning_of};
 
 /// The plan with decoders moved into scans where that can be done.
 pub(crate) fn push_down_decoders(plan: LogicalPlan) -> Result<LogicalPlan> {
@@ -96,14 +96,31 @@ fn provide(plan: &LogicalPlan, argument: &Expr, decode: &Decode) -> Result<Optio
             let column = output_column(&plan, at);
             Ok(Some((plan, column)))
         }
-        LogicalPlan::Extension(_) => {
-            let Some(watermark) = watermark_node(plan) else { return Ok(None) };
-            let Some((input, column)) = provide(watermark.input(), argument, decode)? else { return Ok(None) };
-            let node = watermark.with_exprs_and_inputs(vec![watermark.event_time().clone()], vec![input])?;
-            Ok(Some((LogicalPlan::Extension(Extension { node: Arc::new(node) }), column)))
-        }
+        LogicalPlan::Extension(_) => match StreamingExtension::of(plan) {
+            Some(extension) => provide_below(extension, index, decode),
+            None => Ok(None),
+        },
+        // All other plans leave out rows, double them or keep them back, so that decoding below would be other work.
         _ => Ok(None),
     }
+}
+
+/// A node with one more column, the decoded one below its column `index`, if all rows and both columns pass through it.
+fn provide_below(
+    extension: &StreamingExtension,
+    index: usize,
+    decode: &Decode,
+) -> Result<Option<(LogicalPlan, Column)>> {
+    let node = extension.node();
+    let Some((at, below)) = node.passes(index).filter(|_| node.keeps_every_row()) else { return Ok(None) };
+    let mut inputs = extension.inputs().to_vec();
+    let argument = Expr::Column(output_column(&inputs[at], below));
+    let Some((input, column)) = provide(&inputs[at], &argument, decode)? else { return Ok(None) };
+    let decoded = input.schema().index_of_column(&column)?;
+    inputs[at] = input;
+    let plan = extension.with_inputs(inputs).map_err(to_datafusion)?.into_plan();
+    let shown = (0..plan.schema().fields().len()).find(|&output| node.passes(output) == Some((at, decoded)));
+    Ok(shown.map(|shown| (plan.clone(), output_column(&plan, shown))))
 }
 
 fn provide_from_scan(scan: &TableScan, index: usize, decode: &Decode) -> Result<Option<(LogicalPlan, Column)>> {
@@ -140,16 +157,16 @@ fn unaliased(expr: &Expr) -> &Expr {
     }
 }
 
-/// What a cast from BINARY to STRING is of: a decoder reads the bytes just as well. That they are bytes is found out at
-/// the source.
+/// What a cast from BINARY to STRING is of: a decoder reads the bytes just as well.
 fn without_text_cast(expr: &Expr) -> &Expr {
     match expr {
         Expr::Alias(alias) => without_text_cast(&alias.expr),
-        Expr::Cast(cast) if cast.field.data_type() == &DataType::Utf8 => without_text_cast(&cast.expr),
-        Expr::ScalarFunction(call) if matches!(call.name(), "cast" | "try_cast") => match call.args.as_slice() {
-            [argument] => without_text_cast(argument),
-            _ => expr,
-        },
+        Expr::ScalarFunction(call) if meaning_of(&call.func) == Some(Meaning::BytesAsText) => {
+            match call.args.as_slice() {
+                [argument] => without_text_cast(argument),
+                _ => expr,
+            }
+        }
         other => other,
     }
 }
@@ -214,7 +231,7 @@ fn fields_read(readers: &[&Expr], column: &str) -> Result<Option<BTreeSet<String
     let mut whole = false;
     for reader in readers {
         reader.apply(|expr| match expr {
-            Expr::ScalarFunction(call) if call.name() == "get_field" => match call.args.as_slice() {
+            Expr::ScalarFunction(call) if call.func.inner().is::<GetFieldFunc>() => match call.args.as_slice() {
                 [Expr::Column(of), Expr::Literal(ScalarValue::Utf8(Some(field)), _), ..] if of.name == column => {
                     fields.insert(field.clone());
                     Ok(TreeNodeRecursion::Jump)

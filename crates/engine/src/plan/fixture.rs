@@ -23,6 +23,7 @@ use uuid::Uuid;
 
 pub(crate) use self::window::window;
 use super::{BatchInputs, EventTimeWatermarkNode, IncrementalExecution, StreamingRelationNode};
+use crate::functions::{Meaning, with_meaning};
 use crate::run::{QueryEnvironment, QuerySpec, SyncPolicy};
 
 /// A stream of `ts TIMESTAMP, k STRING, v BIGINT` or of another schema, filled batch by batch.
@@ -258,8 +259,7 @@ fn text_value(column: &ArrayRef, row: usize) -> String {
 
 /// `withWatermark("ts", delay)`.
 pub(crate) fn with_watermark(input: LogicalPlan, delay_s: i64) -> LogicalPlan {
-    let node = EventTimeWatermarkNode::new(input, col("ts"), delay_s * 1_000_000);
-    LogicalPlan::Extension(Extension { node: Arc::new(node) })
+    EventTimeWatermarkNode::over(input, col("ts"), delay_s * 1_000_000).unwrap()
 }
 
 /// A column of NULLs.

@@ -18,10 +18,7 @@ use futures::{StreamExt, TryStreamExt};
 use millstream_core::progress::StateOperatorProgress;
 use millstream_core::{BatchId, BatchStream, OffsetRange, OutputMode, Result, Source};
 
-use super::{
-    batch_time, decode_push_down, event_time, one_task, optimizer, physical, source_table, stateful, unsupported,
-    upsert_key,
-};
+use super::{batch_time, decode_push_down, one_task, optimizer, physical, source_table, stateful, unsupported};
 use crate::batch_context::{BatchContext, EventTimeStats};
 use crate::error::from_datafusion;
 use crate::operators::OperatorContext;
@@ -76,18 +73,18 @@ impl IncrementalExecution {
         let state = session_state(environment.cores);
         let now_us = Arc::new(AtomicI64::new(0));
         let policy = WatermarkPolicy::parse(spec.conf.get(WatermarkPolicy::CONF).map(String::as_str))?;
+        let mode = spec.output_mode;
         let plan = stateful::distinct_as_aggregate(spec.plan.clone()).map_err(from_datafusion)?;
-        unsupported::check_streaming_plan(&plan, spec.output_mode)?;
-        let upsert_key = match spec.output_mode {
-            OutputMode::Update => upsert_key::upsert_key(&plan),
-            OutputMode::Append | OutputMode::Complete => None,
-        };
-        let (plan, delays_ms) = event_time::number_watermarks(plan).map_err(from_datafusion)?;
-        let plan = Self::stateful(plan, &state).map_err(from_datafusion)?;
+        let (plan, delays_ms) = stateful::number_watermarks(plan, mode).map_err(from_datafusion)?;
+        let result = unsupported::check_streaming_plan(&plan, mode)?;
+        let upsert_key = result.key.filter(|_| mode == OutputMode::Update);
+        let plan = optimizer::coerce_types(plan, &state).map_err(from_datafusion)?;
+        // All that can be refused is refused by now: a source that is opened may take long, or fail in its own words.
+        let plan = stateful::aggregates_as_nodes(plan, mode).map_err(from_datafusion)?;
         let (plan, sources) = source_table::open_sources(plan, environment)?;
-        let logical = Self::optimized(plan, &now_us, &state).map_err(from_datafusion)?;
+        let logical = Self::optimized(plan, mode, &now_us, &state).map_err(from_datafusion)?;
         let context = OperatorContext {
-            output_mode: spec.output_mode,
+            output_mode: mode,
             memory: environment.memory.clone(),
             query: spec
                 .name
@@ -114,19 +111,17 @@ impl IncrementalExecution {
         })
     }
 
-    fn stateful(plan: LogicalPlan, state: &SessionState) -> datafusion::error::Result<LogicalPlan> {
-        let plan = optimizer::coerce_types(plan, state)?;
-        stateful::make_stateful(plan)
-    }
-
     fn optimized(
         plan: LogicalPlan,
+        mode: OutputMode,
         now_us: &Arc<AtomicI64>,
         state: &SessionState,
     ) -> datafusion::error::Result<LogicalPlan> {
         let plan = batch_time::bind_batch_timestamp(plan, now_us)?;
         let plan = optimizer::merge_projections(plan, state)?;
         let plan = decode_push_down::push_down_decoders(plan)?;
+        let plan = optimizer::extract_filters_and_keys(plan, state)?;
+        let plan = stateful::number_operators(plan, mode)?;
         let plan = optimizer::optimize(plan, state)?;
         decode_push_down::prune_decoders(plan)
     }
@@ -229,7 +224,7 @@ fn shuffle_partitions(spec: &QuerySpec) -> i64 {
 }
 
 /// The settings under which DataFusion plans a streaming query.
-fn session_state(cores: usize) -> SessionState {
+pub(super) fn session_state(cores: usize) -> SessionState {
     let config = SessionConfig::new()
         .with_target_partitions(cores.clamp(1, MAX_PARTITIONS))
         .with_batch_size(BATCH_ROWS)

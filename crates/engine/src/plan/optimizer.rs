@@ -41,6 +41,13 @@ pub(crate) fn merge_projections(plan: LogicalPlan, state: &SessionState) -> Resu
     run(vec![Arc::new(OptimizeProjections::new())], plan, state)
 }
 
+/// Moves filters down and finds the keys of joins, so that a node over a join sees them. It comes after decoders have
+/// moved into the scans, for a filter must not decode a second time, and before nodes get their places. Aggregates are
+/// nodes by then: no filter moves below one, so what state is kept and which rows are late stays as it was written.
+pub(crate) fn extract_filters_and_keys(plan: LogicalPlan, state: &SessionState) -> Result<LogicalPlan> {
+    run(vec![Arc::new(PushDownFilter::new()), Arc::new(ExtractEquijoinPredicate::new())], plan, state)
+}
+
 /// The optimized plan.
 pub(crate) fn optimize(plan: LogicalPlan, state: &SessionState) -> Result<LogicalPlan> {
     let rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> = vec![
@@ -73,3 +80,6 @@ pub(crate) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Syn
         Arc::new(EnsureCooperative::new()),
     ]
 }
+
+#[cfg(test)]
+mod tests;

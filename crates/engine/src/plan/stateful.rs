@@ -1,20 +1,20 @@
-//! Gives the operators of a streaming plan that keep state their numbers and their own nodes.
+//! Gives a streaming plan its own nodes: aggregates become nodes that keep state, and every node its place.
 
-use std::sync::Arc;
-
-use datafusion::common::Column;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::error::Result;
-use datafusion::logical_expr::{Aggregate, Distinct, Expr, Extension, LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::{Aggregate, Distinct, Expr, LogicalPlan, LogicalPlanBuilder};
+use millstream_core::OutputMode;
 
-use super::event_time::watermark_of_column;
-use super::nodes::{DeduplicateNode, Started, StatefulAggregateNode};
+use super::edge::{EdgeWalk, edge_of};
+use super::node::{Place, StreamingExtension};
+use super::nodes::EventTimeWatermarkNode;
 use super::stateful_aggregate;
-use super::streaming::is_streaming;
+use crate::error::to_datafusion;
 
-/// SQL's `DISTINCT` and `UNION` over a stream are aggregates by all columns, as in Spark. What a DataFrame says with `distinct()`
-/// comes as a [`DeduplicateNode`], and is another thing: it gives rows when they come, not groups.
+/// SQL's `DISTINCT` and `UNION` over a stream are aggregates by all columns, as in Spark. What a DataFrame says with
+/// `distinct()` comes as a deduplication, and is another thing: it gives rows when they come, not groups.
 pub(crate) fn distinct_as_aggregate(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let is_streaming = |plan: &LogicalPlan| edge_of(plan, OutputMode::Append).is_streaming;
     let plan = plan.transform_up_with_subqueries(|plan| match plan {
         LogicalPlan::Distinct(Distinct::All(input)) if is_streaming(&input) => {
             let keys = input.schema().columns().into_iter().map(Expr::Column).collect();
@@ -25,37 +25,56 @@ pub(crate) fn distinct_as_aggregate(plan: LogicalPlan) -> Result<LogicalPlan> {
     Ok(plan.data)
 }
 
-/// The plan with its operators made stateful, numbered from the sources upward.
-pub(crate) fn make_stateful(plan: LogicalPlan) -> Result<LogicalPlan> {
-    let mut next_id = 0;
+/// The plan with its watermark operators numbered, and their delays (ms) by number.
+pub(crate) fn number_watermarks(plan: LogicalPlan, output_mode: OutputMode) -> Result<(LogicalPlan, Vec<i64>)> {
+    let mut delays_ms = Vec::new();
     let plan = plan.transform_up(|plan| {
-        let node = match plan {
-            LogicalPlan::Aggregate(aggregate) if is_streaming(&aggregate.input) => {
-                Extension { node: Arc::new(stateful_aggregate::stateful(aggregate, next_id)?) }
+        let Some(extension) = StreamingExtension::of(&plan) else { return Ok(Transformed::no(plan)) };
+        let Some(watermark) = extension.node_as::<EventTimeWatermarkNode>() else { return Ok(Transformed::no(plan)) };
+        let numbered = extension.at(Place { number: delays_ms.len(), output_mode });
+        delays_ms.push(watermark.delay_us() / 1000);
+        Ok(Transformed::yes(numbered.into_plan()))
+    })?;
+    Ok((plan.data, delays_ms))
+}
+
+/// The plan with nodes in the place of aggregates over streams.
+pub(crate) fn aggregates_as_nodes(plan: LogicalPlan, mode: OutputMode) -> Result<LogicalPlan> {
+    let mut walk = EdgeWalk::new(mode);
+    let plan = plan.transform_up(|plan| {
+        let inputs = walk.step(&plan);
+        match (plan, inputs.as_slice()) {
+            (LogicalPlan::Aggregate(aggregate), [input]) if input.is_streaming => {
+                Ok(Transformed::yes(stateful_aggregate::as_node(aggregate, input)?))
             }
-            other => match deduplicate_node(&other) {
-                Some(node) => Extension { node: Arc::new(start(node, next_id)?) },
-                None => return Ok(Transformed::no(other)),
-            },
-        };
-        next_id += 1;
-        Ok(Transformed::yes(LogicalPlan::Extension(node)))
+            (other, _) => Ok(Transformed::no(other)),
+        }
     })?;
     Ok(plan.data)
 }
 
-fn start(node: &DeduplicateNode, id: usize) -> Result<DeduplicateNode> {
-    let (input, columns) = (node.input(), node.input().schema().columns());
-    let watermarks = (0..columns.len()).map(|index| watermark_of_column(input, index));
-    let (event_times, delays): (Vec<Column>, Vec<i64>) = columns
-        .iter()
-        .zip(watermarks)
-        .filter_map(|(column, watermark)| Some((column.clone(), watermark?.delay_us())))
-        .unzip();
-    let started = Started { id, event_times, delay_us: delays.first().copied().unwrap_or(0) };
-    // Of a projection the optimizer leaves what is read above. What is below may give more than it is asked for.
-    let input = LogicalPlanBuilder::from(input.clone()).project(columns.into_iter().map(Expr::Column))?.build()?;
-    Ok(node.start(input, started))
+/// The plan with its stateful nodes numbered from the sources upward.
+pub(crate) fn number_operators(plan: LogicalPlan, output_mode: OutputMode) -> Result<LogicalPlan> {
+    let mut number = 0;
+    let plan = plan.transform_up(|plan| match StreamingExtension::of(&plan) {
+        Some(extension) if extension.node().is_stateful() => {
+            let inputs = extension.inputs().iter().cloned().map(under_a_projection).collect::<Result<_>>()?;
+            let numbered = extension.with_inputs(inputs).map_err(to_datafusion)?.at(Place { number, output_mode });
+            number += 1;
+            Ok(Transformed::yes(numbered.into_plan()))
+        }
+        _ => Ok(Transformed::no(plan)),
+    })?;
+    Ok(plan.data)
+}
+
+/// Of a projection the optimizer leaves what is read above. What is below may give more than it is asked for.
+fn under_a_projection(plan: LogicalPlan) -> Result<LogicalPlan> {
+    if matches!(plan, LogicalPlan::Projection(_)) {
+        return Ok(plan);
+    }
+    let columns = plan.schema().columns().into_iter().map(Expr::Column);
+    LogicalPlanBuilder::from(plan).project(columns)?.build()
 }
 
 /// The numbers of the stateful operators in the order in which Spark reports them: from the sink downward.
@@ -63,17 +82,9 @@ pub(crate) fn reported_order(plan: &LogicalPlan) -> Vec<usize> {
     let mut order = Vec::new();
     // The walk itself cannot fail.
     let _: Result<_> = plan.apply(|plan| {
-        if let LogicalPlan::Extension(Extension { node }) = plan {
-            let aggregate = node.as_any().downcast_ref::<StatefulAggregateNode>().map(|aggregate| aggregate.id);
-            order.extend(aggregate.or_else(|| deduplicate_node(plan).map(|node| node.started().id)));
-        }
+        let extension = StreamingExtension::of(plan).filter(|extension| extension.node().is_stateful());
+        order.extend(extension.map(|extension| extension.place().number));
         Ok(TreeNodeRecursion::Continue)
     });
     order
-}
-
-/// The deduplication that this plan is, if it is one.
-pub(crate) fn deduplicate_node(plan: &LogicalPlan) -> Option<&DeduplicateNode> {
-    let LogicalPlan::Extension(Extension { node }) = plan else { return None };
-    node.as_any().downcast_ref()
 }

@@ -7,23 +7,24 @@ use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::DFSchema;
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::{AggregateFunction as AggregateExpr, NullTreatment};
-use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, LogicalPlanBuilder};
+use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder};
 use datafusion::physical_expr::aggregate::AggregateExprBuilder;
 use datafusion::physical_expr::{PhysicalExpr, PhysicalSortExpr, expressions as physical_expr};
 use millstream_core::Error;
 
-use super::event_time;
+use super::edge::{Edge, event_time_of};
+use super::node::StreamingExtension;
 use super::nodes::StatefulAggregateNode;
-use super::unsupported::refused;
+use super::unsupported::{more_than_one_event_time, refused};
 use crate::error::to_datafusion;
 use crate::functions::StreamAggregate;
 use crate::operators::{AggregateColumn, AggregateColumns};
 use crate::state::{AccumulatorAggregate, KeyedAggregate, NativeAggregate};
 
-/// The aggregate with this number.
-pub(super) fn stateful(aggregate: Aggregate, id: usize) -> Result<StatefulAggregateNode> {
+/// The node in the place of an aggregate over rows of this kind.
+pub(super) fn as_node(aggregate: Aggregate, rows: &Edge) -> Result<LogicalPlan> {
     let input_schema = Arc::clone(aggregate.input.schema());
-    let event_time_key = event_time_key(&aggregate)?;
+    let event_time_key = event_time_key(&aggregate, rows)?;
     let mut projected = Vec::new();
     for (index, key) in aggregate.group_expr.iter().enumerate() {
         if matches!(key, Expr::GroupingSet(_)) {
@@ -37,7 +38,8 @@ pub(super) fn stateful(aggregate: Aggregate, id: usize) -> Result<StatefulAggreg
     let columns = input.schema().inner();
     let functions = calls.iter().map(|call| call.column(&input_schema, columns)).collect::<Result<Vec<_>>>()?;
     let columns = AggregateColumns { keys, functions, event_time_key };
-    Ok(StatefulAggregateNode { id, input, columns, schema: aggregate.schema })
+    let node = StatefulAggregateNode { columns, schema: aggregate.schema };
+    StreamingExtension::over(input, node).map_err(to_datafusion)
 }
 
 /// A call of an aggregate function, and where its input lies among the projected columns.
@@ -131,12 +133,12 @@ impl<'a> Call<'a> {
 }
 
 /// The key that carries event time. Two of them Spark refuses too, because it would not know which one counts.
-fn event_time_key(aggregate: &Aggregate) -> Result<Option<usize>> {
-    let carries = |key: &&Expr| event_time::carries_event_time(key, &aggregate.input);
+fn event_time_key(aggregate: &Aggregate, rows: &Edge) -> Result<Option<usize>> {
+    let carries = |key: &&Expr| event_time_of(key, aggregate.input.schema(), rows).is_some();
     let keys: Vec<&Expr> = aggregate.group_expr.iter().filter(carries).collect();
     if keys.len() > 1 {
         let names: Vec<_> = keys.iter().map(|key| key.schema_name().to_string()).collect();
-        return Err(to_datafusion(event_time::more_than_one(&names)));
+        return Err(to_datafusion(more_than_one_event_time(&names)));
     }
     Ok(aggregate.group_expr.iter().position(|key| carries(&key)))
 }

@@ -3,118 +3,169 @@
 //!
 //! Spark also accepts things that are not built here yet, such as joins of two streams. These are refused with a class
 //! of ours, so that no program gets a batch's answer for a stream's question.
+//!
+//! There is no arm for "all others": a plan of DataFusion's that is not known here does not compile, and an extension that
+//! is not a [`StreamingExtension`] is refused by name.
 
 use datafusion::common::JoinType;
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion, TreeNodeVisitor};
 use datafusion::error::Result as PlanResult;
-use datafusion::logical_expr::{Aggregate, Expr, Join, Limit, LogicalPlan, Window};
+use datafusion::logical_expr::{Aggregate, Expr, Extension, Join, Limit, LogicalPlan, Window};
 use millstream_core::error::SparkException;
 use millstream_core::{Error, ErrorKind, OutputMode, Result};
 
-use super::event_time::{carries_event_time, watermark_of_column};
-use super::nodes::DeduplicateNode;
-use super::stateful::deduplicate_node;
-use super::streaming::is_streaming;
+use super::edge::{Edge, EdgeWalk, Rows, edge_of, event_time_of};
+use super::node::StreamingExtension;
+use super::source_table::streaming_relation;
 use crate::error::{from_datafusion, to_datafusion};
+use crate::functions::{Meaning, meaning_of};
 
 /// The session setting with which Spark lets chained stateful operators pass. Here it changes nothing yet: they are not
 /// built, with or without a wrong answer.
 const CORRECTNESS_CONF: &str = "spark.sql.streaming.statefulOperator.checkCorrectness.enabled";
 
-/// Refuses what cannot run, or would run with another meaning.
-pub(crate) fn check_streaming_plan(plan: &LogicalPlan, mode: OutputMode) -> Result<()> {
-    if !is_streaming(plan) {
+/// Refuses what cannot run, or would run with another meaning, and gives the edge to the sink.
+pub(crate) fn check_streaming_plan(plan: &LogicalPlan, mode: OutputMode) -> Result<Edge> {
+    let mut check = Check { mode, walk: EdgeWalk::new(mode), has_aggregate: vec![], refused: Refusals::default() };
+    plan.visit(&mut check).map_err(from_datafusion)?;
+    let result = check.walk.newest();
+    if !result.is_streaming {
         return Err(Error::internal("a query without a stream was started as a stream"));
     }
-    let aggregates = streaming_aggregates(plan);
-    check_output_mode(&aggregates, mode)?;
-    check_chained_aggregates(&aggregates)?;
-    let checked = plan.apply_with_subqueries(|plan| {
-        if is_streaming(plan) {
-            check_operator(plan, mode).map_err(to_datafusion)?;
-        }
-        Ok(TreeNodeRecursion::Continue)
-    });
-    checked.map(|_| ()).map_err(from_datafusion)
+    if mode == OutputMode::Complete && check.has_aggregate.last() != Some(&true) {
+        return Err(unsupported_output_mode(mode, "no streaming aggregations"));
+    }
+    check.refused.first()?;
+    Ok(result)
 }
 
-fn streaming_aggregates(plan: &LogicalPlan) -> Vec<Aggregate> {
-    let mut found = Vec::new();
-    // The walk itself cannot fail.
-    let _: PlanResult<_> = plan.apply(|plan| {
-        if let LogicalPlan::Aggregate(aggregate) = plan
-            && is_streaming(&aggregate.input)
+/// What is wrong with a plan: the first finding of each kind, and the kinds in the order in which Spark looks for them.
+#[derive(Debug, Default)]
+struct Refusals {
+    output_mode: Option<Error>,
+    chained: Option<Error>,
+    operator: Option<Error>,
+}
+
+impl Refusals {
+    fn first(self) -> Result<()> {
+        self.output_mode.or(self.chained).or(self.operator).map_or(Ok(()), Err)
+    }
+}
+
+/// The walk through a plan, from the leaves upward.
+struct Check {
+    mode: OutputMode,
+    walk: EdgeWalk,
+    /// Beside each edge of the walk: a streaming aggregate is below it.
+    has_aggregate: Vec<bool>,
+    refused: Refusals,
+}
+
+impl<'n> TreeNodeVisitor<'n> for Check {
+    type Node = LogicalPlan;
+
+    fn f_up(&mut self, plan: &'n LogicalPlan) -> PlanResult<TreeNodeRecursion> {
+        let inputs = self.walk.step(plan);
+        let below = self.has_aggregate.split_off(self.has_aggregate.len().saturating_sub(inputs.len()));
+        let mut has_aggregate = below.contains(&true);
+        if let (LogicalPlan::Aggregate(aggregate), [input]) = (plan, inputs.as_slice())
+            && input.is_streaming
         {
-            found.push(aggregate.clone());
+            self.check_aggregate(aggregate, input, has_aggregate);
+            has_aggregate = true;
+        }
+        self.has_aggregate.push(has_aggregate);
+        if self.walk.newest().is_streaming
+            && let Err(error) = check_operator(plan, &inputs, self.mode)
+        {
+            self.refused.operator.get_or_insert(error);
         }
         Ok(TreeNodeRecursion::Continue)
-    });
-    found
+    }
 }
 
-fn check_output_mode(aggregates: &[Aggregate], mode: OutputMode) -> Result<()> {
-    let has_event_time =
-        |aggregate: &Aggregate| aggregate.group_expr.iter().any(|key| carries_event_time(key, &aggregate.input));
-    match mode {
-        OutputMode::Append if !aggregates.iter().all(has_event_time) => {
-            Err(unsupported_output_mode(mode, "streaming aggregations without watermark"))
+impl Check {
+    fn check_aggregate(&mut self, aggregate: &Aggregate, input: &Edge, is_chained: bool) {
+        let has_event_time = |key: &Expr| event_time_of(key, aggregate.input.schema(), input).is_some();
+        if self.mode == OutputMode::Append && !aggregate.group_expr.iter().any(has_event_time) {
+            let error = unsupported_output_mode(self.mode, "streaming aggregations without watermark");
+            self.refused.output_mode.get_or_insert(error);
         }
-        OutputMode::Complete if aggregates.is_empty() => {
-            Err(unsupported_output_mode(mode, "no streaming aggregations"))
+        if is_chained {
+            self.refused.chained.get_or_insert(chained_aggregates());
         }
-        _ => Ok(()),
     }
 }
 
-fn check_chained_aggregates(aggregates: &[Aggregate]) -> Result<()> {
-    if aggregates.len() < 2 {
-        return Ok(());
-    }
-    if aggregates.iter().any(|aggregate| !streaming_aggregates(&aggregate.input).is_empty()) {
-        return Err(refused(format!(
-            "Detected pattern of possible 'correctness' issue due to global watermark. The query contains stateful \
-             operation which can emit rows older than the current watermark plus allowed late record delay, which are \
-             \"late rows\" in downstream stateful operations and these rows can be discarded. Please refer the programming \
-             guide doc for more details. If you understand the possible risk of correctness issue and still need to run \
-             the query, you can disable this check by setting the config `{CORRECTNESS_CONF}` to false."
-        ))
-        .with_hint("aggregates of aggregates are not built here yet, in append mode neither"));
-    }
-    Ok(())
+fn chained_aggregates() -> Error {
+    refused(format!(
+        "Detected pattern of possible 'correctness' issue due to global watermark. The query contains stateful \
+         operation which can emit rows older than the current watermark plus allowed late record delay, which are \
+         \"late rows\" in downstream stateful operations and these rows can be discarded. Please refer the programming \
+         guide doc for more details. If you understand the possible risk of correctness issue and still need to run \
+         the query, you can disable this check by setting the config `{CORRECTNESS_CONF}` to false."
+    ))
+    .with_hint("aggregates of aggregates are not built here yet, in append mode neither")
 }
 
-fn check_operator(plan: &LogicalPlan, mode: OutputMode) -> Result<()> {
+fn check_operator(plan: &LogicalPlan, inputs: &[Edge], mode: OutputMode) -> Result<()> {
     check_expressions(plan)?;
     match plan {
-        LogicalPlan::Sort(sort) if mode == OutputMode::Complete && !streaming_aggregates(&sort.input).is_empty() => {
-            Ok(())
-        }
+        LogicalPlan::Sort(_) if is_whole(inputs) => Ok(()),
         LogicalPlan::Sort(_) => Err(refused(
             "Sorting is not supported on streaming DataFrames/Datasets, unless it is on aggregated DataFrame/Dataset in \
              Complete output mode",
         )),
-        LogicalPlan::Limit(limit) => check_limit(limit, mode),
-        LogicalPlan::Join(join) => check_join(join),
-        LogicalPlan::Union(union) if !union.inputs.iter().all(|input| is_streaming(input)) => {
+        LogicalPlan::Limit(limit) => check_limit(limit, inputs, mode),
+        LogicalPlan::Join(join) => check_join(join, inputs),
+        LogicalPlan::Union(_) if !inputs.iter().all(|input| input.is_streaming) => {
             Err(refused("Union between streaming and batch DataFrames/Datasets is not supported"))
         }
         LogicalPlan::Window(window) => Err(non_time_window(window)),
         LogicalPlan::Distinct(_) => Err(Error::internal("DISTINCT over a stream was not made an aggregate")),
-        LogicalPlan::Extension(_) => match deduplicate_node(plan) {
-            Some(deduplicate) => check_deduplicate(deduplicate),
-            None => Ok(()),
-        },
         LogicalPlan::RecursiveQuery(_) => Err(Error::unsupported("a recursive query over a stream")),
-        _ => Ok(()),
+        LogicalPlan::Extension(Extension { node }) => match StreamingExtension::of(plan) {
+            Some(extension) => extension.check(inputs, mode),
+            None if streaming_relation(plan).is_some() => Ok(()),
+            None => Err(Error::unsupported(format!("{} over a stream", node.name()))),
+        },
+        LogicalPlan::Projection(_)
+        | LogicalPlan::Filter(_)
+        | LogicalPlan::Aggregate(_)
+        | LogicalPlan::Union(_)
+        | LogicalPlan::Unnest(_)
+        | LogicalPlan::SubqueryAlias(_)
+        | LogicalPlan::Repartition(_)
+        | LogicalPlan::TableScan(_) => Ok(()),
+        LogicalPlan::EmptyRelation(_)
+        | LogicalPlan::Values(_)
+        | LogicalPlan::Subquery(_)
+        | LogicalPlan::Statement(_)
+        | LogicalPlan::Explain(_)
+        | LogicalPlan::Analyze(_)
+        | LogicalPlan::Dml(_)
+        | LogicalPlan::Ddl(_)
+        | LogicalPlan::Copy(_)
+        | LogicalPlan::DescribeTable(_) => Err(Error::unsupported(format!("{} over a stream", plan.display()))),
     }
 }
 
+/// The input is the whole result in every batch, so that its rows can be compared with one another.
+fn is_whole(inputs: &[Edge]) -> bool {
+    inputs.iter().all(|input| input.rows == Rows::Whole)
+}
+
 fn check_expressions(plan: &LogicalPlan) -> Result<()> {
+    let is_streaming = |plan: &LogicalPlan| edge_of(plan, OutputMode::Append).is_streaming;
     let checked = plan.apply_expressions(|expr| {
         expr.apply(|expr| match expr {
-            Expr::ScalarFunction(call) if call.name() == "monotonically_increasing_id" => Err(to_datafusion(refused(
-                "Expression(s): monotonically_increasing_id() is not supported with streaming DataFrames/Datasets",
-            ))),
+            Expr::ScalarFunction(call) if meaning_of(&call.func) == Some(Meaning::RowNumber) => {
+                Err(to_datafusion(refused(format!(
+                    "Expression(s): {}() is not supported with streaming DataFrames/Datasets",
+                    call.name()
+                ))))
+            }
             Expr::ScalarSubquery(subquery) | Expr::Exists(datafusion::logical_expr::expr::Exists { subquery, .. })
                 if is_streaming(&subquery.subquery) =>
             {
@@ -129,7 +180,7 @@ fn check_expressions(plan: &LogicalPlan) -> Result<()> {
     checked.map(|_| ()).map_err(from_datafusion)
 }
 
-fn check_limit(limit: &Limit, mode: OutputMode) -> Result<()> {
+fn check_limit(limit: &Limit, inputs: &[Edge], mode: OutputMode) -> Result<()> {
     if limit.skip.is_some() {
         return Err(refused("Offset is not supported on streaming DataFrames/Datasets"));
     }
@@ -137,7 +188,7 @@ fn check_limit(limit: &Limit, mode: OutputMode) -> Result<()> {
         OutputMode::Update => {
             Err(refused("Limits are not supported on streaming DataFrames/Datasets in Update output mode"))
         }
-        OutputMode::Complete if !streaming_aggregates(&limit.input).is_empty() => Ok(()),
+        OutputMode::Complete if is_whole(inputs) => Ok(()),
         // The first n rows ever, not of every batch: that takes state.
         OutputMode::Complete | OutputMode::Append => {
             Err(Error::unsupported("limit over the rows of a stream is not built yet"))
@@ -145,19 +196,10 @@ fn check_limit(limit: &Limit, mode: OutputMode) -> Result<()> {
     }
 }
 
-fn check_deduplicate(deduplicate: &DeduplicateNode) -> Result<()> {
-    let input = deduplicate.input();
-    let has_event_time =
-        || (0..input.schema().fields().len()).any(|column| watermark_of_column(input, column).is_some());
-    if !deduplicate.is_within_watermark() || has_event_time() {
-        return Ok(());
-    }
-    Err(refused("dropDuplicatesWithinWatermark is not supported on streaming DataFrames/DataSets without watermark"))
-}
-
-fn check_join(join: &Join) -> Result<()> {
+fn check_join(join: &Join, inputs: &[Edge]) -> Result<()> {
     let name = spark_join_name(join.join_type);
-    let allowed = match (is_streaming(&join.left), is_streaming(&join.right)) {
+    let [left, right] = inputs else { return Err(Error::internal("a join has two inputs")) };
+    let allowed = match (left.is_streaming, right.is_streaming) {
         (true, true) => return Err(Error::unsupported("joins of two streams are not built yet")),
         (true, false) => {
             matches!(join.join_type, JoinType::Inner | JoinType::Left | JoinType::LeftSemi | JoinType::LeftAnti)
@@ -169,8 +211,7 @@ fn check_join(join: &Join) -> Result<()> {
     if allowed {
         return Ok(());
     }
-    let stream_is_left = is_streaming(&join.left);
-    Err(refused(match (join.join_type, stream_is_left) {
+    Err(refused(match (join.join_type, left.is_streaming) {
         (JoinType::Full, true) => "FullOuter joins with streaming DataFrames/Datasets on the left and a static \
                                    DataFrame/Dataset on the right is not supported"
             .to_owned(),
@@ -249,4 +290,13 @@ pub(super) fn refused(text: impl Into<String>) -> Error {
     Error::new(ErrorKind::Unsupported, text.clone())
         .with_class("_LEGACY_ERROR_TEMP_3102", SparkException::Analysis)
         .with_parameter("msg", text)
+}
+
+/// Spark would not know which of two event times counts, and refuses them.
+pub(super) fn more_than_one_event_time(names: &[String]) -> Error {
+    Error::invalid(format!(
+        "More than one event time columns are available. Please ensure there is at most one event time column per stream. \
+         event time columns: ({})",
+        names.join(",")
+    ))
 }

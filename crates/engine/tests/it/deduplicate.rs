@@ -1,9 +1,7 @@
 //! Deduplication through deaths, restarts and little memory: what comes out is what an undisturbed run gives.
 
-use std::sync::Arc;
-
 use datafusion::common::Column;
-use datafusion::logical_expr::{Extension, LogicalPlan, LogicalPlanBuilder, col};
+use datafusion::logical_expr::{LogicalPlanBuilder, col};
 use millstream_core::{MemoryLedger, Trigger};
 use millstream_engine::FAIL_POINTS;
 use millstream_engine::plan::{DeduplicateNode, EventTimeWatermarkNode};
@@ -16,10 +14,8 @@ const DELAY_US: i64 = 10_000_000;
 fn deduplicated(keys: &[&str], within_watermark: bool) -> Bench {
     let mut bench = Bench::new();
     let keys = keys.iter().map(|key| Column::from_qualified_name(*key)).collect();
-    let timed = EventTimeWatermarkNode::new(relation(&bench.stream), col("ts"), DELAY_US);
-    let node =
-        DeduplicateNode::new(LogicalPlan::Extension(Extension { node: Arc::new(timed) }), keys, within_watermark);
-    bench.plan = LogicalPlanBuilder::from(LogicalPlan::Extension(Extension { node: Arc::new(node) }))
+    let timed = EventTimeWatermarkNode::over(relation(&bench.stream), col("ts"), DELAY_US).unwrap();
+    bench.plan = LogicalPlanBuilder::from(DeduplicateNode::over(timed, keys, within_watermark).unwrap())
         .project(vec![col("value")])
         .and_then(LogicalPlanBuilder::build)
         .unwrap();

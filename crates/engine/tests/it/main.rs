@@ -17,3 +17,5 @@ mod triggers;
 mod watermark;
 #[path = "../../src/plan/fixture/window.rs"]
 mod window;
+
+use millstream_engine::functions::{Meaning, with_meaning};

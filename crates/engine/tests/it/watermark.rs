@@ -1,9 +1,7 @@
 //! Windows and watermarks through the whole engine. The batches are those that Spark 4.2 gave for the same rows, one a
 //! batch: it drops rows by the watermark of the batch before, and evicts by its own.
 
-use std::sync::Arc;
-
-use datafusion::logical_expr::{Extension, LogicalPlan, LogicalPlanBuilder, col};
+use datafusion::logical_expr::{LogicalPlanBuilder, col};
 use millstream_core::{OutputMode, Trigger};
 use millstream_engine::FAIL_POINTS;
 use millstream_engine::functions::aggregates::sum;
@@ -18,8 +16,8 @@ const SECOND_US: i64 = 1_000_000;
 /// `sum(value)` by windows of 10 s with a delay of 10 s, one row a batch.
 fn windowed_sums(mode: OutputMode) -> Bench {
     let mut bench = Bench::new();
-    let node = EventTimeWatermarkNode::new(relation(&bench.stream), col("ts"), 10 * SECOND_US);
-    bench.plan = LogicalPlanBuilder::from(LogicalPlan::Extension(Extension { node: Arc::new(node) }))
+    let timed = EventTimeWatermarkNode::over(relation(&bench.stream), col("ts"), 10 * SECOND_US).unwrap();
+    bench.plan = LogicalPlanBuilder::from(timed)
         .aggregate(vec![window(10, 10)], vec![sum(col("value"), Overflow::Error)])
         .and_then(LogicalPlanBuilder::build)
         .unwrap();

@@ -12,11 +12,11 @@ use arrow::buffer::{OffsetBuffer, ScalarBuffer};
 use arrow::datatypes::{DataType, Field, Fields, TimestampMicrosecondType};
 use datafusion::common::{Column, exec_err};
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, Filter, LogicalPlan, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
-    Volatility,
+    ColumnarValue, Expr, Filter, LogicalPlan, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
 };
 use millstream_core::Result;
 use millstream_engine::error::from_datafusion;
+use millstream_engine::functions::{Meaning, with_meaning};
 use millstream_functions::data_type::{array, structure};
 use millstream_functions::{SessionWindow, TimeWindow, TypedExpr};
 
@@ -158,7 +158,8 @@ fn with_window(input: &ResolvedRelation, column: &str, window: TimeWindow) -> Re
         time_type,
         signature: Signature::any(1, Volatility::Immutable),
     };
-    exprs.push(ScalarUDF::new_from_impl(function).call(vec![window.time.expr]).alias(column));
+    let function = with_meaning(function, Meaning::EventTime);
+    exprs.push(function.call(vec![window.time.expr]).alias(column));
     let projected = project(with_time, exprs)?;
     Ok((if sliding { unnest(projected, column)? } else { projected }, data_type))
 }

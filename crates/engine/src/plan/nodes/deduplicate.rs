@@ -1,116 +1,116 @@
 //! `dropDuplicates` above a stream: it keeps the keys it has seen from batch to batch.
 
-use std::fmt;
+use std::sync::Arc;
 
-use datafusion::common::{Column, DFSchemaRef, plan_err};
-use datafusion::error::Result;
-use datafusion::logical_expr::{Expr, LogicalPlan, UserDefinedLogicalNodeCore};
+use datafusion::common::{Column, DFSchema, DFSchemaRef};
+use datafusion::logical_expr::LogicalPlan;
+use millstream_core::{Error, OutputMode, Result};
 
-use crate::plan::event_time::more_than_one;
+use crate::error::from_datafusion;
+use crate::operators::{Deduplication, SeenKeys, Unary};
+use crate::plan::edge::Edge;
+use crate::plan::node::{
+    NodeInput, Place, PlanContext, Planned, PlannedInput, StreamingExtension, StreamingNode, only_input,
+};
+use crate::plan::unsupported::{more_than_one_event_time, refused};
+use crate::state::{KeyCodec, Lifetime, StatefulOperator, StoreLayout};
+
+use super::lifetime::lifetime_of;
 
 /// Passes on the first row of each key (Spark: `Deduplicate` and `DeduplicateWithinWatermark` over a stream).
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd)]
+#[derive(Debug, Clone)]
 pub struct DeduplicateNode {
-    input: LogicalPlan,
     keys: Vec<Column>,
     within_watermark: bool,
-    /// What is known once the query starts.
-    started: Started,
-}
-
-/// What a query gives an operator when it starts.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd)]
-pub(crate) struct Started {
-    /// Its number among the query's stateful operators, from the sources upward.
-    pub(crate) id: usize,
-    /// The columns of the input that carry event time.
-    pub(crate) event_times: Vec<Column>,
-    /// How late rows may come by the watermark of such a column, in microseconds.
-    pub(crate) delay_us: i64,
 }
 
 impl DeduplicateNode {
-    /// `keys` are columns of `input`.
-    pub fn new(input: LogicalPlan, keys: Vec<Column>, within_watermark: bool) -> Self {
-        Self { input, keys, within_watermark, started: Started::default() }
+    /// The rows of `input` with the first row of each key; `keys` are columns of `input`. Within a watermark a key is
+    /// forgotten by the event time of the row that brought it.
+    pub fn over(input: LogicalPlan, keys: Vec<Column>, within_watermark: bool) -> Result<LogicalPlan> {
+        StreamingExtension::over(input, Self { keys, within_watermark })
     }
 
-    /// The rows.
-    pub(crate) fn input(&self) -> &LogicalPlan {
-        &self.input
-    }
-
-    /// The columns that make a key.
-    pub(crate) fn keys(&self) -> &[Column] {
-        &self.keys
-    }
-
-    /// Whether keys are forgotten by the event time of the row that brought them.
-    pub(crate) fn is_within_watermark(&self) -> bool {
-        self.within_watermark
-    }
-
-    /// What is known once the query starts.
-    pub(crate) fn started(&self) -> &Started {
-        &self.started
-    }
-
-    /// The column of `input` by which rows are late, if it is still there.
-    pub(crate) fn event_time(&self, input: &LogicalPlan) -> millstream_core::Result<Option<usize>> {
-        let there = |column: &Column| input.schema().maybe_index_of_column(column);
-        let places: Vec<usize> = self.started.event_times.iter().filter_map(there).collect();
-        if places.len() > 1 {
-            let name = |&place: &usize| input.schema().field(place).name().clone();
-            return Err(more_than_one(&places.iter().map(name).collect::<Vec<_>>()));
-        }
-        Ok(places.first().copied())
-    }
-
-    /// The same operator in a query that starts, over this input.
-    pub(crate) fn start(&self, input: LogicalPlan, started: Started) -> Self {
-        Self { input, started, ..self.clone() }
+    fn key_places(&self, schema: &DFSchema) -> Result<Vec<usize>> {
+        let place = |column| schema.index_of_column(column).map_err(from_datafusion);
+        self.keys.iter().map(place).collect()
     }
 }
 
-impl UserDefinedLogicalNodeCore for DeduplicateNode {
+impl StreamingNode for DeduplicateNode {
     fn name(&self) -> &str {
-        "Deduplicate"
+        if self.within_watermark { "DeduplicateWithinWatermark" } else { "Deduplicate" }
     }
 
-    fn inputs(&self) -> Vec<&LogicalPlan> {
-        vec![&self.input]
-    }
-
-    fn schema(&self) -> &DFSchemaRef {
-        self.input.schema()
-    }
-
-    fn expressions(&self) -> Vec<Expr> {
-        vec![]
-    }
-
-    fn fmt_for_explain(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    fn describe(&self) -> String {
         let keys: Vec<_> = self.keys.iter().map(|key| key.name.as_str()).collect();
-        let within = if self.within_watermark { "WithinWatermark" } else { "" };
-        write!(f, "Deduplicate{within} [{}]", keys.join(", "))
+        format!("[{}]", keys.join(", "))
     }
 
-    /// As in Spark, columns that nobody above reads are not carried, even event time. So it depends on what is read above whether
-    /// late rows are dropped, unless event time is in the key or says when keys end.
-    fn necessary_children_exprs(&self, output_columns: &[usize]) -> Option<Vec<Vec<usize>>> {
-        let schema = self.input.schema();
-        let event_times = self.started.event_times.iter().filter(|_| self.within_watermark);
-        let own = self.keys.iter().chain(event_times).map(|column| schema.maybe_index_of_column(column));
-        let mut needed: Vec<usize> = own.chain(output_columns.iter().copied().map(Some)).collect::<Option<Vec<_>>>()?;
-        needed.sort_unstable();
-        needed.dedup();
+    fn schema(&self, inputs: &[&DFSchemaRef]) -> Result<DFSchemaRef> {
+        only_input(self, inputs.to_vec()).map(Arc::clone)
+    }
+
+    /// As in Spark, columns that nobody above reads are not carried, even event time. So it depends on what is read above
+    /// whether late rows are dropped, unless event time is in the key or says when keys end.
+    fn needs(&self, output: &[usize], inputs: &[NodeInput<'_>]) -> Option<Vec<Vec<usize>>> {
+        let [input] = inputs else { return None };
+        let mut needed = self.key_places(input.schema).ok()?;
+        if self.within_watermark {
+            needed.extend(input.edge.event_times.iter().map(|event_time| event_time.column));
+        }
+        needed.extend(output);
         Some(vec![needed])
     }
 
-    fn with_exprs_and_inputs(&self, _exprs: Vec<Expr>, mut inputs: Vec<LogicalPlan>) -> Result<Self> {
-        match inputs.pop() {
-            Some(input) => Ok(Self { input, ..self.clone() }),
-            None => plan_err!("Deduplicate has one input"),
+    fn passes(&self, output: usize) -> Option<(usize, usize)> {
+        Some((0, output))
+    }
+
+    fn gives(&self, inputs: &[NodeInput<'_>], _place: Place) -> Edge {
+        inputs.first().map_or_else(Edge::append_only, |input| Edge { key: None, ..input.edge.clone() })
+    }
+
+    fn check(&self, inputs: &[NodeInput<'_>], _mode: OutputMode) -> Result<()> {
+        if self.within_watermark && inputs.iter().all(|input| input.edge.event_times.is_empty()) {
+            return Err(refused(
+                "dropDuplicatesWithinWatermark is not supported on streaming DataFrames/DataSets without watermark",
+            ));
         }
+        Ok(())
+    }
+
+    fn plan(&self, inputs: Vec<PlannedInput<'_>>, context: &PlanContext<'_>) -> Result<Planned> {
+        let input = only_input(self, inputs)?;
+        let (schema, columns) = (input.rows.schema(), input.schema);
+        let keys = self.key_places(columns)?;
+        let event_time = match input.edge.event_times.as_slice() {
+            [] => None,
+            [event_time] => Some(*event_time),
+            several => {
+                let name = |place: usize| columns.field(place).name().clone();
+                let names: Vec<_> = several.iter().map(|event_time| name(event_time.column)).collect();
+                return Err(more_than_one_event_time(&names));
+            }
+        };
+        let codec = KeyCodec::try_new(keys.iter().map(|&key| Arc::clone(&schema.fields()[key])).collect())?;
+        let number = context.place.number;
+        let operator = ("deduplication", number);
+        let seen = if self.within_watermark {
+            let event_time = event_time.ok_or_else(|| Error::internal("the event time of a watermark was pruned"))?;
+            let layout = StoreLayout::new(codec, ());
+            let keys = context.operators.store(operator, "keys", layout, Some(Lifetime::InValue))?;
+            SeenKeys::ByRow(Arc::new(keys), event_time.delay_us)
+        } else {
+            let in_key = keys.iter().position(|&key| event_time.is_some_and(|event_time| event_time.column == key));
+            let key_schema = schema.project(&keys)?;
+            let lifetime = in_key.map(|key| lifetime_of(&codec, key, &key_schema)).transpose()?;
+            let layout = StoreLayout::new(codec, ());
+            SeenKeys::ByKey(Arc::new(context.operators.store(operator, "keys", layout, lifetime)?))
+        };
+        let event_time = event_time.map(|event_time| event_time.column);
+        let deduplication = Arc::new(Deduplication::new(number, keys, event_time, seen, context.operators));
+        let operator: Arc<dyn StatefulOperator> = Arc::<Deduplication>::clone(&deduplication);
+        Ok(Planned { plan: Arc::new(Unary::new(input.rows, deduplication)), operator: Some(operator) })
     }
 }

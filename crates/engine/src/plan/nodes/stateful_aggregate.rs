@@ -1,72 +1,59 @@
 //! An aggregate above a stream: it keeps its groups from batch to batch.
 
-use std::cmp::Ordering;
-use std::fmt;
-use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
-use datafusion::common::{DFSchemaRef, plan_err};
-use datafusion::error::Result;
-use datafusion::logical_expr::{Expr, LogicalPlan, UserDefinedLogicalNodeCore};
+use datafusion::common::DFSchemaRef;
+use millstream_core::Result;
 
-use crate::operators::AggregateColumns;
+use super::lifetime::lifetime_of;
+use crate::operators::{AggregateColumns, StatefulAggregation, Unary, output_schema};
+use crate::plan::edge::{Edge, EventTime, aggregate_edge};
+use crate::plan::node::{NodeInput, Place, PlanContext, Planned, PlannedInput, StreamingNode, only_input};
+use crate::state::{KeyCodec, StatefulOperator, StoreLayout};
 
 /// Groups by its input's first columns (Spark: `Aggregate` over a stream). The input is a projection that holds keys,
 /// arguments and FILTER conditions and nothing else, so the node has no expressions of its own that a rule could move.
 #[derive(Debug, Clone)]
 pub(crate) struct StatefulAggregateNode {
-    /// Its number among the query's stateful operators, from the sources upward.
-    pub(crate) id: usize,
-    pub(crate) input: LogicalPlan,
     pub(crate) columns: AggregateColumns,
     pub(crate) schema: DFSchemaRef,
 }
 
-impl PartialEq for StatefulAggregateNode {
-    fn eq(&self, other: &Self) -> bool {
-        self.id == other.id && self.input == other.input && self.schema == other.schema
-    }
-}
-
-impl Eq for StatefulAggregateNode {}
-
-impl Hash for StatefulAggregateNode {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.id.hash(state);
-        self.input.hash(state);
-    }
-}
-
-impl PartialOrd for StatefulAggregateNode {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        self.id.partial_cmp(&other.id)
-    }
-}
-
-impl UserDefinedLogicalNodeCore for StatefulAggregateNode {
+impl StreamingNode for StatefulAggregateNode {
     fn name(&self) -> &str {
         "StatefulAggregate"
     }
 
-    fn inputs(&self) -> Vec<&LogicalPlan> {
-        vec![&self.input]
+    fn describe(&self) -> String {
+        self.columns.to_string()
     }
 
-    fn schema(&self) -> &DFSchemaRef {
-        &self.schema
+    fn schema(&self, _inputs: &[&DFSchemaRef]) -> Result<DFSchemaRef> {
+        Ok(Arc::clone(&self.schema))
     }
 
-    fn expressions(&self) -> Vec<Expr> {
-        vec![]
+    /// Only keys are shown unchanged.
+    fn passes(&self, output: usize) -> Option<(usize, usize)> {
+        (output < self.columns.keys).then_some((0, output))
     }
 
-    fn fmt_for_explain(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "StatefulAggregate {}", self.columns)
+    fn gives(&self, inputs: &[NodeInput<'_>], place: Place) -> Edge {
+        let all: Vec<EventTime> = inputs.first().map(|input| input.edge.event_times.clone()).unwrap_or_default();
+        let of_keys = all.into_iter().filter(|event_time| event_time.column < self.columns.keys).collect();
+        aggregate_edge(place.output_mode, self.columns.keys, of_keys)
     }
 
-    fn with_exprs_and_inputs(&self, _exprs: Vec<Expr>, mut inputs: Vec<LogicalPlan>) -> Result<Self> {
-        match inputs.pop() {
-            Some(input) => Ok(Self { input, ..self.clone() }),
-            None => plan_err!("StatefulAggregate has one input"),
-        }
+    fn plan(&self, inputs: Vec<PlannedInput<'_>>, context: &PlanContext<'_>) -> Result<Planned> {
+        let (input, columns) = (only_input(self, inputs)?.rows, self.columns.clone());
+        let schema = output_schema(self.schema.as_arrow(), &columns, &input.schema())?;
+        let codec = KeyCodec::try_new(input.schema().fields()[..columns.keys].to_vec())?;
+        let lifetime = columns.event_time_key.map(|key| lifetime_of(&codec, key, &input.schema())).transpose()?;
+        let functions = columns.functions.iter().map(|column| Arc::clone(&column.function)).collect();
+        let (layout, number) = (StoreLayout::new(codec, functions), context.place.number);
+        let groups = context.operators.store(("aggregation", number), "groups", layout, lifetime)?;
+        let aggregation = StatefulAggregation::new(number, columns, schema, groups, context.operators);
+        let aggregation = Arc::new(aggregation);
+        let operator: Arc<dyn StatefulOperator> = Arc::<StatefulAggregation>::clone(&aggregation);
+        Ok(Planned { plan: Arc::new(Unary::new(input, aggregation)), operator: Some(operator) })
     }
 }

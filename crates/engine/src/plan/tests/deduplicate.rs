@@ -2,12 +2,11 @@
 //! must come.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use crate::functions::aggregates::{count, sum};
 use crate::state::Overflow;
 use datafusion::common::Column;
-use datafusion::logical_expr::{Extension, LogicalPlan, LogicalPlanBuilder as Builder, lit};
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder as Builder, lit};
 use datafusion::prelude::col;
 use millstream_core::progress::StateOperatorProgress;
 use millstream_core::{Error, OutputMode};
@@ -19,7 +18,7 @@ use crate::plan::fixture::{MemoryRows, Row, Setting, StreamTest, window, with_wa
 
 fn deduplicate(input: LogicalPlan, keys: &[&str], within_watermark: bool) -> LogicalPlan {
     let keys = keys.iter().map(|key| Column::from_qualified_name(*key)).collect();
-    LogicalPlan::Extension(Extension { node: Arc::new(DeduplicateNode::new(input, keys, within_watermark)) })
+    DeduplicateNode::over(input, keys, within_watermark).unwrap()
 }
 
 fn of(builder: datafusion::error::Result<Builder>) -> LogicalPlan {

@@ -10,15 +10,15 @@ use datafusion::datasource::{MemTable, provider_as_source};
 use datafusion::functions::core::expr_fn::get_field;
 use datafusion::functions_aggregate::expr_fn::count_distinct;
 use datafusion::logical_expr::{
-    JoinType, LogicalPlan, LogicalPlanBuilder, LogicalPlanBuilder as Builder, ScalarUDF, in_subquery, lit,
-    not_in_subquery,
+    JoinType, LogicalPlan, LogicalPlanBuilder, LogicalPlanBuilder as Builder, ScalarFunctionImplementation, ScalarUDF,
+    Volatility, create_udf, in_subquery, lit, not_in_subquery,
 };
 use datafusion::prelude::col;
 use millstream_core::decode::{ValueDecoder, ValueDecoding};
 use millstream_core::scan_filter::{ColumnTest, Comparison, Literal};
 use millstream_core::{OutputMode, Result, ScanColumn, ScanFilter};
 
-use crate::functions::{BatchTimestamp, Decode};
+use crate::functions::{BatchTimestamp, Decode, Meaning, with_meaning};
 use crate::plan::fixture::{MemoryRows, Row, Setting, StreamTest, window, with_watermark};
 
 fn static_table() -> LogicalPlan {
@@ -320,7 +320,9 @@ async fn decoding_happens_in_the_scan_and_only_of_what_is_read() {
     ]));
     let source = MemoryRows::of(schema.clone());
     let decode = ScalarUDF::from(Decode::new("from_json", "multiples", Arc::new(Multiples { fields: vec![0, 1, 2] })));
-    let text = datafusion::logical_expr::cast(col("value"), DataType::Utf8);
+    let never: ScalarFunctionImplementation = Arc::new(|_| panic!("no text is made of the bytes"));
+    let text = create_udf("text", vec![DataType::Binary], DataType::Utf8, Volatility::Immutable, never);
+    let text = with_meaning(text, Meaning::BytesAsText).call(vec![col("value")]);
     let decoded = Builder::from(source.relation())
         .project(vec![text.alias("text"), col("n")])
         .unwrap()

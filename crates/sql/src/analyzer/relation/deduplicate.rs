@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::common::Column;
-use datafusion::logical_expr::{Distinct, DistinctOn, Expr, Extension, LogicalPlan};
+use datafusion::logical_expr::{Distinct, DistinctOn, Expr, LogicalPlan};
 use millstream_core::error::SparkException;
 use millstream_core::{Error, Result};
 use millstream_engine::error::from_datafusion;
@@ -24,8 +24,7 @@ impl Analyzer<'_> {
         let keys = self.keys(one, &input)?;
         let plan = if input.streaming && !is_select {
             let keys = keys.iter().map(column_of).collect::<Result<_>>()?;
-            let node = DeduplicateNode::new(input.plan.clone(), keys, one.within_watermark());
-            LogicalPlan::Extension(Extension { node: Arc::new(node) })
+            DeduplicateNode::over(input.plan.clone(), keys, one.within_watermark())?
         } else if keys.len() == input.columns.len() {
             LogicalPlan::Distinct(Distinct::All(Arc::new(input.plan.clone())))
         } else {

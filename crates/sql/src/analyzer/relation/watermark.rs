@@ -1,9 +1,6 @@
 //! `withWatermark`.
 
-use std::sync::Arc;
-
 use arrow::datatypes::DataType;
-use datafusion::logical_expr::{Extension, LogicalPlan};
 use millstream_core::interval::parse_interval;
 use millstream_core::{Error, Result};
 use millstream_engine::plan::EventTimeWatermarkNode;
@@ -35,8 +32,8 @@ impl Analyzer<'_> {
         if !is_event_time(&event_time.data_type) {
             return Err(not_on_timestamp(&parts, &event_time.data_type));
         }
-        let node = EventTimeWatermarkNode::new(input.plan.clone(), event_time.expr, delay_us);
-        Ok(input.with_plan(LogicalPlan::Extension(Extension { node: Arc::new(node) })))
+        let plan = EventTimeWatermarkNode::over(input.plan.clone(), event_time.expr, delay_us)?;
+        Ok(input.with_plan(plan))
     }
 }
 

@@ -1,0 +1,69 @@
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::logical_expr::{Join, LogicalPlanBuilder as Builder, lit};
+use datafusion::prelude::col;
+use millstream_core::OutputMode;
+
+use super::*;
+use crate::functions::aggregates::count;
+use crate::plan::fixture::{MemoryRows, Setting, StreamTest, with_watermark};
+use crate::plan::incremental::session_state;
+use crate::plan::stateful::aggregates_as_nodes;
+
+fn built(builder: Result<Builder>) -> LogicalPlan {
+    builder.and_then(Builder::build).unwrap()
+}
+
+fn extracted(plan: LogicalPlan) -> LogicalPlan {
+    let plan = aggregates_as_nodes(plan, OutputMode::Update).unwrap();
+    extract_filters_and_keys(plan, &session_state(1)).unwrap()
+}
+
+fn find_join(plan: &LogicalPlan) -> Join {
+    let mut found = None;
+    plan.apply(|plan| {
+        if let LogicalPlan::Join(join) = plan {
+            found = Some(join.clone());
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })
+    .unwrap();
+    found.unwrap()
+}
+
+/// `FROM l, r WHERE l.k = r.k AND l.v > 1`
+#[test]
+fn a_comma_join_of_two_streams_has_its_keys() {
+    let stream = |alias: &str| built(Builder::from(MemoryRows::default().relation()).alias(alias));
+    let crossed = Builder::from(stream("l")).cross_join(stream("r")).unwrap();
+    let plan = built(crossed.filter(col("l.k").eq(col("r.k")).and(col("l.v").gt(lit(1_i64)))));
+    let join = find_join(&extracted(plan));
+    assert_eq!(join.on, [(col("l.k"), col("r.k"))]);
+    assert_eq!(join.filter, None);
+    let left = join.left.display_indent().to_string();
+    assert!(left.contains("v > Int64(1)"), "{left}");
+}
+
+/// What state is kept and which rows are late stays as it was written.
+#[test]
+fn no_filter_moves_below_a_node() {
+    let timed =
+        built(Builder::from(with_watermark(MemoryRows::default().relation(), 1)).filter(col("v").gt(lit(0_i64))));
+    let counted = Builder::from(timed).aggregate(vec![col("k")], vec![count(lit(1)).alias("n")]);
+    let plan = extracted(built(counted.and_then(|counts| counts.filter(col("k").eq(lit("a"))))));
+    let lines: Vec<String> = plan.display_indent().to_string().lines().map(|line| line.trim().to_owned()).collect();
+    let place = |part: &str| lines.iter().position(|line| line.contains(part)).unwrap();
+    assert!(place("k = Utf8(\"a\")") < place("StatefulAggregate"), "{lines:#?}");
+    assert!(place("StatefulAggregate") < place("v > Int64(0)"), "{lines:#?}");
+    assert!(place("v > Int64(0)") < place("EventTimeWatermark"), "{lines:#?}");
+}
+
+#[tokio::test]
+async fn a_condition_on_groups_keeps_the_state_of_all() {
+    let source = MemoryRows::default();
+    let counted = Builder::from(source.relation()).aggregate(vec![col("k")], vec![count(lit(1)).alias("n")]);
+    let plan = built(counted.and_then(|counts| counts.filter(col("k").eq(lit("a")))));
+    let mut test = StreamTest::start(plan, Setting::of(OutputMode::Update)).await.unwrap();
+    source.add(&[(1.0, Some("a"), None), (1.0, Some("b"), None)]);
+    assert_eq!(test.run().await.unwrap(), [["a|1"]]);
+    assert_eq!(test.progress[0].num_rows_total, 2);
+}

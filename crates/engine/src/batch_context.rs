@@ -16,10 +16,10 @@ pub struct BatchContext {
     pub timestamp_ms: i64,
     /// What to read of each source, by the source's index; `None` where there is nothing new.
     pub ranges: Vec<Option<OffsetRange>>,
-    /// Rows at or before this event time (ms) are late: the watermark of batch N−1.
-    pub late_watermark_ms: Option<i64>,
-    /// State at or before this event time (ms) is final: the watermark of batch N.
-    pub eviction_watermark_ms: Option<i64>,
+    /// The query's watermark (ms) of this batch, if it has any.
+    pub watermark_ms: Option<i64>,
+    /// The watermarks of each stateful operator, by its number.
+    pub watermarks: Vec<OperatorWatermarks>,
     /// Whether the sink is muted because only state is rebuilt.
     pub muted: bool,
     /// Rows read, by the source's index.
@@ -28,7 +28,28 @@ pub struct BatchContext {
     pub event_times: Vec<EventTimeStats>,
 }
 
+/// The two watermarks of a stateful operator in one batch, in milliseconds; none where no watermark is below it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct OperatorWatermarks {
+    /// Rows at or before this event time are late: the operator's watermark of batch N−1.
+    pub late_ms: Option<i64>,
+    /// State at or before this event time is final: the operator's watermark of batch N.
+    pub eviction_ms: Option<i64>,
+}
+
+impl OperatorWatermarks {
+    /// The watermark for eviction in microseconds, as event times are.
+    pub fn eviction_us(&self) -> Option<i64> {
+        self.eviction_ms.map(|eviction_ms| eviction_ms.saturating_mul(1000))
+    }
+}
+
 impl BatchContext {
+    /// The watermarks of the stateful operator with this number.
+    pub fn watermarks(&self, operator: usize) -> OperatorWatermarks {
+        self.watermarks.get(operator).copied().unwrap_or_default()
+    }
+
     /// Puts this context into the configuration from which a batch's task context is made.
     pub fn install(self: &Arc<Self>, config: SessionConfig) -> SessionConfig {
         config.with_extension(Arc::clone(self))

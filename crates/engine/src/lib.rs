@@ -15,7 +15,7 @@ pub mod run;
 pub mod state;
 mod watermark;
 
-pub use batch_context::BatchContext;
+pub use batch_context::{BatchContext, OperatorWatermarks};
 pub use query::{Engine, StreamingQuery, StreamingQueryManager};
 pub use run::{
     FAIL_POINTS, FailPoint, LocalDisk, PlantedFault, Platform, QuerySpec, SINK_FAIL_POINTS, StreamingQueryStatus,

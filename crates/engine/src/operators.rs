@@ -1,6 +1,7 @@
 //! Physical operators of a streaming plan, one a file. All that changes from batch to batch they read from the
 //! [`crate::BatchContext`]; state that outlives a batch is in `crate::state`.
 
+mod consolidate_exec;
 mod context;
 mod deduplicate_exec;
 mod event_time_watermark_exec;
@@ -10,6 +11,7 @@ mod source_scan_exec;
 mod stateful_aggregate_exec;
 mod unary;
 
+pub(crate) use consolidate_exec::{Consolidated, Consolidation};
 pub use context::OperatorContext;
 pub(crate) use deduplicate_exec::{Deduplication, SeenKeys};
 pub(crate) use event_time_watermark_exec::FollowEventTime;

@@ -1,8 +1,10 @@
 //! From a streaming logical plan to a physical plan that is built once and executed once a batch.
 
 mod batch_time;
+mod consolidation;
 mod decode_push_down;
 mod edge;
+mod explain;
 #[cfg(test)]
 mod fixture;
 mod incremental;
@@ -17,6 +19,7 @@ mod stateful;
 mod stateful_aggregate;
 mod static_join;
 mod unsupported;
+mod watermark_propagation;
 
 pub use edge::{Edge, EventTime, Rows, WEIGHT, WatermarkId};
 pub(crate) use incremental::{BatchInputs, IncrementalExecution};

@@ -84,7 +84,7 @@ impl WatermarkTracker {
     /// Takes over what a finished batch saw, and says where the watermark is now.
     pub(crate) fn advance(&self, batch: &BatchContext) -> i64 {
         let mut state = self.state.lock();
-        state.evicted_ms = batch.eviction_watermark_ms;
+        state.evicted_ms = batch.watermark_ms;
         for ((seen, delay_ms), stats) in state.seen_ms.iter_mut().zip(&self.delays_ms).zip(&batch.event_times) {
             if let Some((_, max_us, _)) = stats.get() {
                 *seen = (*seen).max(Some(max_us.div_euclid(1000).saturating_sub(*delay_ms)));

@@ -20,7 +20,7 @@ use millstream_core::{Clock, Error};
 use super::OperatorContext;
 use super::late_rows::{drop_late_rows, event_times};
 use super::unary::{BatchInput, Operator};
-use crate::batch_context::BatchContext;
+use crate::batch_context::OperatorWatermarks;
 use crate::error::to_datafusion;
 use crate::state::{
     BatchNumber, Ends, KeyedState, KeysOnly, SHARDS, StateStore, StatefulOperator, StoreFigures, UpdateScratch,
@@ -75,7 +75,7 @@ pub(crate) struct Running {
 struct Partition {
     input: SendableRecordBatchStream,
     deduplication: Arc<Deduplication>,
-    batch: Arc<BatchContext>,
+    watermarks: OperatorWatermarks,
     running: Arc<Running>,
     scratch: UpdateScratch,
 }
@@ -98,7 +98,7 @@ impl Partition {
     fn first_of_keys(&mut self, mut rows: RecordBatch) -> millstream_core::Result<RecordBatch> {
         let deduplication = &*self.deduplication;
         let started = deduplication.clock.monotonic();
-        if let (Some(event_time), Some(watermark_ms)) = (deduplication.event_time, self.batch.late_watermark_ms) {
+        if let (Some(event_time), Some(watermark_ms)) = (deduplication.event_time, self.watermarks.late_ms) {
             let (in_time, late) = drop_late_rows(rows, event_time, watermark_ms)?;
             with_store!(&deduplication.seen, keys => keys.add_dropped(late));
             rows = in_time;
@@ -120,7 +120,7 @@ impl Partition {
     fn forget(&self) -> millstream_core::Result<()> {
         let Deduplication { seen, clock, .. } = &*self.deduplication;
         let (started, number) = (clock.monotonic(), self.running.number);
-        let watermark_us = self.batch.eviction_watermark_ms.map(|watermark_ms| watermark_ms.saturating_mul(1000));
+        let watermark_us = self.watermarks.eviction_us();
         with_store!(seen, keys => {
             for shard in 0..SHARDS {
                 let mut shard = keys.lock(number, shard)?;
@@ -237,8 +237,8 @@ impl Operator for Deduplication {
         running: Arc<Running>,
     ) -> Result<impl Stream<Item = Result<RecordBatch>> + Send + 'static> {
         let (deduplication, scratch) = (Arc::clone(self), UpdateScratch::default());
-        let batch = input.context()?;
-        let partition = Partition { input: input.rows(partition)?, deduplication, batch, running, scratch };
+        let watermarks = input.context()?.watermarks(self.id);
+        let partition = Partition { input: input.rows(partition)?, deduplication, watermarks, running, scratch };
         Ok(stream::try_unfold(partition, |mut partition| async move {
             let rows = partition.next().await?;
             Ok(rows.map(|rows| (rows, partition)))

@@ -136,7 +136,7 @@ impl StatefulAggregation {
         // Complete mode keeps everything, so nothing is late in it.
         let is_complete = self.output_mode == OutputMode::Complete;
         if let (false, Some(key), Some(watermark_ms)) =
-            (is_complete, self.columns.event_time_key, batch.late_watermark_ms)
+            (is_complete, self.columns.event_time_key, batch.watermarks(self.id).late_ms)
         {
             let (in_time, late) = drop_late_rows(rows, key, watermark_ms)?;
             self.groups.add_dropped(late);
@@ -179,7 +179,7 @@ impl StatefulAggregation {
         (batch_number, batch_rows): (BatchNumber, usize),
     ) -> millstream_core::Result<Option<RecordBatch>> {
         let started = self.clock.monotonic();
-        let watermark_us = batch.eviction_watermark_ms.map(|watermark_ms| watermark_ms.saturating_mul(1000));
+        let watermark_us = batch.watermarks(self.id).eviction_us();
         let layout = self.groups.layout();
         let mut result = Entries::new(layout);
         while result.len() < batch_rows {

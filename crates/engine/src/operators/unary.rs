@@ -10,12 +10,14 @@ use datafusion::common::internal_err;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
-use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::{Distribution, PhysicalExpr};
 use datafusion::physical_plan::execution_plan::{
     ChildrenPropertiesMode, EmissionType, ReplaceChildrenOptions, apply_expression_roots,
 };
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
-use datafusion::physical_plan::{DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, PlanProperties};
+use datafusion::physical_plan::{
+    DisplayAs, DisplayFormatType, ExecutionPlan, ExecutionPlanProperties, InputDistributionRequirements, PlanProperties,
+};
 use futures::Stream;
 use parking_lot::Mutex;
 
@@ -30,6 +32,9 @@ pub trait Operator: fmt::Debug + Send + Sync + Sized + 'static {
 
     /// Rows leave in the order in which they came.
     const KEEPS_ORDER: bool = true;
+
+    /// All rows come in one partition.
+    const NEEDS_ONE_PARTITION: bool = false;
 
     /// What the partitions of one batch share; `()` if nothing.
     type Batch: Clone + Send + 'static;
@@ -149,6 +154,13 @@ impl<O: Operator> ExecutionPlan for Unary<O> {
 
     fn maintains_input_order(&self) -> Vec<bool> {
         vec![O::KEEPS_ORDER]
+    }
+
+    fn input_distribution_requirements(&self) -> InputDistributionRequirements {
+        InputDistributionRequirements::new(vec![match O::NEEDS_ONE_PARTITION {
+            true => Distribution::SinglePartition,
+            false => Distribution::UnspecifiedDistribution,
+        }])
     }
 
     /// State is shared by all partitions, so dealing out rows anew would only cost.

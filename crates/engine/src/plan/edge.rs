@@ -141,7 +141,12 @@ impl EdgeWalk {
     /// Takes the next node, and gives the edges of its inputs.
     pub(crate) fn step(&mut self, plan: &LogicalPlan) -> Vec<Edge> {
         let inputs = self.edges.split_off(self.edges.len().saturating_sub(plan.inputs().len()));
-        self.edges.push(gives(plan, &inputs, self.mode));
+        // Changes are consolidated before a node that does not take them.
+        let taken = inputs.iter().enumerate().map(|(input, edge)| match needs_consolidation(plan, input, edge) {
+            true => Edge { rows: Rows::AppendOnly, ..edge.clone() },
+            false => edge.clone(),
+        });
+        self.edges.push(gives(plan, &taken.collect::<Vec<_>>(), self.mode));
         inputs
     }
 
@@ -149,6 +154,21 @@ impl EdgeWalk {
     pub(crate) fn newest(&self) -> Edge {
         self.edges.last().cloned().unwrap_or_else(Edge::table)
     }
+}
+
+/// An input of a node has changes, and the node does not take them.
+pub(super) fn needs_consolidation(plan: &LogicalPlan, input: usize, edge: &Edge) -> bool {
+    let takes_changes = || match StreamingExtension::of(plan) {
+        Some(extension) => extension.node().takes(input).contains(&Rows::Changes),
+        None => matches!(
+            plan,
+            LogicalPlan::Projection(_)
+                | LogicalPlan::Filter(_)
+                | LogicalPlan::SubqueryAlias(_)
+                | LogicalPlan::Repartition(_)
+        ),
+    };
+    edge.rows == Rows::Changes && !takes_changes()
 }
 
 /// The edge out of a node, by those of its inputs. There is no arm for "all others": a plan of DataFusion's that is not

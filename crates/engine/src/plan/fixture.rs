@@ -22,6 +22,7 @@ use millstream_testing::{ManualClock, MemorySink, MemoryStream, source_config};
 use uuid::Uuid;
 
 pub(crate) use self::window::window;
+use super::watermark_propagation::ALLOW_MULTIPLE_CONF;
 use super::{BatchInputs, EventTimeWatermarkNode, IncrementalExecution, StreamingRelationNode};
 use crate::functions::{Meaning, with_meaning};
 use crate::run::{QueryEnvironment, QuerySpec, SyncPolicy};
@@ -83,11 +84,13 @@ pub(crate) struct Setting {
     pub(crate) memory: MemoryLedger,
     pub(crate) cores: usize,
     pub(crate) ansi: bool,
+    /// Each operator has watermarks of its own.
+    pub(crate) allow_multiple: bool,
 }
 
 impl Setting {
     pub(crate) fn of(mode: OutputMode) -> Self {
-        Self { mode, memory: MemoryLedger::unlimited(), cores: 2, ansi: true }
+        Self { mode, memory: MemoryLedger::unlimited(), cores: 2, ansi: true, allow_multiple: true }
     }
 }
 
@@ -117,7 +120,7 @@ impl StreamTest {
             checkpoint: None,
             sync: SyncPolicy::Never,
             settings: QuerySettings { ansi: setting.ansi, ..QuerySettings::default() },
-            conf: BTreeMap::new(),
+            conf: BTreeMap::from([(ALLOW_MULTIPLE_CONF.to_owned(), setting.allow_multiple.to_string())]),
         };
         let scratch = tempfile::tempdir().expect("there is a folder for temporary files");
         let environment = QueryEnvironment {

@@ -16,9 +16,13 @@ use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, displaya
 use datafusion::prelude::SessionConfig;
 use futures::{StreamExt, TryStreamExt};
 use millstream_core::progress::StateOperatorProgress;
-use millstream_core::{BatchId, BatchStream, OffsetRange, OutputMode, Result, Source};
+use millstream_core::{BatchId, BatchStream, OffsetRange, Options, OutputMode, Result, Source};
 
-use super::{batch_time, decode_push_down, one_task, optimizer, physical, source_table, stateful, unsupported};
+use super::watermark_propagation::{ALLOW_MULTIPLE_CONF, WatermarkPropagation};
+use super::{
+    batch_time, consolidation, decode_push_down, explain, one_task, optimizer, physical, source_table, stateful,
+    unsupported,
+};
 use crate::batch_context::{BatchContext, EventTimeStats};
 use crate::error::from_datafusion;
 use crate::operators::OperatorContext;
@@ -36,6 +40,7 @@ const MAX_PARTITIONS: usize = 16;
 #[derive(Debug)]
 pub(crate) struct IncrementalExecution {
     logical: LogicalPlan,
+    mode: OutputMode,
     physical: Arc<dyn ExecutionPlan>,
     /// For batches of a few rows.
     one_task: Arc<dyn ExecutionPlan>,
@@ -45,6 +50,7 @@ pub(crate) struct IncrementalExecution {
     /// Their numbers in the order in which they are reported.
     reported: Vec<usize>,
     watermark: WatermarkTracker,
+    propagation: WatermarkPropagation,
     upsert_key: Option<Vec<usize>>,
     /// What `current_timestamp()` reads.
     now_us: Arc<AtomicI64>,
@@ -73,14 +79,15 @@ impl IncrementalExecution {
         let state = session_state(environment.cores);
         let now_us = Arc::new(AtomicI64::new(0));
         let policy = WatermarkPolicy::parse(spec.conf.get(WatermarkPolicy::CONF).map(String::as_str))?;
-        let mode = spec.output_mode;
+        let (mode, allow_multiple) = (spec.output_mode, allow_multiple(spec)?);
         let plan = stateful::distinct_as_aggregate(spec.plan.clone()).map_err(from_datafusion)?;
         let (plan, delays_ms) = stateful::number_watermarks(plan, mode).map_err(from_datafusion)?;
-        let result = unsupported::check_streaming_plan(&plan, mode)?;
+        let result = unsupported::check_streaming_plan(&plan, mode, allow_multiple)?;
         let upsert_key = result.key.filter(|_| mode == OutputMode::Update);
         let plan = optimizer::coerce_types(plan, &state).map_err(from_datafusion)?;
         // All that can be refused is refused by now: a source that is opened may take long, or fail in its own words.
         let plan = stateful::aggregates_as_nodes(plan, mode).map_err(from_datafusion)?;
+        let plan = consolidation::consolidate(plan, mode).map_err(from_datafusion)?;
         let (plan, sources) = source_table::open_sources(plan, environment)?;
         let logical = Self::optimized(plan, mode, &now_us, &state).map_err(from_datafusion)?;
         let context = OperatorContext {
@@ -96,9 +103,11 @@ impl IncrementalExecution {
         };
         let (physical, operators) = physical::plan(&logical, &state, context).await.map_err(from_datafusion)?;
         let reported = stateful::reported_order(&logical);
+        let propagation = WatermarkPropagation::try_new(&logical, allow_multiple)?;
         let one_task = one_task::for_one_task(&physical).map_err(from_datafusion)?;
         Ok(Self {
             logical,
+            mode,
             physical,
             one_task,
             state,
@@ -106,6 +115,7 @@ impl IncrementalExecution {
             operators,
             reported,
             watermark: WatermarkTracker::new(policy, delays_ms),
+            propagation,
             upsert_key,
             now_us,
         })
@@ -164,13 +174,12 @@ impl IncrementalExecution {
 
     /// The context of a batch.
     pub(crate) fn new_batch(&self, inputs: BatchInputs) -> Arc<BatchContext> {
-        let watermark = |ms| self.watermark.is_defined().then_some(ms);
         Arc::new(BatchContext {
             id: inputs.id,
             timestamp_ms: inputs.timestamp_ms,
             ranges: inputs.ranges,
-            late_watermark_ms: watermark(inputs.late_watermark_ms),
-            eviction_watermark_ms: watermark(inputs.eviction_watermark_ms),
+            watermark_ms: self.watermark.is_defined().then_some(inputs.eviction_watermark_ms),
+            watermarks: self.propagation.of_batch(inputs.late_watermark_ms, inputs.eviction_watermark_ms),
             muted: inputs.muted,
             input_rows: self.sources.iter().map(|_| Default::default()).collect(),
             event_times: (0..self.watermark.operators()).map(|_| EventTimeStats::default()).collect(),
@@ -200,11 +209,16 @@ impl IncrementalExecution {
         rows.sum::<Option<u64>>().is_some_and(|rows| rows <= one_task::ONE_TASK_ROWS_MAX)
     }
 
-    /// Whether a batch without data is due, now that the watermark is here. Spark's rule, so that batch ids agree: it
-    /// moved, and some operator emits or forgets by it.
+    /// A batch without data is due, now that the query's watermark is here. Spark's rule, so that batch ids agree: the
+    /// watermark of some operator that emits or forgets by it has moved since the newest batch.
     pub(crate) fn needs_no_data_batch(&self, new_watermark_ms: i64) -> bool {
-        self.operators.iter().any(|operator| operator.follows_watermark())
-            && self.watermark.evicted_ms().is_some_and(|evicted_ms| new_watermark_ms > evicted_ms)
+        let Some(evicted_ms) = self.watermark.evicted_ms().filter(|evicted_ms| new_watermark_ms > *evicted_ms) else {
+            return false;
+        };
+        let before = self.propagation.input_watermarks(evicted_ms);
+        let now = self.propagation.input_watermarks(new_watermark_ms);
+        let has_moved = |id: usize| now.get(id) > before.get(id);
+        self.operators.iter().any(|operator| operator.follows_watermark() && has_moved(operator.id()))
     }
 
     /// The plan as text.
@@ -213,9 +227,17 @@ impl IncrementalExecution {
         if extended {
             let _ = writeln!(text, "== Optimized Logical Plan ==\n{}\n", self.logical.display_indent());
         }
-        let _ = write!(text, "== Physical Plan ==\n{}", displayable(self.physical.as_ref()).indent(extended));
+        let physical = displayable(self.physical.as_ref()).indent(extended).to_string();
+        let streaming = explain::operators(&self.logical, self.mode);
+        let _ = write!(text, "== Physical Plan ==\n{physical}\n== Streaming Operators ==\n{streaming}");
         text
     }
+}
+
+/// Whether each operator has a watermark of its own.
+fn allow_multiple(spec: &QuerySpec) -> Result<bool> {
+    let text = spec.conf.get(ALLOW_MULTIPLE_CONF).map(|text| (ALLOW_MULTIPLE_CONF, text.as_str()));
+    Ok(text.into_iter().collect::<Options>().get_bool(ALLOW_MULTIPLE_CONF)?.unwrap_or(true))
 }
 
 /// `spark.sql.shuffle.partitions`: here only a number that the progress shows.

@@ -64,9 +64,10 @@ pub trait StreamingNode: fmt::Debug + Any + Send + Sync {
         true
     }
 
-    /// The kinds of rows that it takes from an input. [`Rows::Changes`] that it does not take are consolidated before it.
+    /// The kinds of rows that it takes from an input. [`Rows::Changes`] that it does not take are consolidated before it,
+    /// all else that it does not take is refused by name.
     fn takes(&self, _input: usize) -> &[Rows] {
-        &[Rows::AppendOnly, Rows::Updates, Rows::Whole]
+        &[Rows::AppendOnly]
     }
 
     /// The watermark of its output, by that of its input (both in milliseconds): rows that it gives later are after it.

@@ -1,11 +1,13 @@
 //! Logical nodes of a streaming plan, one a file.
 
+mod consolidate;
 mod deduplicate;
 mod event_time_watermark;
 mod lifetime;
 mod stateful_aggregate;
 mod streaming_relation;
 
+pub(crate) use consolidate::ConsolidateNode;
 pub use deduplicate::DeduplicateNode;
 pub use event_time_watermark::EventTimeWatermarkNode;
 pub(crate) use stateful_aggregate::StatefulAggregateNode;

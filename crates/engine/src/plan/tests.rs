@@ -1,6 +1,7 @@
 //! The measured traces of Spark, batch for batch.
 
 mod aggregates;
+mod chained;
 mod deduplicate;
 mod operators;
 mod properties;

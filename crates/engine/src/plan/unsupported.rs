@@ -25,8 +25,12 @@ use crate::functions::{Meaning, meaning_of};
 const CORRECTNESS_CONF: &str = "spark.sql.streaming.statefulOperator.checkCorrectness.enabled";
 
 /// Refuses what cannot run, or would run with another meaning, and gives the edge to the sink.
-pub(crate) fn check_streaming_plan(plan: &LogicalPlan, mode: OutputMode) -> Result<Edge> {
-    let mut check = Check { mode, walk: EdgeWalk::new(mode), has_aggregate: vec![], refused: Refusals::default() };
+///
+/// Without `allow_multiple` all operators have the watermark of the query, so that what an aggregate gives in append mode
+/// is late for every stateful operator above it.
+pub(crate) fn check_streaming_plan(plan: &LogicalPlan, mode: OutputMode, allow_multiple: bool) -> Result<Edge> {
+    let (walk, refused) = (EdgeWalk::new(mode), Refusals::default());
+    let mut check = Check { mode, allow_multiple, walk, has_aggregate: vec![], refused };
     plan.visit(&mut check).map_err(from_datafusion)?;
     let result = check.walk.newest();
     if !result.is_streaming {
@@ -36,6 +40,9 @@ pub(crate) fn check_streaming_plan(plan: &LogicalPlan, mode: OutputMode) -> Resu
         return Err(unsupported_output_mode(mode, "no streaming aggregations"));
     }
     check.refused.first()?;
+    if mode == OutputMode::Complete && result.rows == Rows::Changes {
+        return Err(Error::unsupported("complete output mode of a result that comes as changes"));
+    }
     Ok(result)
 }
 
@@ -56,6 +63,7 @@ impl Refusals {
 /// The walk through a plan, from the leaves upward.
 struct Check {
     mode: OutputMode,
+    allow_multiple: bool,
     walk: EdgeWalk,
     /// Beside each edge of the walk: a streaming aggregate is below it.
     has_aggregate: Vec<bool>,
@@ -75,6 +83,10 @@ impl<'n> TreeNodeVisitor<'n> for Check {
             self.check_aggregate(aggregate, input, has_aggregate);
             has_aggregate = true;
         }
+        let is_stateful = StreamingExtension::of(plan).is_some_and(|extension| extension.node().is_stateful());
+        if is_stateful && has_aggregate && self.mode == OutputMode::Append && !self.allow_multiple {
+            self.refused.chained.get_or_insert(chained_operators());
+        }
         self.has_aggregate.push(has_aggregate);
         if self.walk.newest().is_streaming
             && let Err(error) = check_operator(plan, &inputs, self.mode)
@@ -92,13 +104,15 @@ impl Check {
             let error = unsupported_output_mode(self.mode, "streaming aggregations without watermark");
             self.refused.output_mode.get_or_insert(error);
         }
-        if is_chained {
-            self.refused.chained.get_or_insert(chained_aggregates());
+        // In append mode an aggregate gives each group once, so that another can count on it.
+        if is_chained && (self.mode != OutputMode::Append || !self.allow_multiple) {
+            let hint = "aggregates of aggregates are not built here yet, except for append mode";
+            self.refused.chained.get_or_insert(chained_operators().with_hint(hint));
         }
     }
 }
 
-fn chained_aggregates() -> Error {
+fn chained_operators() -> Error {
     refused(format!(
         "Detected pattern of possible 'correctness' issue due to global watermark. The query contains stateful \
          operation which can emit rows older than the current watermark plus allowed late record delay, which are \
@@ -106,11 +120,13 @@ fn chained_aggregates() -> Error {
          guide doc for more details. If you understand the possible risk of correctness issue and still need to run \
          the query, you can disable this check by setting the config `{CORRECTNESS_CONF}` to false."
     ))
-    .with_hint("aggregates of aggregates are not built here yet, in append mode neither")
 }
 
 fn check_operator(plan: &LogicalPlan, inputs: &[Edge], mode: OutputMode) -> Result<()> {
     check_expressions(plan)?;
+    if inputs.iter().any(|input| input.rows == Rows::Changes) {
+        check_repeatable(plan)?;
+    }
     match plan {
         LogicalPlan::Sort(_) if is_whole(inputs) => Ok(()),
         LogicalPlan::Sort(_) => Err(refused(
@@ -178,6 +194,12 @@ fn check_expressions(plan: &LogicalPlan) -> Result<()> {
         })
     });
     checked.map(|_| ()).map_err(from_datafusion)
+}
+
+/// A row that is taken back must be the row that was added.
+fn check_repeatable(plan: &LogicalPlan) -> Result<()> {
+    let volatile = plan.expressions().into_iter().find(Expr::is_volatile);
+    volatile.map_or(Ok(()), |expr| Err(Error::unsupported(format!("{expr} over rows that may be taken back"))))
 }
 
 fn check_limit(limit: &Limit, inputs: &[Edge], mode: OutputMode) -> Result<()> {

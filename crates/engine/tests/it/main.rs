@@ -13,6 +13,7 @@ mod object_store;
 mod restart;
 mod script;
 mod stop;
+mod streaming_node;
 mod triggers;
 mod watermark;
 #[path = "../../src/plan/fixture/window.rs"]

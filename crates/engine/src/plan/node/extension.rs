@@ -9,11 +9,11 @@ use std::sync::Arc;
 use datafusion::common::DFSchemaRef;
 use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, Extension, LogicalPlan, UserDefinedLogicalNodeCore};
-use millstream_core::OutputMode;
+use millstream_core::{Error, OutputMode};
 
 use super::{NodeInput, Place, StreamingNode};
 use crate::error::to_datafusion;
-use crate::plan::edge::{Edge, edge_of};
+use crate::plan::edge::{Edge, Rows, edge_of};
 
 /// A [`StreamingNode`] over its inputs: the one extension node of a streaming plan.
 #[derive(Debug, Clone)]
@@ -53,6 +53,11 @@ impl StreamingExtension {
         &*self.node
     }
 
+    /// The node, for somebody who keeps it.
+    pub(crate) fn shared_node(&self) -> Arc<dyn StreamingNode> {
+        Arc::clone(&self.node)
+    }
+
     /// The node, if it has this type.
     pub(crate) fn node_as<T: StreamingNode>(&self) -> Option<&T> {
         let node: &dyn Any = &*self.node;
@@ -86,6 +91,12 @@ impl StreamingExtension {
 
     /// Refuses what the node cannot run.
     pub(crate) fn check(&self, inputs: &[Edge], mode: OutputMode) -> millstream_core::Result<()> {
+        for (input, edge) in inputs.iter().enumerate() {
+            let is_taken = edge.rows == Rows::Changes || self.node.takes(input).contains(&edge.rows);
+            if edge.is_streaming && !is_taken {
+                return Err(Error::unsupported(format!("{} over rows that are {}", self.node.name(), edge.rows)));
+            }
+        }
         self.node.check(&self.node_inputs(inputs), mode)
     }
 

@@ -8,7 +8,7 @@ use millstream_core::{Error, OutputMode, Result};
 
 use crate::error::from_datafusion;
 use crate::operators::{Deduplication, SeenKeys, Unary};
-use crate::plan::edge::Edge;
+use crate::plan::edge::{Edge, Rows};
 use crate::plan::node::{
     NodeInput, Place, PlanContext, Planned, PlannedInput, StreamingExtension, StreamingNode, only_input,
 };
@@ -65,6 +65,11 @@ impl StreamingNode for DeduplicateNode {
 
     fn passes(&self, output: usize) -> Option<(usize, usize)> {
         Some((0, output))
+    }
+
+    /// As in Spark, a key that was seen stays seen, whatever becomes of its row.
+    fn takes(&self, _input: usize) -> &[Rows] {
+        &[Rows::AppendOnly, Rows::Updates, Rows::Whole]
     }
 
     fn gives(&self, inputs: &[NodeInput<'_>], _place: Place) -> Edge {

@@ -99,6 +99,11 @@ def findings():
             yield f"{name} has SQLSTATE {wanted_state} in Spark, {state} here"
         if digest(unescaped(message)) != wanted:
             yield f"{name} has another message in Spark"
+    sources = "".join(file.read_text() for file in ROOT.glob("crates/*/src/**/*.rs"))
+    raised = set(re.findall(r'spark_error!\(\s*"([^"]+)"', sources))
+    for name, *_ in table():
+        if name not in raised:
+            yield f"{name} is raised nowhere: take its line off the table"
 
 
 def main():

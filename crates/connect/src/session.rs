@@ -223,13 +223,15 @@ impl Catalog for Session {
         self.names.relation_names()
     }
 
-    fn cached_remote_relation(&self, relation_id: &str) -> Option<NamedRelation> {
-        self.names.checkpoint(relation_id)
+    fn cached_remote_relation(&self, relation_id: &str) -> Result<NamedRelation> {
+        self.names.checkpoint(relation_id).ok_or_else(|| {
+            spark_error!("CONNECT_INVALID_PLAN.DATAFRAME_NOT_FOUND", dfId = relation_id, sessionId = self.id())
+        })
     }
 
     fn cached_local_relation(&self, hash: &str) -> Result<Vec<u8>> {
         self.artifacts.get(&format!("cache/{hash}")).map(|data| data.to_vec()).ok_or_else(|| {
-            spark_error!("CONNECT_INVALID_PLAN.NOT_FOUND_CACHED_LOCAL_RELATION", hash = hash, sessionUUID = self.id(),)
+            spark_error!("CONNECT_INVALID_PLAN.NOT_FOUND_CACHED_LOCAL_RELATION", hash = hash, sessionUUID = self.id())
         })
     }
 }

@@ -8,9 +8,12 @@
 //!
 //! Hints are not here: they are Millstream's, and are added to the error.
 
+mod arithmetic;
+
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
+pub use self::arithmetic::{arithmetic_overflow, decimal_out_of_range};
 use crate::error::{Error, ErrorKind, SparkException};
 
 const TABLE: &str = include_str!("conditions.tsv");

@@ -80,6 +80,8 @@ pub enum SparkException {
     Runtime,
     /// `org.apache.spark.SparkUnsupportedOperationException`
     UnsupportedOperation,
+    /// `org.apache.spark.SparkUpgradeException`
+    Upgrade,
     /// `org.apache.spark.SparkException`
     Spark,
 }
@@ -97,8 +99,7 @@ struct Inner {
 
 #[derive(Clone)]
 struct Spark {
-    class: String,
-    sql_state: Option<String>,
+    condition: Option<Condition>,
     exception: SparkException,
     parameters: BTreeMap<String, String>,
     location: String,
@@ -109,8 +110,7 @@ impl Error {
     pub(crate) fn of_condition(condition: Condition, message: String, parameters: BTreeMap<String, String>) -> Self {
         let mut error = Self::new(condition.kind(), message);
         error.0.spark = Some(Spark {
-            class: condition.class().to_owned(),
-            sql_state: condition.sql_state().map(str::to_owned),
+            condition: Some(condition),
             exception: condition.exception(),
             parameters,
             location: String::new(),
@@ -168,15 +168,6 @@ impl Error {
         spark_error!("INTERNAL_ERROR", message = message.into())
     }
 
-    /// Spark's error class, such as `UNRESOLVED_COLUMN.WITH_SUGGESTION`, and the JVM exception Spark raises it under.
-    #[must_use]
-    pub fn with_class(mut self, class: impl Into<String>, exception: SparkException) -> Self {
-        let spark = self.0.spark.get_or_insert_with(Spark::unclassified);
-        spark.class = class.into();
-        spark.exception = exception;
-        self
-    }
-
     /// What the caller should do, where that is not what the class usually asks for.
     #[must_use]
     pub fn with_kind(mut self, kind: ErrorKind) -> Self {
@@ -184,24 +175,13 @@ impl Error {
         self
     }
 
-    /// The JVM exception alone, for errors to which Spark gives no class.
+    /// The JVM exception: for an error to which Spark gives no class, and for one whose class stands under several.
     #[must_use]
     pub fn with_exception(mut self, exception: SparkException) -> Self {
-        self.0.spark.get_or_insert_with(Spark::unclassified).exception = exception;
-        self
-    }
-
-    /// The SQLSTATE that belongs to the class.
-    #[must_use]
-    pub fn with_sql_state(mut self, state: impl Into<String>) -> Self {
-        self.0.spark.get_or_insert_with(Spark::unclassified).sql_state = Some(state.into());
-        self
-    }
-
-    /// One of the class's message parameters.
-    #[must_use]
-    pub fn with_parameter(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
-        self.0.spark.get_or_insert_with(Spark::unclassified).parameters.insert(name.into(), value.into());
+        let spark = self.0.spark.get_or_insert_with(Spark::unclassified);
+        let known = spark.condition.is_none_or(|condition| condition.exceptions().any(|known| known == exception));
+        debug_assert!(known, "conditions.tsv does not have {:?} under {exception:?}", spark.condition);
+        spark.exception = exception;
         self
     }
 
@@ -257,14 +237,19 @@ impl Error {
         &self.0.message
     }
 
+    /// Spark's condition, if it has one for this.
+    fn condition(&self) -> Option<Condition> {
+        self.0.spark.as_ref().and_then(|spark| spark.condition)
+    }
+
     /// Spark's error class, if it has one for this.
-    pub fn class(&self) -> Option<&str> {
-        self.0.spark.as_ref().map(|spark| spark.class.as_str()).filter(|class| !class.is_empty())
+    pub fn class(&self) -> Option<&'static str> {
+        self.condition().map(Condition::class)
     }
 
     /// The class's SQLSTATE.
-    pub fn sql_state(&self) -> Option<&str> {
-        self.0.spark.as_ref().and_then(|spark| spark.sql_state.as_deref())
+    pub fn sql_state(&self) -> Option<&'static str> {
+        self.condition().and_then(Condition::sql_state)
     }
 
     /// The JVM exception under which Spark raises this.
@@ -314,13 +299,7 @@ impl Error {
 
 impl Spark {
     fn unclassified() -> Self {
-        Self {
-            class: String::new(),
-            sql_state: None,
-            exception: SparkException::Spark,
-            parameters: BTreeMap::new(),
-            location: String::new(),
-        }
+        Self { condition: None, exception: SparkException::Spark, parameters: BTreeMap::new(), location: String::new() }
     }
 }
 
@@ -340,6 +319,7 @@ impl SparkException {
             "NumberFormat" => Self::NumberFormat,
             "Runtime" => Self::Runtime,
             "UnsupportedOperation" => Self::UnsupportedOperation,
+            "Upgrade" => Self::Upgrade,
             "Spark" => Self::Spark,
             _ => return None,
         })
@@ -423,6 +403,12 @@ impl SparkException {
             Self::UnsupportedOperation => &[
                 "org.apache.spark.SparkUnsupportedOperationException",
                 "java.lang.UnsupportedOperationException",
+                "java.lang.RuntimeException",
+                "java.lang.Exception",
+                "java.lang.Throwable",
+            ],
+            Self::Upgrade => &[
+                "org.apache.spark.SparkUpgradeException",
                 "java.lang.RuntimeException",
                 "java.lang.Exception",
                 "java.lang.Throwable",

@@ -29,7 +29,8 @@ use self::fast::Templates;
 pub use self::options::{JsonOptions, JsonSyntax, ParseMode, TextParser};
 use self::tokens::{Bad, Buffers, Token, Tokens};
 use millstream_core::decode::{ValueDecoder, ValueDecoding};
-use millstream_core::error::{Error, Result, SparkException};
+use millstream_core::error::{Error, Result};
+use millstream_core::spark_error;
 
 /// Decodes JSON texts into values of one type.
 #[derive(Debug, Clone)]
@@ -54,14 +55,7 @@ impl JsonDecoder {
     /// A type that cannot be read from JSON, a column for corrupt records that is no STRING, `DROPMALFORMED`.
     pub fn of_type(data_type: &DataType, options: JsonOptions) -> Result<Self> {
         if options.mode == ParseMode::DropMalformed {
-            return Err(Error::invalid(
-                "The function `from_json` doesn't support the DROPMALFORMED mode. Acceptable modes are PERMISSIVE and \
-                 FAILFAST.",
-            )
-            .with_class("PARSE_MODE_UNSUPPORTED", SparkException::Analysis)
-            .with_sql_state("42601")
-            .with_parameter("funcName", "`from_json`")
-            .with_parameter("mode", "DROPMALFORMED"));
+            return Err(spark_error!("PARSE_MODE_UNSUPPORTED", funcName = "`from_json`", mode = "DROPMALFORMED"));
         }
         let mut corrupt = None;
         match data_type {

@@ -18,7 +18,7 @@ use datafusion::common::ScalarValue;
 use datafusion::functions_aggregate as native;
 use datafusion::logical_expr::expr::{AggregateFunction, NullTreatment};
 use datafusion::logical_expr::{AggregateUDF, Expr, SortExpr};
-use millstream_core::Result;
+use millstream_core::{Result, spark_error};
 use millstream_engine::functions::StreamAggregate;
 use millstream_engine::state::{NativeAggregate, Overflow};
 
@@ -28,7 +28,7 @@ use crate::typed_expr::TypedExpr;
 use super::call::{FunctionCall, Resolved};
 use super::entry::Arity::{AtLeast, Between, Exactly};
 use super::entry::FunctionEntry;
-use super::failure::{datatype_mismatch, unexpected_input_type};
+use crate::failure::{invalid_ordering_type, unexpected_input_type};
 
 /// The aggregate functions.
 pub(super) static FUNCTIONS: &[FunctionEntry] = &[
@@ -192,7 +192,7 @@ fn try_avg(call: &FunctionCall<'_>) -> Result<Resolved> {
 }
 
 fn average_of(call: &FunctionCall<'_>, fails: bool) -> Result<Resolved> {
-    let value = call.numeric(0)?;
+    let value = call.numeric(0).or_else(|_| unexpected_input_type(call, 0, "\"NUMERIC\" or \"ANSI INTERVAL\""))?;
     let on_overflow = if fails { Overflow::Error } else { Overflow::Null };
     if let DataType::Decimal128(precision, scale) = value.data_type {
         let (function, data_type) = average::decimal_average(precision, scale, fails);
@@ -207,14 +207,7 @@ fn average_of(call: &FunctionCall<'_>, fails: bool) -> Result<Resolved> {
 fn orderable(call: &FunctionCall<'_>, index: usize) -> Result<TypedExpr> {
     let argument = call.argument(index);
     match argument.data_type {
-        DataType::Map(_, _) => {
-            let name = call.name.to_lowercase();
-            let reason = format!(
-                "The `{name}` does not support ordering on type \"{}\".",
-                crate::data_type::sql_name(&argument.data_type)
-            );
-            Err(datatype_mismatch(call, "INVALID_ORDERING_TYPE", &reason))
-        }
+        DataType::Map(_, _) => Err(invalid_ordering_type(call, &argument.data_type)),
         _ => Ok(argument),
     }
 }
@@ -240,7 +233,7 @@ fn skips_null(call: &FunctionCall<'_>) -> Result<bool> {
     }
     match super::argument::constant_of(&call.argument(1).expr) {
         Some(ScalarValue::Boolean(Some(skips))) => Ok(skips),
-        _ => super::failure::non_foldable(call, 1, "ignoreNulls", "BOOLEAN"),
+        _ => Err(spark_error!("_LEGACY_ERROR_TEMP_1210", funcName = call.name.to_lowercase())),
     }
 }
 

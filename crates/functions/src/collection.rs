@@ -21,7 +21,7 @@ use super::entry::FunctionEntry;
 /// The functions on collections.
 pub(super) static FUNCTIONS: &[FunctionEntry] = &[
     FunctionEntry::new("array", AtLeast(0), construct::array, "an array of these elements"),
-    FunctionEntry::new("named_struct", AtLeast(2), construct::named_struct, "a struct of names and values"),
+    FunctionEntry::new("named_struct", AtLeast(0), construct::named_struct, "a struct of names and values"),
     FunctionEntry::new("map", AtLeast(0), construct::map, "a map of keys and values").or(&["create_map"]),
     FunctionEntry::new(
         "map_from_arrays",

@@ -12,9 +12,10 @@ use arrow::array::{
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Date32Type, Field, TimestampMicrosecondType};
 use datafusion::common::ScalarValue;
-use millstream_core::error::{ErrorKind, SparkException};
+use millstream_core::error::SparkException;
 use millstream_core::interval::DAY_US;
-use millstream_core::{Error, Options, Result};
+use millstream_core::{Error, Options, Result, spark_error};
+use millstream_formats::text::cast_to_string;
 
 use self::record::Dialect;
 use super::argument::{constant_of, scalar};
@@ -24,10 +25,10 @@ use super::cast::{CastMode, Casting, cast_column};
 use super::date_time::DateTimePattern;
 use super::entry::Arity::Between;
 use super::entry::FunctionEntry;
-use super::failure::{datatype_mismatch, unexpected_input_type};
 use super::json::options_argument;
 use super::kernel::{Evaluation, Function};
 use crate::data_type::{is_integral, sql_name};
+use crate::failure::{schema_not_constant, sql_expr, sql_type, unexpected_input_type};
 use crate::typed_expr::TypedExpr;
 
 /// The CSV functions.
@@ -116,33 +117,20 @@ fn from_csv(call: &FunctionCall<'_>) -> Result<Resolved> {
         return unexpected_input_type(call, 0, "\"STRING\"");
     }
     let Some(ScalarValue::Utf8(Some(text))) = constant_of(&call.argument(1).expr) else {
-        let message = format!("The expression \"{}\" is not a valid schema string.", call.arguments[1].sql);
-        return Err(Error::invalid(message)
-            .with_class("INVALID_SCHEMA.NON_STRING_LITERAL", SparkException::Analysis)
-            .with_sql_state("42K07"));
+        return Err(schema_not_constant(call));
     };
     let schema = (call.context.schema_of)(&text)?;
     let DataType::Struct(fields) = &schema else {
-        let name = sql_name(&schema);
-        let message = format!(
-            "The input schema \"{name}\" is not a valid schema string. The input expression should be evaluated to \
-             struct type, but got \"{name}\"."
-        );
-        return Err(Error::invalid(message)
-            .with_class("INVALID_SCHEMA.NON_STRUCT_TYPE", SparkException::Analysis)
-            .with_sql_state("42K07"));
+        let shown = sql_type(&schema);
+        return Err(spark_error!("INVALID_SCHEMA.NON_STRUCT_TYPE", inputSchema = shown, dataType = shown));
     };
     if let Some(field) = fields.iter().find(|field| !is_flat(field.data_type())) {
-        return Err(Error::unsupported(format!("Unsupported data type \"{}\".", sql_name(field.data_type())))
-            .with_class("UNSUPPORTED_DATATYPE", SparkException::UnsupportedOperation));
+        return Err(spark_error!("UNSUPPORTED_DATATYPE", typeName = sql_type(field.data_type()))
+            .with_exception(SparkException::UnsupportedOperation));
     }
     let options = options_argument(call, 2)?;
     if options.get("mode").is_some_and(|mode| mode.eq_ignore_ascii_case("DROPMALFORMED")) {
-        let message = "The function `from_csv` doesn't support the DROPMALFORMED mode. Acceptable modes are \
-                       PERMISSIVE and FAILFAST.";
-        return Err(Error::invalid(message)
-            .with_class("PARSE_MODE_UNSUPPORTED", SparkException::Analysis)
-            .with_sql_state("42601"));
+        return Err(spark_error!("PARSE_MODE_UNSUPPORTED", funcName = "`from_csv`", mode = "DROPMALFORMED"));
     }
     // What cannot be read is NULL, whatever the schema says.
     let fields: Vec<Field> = fields.iter().map(|field| field.as_ref().clone().with_nullable(true)).collect();
@@ -185,7 +173,7 @@ const FROM_CSV: Function = Function::new("from_csv", |one| {
         columns.push(column);
     }
     if let Some(row) = malformed.iter().position(|malformed| *malformed).filter(|_| settings.fails) {
-        return Err(malformed_record(texts.value(row)));
+        return Err(malformed_record(&columns, row, one)?);
     }
     if let Some(place) = corrupt {
         let texts = texts.iter().zip(malformed).map(|(text, malformed)| text.filter(|_| malformed));
@@ -194,14 +182,14 @@ const FROM_CSV: Function = Function::new("from_csv", |one| {
     Ok(Arc::new(StructArray::try_new_with_length(fields.clone(), columns, texts.nulls().cloned(), one.rows)?))
 });
 
-fn malformed_record(text: &str) -> Error {
-    let message = format!(
-        "Malformed records are detected in record parsing: {text}. Parse Mode: FAILFAST. To process malformed records as \
-         null result, try setting the option 'mode' as 'PERMISSIVE'."
-    );
-    Error::new(ErrorKind::Data, message)
-        .with_class("MALFORMED_RECORD_IN_PARSING.WITHOUT_SUGGESTION", SparkException::Spark)
-        .with_sql_state("22023")
+/// What could be read of the record.
+fn malformed_record(columns: &[ArrayRef], row: usize, one: &Evaluation<'_>) -> Result<Error> {
+    let shown = columns.iter().map(|column| match column.is_null(row) {
+        true => Ok("null".to_owned()),
+        false => Ok(cast_to_string(&column.slice(row, 1), one.settings.time_zone)?.value(0).to_owned()),
+    });
+    let record = format!("[{}]", shown.collect::<Result<Vec<_>>>()?.join(","));
+    Ok(spark_error!("MALFORMED_RECORD_IN_PARSING.WITHOUT_SUGGESTION", badRecord = record, failFastMode = "FAILFAST",))
 }
 
 /// The cells as values, NULL where they are none.
@@ -255,8 +243,12 @@ fn to_csv(call: &FunctionCall<'_>) -> Result<Resolved> {
         DataType::Struct(fields) => fields.clone(),
         DataType::Null => return scalar(call.string(0)?.with_sql("")),
         other => {
-            let reason = format!("The input of `to_csv` can't be \"{}\" type data.", sql_name(other));
-            return Err(datatype_mismatch(call, "UNSUPPORTED_INPUT_TYPE", &reason));
+            return Err(spark_error!(
+                "DATATYPE_MISMATCH.UNSUPPORTED_INPUT_TYPE",
+                sqlExpr = sql_expr(&call.sql()),
+                functionName = "`to_csv`",
+                dataType = sql_type(other),
+            ));
         }
     };
     let plain = |field: &Field| is_flat(field.data_type()) && *field.data_type() != DataType::Binary;

@@ -1,10 +1,10 @@
 //! The function table: an entry a function, found by name.
 
+use crate::failure::wrong_argument_count;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use millstream_core::error::SparkException;
-use millstream_core::{Error, Result};
+use millstream_core::Result;
 
 use super::call::{FunctionCall, Resolved};
 
@@ -63,22 +63,6 @@ impl FunctionEntry {
         }
         (self.resolve)(call)
     }
-}
-
-fn wrong_argument_count(call: &FunctionCall<'_>, expected: &str) -> Error {
-    let name = call.name.to_lowercase();
-    let actual = call.arguments.len();
-    let message = format!(
-        "The `{name}` requires {expected} parameters but the actual number is {actual}. Please, refer to \
-         'https://spark.apache.org/docs/latest/sql-ref-functions.html' for a fix."
-    );
-    Error::invalid(message)
-        .with_class("WRONG_NUM_ARGS.WITHOUT_SUGGESTION", SparkException::Analysis)
-        .with_sql_state("42605")
-        .with_parameter("functionName", format!("`{name}`"))
-        .with_parameter("expectedNum", expected)
-        .with_parameter("actualNum", actual.to_string())
-        .with_parameter("docroot", "https://spark.apache.org/docs/latest")
 }
 
 /// All functions by all their names, in lower case.

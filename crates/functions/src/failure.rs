@@ -1,194 +1,207 @@
-//! Spark's errors for values that cannot be computed and arguments that do not fit.
+//! Spark's errors for values that cannot be computed and arguments that do not fit, where several functions raise them.
 
 use arrow::datatypes::DataType;
-use millstream_core::error::{ErrorKind, SparkException};
-use millstream_core::{Error, Result};
+use millstream_core::condition::ANSI_ENABLED;
+use millstream_core::error::SparkException;
+use millstream_core::{Error, Result, spark_error};
 
 use super::call::FunctionCall;
 use crate::data_type::sql_name;
 
-const BYPASS: &str = "If necessary set \"spark.sql.ansi.enabled\" to \"false\" to bypass this error.";
+pub(super) use millstream_core::condition::{arithmetic_overflow, decimal_out_of_range};
 
-fn data(message: impl Into<String>, class: &str, exception: SparkException, state: &str) -> Error {
-    Error::new(ErrorKind::Data, message).with_class(class, exception).with_sql_state(state)
+/// An expression as Spark's messages quote it (`toSQLExpr`).
+pub(super) fn sql_expr(sql: &str) -> String {
+    format!("\"{sql}\"")
 }
 
-/// A computation left the range of its type; `instead` is the function that answers NULL, if there is one.
-pub(super) fn arithmetic_overflow(instead: &str) -> Error {
-    let hint = if instead.is_empty() {
-        String::new()
-    } else {
-        format!(" Use '{instead}' to tolerate overflow and return NULL instead.")
-    };
-    data(format!("overflow.{hint} {BYPASS}"), "ARITHMETIC_OVERFLOW", SparkException::Arithmetic, "22003")
+/// A type as Spark's messages quote it (`toSQLType`).
+pub(super) fn sql_type(data_type: &DataType) -> String {
+    format!("\"{}\"", sql_name(data_type))
+}
+
+/// A function's name as Spark's messages quote it (`toSQLId`).
+pub(super) fn sql_id(name: &str) -> String {
+    format!("`{}`", name.to_lowercase())
+}
+
+/// A string as Spark's messages quote it (`toSQLValue`).
+pub(super) fn sql_value(text: &str) -> String {
+    format!("'{text}'")
 }
 
 /// An interval left the range of its type.
 pub(super) fn interval_overflow() -> Error {
-    let class = "INTERVAL_ARITHMETIC_OVERFLOW.WITHOUT_SUGGESTION";
-    data("Integer overflow while operating with intervals.", class, SparkException::Arithmetic, "22015")
+    spark_error!("INTERVAL_ARITHMETIC_OVERFLOW.WITHOUT_SUGGESTION")
 }
 
 /// `x / 0`
 pub(super) fn divide_by_zero() -> Error {
-    let message =
-        format!("Division by zero. Use `try_divide` to tolerate divisor being 0 and return NULL instead. {BYPASS}");
-    data(message, "DIVIDE_BY_ZERO", SparkException::Arithmetic, "22012")
+    spark_error!("DIVIDE_BY_ZERO", config = ANSI_ENABLED)
 }
 
 /// `x % 0`
 pub(super) fn remainder_by_zero() -> Error {
-    let message =
-        format!("Remainder by zero. Use `try_mod` to tolerate divisor being 0 and return NULL instead. {BYPASS}");
-    data(message, "REMAINDER_BY_ZERO", SparkException::Arithmetic, "22012")
-}
-
-/// A lambda that compares has said nothing.
-pub(super) fn comparator_returns_null() -> Error {
-    let message = "The comparator has returned a NULL. It has to return a positive integer for \"greater than\", 0 for \
-                   \"equal\" and a negative integer for \"less than\".";
-    data(message, "COMPARATOR_RETURNS_NULL", SparkException::Spark, "22004")
+    spark_error!("REMAINDER_BY_ZERO", config = ANSI_ENABLED)
 }
 
 /// A text that is not a value of the type.
 pub(super) fn cast_invalid_input(value: &str, to: &DataType) -> Error {
-    cast_invalid_value(&format!("'{value}'"), &DataType::Utf8, to)
+    cast_invalid_value(&sql_value(value), &DataType::Utf8, to)
 }
 
 /// A value, as SQL text, that the type has nothing for.
 pub(super) fn cast_invalid_value(value: &str, from: &DataType, to: &DataType) -> Error {
-    let message = format!(
-        "The value {value} of the type \"{}\" cannot be cast to \"{}\" because it is malformed. Correct the value as \
-         per the syntax, or change its target type. Use `try_cast` to tolerate malformed input and return NULL instead.",
-        sql_name(from),
-        sql_name(to)
-    );
     let exception = match to {
         DataType::Boolean => SparkException::Runtime,
         DataType::Date32 | DataType::Timestamp(_, _) => SparkException::DateTime,
         _ => SparkException::NumberFormat,
     };
-    data(message, "CAST_INVALID_INPUT", exception, "22018")
+    spark_error!("CAST_INVALID_INPUT", expression = value, sourceType = sql_type(from), targetType = sql_type(to))
+        .with_exception(exception)
 }
 
 /// A value, as SQL text, beyond the range of the type.
 pub(super) fn cast_overflow(value: &str, from: &DataType, to: &DataType) -> Error {
-    let message = format!(
-        "The value {value} of the type \"{}\" cannot be cast to \"{}\" due to an overflow. Use `try_cast` to tolerate \
-         overflow and return NULL instead.",
-        sql_name(from),
-        sql_name(to)
-    );
-    data(message, "CAST_OVERFLOW", SparkException::Arithmetic, "22003")
-}
-
-/// A number that a decimal of this precision and scale cannot hold.
-pub(super) fn decimal_out_of_range(value: &str, precision: u8, scale: i8) -> Error {
-    let message = format!(
-        " {value} cannot be represented as Decimal({precision}, {scale}). If necessary set \"spark.sql.ansi.enabled\" to \
-         \"false\" to bypass this error, and return NULL instead."
-    );
-    data(message, "NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION", SparkException::Arithmetic, "22003")
+    spark_error!("CAST_OVERFLOW", value = value, sourceType = sql_type(from), targetType = sql_type(to))
 }
 
 /// `array[index]` beside the array.
 pub(super) fn invalid_array_index(index: i64, length: usize) -> Error {
-    let message = format!(
-        "The index {index} is out of bounds. The array has {length} elements. Use the SQL function `get()` to tolerate \
-         accessing element at invalid index and return NULL instead."
-    );
-    data(message, "INVALID_ARRAY_INDEX", SparkException::ArrayIndexOutOfBounds, "22003")
+    spark_error!("INVALID_ARRAY_INDEX", indexValue = index, arraySize = length)
 }
 
 /// `element_at(array, index)` beside the array.
 pub(super) fn invalid_index_of_element_at(index: i64, length: usize) -> Error {
-    let message = format!(
-        "The index {index} is out of bounds. The array has {length} elements. Use `try_element_at` to tolerate accessing \
-         element at invalid index and return NULL instead."
-    );
-    data(message, "INVALID_ARRAY_INDEX_IN_ELEMENT_AT", SparkException::ArrayIndexOutOfBounds, "22003")
+    spark_error!("INVALID_ARRAY_INDEX_IN_ELEMENT_AT", indexValue = index, arraySize = length)
 }
 
-/// A text that does not follow its date-time pattern.
+/// The index 0 where Spark counts from 1.
+pub(super) fn index_of_zero() -> Error {
+    spark_error!("INVALID_INDEX_OF_ZERO")
+}
+
+/// A text that does not follow its date-time pattern; `instead` is the function that answers NULL.
 pub(super) fn cannot_parse_timestamp(text: &str, at: usize, instead: &str) -> Error {
-    let message = format!(
-        "Text '{text}' could not be parsed at index {at}. Use `{instead}` to tolerate invalid input string and return NULL \
-         instead."
-    );
-    data(message, "CANNOT_PARSE_TIMESTAMP", SparkException::DateTime, "22007")
+    let message = format!("Text '{text}' could not be parsed at index {at}");
+    spark_error!("CANNOT_PARSE_TIMESTAMP", message = message, func = sql_id(instead))
 }
 
-/// A date or time that does not exist.
-pub(super) fn datetime_field_out_of_bounds(message: impl Into<String>) -> Error {
-    let message =
-        format!("{}. If necessary set \"spark.sql.ansi.enabled\" to \"false\" to bypass this error.", message.into());
-    data(message, "DATETIME_FIELD_OUT_OF_BOUNDS.WITH_SUGGESTION", SparkException::DateTime, "22023")
+/// A date or time that does not exist, in Java's words.
+pub(super) fn datetime_field_out_of_bounds(range: &str) -> Error {
+    spark_error!("DATETIME_FIELD_OUT_OF_BOUNDS.WITH_SUGGESTION", rangeMessage = range, ansiConfig = ANSI_ENABLED)
 }
 
-/// An argument's value is outside what the function takes.
-pub(super) fn invalid_parameter(function: &str, parameter: &str, class: &str, message: impl Into<String>) -> Error {
-    let message = format!("The value of parameter(s) {parameter} in `{function}` is invalid: {}", message.into());
-    let class = format!("INVALID_PARAMETER_VALUE.{class}");
-    data(message, &class, SparkException::Runtime, "22023")
-}
-
-/// Arguments whose types do not fit; `sub_class` and `reason` are the end of Spark's message.
-pub(super) fn datatype_mismatch(call: &FunctionCall<'_>, sub_class: &str, reason: &str) -> Error {
-    let sql = call.sql();
-    Error::invalid(format!("Cannot resolve \"{sql}\" due to data type mismatch: {reason}"))
-        .with_class(format!("DATATYPE_MISMATCH.{sub_class}"), SparkException::Analysis)
-        .with_sql_state("42K09")
-        .with_parameter("sqlExpr", format!("\"{sql}\""))
+/// A number of arguments that the function does not take, with Spark's way to say how many it does.
+pub(super) fn wrong_argument_count(call: &FunctionCall<'_>, expected: &str) -> Error {
+    spark_error!(
+        "WRONG_NUM_ARGS.WITHOUT_SUGGESTION",
+        functionName = sql_id(call.name),
+        expectedNum = expected,
+        actualNum = call.count(),
+        docroot = millstream_core::condition::DOCROOT,
+    )
 }
 
 /// The argument at this place (from 0) has another type than the one wanted.
 pub(super) fn unexpected_input_type<T>(call: &FunctionCall<'_>, index: usize, wanted: &str) -> Result<T> {
     const ORDINALS: [&str; 8] = ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth"];
     let argument = &call.arguments[index];
-    let ordinal = ORDINALS.get(index).map_or_else(|| format!("{}th", index + 1), |word| (*word).to_owned());
-    let (sql, actual) = (&argument.sql, sql_name(&argument.data_type));
-    let reason =
-        format!("The {ordinal} parameter requires the {wanted} type, however \"{sql}\" has the type \"{actual}\".");
-    Err(datatype_mismatch(call, "UNEXPECTED_INPUT_TYPE", &reason)
-        .with_parameter("paramIndex", ordinal)
-        .with_parameter("requiredType", wanted)
-        .with_parameter("inputSql", format!("\"{sql}\""))
-        .with_parameter("inputType", format!("\"{actual}\"")))
+    Err(spark_error!(
+        "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
+        sqlExpr = sql_expr(&call.sql()),
+        paramIndex = ORDINALS.get(index).map_or_else(|| format!("{}th", index + 1), |word| (*word).to_owned()),
+        requiredType = wanted,
+        inputSql = sql_expr(&argument.sql),
+        inputType = sql_type(&argument.data_type),
+    ))
 }
 
 /// An argument that must be a constant is not.
 pub(super) fn non_foldable<T>(call: &FunctionCall<'_>, index: usize, name: &str, data_type: &str) -> Result<T> {
-    let sql = &call.arguments[index].sql;
-    let reason = format!("the input `{name}` should be a foldable \"{data_type}\" expression; however, got \"{sql}\".");
-    Err(datatype_mismatch(call, "NON_FOLDABLE_INPUT", &reason))
+    Err(spark_error!(
+        "DATATYPE_MISMATCH.NON_FOLDABLE_INPUT",
+        sqlExpr = sql_expr(&call.sql()),
+        inputName = format!("`{name}`"),
+        inputType = format!("\"{data_type}\""),
+        inputExpr = sql_expr(&call.arguments[index].sql),
+    ))
+}
+
+/// A constant outside the range that the function takes; range and value as Spark writes them.
+pub(super) fn value_out_of_range(call: &FunctionCall<'_>, name: &str, range: &str, value: &str) -> Error {
+    spark_error!(
+        "DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE",
+        sqlExpr = sql_expr(&call.sql()),
+        exprName = name,
+        valueRange = range,
+        currentValue = value,
+    )
+}
+
+/// A type whose values have no order.
+pub(super) fn invalid_ordering_type(call: &FunctionCall<'_>, data_type: &DataType) -> Error {
+    spark_error!(
+        "DATATYPE_MISMATCH.INVALID_ORDERING_TYPE",
+        sqlExpr = sql_expr(&call.sql()),
+        functionName = sql_id(if call.name == "==" { "=" } else { call.name }),
+        dataType = sql_type(data_type),
+    )
+}
+
+/// A key of another type than the keys of the map.
+pub(super) fn differing_key_type(call: &FunctionCall<'_>) -> Error {
+    spark_error!(
+        "DATATYPE_MISMATCH.MAP_FUNCTION_DIFF_TYPES",
+        sqlExpr = sql_expr(&call.sql()),
+        functionName = sql_id(call.name),
+        dataType = "\"MAP\"",
+        leftType = sql_type(call.data_type(0)),
+        rightType = sql_type(call.data_type(1)),
+    )
+}
+
+/// A schema that is no container, for JSON.
+pub(super) fn invalid_json_schema(sql: &str, schema: &DataType) -> Error {
+    spark_error!("DATATYPE_MISMATCH.INVALID_JSON_SCHEMA", sqlExpr = sql_expr(sql), schema = sql_type(schema))
+}
+
+/// A schema that is no constant string.
+pub(super) fn schema_not_constant(call: &FunctionCall<'_>) -> Error {
+    spark_error!("INVALID_SCHEMA.NON_STRING_LITERAL", inputSchema = sql_expr(&call.arguments[1].sql))
 }
 
 /// Two operands of types that have nothing in common.
 pub(super) fn different_types(call: &FunctionCall<'_>, left: &DataType, right: &DataType) -> Error {
-    let (left, right) = (sql_name(left), sql_name(right));
-    let reason = format!(
-        "the left and right operands of the binary operator have incompatible types (\"{left}\" and \"{right}\")."
-    );
-    datatype_mismatch(call, "BINARY_OP_DIFF_TYPES", &reason)
-        .with_parameter("left", format!("\"{left}\""))
-        .with_parameter("right", format!("\"{right}\""))
+    spark_error!(
+        "DATATYPE_MISMATCH.BINARY_OP_DIFF_TYPES",
+        sqlExpr = sql_expr(&call.sql()),
+        left = sql_type(left),
+        right = sql_type(right),
+    )
 }
 
 /// Operands of one type that the operator does not take.
 pub(super) fn wrong_operand_type(call: &FunctionCall<'_>, wanted: &str, actual: &DataType) -> Error {
-    let actual = sql_name(actual);
-    let reason = format!("the binary operator requires the input type {wanted}, not \"{actual}\".");
-    datatype_mismatch(call, "BINARY_OP_WRONG_TYPE", &reason)
-        .with_parameter("inputType", wanted)
-        .with_parameter("actualDataType", format!("\"{actual}\""))
+    spark_error!(
+        "DATATYPE_MISMATCH.BINARY_OP_WRONG_TYPE",
+        sqlExpr = sql_expr(&call.sql()),
+        inputType = wanted,
+        actualDataType = sql_type(actual),
+    )
 }
 
 /// Arguments that must have one type have not.
 pub(super) fn differing_types(call: &FunctionCall<'_>) -> Error {
-    let types: Vec<_> = call.arguments.iter().map(|one| format!("\"{}\"", sql_name(&one.data_type))).collect();
-    let name = call.name.to_lowercase();
-    let reason = format!("Input to `{name}` should all be the same type, but it's ({}).", types.join(" or "));
-    datatype_mismatch(call, "DATA_DIFF_TYPES", &reason)
-        .with_parameter("functionName", format!("`{name}`"))
-        .with_parameter("dataType", format!("({})", types.join(" or ")))
+    let types: Vec<_> = call.arguments.iter().map(|argument| sql_type(&argument.data_type)).collect();
+    let shown = match call.name.to_lowercase().as_str() {
+        "greatest" | "least" => format!("[{}]", types.join(", ")),
+        _ => format!("({})", types.join(" or ")),
+    };
+    spark_error!(
+        "DATATYPE_MISMATCH.DATA_DIFF_TYPES",
+        sqlExpr = sql_expr(&call.sql()),
+        functionName = sql_id(call.name),
+        dataType = shown,
+    )
 }

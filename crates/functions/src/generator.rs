@@ -15,10 +15,10 @@ use crate::typed_expr::TypedExpr;
 use super::call::{FunctionCall, Generator, Resolved};
 use super::entry::Arity::{AtLeast, Exactly};
 use super::entry::FunctionEntry;
-use super::failure::{datatype_mismatch, unexpected_input_type};
 use super::json::json_tuple;
 use super::kernel::{Evaluation, Function};
 use super::operators::common_type_of;
+use crate::failure::{unexpected_input_type, value_out_of_range};
 
 /// The generators.
 pub(super) static FUNCTIONS: &[FunctionEntry] = &[
@@ -205,9 +205,9 @@ const STACK: Function = Function::new("stack", |one| {
 fn stack(call: &FunctionCall<'_>) -> Result<Resolved> {
     let height = match call.constant_bigint(0, "n")? {
         Some(height @ 1..) => usize::try_from(height).unwrap_or(1),
-        _ => {
-            let reason = "The `n` must be between (0, 2147483647] (current value = 0).";
-            return Err(datatype_mismatch(call, "VALUE_OUT_OF_RANGE", reason));
+        height => {
+            let value = height.map_or_else(|| "null".to_owned(), |height| height.to_string());
+            return Err(value_out_of_range(call, "`n`", "(0, 2147483647]", &value));
         }
     };
     let values = call.count() - 1;

@@ -10,8 +10,7 @@ use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Expr, ScalarUDF};
 use millstream_core::decode::ValueDecoder;
-use millstream_core::error::SparkException;
-use millstream_core::{Error, Options, QuerySettings, Result};
+use millstream_core::{Error, Options, QuerySettings, Result, spark_error};
 use millstream_engine::functions::{Decode, Meaning, meaning_of};
 use millstream_formats::json::{JsonDecoder, JsonOptions};
 use millstream_formats::json_text::JsonTextOptions;
@@ -22,9 +21,9 @@ use super::argument::{constant_of, scalar};
 use super::call::{FunctionCall, Resolved};
 use super::entry::Arity::{Between, Exactly};
 use super::entry::FunctionEntry;
-use super::failure::{datatype_mismatch, unexpected_input_type};
 use super::generator::generator;
 use super::kernel::{Evaluation, Function};
+use crate::failure::{invalid_json_schema, schema_not_constant, unexpected_input_type};
 
 /// The JSON functions.
 pub(super) static FUNCTIONS: &[FunctionEntry] = &[
@@ -72,23 +71,12 @@ fn bytes_below(value: TypedExpr) -> Expr {
 /// The type that the second argument names: DDL, JSON, or a constant expression such as `schema_of_json('…')`.
 fn schema_argument(call: &FunctionCall<'_>) -> Result<DataType> {
     let Some(ScalarValue::Utf8(Some(text))) = constant_of(&call.argument(1).expr) else {
-        return Err(Error::invalid(format!(
-            "The expression \"{}\" is not a valid schema string.",
-            call.arguments[1].sql
-        ))
-        .with_class("INVALID_SCHEMA.NON_STRING_LITERAL", SparkException::Analysis)
-        .with_sql_state("42K07"));
+        return Err(schema_not_constant(call));
     };
     let schema = (call.context.schema_of)(&text)?;
     match schema {
         DataType::Struct(_) | DataType::List(_) | DataType::Map(_, _) => Ok(schema),
-        other => {
-            let reason = format!(
-                "Input schema \"{}\" must be a struct, an array, a map or a variant.",
-                crate::data_type::sql_name(&other)
-            );
-            Err(datatype_mismatch(call, "INVALID_JSON_SCHEMA", &reason))
-        }
+        other => Err(invalid_json_schema(&format!("from_json({})", call.arguments[0].sql), &other)),
     }
 }
 
@@ -98,9 +86,7 @@ pub(super) fn options_argument(call: &FunctionCall<'_>, index: usize) -> Result<
         return Ok(Options::new());
     }
     let Some(options) = call.constant_map(index)? else {
-        return Err(Error::invalid("Must use the `map()` function for options.")
-            .with_class("INVALID_OPTIONS.NON_MAP_FUNCTION", SparkException::Analysis)
-            .with_sql_state("42K06"));
+        return Err(spark_error!("INVALID_OPTIONS.NON_MAP_FUNCTION"));
     };
     Ok(options.into_iter().collect())
 }
@@ -118,11 +104,7 @@ fn to_json(call: &FunctionCall<'_>) -> Result<Resolved> {
         return scalar(call.string(0)?.with_sql(""));
     }
     if !matches!(call.data_type(0), DataType::Struct(_) | DataType::List(_) | DataType::Map(_, _)) {
-        let reason = format!(
-            "Input schema \"{}\" must be a struct, an array, a map or a variant.",
-            crate::data_type::sql_name(call.data_type(0))
-        );
-        return Err(datatype_mismatch(call, "INVALID_JSON_SCHEMA", &reason));
+        return Err(invalid_json_schema(&call.sql(), call.data_type(0)));
     }
     let options = JsonTextOptions::from_options(&options_argument(call, 1)?, call.context.settings.time_zone)?;
     if options.ascii {

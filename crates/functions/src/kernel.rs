@@ -28,6 +28,8 @@ use super::call::FunctionCall;
 /// What a kernel computes from.
 #[derive(Debug)]
 pub(super) struct Evaluation<'a> {
+    /// The function's name, for errors.
+    pub(super) name: &'static str,
     /// The arguments, all of the same length. A constant argument has been repeated, unless all are constant.
     pub(super) columns: Vec<ArrayRef>,
     /// How many values are wanted: the length of the columns, or the number of rows for a kernel without columns.
@@ -125,7 +127,8 @@ impl ScalarUDFImpl for KernelFunction {
             && self.signature.volatility == Volatility::Immutable;
         let rows = if folds { arguments.number_rows.min(1) } else { arguments.number_rows };
         let columns = arguments.args.iter().map(|one| one.to_array(rows)).collect::<Result<Vec<_>, _>>()?;
-        let evaluation = Evaluation { columns, rows, settings: &self.settings, data_type: &self.data_type };
+        let (name, settings, data_type) = (self.name, &self.settings, &self.data_type);
+        let evaluation = Evaluation { name, columns, rows, settings, data_type };
         let column = (self.kernel)(&evaluation).map_err(to_datafusion)?;
         if folds && rows == 1 {
             return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&column, 0)?));

@@ -26,6 +26,8 @@ pub fn call_sql(name: &str, arguments: &[TypedExpr], distinct: bool) -> String {
         ("rlike" | "regexp_like" | "regexp", [value, pattern]) => format!("RLIKE({value}, {pattern})"),
         ("if", [_, _, _]) => format!("(IF({}))", texts.join(", ")),
         ("when", _) => case_sql(&texts),
+        // Schema and options are no children of these to Spark.
+        ("from_json" | "from_csv", [value, ..]) => format!("{lower}({value})"),
         ("||", _) => format!("concat({})", texts.join(", ")),
         _ => {
             let shown = match lower.as_str() {

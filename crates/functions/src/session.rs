@@ -6,8 +6,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use arrow::array::{Array, ArrayRef, Int64Array, StringArray, new_null_array};
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
-use millstream_core::error::{ErrorKind, SparkException};
-use millstream_core::{Error, Result};
+use millstream_core::{Error, Result, spark_error};
 use millstream_engine::functions::Meaning;
 
 use crate::data_type::simple_string;
@@ -80,10 +79,7 @@ const RAISE_ERROR: Function = Function::volatile("raise_error", |one| {
 });
 
 fn user_raised(message: &str) -> Error {
-    Error::new(ErrorKind::Data, message)
-        .with_class("USER_RAISED_EXCEPTION", SparkException::Runtime)
-        .with_sql_state("P0001")
-        .with_parameter("errorMessage", message)
+    spark_error!("USER_RAISED_EXCEPTION", errorMessage = message)
 }
 
 fn raise_error(call: &FunctionCall<'_>) -> Result<Resolved> {

@@ -2,9 +2,8 @@
 
 use arrow::datatypes::{DataType, IntervalMonthDayNano, TimeUnit};
 use datafusion::common::ScalarValue;
-use millstream_core::error::SparkException;
 use millstream_core::interval::{CalendarInterval, parse_interval};
-use millstream_core::{Error, Result};
+use millstream_core::{Error, Result, spark_error};
 use millstream_engine::functions::Meaning;
 
 use crate::data_type::{is_timestamp, sql_name, timestamp};
@@ -14,8 +13,8 @@ use super::argument::{constant_of, scalar};
 use super::call::{FunctionCall, Resolved, SessionWindow, TimeWindow};
 use super::entry::Arity::{Between, Exactly};
 use super::entry::FunctionEntry;
-use super::failure::{datatype_mismatch, unexpected_input_type};
 use super::kernel::Function;
+use crate::failure::{sql_expr, unexpected_input_type};
 
 /// The windowing functions.
 pub(super) static FUNCTIONS: &[FunctionEntry] = &[
@@ -29,22 +28,39 @@ fn window(call: &FunctionCall<'_>) -> Result<Resolved> {
     let window_us = duration(call, 1)?;
     let slide_us = if call.count() > 2 { duration(call, 2)? } else { window_us };
     let start_us = if call.count() > 3 { duration(call, 3)? } else { 0 };
-    for (name, value, index) in [("window duration", window_us, 1), ("slide duration", slide_us, 2)] {
+    let sql_expr = sql_expr(&format!("window({}, {window_us}, {slide_us}, {start_us})", time.sql));
+    for (name, value) in [("`window_duration`", window_us), ("`slide_duration`", slide_us)] {
         if value <= 0 {
-            let reason = format!("The `{name}` must be between (0, 9223372036854775807] (current value = {value}L).");
-            let _ = index;
-            return Err(datatype_mismatch(call, "VALUE_OUT_OF_RANGE", &reason));
+            return Err(spark_error!(
+                "DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE",
+                sqlExpr = sql_expr,
+                exprName = name,
+                valueRange = "(0, 9223372036854775807]",
+                currentValue = format!("{value}L"),
+            ));
         }
     }
-    let relation = |left: &str, right: &str, left_value: i64, right_value: i64, operator: &str| {
-        let reason = format!("The `{left}` ({left_value}L) must be {operator} the `{right}` ({right_value}L).");
-        datatype_mismatch(call, "PARAMETER_CONSTRAINT_VIOLATION", &reason)
-    };
     if slide_us > window_us {
-        return Err(relation("slide_duration", "window_duration", slide_us, window_us, "<="));
+        return Err(spark_error!(
+            "DATATYPE_MISMATCH.PARAMETER_CONSTRAINT_VIOLATION",
+            sqlExpr = sql_expr,
+            leftExprName = "`slide_duration`",
+            leftExprValue = format!("{slide_us}L"),
+            constraint = "<=",
+            rightExprName = "`window_duration`",
+            rightExprValue = format!("{window_us}L"),
+        ));
     }
     if start_us.unsigned_abs() >= slide_us.unsigned_abs() {
-        return Err(relation("abs(start_time)", "slide_duration", start_us, slide_us, "<"));
+        return Err(spark_error!(
+            "DATATYPE_MISMATCH.PARAMETER_CONSTRAINT_VIOLATION",
+            sqlExpr = sql_expr,
+            leftExprName = "`abs(start_time)`",
+            leftExprValue = format!("{}L", start_us.unsigned_abs()),
+            constraint = "<",
+            rightExprName = "`slide_duration`",
+            rightExprValue = format!("{slide_us}L"),
+        ));
     }
     Ok(Resolved::TimeWindow(TimeWindow { time, window_us, slide_us, start_us }))
 }
@@ -62,16 +78,32 @@ fn event_time(call: &FunctionCall<'_>) -> Result<TypedExpr> {
 /// A constant span of time in microseconds.
 fn duration(call: &FunctionCall<'_>, index: usize) -> Result<i64> {
     match constant_of(&call.argument(index).expr) {
-        Some(ScalarValue::Utf8(Some(text))) => parse_interval(&text)?.fixed_us().ok_or_else(|| {
-            Error::illegal_argument(format!("Intervals greater than a month is not supported ({text})."))
-                .with_class("_LEGACY_ERROR_TEMP_3231", SparkException::IllegalArgument)
-        }),
+        Some(ScalarValue::Utf8(Some(text))) => {
+            let us = parse_interval(&text)?.fixed_us();
+            us.ok_or_else(|| spark_error!("_LEGACY_ERROR_TEMP_3231", interval = text))
+        }
         Some(ScalarValue::DurationMicrosecond(Some(us))) => Ok(us),
         Some(ScalarValue::Int64(Some(us))) => Ok(us),
         Some(ScalarValue::Int32(Some(us))) => Ok(us.into()),
-        _ => Err(Error::invalid("The duration and time inputs to window must be an integer, long or string literal.")
-            .with_class("_LEGACY_ERROR_TEMP_1101", SparkException::Analysis)),
+        _ => Err(spark_error!("_LEGACY_ERROR_TEMP_1207")),
     }
+}
+
+/// The class of a type in Spark, where its message names that.
+fn type_class(data_type: &DataType) -> String {
+    let class = match data_type {
+        DataType::Boolean => "BooleanType",
+        DataType::Int8 => "ByteType",
+        DataType::Int16 => "ShortType",
+        DataType::Int32 => "IntegerType",
+        DataType::Int64 => "LongType",
+        DataType::Float32 => "FloatType",
+        DataType::Float64 => "DoubleType",
+        DataType::Date32 => "DateType",
+        DataType::Timestamp(_, _) => "TimestampType",
+        other => return sql_name(other),
+    };
+    class.to_owned()
 }
 
 fn session_window(call: &FunctionCall<'_>) -> Result<Resolved> {
@@ -89,11 +121,7 @@ fn session_window(call: &FunctionCall<'_>) -> Result<Resolved> {
             gap.map(|gap| CalendarInterval { months: gap.months, days: gap.days, microseconds: gap.nanoseconds / 1000 })
         }
         Some(other) => {
-            let message = format!(
-                "Gap duration expression used in session window must be CalendarIntervalType, but got {}.",
-                sql_name(&other.data_type())
-            );
-            return Err(Error::invalid(message).with_class("_LEGACY_ERROR_TEMP_1040", SparkException::Analysis));
+            return Err(spark_error!("_LEGACY_ERROR_TEMP_1040", dt = type_class(&other.data_type())));
         }
         None => return Err(Error::unsupported("A session window with a gap that is no constant is not supported.")),
     };

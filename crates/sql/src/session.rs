@@ -60,7 +60,7 @@ pub trait Catalog: Send + Sync + Debug {
     fn relation_names(&self) -> Vec<String>;
 
     /// What the server gave a client to hold by id (`foreachBatch`'s DataFrame).
-    fn cached_remote_relation(&self, relation_id: &str) -> Option<NamedRelation>;
+    fn cached_remote_relation(&self, relation_id: &str) -> Result<NamedRelation>;
 
     /// A local relation that the client uploaded before, by its hash.
     ///

@@ -11,8 +11,7 @@ use datafusion::common::JoinType;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion, TreeNodeVisitor};
 use datafusion::error::Result as PlanResult;
 use datafusion::logical_expr::{Aggregate, Expr, Extension, Join, Limit, LogicalPlan, Window};
-use millstream_core::error::SparkException;
-use millstream_core::{Error, ErrorKind, OutputMode, Result};
+use millstream_core::{Error, OutputMode, Result, spark_error};
 
 use super::edge::{Edge, EdgeWalk, Rows, edge_of, event_time_of};
 use super::node::StreamingExtension;
@@ -271,47 +270,25 @@ fn non_time_window(window: &Window) -> Error {
         }
         _ => (expr.to_ascii_uppercase(), expr.to_ascii_uppercase()),
     };
-    Error::new(
-        ErrorKind::Unsupported,
-        format!(
-            "Window function is not supported in {function} (as column `{expr}`) on streaming DataFrames/Datasets.\n\
-             Structured Streaming only supports time-window aggregation using the WINDOW function. (window specification: \
-             {specification})"
-        ),
+    spark_error!(
+        "NON_TIME_WINDOW_NOT_SUPPORTED_IN_STREAMING",
+        windowFunc = function,
+        columnName = format!("`{expr}`"),
+        windowSpec = specification,
     )
-    .with_class("NON_TIME_WINDOW_NOT_SUPPORTED_IN_STREAMING", SparkException::Analysis)
-    .with_sql_state("42KDE")
-    .with_parameter("windowFunc", function)
-    .with_parameter("columnName", format!("`{expr}`"))
-    .with_parameter("windowSpec", specification)
 }
 
 fn streaming_subquery() -> Error {
-    Error::new(ErrorKind::Unsupported, "Invalid subquery: streaming subquery is not supported.")
-        .with_class("INVALID_SUBQUERY_EXPRESSION.STREAMING_QUERY", SparkException::Analysis)
-        .with_sql_state("42823")
+    spark_error!("INVALID_SUBQUERY_EXPRESSION.STREAMING_QUERY")
 }
 
 fn unsupported_output_mode(mode: OutputMode, operation: &str) -> Error {
-    Error::new(
-        ErrorKind::Unsupported,
-        format!(
-            "Invalid streaming output mode: {mode}. This output mode is not supported for {operation} on streaming \
-             DataFrames/DataSets."
-        ),
-    )
-    .with_class("STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION", SparkException::Analysis)
-    .with_sql_state("42KDE")
-    .with_parameter("outputMode", mode.to_string())
-    .with_parameter("operation", operation)
+    spark_error!("STREAMING_OUTPUT_MODE.UNSUPPORTED_OPERATION", outputMode = mode, operation = operation)
 }
 
 /// The class under which Spark puts nearly all of these texts.
 pub(super) fn refused(text: impl Into<String>) -> Error {
-    let text = text.into();
-    Error::new(ErrorKind::Unsupported, text.clone())
-        .with_class("_LEGACY_ERROR_TEMP_3102", SparkException::Analysis)
-        .with_parameter("msg", text)
+    spark_error!("_LEGACY_ERROR_TEMP_3102", msg = text.into())
 }
 
 /// Spark would not know which of two event times counts, and refuses them.

@@ -2,9 +2,9 @@
 
 use arrow::array::{Array, ArrayRef};
 use arrow::datatypes::{DataType, Field};
+use millstream_core::{Error, spark_error};
 
 use crate::text::push_internal;
-use millstream_core::error::{Error, SparkException};
 
 /// The last of `rows` is what could be read of a malformed record.
 pub(super) fn malformed(rows: &ArrayRef) -> Error {
@@ -14,35 +14,24 @@ pub(super) fn malformed(rows: &ArrayRef) -> Error {
     if !matches!(rows.data_type(), DataType::Struct(_)) {
         record = format!("[{record}]");
     }
-    in_parsing("WITHOUT_SUGGESTION", &record, "")
+    spark_error!("MALFORMED_RECORD_IN_PARSING.WITHOUT_SUGGESTION", badRecord = record, failFastMode = "FAILFAST")
 }
 
 /// An array where the schema asks for one struct.
 pub(super) fn array_as_struct(record: &str) -> Error {
-    in_parsing("CANNOT_PARSE_JSON_ARRAYS_AS_STRUCTS", record, "Parsing JSON arrays as structs is forbidden.")
-}
-
-fn in_parsing(reason: &str, record: &str, suffix: &str) -> Error {
-    Error::data(format!(
-        "Malformed records are detected in record parsing: {record}.\nParse Mode: FAILFAST. To process malformed \
-         records as null result, try setting the option 'mode' as 'PERMISSIVE'. {suffix}"
-    ))
-    .with_class(format!("MALFORMED_RECORD_IN_PARSING.{reason}"), SparkException::Spark)
-    .with_sql_state("22023")
-    .with_parameter("badRecord", record)
-    .with_parameter("failFastMode", "FAILFAST")
+    spark_error!(
+        "MALFORMED_RECORD_IN_PARSING.CANNOT_PARSE_JSON_ARRAYS_AS_STRUCTS",
+        badRecord = record,
+        failFastMode = "FAILFAST",
+    )
 }
 
 pub(super) fn corrupt_column_type(field: &Field) -> Error {
-    let actual = sql_name(field.data_type());
-    Error::invalid(format!(
-        "The column `{}` for corrupt records must have the nullable STRING type, but got \"{actual}\".",
-        field.name()
-    ))
-    .with_class("INVALID_CORRUPT_RECORD_TYPE", SparkException::Analysis)
-    .with_sql_state("42804")
-    .with_parameter("columnName", format!("`{}`", field.name()))
-    .with_parameter("actualType", format!("\"{actual}\""))
+    spark_error!(
+        "INVALID_CORRUPT_RECORD_TYPE",
+        columnName = format!("`{}`", field.name()),
+        actualType = format!("\"{}\"", sql_name(field.data_type())),
+    )
 }
 
 /// Spark's name of a type, as far as one can mistake it for STRING.

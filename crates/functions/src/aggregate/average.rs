@@ -108,7 +108,7 @@ impl Accumulator for Average {
         let average = shift.and_then(|shift| sum.checked_mul(shift)).map(|sum| half_up(sum, count.into()));
         let average = average.and_then(|average| rescale(average, scale, precision, scale));
         if average.is_none() && self.on_overflow == Overflow::Error {
-            return Err(to_datafusion(arithmetic_overflow("try_avg")));
+            return Err(to_datafusion(arithmetic_overflow("overflow", "try_avg")));
         }
         Ok(ScalarValue::Decimal128(average, precision, scale))
     }

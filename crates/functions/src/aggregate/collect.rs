@@ -11,11 +11,11 @@ use datafusion::common::utils::SingleRowListArrayBuilder;
 use datafusion::error::Result as DataFusionResult;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Expr, Signature, Volatility};
-use millstream_core::Result;
+use millstream_core::{Result, spark_error};
 
 use super::{aggregate, array_of, element_of, resolved};
 use crate::call::{FunctionCall, Resolved};
-use crate::failure::datatype_mismatch;
+use crate::failure::{sql_expr, sql_id};
 use crate::typed_expr::TypedExpr;
 
 pub(super) fn collect_list(call: &FunctionCall<'_>) -> Result<Resolved> {
@@ -24,10 +24,11 @@ pub(super) fn collect_list(call: &FunctionCall<'_>) -> Result<Resolved> {
 
 pub(super) fn collect_set(call: &FunctionCall<'_>) -> Result<Resolved> {
     if matches!(call.data_type(0), DataType::Map(_, _)) {
-        return Err(datatype_mismatch(
-            call,
-            "UNSUPPORTED_INPUT_TYPE",
-            "The input of `collect_set` can't be \"MAP\" type data.",
+        return Err(spark_error!(
+            "DATATYPE_MISMATCH.UNSUPPORTED_INPUT_TYPE",
+            sqlExpr = sql_expr(&call.sql()),
+            functionName = sql_id(call.name),
+            dataType = "\"MAP\" or \"COLLATED STRING\"",
         ));
     }
     resolve(call, true)

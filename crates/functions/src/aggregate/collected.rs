@@ -8,12 +8,12 @@ use arrow::compute::{SortOptions, concat, sort, take};
 use arrow::datatypes::{DataType, Float64Type};
 use arrow::row::{RowConverter, SortField};
 use datafusion::common::ScalarValue;
-use millstream_core::{Error, Result};
+use millstream_core::{Error, Result, spark_error};
 
 use super::{collect, resolved};
 use crate::argument::constant_of;
 use crate::call::{FunctionCall, Resolved};
-use crate::failure::{datatype_mismatch, non_foldable, unexpected_input_type};
+use crate::failure::{non_foldable, sql_expr, sql_id, unexpected_input_type};
 use crate::kernel::{Evaluation, Function};
 use crate::operators::normal_column;
 use crate::typed_expr::TypedExpr;
@@ -159,7 +159,13 @@ pub(super) fn listagg(call: &FunctionCall<'_>) -> Result<Resolved> {
             }
         }
         _ if call.distinct => {
-            return Err(datatype_mismatch(call, "UNEXPECTED_INPUT_TYPE", "DISTINCT and another order do not fit."));
+            let keys: Vec<_> = call.order_by.iter().map(|key| sql_expr(&key.expr.schema_name().to_string())).collect();
+            return Err(spark_error!(
+                "INVALID_WITHIN_GROUP_EXPRESSION.MISMATCH_WITH_DISTINCT_INPUT",
+                funcName = sql_id(call.name),
+                funcArg = sql_expr(&call.arguments[0].sql),
+                orderingExpr = keys.join(", "),
+            ));
         }
         _ => return Err(Error::unsupported("listagg in the order of something else is not supported.")),
     };

@@ -12,13 +12,13 @@ use datafusion::common::ScalarValue;
 use datafusion::error::Result as DataFusionResult;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Signature, Volatility};
-use millstream_core::Result;
+use millstream_core::{Result, spark_error};
 use millstream_engine::error::to_datafusion;
 
 use super::{aggregate, resolved};
 use crate::argument::constant_of;
 use crate::call::{FunctionCall, Resolved};
-use crate::failure::{datatype_mismatch, non_foldable, unexpected_input_type};
+use crate::failure::{sql_id, unexpected_input_type};
 use crate::hash::distinct_hash;
 use crate::operators::normal_column;
 
@@ -41,11 +41,7 @@ pub(super) fn approx_count_distinct(call: &FunctionCall<'_>) -> Result<Resolved>
     }
     let error = if call.count() > 1 { relative_error(call)? } else { ERROR };
     if !(error > 0.0 && error <= ERROR_MAX) {
-        return Err(datatype_mismatch(
-            call,
-            "VALUE_OUT_OF_RANGE",
-            &format!("The `relativeSD` must be between (0, {ERROR_MAX}] (current value = {error})."),
-        ));
+        return Err(spark_error!("FAILED_FUNCTION_CALL", funcName = sql_id(call.name)));
     }
     let bits = (2.0 * (1.106 / error).log2()).ceil().clamp(4.0, f64::from(BITS_MAX)) as u32;
     let function = DistinctEstimate { bits, signature: Signature::any(1, Volatility::Immutable) };
@@ -58,7 +54,7 @@ fn relative_error(call: &FunctionCall<'_>) -> Result<f64> {
     match constant_of(&call.arguments[1].expr) {
         Some(ScalarValue::Float64(Some(error))) => Ok(error),
         Some(ScalarValue::Decimal128(Some(unscaled), _, scale)) => Ok(unscaled as f64 / 10_f64.powi(scale.into())),
-        _ => non_foldable(call, 1, "relativeSD", "DOUBLE"),
+        _ => Err(spark_error!("_LEGACY_ERROR_TEMP_1104")),
     }
 }
 

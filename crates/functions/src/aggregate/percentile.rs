@@ -18,7 +18,7 @@ use super::collect::Collected;
 use super::{aggregate, array_of, resolved};
 use crate::argument::constant_of;
 use crate::call::{FunctionCall, Resolved};
-use crate::failure::{datatype_mismatch, non_foldable};
+use crate::failure::{non_foldable, value_out_of_range};
 use crate::typed_expr::TypedExpr;
 
 pub(super) fn median(call: &FunctionCall<'_>) -> Result<Resolved> {
@@ -60,9 +60,10 @@ fn percentages(call: &FunctionCall<'_>) -> Result<Percentages> {
     };
     let values = cast(&values, &DataType::Float64)?;
     let values: &Float64Array = values.as_primitive();
-    if values.null_count() > 0 || values.values().iter().any(|value| !(0.0..=1.0).contains(value)) {
-        let reason = "The `percentage` must be between [0.0, 1.0].";
-        return Err(datatype_mismatch(call, "VALUE_OUT_OF_RANGE", reason));
+    let beyond = values.iter().find(|value| value.is_none_or(|value| !(0.0..=1.0).contains(&value)));
+    if let Some(value) = beyond {
+        let shown = value.map_or_else(|| "NULL".to_owned(), |value| format!("{value:?}D"));
+        return Err(value_out_of_range(call, "percentage", "[0.0, 1.0]", &shown));
     }
     Ok(Percentages { values: values.values().iter().map(|value| value.to_bits()).collect(), is_array })
 }

@@ -38,10 +38,7 @@ pub(super) fn try_sum(call: &FunctionCall<'_>) -> Result<Resolved> {
 }
 
 fn resolve(call: &FunctionCall<'_>, on_overflow: Overflow) -> Result<Resolved> {
-    if matches!(call.data_type(0), DataType::Interval(_) | DataType::Duration(_)) {
-        return unexpected_input_type(call, 0, "\"NUMERIC\"");
-    }
-    let value = call.numeric(0)?;
+    let value = call.numeric(0).or_else(|_| unexpected_input_type(call, 0, "\"NUMERIC\" or \"ANSI INTERVAL\""))?;
     let (value, data_type) = match value.data_type {
         DataType::Decimal128(precision, scale) => (value, decimal(precision.saturating_add(10), scale)),
         ref one if is_integral(one) => (call.cast(value, &DataType::Int64)?, DataType::Int64),
@@ -147,7 +144,7 @@ impl SumState {
 
     fn value(&self) -> Result<ScalarValue> {
         let overflow = || match self.on_overflow {
-            Overflow::Error => Err(arithmetic_overflow("try_sum")),
+            Overflow::Error => Err(arithmetic_overflow("overflow", "try_add")),
             Overflow::Wrap | Overflow::Null => Ok(()),
         };
         let there = self.count > 0;

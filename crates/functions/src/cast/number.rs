@@ -7,7 +7,7 @@ use arrow::compute;
 use arrow::datatypes::{DataType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type};
 use millstream_core::{Error, Result};
 
-use super::to_text::{double_text, float_text};
+use super::to_text::{double_literal, float_text};
 use super::{CastMode, Casting};
 use crate::failure::cast_overflow;
 
@@ -35,9 +35,7 @@ pub(super) fn cast_number(column: &ArrayRef, to: &DataType, casting: Casting) ->
             from_floating(values.iter().map(|one| one.map(f64::from)), (from, to), casting, text)
         }
         (DataType::Float64, _) => {
-            from_floating(column.as_primitive::<Float64Type>().iter(), (from, to), casting, |value| {
-                format!("{}D", double_text(value))
-            })
+            from_floating(column.as_primitive::<Float64Type>().iter(), (from, to), casting, double_literal)
         }
         _ => from_integers(&as_i64(column)?, (from, to), casting),
     }
@@ -81,7 +79,7 @@ where
 }
 
 /// An integer as SQL writes it: with the letter of its type.
-pub(crate) fn integer_literal(value: i64, data_type: &DataType) -> String {
+fn integer_literal(value: i64, data_type: &DataType) -> String {
     let suffix = match data_type {
         DataType::Int8 => "Y",
         DataType::Int16 => "S",

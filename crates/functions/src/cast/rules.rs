@@ -1,11 +1,12 @@
 //! Which casts there are (Spark: `Cast.canCast`, `Cast.canAnsiCast`), and which can make NULL of a value.
 
 use arrow::datatypes::DataType;
-use millstream_core::Error;
-use millstream_core::error::SparkException;
+use millstream_core::condition::ANSI_ENABLED;
+use millstream_core::{Error, spark_error};
 
 use super::CastMode;
 use crate::data_type::{is_numeric, is_timestamp, map_entry, sql_name};
+use crate::failure::{sql_expr, sql_type};
 
 /// Whether there is such a cast.
 pub(super) fn can_cast(from: &DataType, to: &DataType, mode: CastMode) -> bool {
@@ -45,36 +46,40 @@ pub(super) fn can_cast(from: &DataType, to: &DataType, mode: CastMode) -> bool {
 
 /// The error for a cast that there is not.
 pub(super) fn cannot_cast(sql: &str, from: &DataType, to: &DataType, mode: CastMode) -> Error {
-    let (from_name, to_name) = (sql_name(from), sql_name(to));
     let word = if mode == CastMode::Try { "TRY_CAST" } else { "CAST" };
-    let whole = format!("{word}({sql} AS {to_name})");
-    let cannot = format!("cannot cast \"{from_name}\" to \"{to_name}\"");
+    // To Spark a cast to a nested type is refused at its child.
+    let sql_expr = if to.is_nested() { sql_expr(sql) } else { sql_expr(&format!("{word}({sql} AS {})", sql_name(to))) };
+    let (source, target) = (sql_type(from), sql_type(to));
     let instead = match (from, to) {
-        (DataType::Date32, to) if is_numeric(to) => Some("UNIX_DATE"),
-        (from, DataType::Date32) if is_numeric(from) => Some("DATE_FROM_UNIX_DATE"),
+        (DataType::Date32, to) if is_numeric(to) => Some("`UNIX_DATE`"),
+        (from, DataType::Date32) if is_numeric(from) => Some("`DATE_FROM_UNIX_DATE`"),
         _ => None,
     };
-    let (sub_class, reason) = if let Some(function) = instead.filter(|_| mode != CastMode::Legacy) {
-        let reason = format!(
-            "{cannot}.\nTo convert values from \"{from_name}\" to \"{to_name}\", you can use the functions `{function}` \
-             instead."
-        );
-        ("CAST_WITH_FUNC_SUGGESTION", reason)
+    if let Some(function) = instead.filter(|_| mode != CastMode::Legacy) {
+        spark_error!(
+            "DATATYPE_MISMATCH.CAST_WITH_FUNC_SUGGESTION",
+            sqlExpr = sql_expr,
+            srcType = source,
+            targetType = target,
+            functionNames = function,
+        )
     } else if mode == CastMode::Ansi && can_cast(from, to, CastMode::Legacy) {
-        let reason = format!(
-            "{cannot} with ANSI mode on.\nIf you have to cast \"{from_name}\" to \"{to_name}\", you can set \
-             \"spark.sql.ansi.enabled\" as \"false\"."
-        );
-        ("CAST_WITH_CONF_SUGGESTION", reason)
+        spark_error!(
+            "DATATYPE_MISMATCH.CAST_WITH_CONF_SUGGESTION",
+            sqlExpr = sql_expr,
+            srcType = source,
+            targetType = target,
+            config = ANSI_ENABLED,
+            configVal = "'false'",
+        )
     } else {
-        ("CAST_WITHOUT_SUGGESTION", format!("{cannot}."))
-    };
-    Error::invalid(format!("Cannot resolve \"{whole}\" due to data type mismatch: {reason}"))
-        .with_class(format!("DATATYPE_MISMATCH.{sub_class}"), SparkException::Analysis)
-        .with_sql_state("42K09")
-        .with_parameter("sqlExpr", format!("\"{whole}\""))
-        .with_parameter("srcType", format!("\"{from_name}\""))
-        .with_parameter("targetType", format!("\"{to_name}\""))
+        spark_error!(
+            "DATATYPE_MISMATCH.CAST_WITHOUT_SUGGESTION",
+            sqlExpr = sql_expr,
+            srcType = source,
+            targetType = target,
+        )
+    }
 }
 
 /// Whether a value that is not NULL can become NULL (Spark: `Cast.forceNullable`).

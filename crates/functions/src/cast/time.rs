@@ -10,10 +10,11 @@ use chrono_tz::Tz;
 use millstream_core::interval::DAY_US;
 use millstream_core::{Error, Result};
 use millstream_formats::datetime::{SECOND_US, Zone, offset_at};
+use millstream_formats::text::cast_to_string;
 
 use super::decimal::rescale;
-use super::number::{cast_number, integer_literal};
-use super::to_text::double_text;
+use super::number::cast_number;
+use super::to_text::double_literal;
 use super::{CastMode, Casting};
 use crate::data_type::sql_name;
 use crate::failure::{cast_invalid_value, cast_overflow};
@@ -105,7 +106,8 @@ fn narrow_seconds(
         && let Some(row) =
             (0..seconds.len()).find(|&row| seconds.is_valid(row) && !limits.contains(&seconds.value(row)))
     {
-        let value = integer_literal(times.value(row), &DataType::Int64);
+        let moment = cast_to_string(&times.slice(row, 1), casting.zone)?;
+        let value = format!("TIMESTAMP '{}'", moment.value(0));
         return Err(cast_overflow(&value, times.data_type(), to));
     }
     let fitting = seconds.unary_opt::<_, Int64Type>(|value| limits.contains(&value).then_some(value));
@@ -126,7 +128,7 @@ fn to_timestamp(column: &ArrayRef, to: &DataType, casting: Casting) -> Result<Ar
                 if casting.mode != CastMode::Legacy && !(us.floor() <= i64::MAX as f64 && us.ceil() >= i64::MIN as f64)
                 {
                     return casting.checked(None, || {
-                        let value = format!("{}D", double_text(seconds));
+                        let value = double_literal(seconds);
                         if seconds.is_finite() {
                             cast_overflow(&value, column.data_type(), to)
                         } else {

@@ -27,6 +27,11 @@ pub(crate) fn double_text(value: f64) -> String {
     text
 }
 
+/// The SQL text of a double, as Spark's messages quote it.
+pub(crate) fn double_literal(value: f64) -> String {
+    if value.is_finite() { format!("{}D", double_text(value)) } else { double_text(value) }
+}
+
 /// Java's text of a float.
 pub(crate) fn float_text(value: f32) -> String {
     let mut text = String::new();

@@ -7,7 +7,6 @@ use arrow::compute::{SortOptions, take};
 use arrow::datatypes::{DataType, Int32Type};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::Expr;
-use millstream_core::error::{ErrorKind, SparkException};
 use millstream_core::{Error, Result};
 
 use crate::argument::{constant_of, scalar};
@@ -15,7 +14,9 @@ use crate::call::{FunctionCall, Resolved};
 use crate::coercion::wider_type;
 use crate::collection::construct::ARRAY_NAME;
 use crate::data_type::{array, map_entry};
-use crate::failure::{datatype_mismatch, invalid_array_index, invalid_index_of_element_at, unexpected_input_type};
+use crate::failure::{
+    differing_key_type, index_of_zero, invalid_array_index, invalid_index_of_element_at, unexpected_input_type,
+};
 use crate::kernel::{Evaluation, Function};
 use crate::operators::normal_column;
 use crate::typed_expr::TypedExpr;
@@ -52,13 +53,6 @@ fn elements(one: &Evaluation<'_>, indexing: Indexing) -> Result<ArrayRef> {
         }
     }
     Ok(take(list.values(), &UInt64Array::from(places), None)?)
-}
-
-pub(super) fn index_of_zero() -> Error {
-    let message = "The index 0 is invalid. An index shall be either < 0 or > 0 (the first element has index 1).";
-    Error::new(ErrorKind::Data, message)
-        .with_class("INVALID_INDEX_OF_ZERO", SparkException::Runtime)
-        .with_sql_state("22003")
 }
 
 /// The values of the keys in the second column.
@@ -118,16 +112,7 @@ fn resolve(call: &FunctionCall<'_>, of_array: Function, one_based: bool) -> Resu
             let (value, key) = (value.data_type().clone(), key.data_type().clone());
             let fits = wider_type(&key, call.data_type(1), &call.context.settings);
             if fits.is_none() {
-                let reason = format!(
-                    "Input to `{}` should have been \"MAP\" followed by a value with same key type, but it's [{}].",
-                    call.name,
-                    call.arguments
-                        .iter()
-                        .map(|one| format!("\"{}\"", crate::data_type::sql_name(&one.data_type)))
-                        .collect::<Vec<_>>()
-                        .join(", ")
-                );
-                return Err(datatype_mismatch(call, "MAP_FUNCTION_DIFF_TYPES", &reason));
+                return Err(differing_key_type(call));
             }
             let wanted = call.cast(call.argument(1), &key)?;
             scalar(MAP_VALUE.call_nullable([call.argument(0), wanted], value, call))

@@ -11,13 +11,13 @@ use arrow::compute::{SortOptions, concat, sort_to_indices, take};
 use arrow::datatypes::{DataType, Field, FieldRef, Int32Type};
 use arrow::row::{RowConverter, SortField};
 use datafusion::common::ScalarValue;
-use millstream_core::{Error, Result};
+use millstream_core::{Error, Result, spark_error};
 
 use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
 use crate::coercion::wider_type;
 use crate::data_type;
-use crate::failure::{datatype_mismatch, invalid_parameter, unexpected_input_type};
+use crate::failure::{sql_expr, sql_id, sql_type, unexpected_input_type};
 use crate::kernel::{Evaluation, Function};
 use crate::operators::normal_column;
 use crate::typed_expr::TypedExpr;
@@ -64,13 +64,14 @@ pub(super) fn with_element_at(call: &FunctionCall<'_>, at: usize) -> Result<[Typ
         && *call.data_type(at) != DataType::Null;
     let meeting = wider_type(of.data_type(), call.data_type(at), &call.context.settings).filter(|_| !promotes);
     let Some(meeting) = meeting else {
-        let reason = format!(
-            "Input to `{}` should have been \"ARRAY\" followed by a value with same element type, but it's [\"{}\", \"{}\"].",
-            call.name,
-            data_type::sql_name(call.data_type(0)),
-            data_type::sql_name(call.data_type(at))
-        );
-        return Err(datatype_mismatch(call, "ARRAY_FUNCTION_DIFF_TYPES", &reason));
+        return Err(spark_error!(
+            "DATATYPE_MISMATCH.ARRAY_FUNCTION_DIFF_TYPES",
+            sqlExpr = sql_expr(&call.sql()),
+            functionName = sql_id(call.name),
+            dataType = "\"ARRAY\"",
+            leftType = sql_type(call.data_type(0)),
+            rightType = sql_type(call.data_type(at)),
+        ));
     };
     let array = call.cast(call.argument(0), &data_type::array(meeting.clone(), of.is_nullable()))?;
     Ok([array, call.cast(call.argument(at), &meeting)?])
@@ -108,14 +109,14 @@ const CONTAINS: Function = Function::total("array_contains", |one| {
 });
 
 pub(super) fn contains(call: &FunctionCall<'_>) -> Result<Resolved> {
-    let contains_null = element(call, 0)?.is_nullable();
-    if *call.data_type(1) == DataType::Null {
-        return Err(datatype_mismatch(
-            call,
-            "NULL_TYPE",
-            "Null typed values cannot be used as arguments of `array_contains`.",
+    if [0, 1].into_iter().any(|index| *call.data_type(index) == DataType::Null) {
+        return Err(spark_error!(
+            "DATATYPE_MISMATCH.NULL_TYPE",
+            sqlExpr = sql_expr(&call.sql()),
+            functionName = sql_id(call.name),
         ));
     }
+    let contains_null = element(call, 0)?.is_nullable();
     let arguments = with_element(call)?;
     let nullable = contains_null || arguments.iter().any(|one| one.nullable);
     scalar(CONTAINS.over(arguments, (DataType::Boolean, nullable), &call.context.settings))
@@ -277,16 +278,17 @@ const SLICE: Function = Function::new("slice", |one| {
     map_lists(one, |row, values| {
         let (start, length) = (starts.value(row), lengths.value(row));
         if start == 0 {
-            return Err(invalid_parameter(
-                "slice",
-                "`start`",
-                "START",
-                "Expects a positive or a negative value for `start`, but got 0.",
-            ));
+            return Err(
+                spark_error!("INVALID_PARAMETER_VALUE.START", parameter = "`start`", functionName = "`slice`",),
+            );
         }
         if length < 0 {
-            let message = format!("Expects `length` greater than or equal to 0 but got {length}.");
-            return Err(invalid_parameter("slice", "`length`", "LENGTH", message));
+            return Err(spark_error!(
+                "INVALID_PARAMETER_VALUE.LENGTH",
+                parameter = "`length`",
+                functionName = "`slice`",
+                length = length,
+            ));
         }
         let count = values.len() as i64;
         let first = if start > 0 { i64::from(start) - 1 } else { count + i64::from(start) };

@@ -9,13 +9,12 @@ use arrow::compute::kernels::interleave::interleave;
 use arrow::datatypes::{DataType, Field};
 use arrow::row::{RowConverter, SortField};
 use datafusion::common::ScalarValue;
-use millstream_core::error::{ErrorKind, SparkException};
-use millstream_core::{Error, Result};
+use millstream_core::{Error, Result, spark_error};
 
 use crate::argument::{constant_of, scalar};
 use crate::call::{FunctionCall, Resolved};
 use crate::data_type::{self, structure};
-use crate::failure::{datatype_mismatch, differing_types, non_foldable, unexpected_input_type};
+use crate::failure::{differing_types, sql_expr, sql_type, unexpected_input_type, wrong_argument_count};
 use crate::kernel::{Evaluation, Function};
 use crate::operators::{common_type_of, normal_column};
 use crate::string::joined;
@@ -69,12 +68,8 @@ const STRUCT: Function = Function::total("named_struct", |one| {
 });
 
 pub(super) fn named_struct(call: &FunctionCall<'_>) -> Result<Resolved> {
-    if call.count() % 2 == 1 {
-        let message =
-            format!("The `{}` requires 2n (n > 0) parameters but the actual number is {}.", call.name, call.count());
-        return Err(Error::invalid(message)
-            .with_class("WRONG_NUM_ARGS.WITHOUT_SUGGESTION", SparkException::Analysis)
-            .with_sql_state("42605"));
+    if call.count() == 0 || call.count() % 2 == 1 {
+        return Err(wrong_argument_count(call, "2n (n > 0)"));
     }
     scalar(struct_of(call, call.arguments.clone())?)
 }
@@ -82,9 +77,13 @@ pub(super) fn named_struct(call: &FunctionCall<'_>) -> Result<Resolved> {
 /// The struct of these names and values.
 pub(crate) fn struct_of(call: &FunctionCall<'_>, pairs: Vec<TypedExpr>) -> Result<TypedExpr> {
     let (mut fields, mut values) = (Vec::new(), Vec::new());
-    for (pair, named) in pairs.chunks_exact(2).enumerate() {
+    for named in pairs.chunks_exact(2) {
         let Some(ScalarValue::Utf8(Some(name))) = constant_of(&named[0].expr) else {
-            return non_foldable(call, pair * 2, "name", "STRING");
+            return Err(spark_error!(
+                "DATATYPE_MISMATCH.CREATE_NAMED_STRUCT_WITHOUT_FOLDABLE_STRING",
+                sqlExpr = sql_expr(&call.sql()),
+                inputExprs = format!("[{}]", sql_expr(&named[0].sql)),
+            ));
         };
         let value = named[1].clone();
         fields.push((name, value.data_type.clone(), value.nullable));
@@ -133,9 +132,7 @@ pub(super) fn map_of(
         let mut seen = HashSet::new();
         for at in offsets[row] as usize..offsets[row + 1] as usize {
             if *keys.data_type() == DataType::Null || keys.is_null(at) {
-                return Err(Error::new(ErrorKind::Data, "Cannot use null as map key.")
-                    .with_class("NULL_MAP_KEY", SparkException::Runtime)
-                    .with_sql_state("2200E"));
+                return Err(spark_error!("NULL_MAP_KEY"));
             }
             if !seen.insert(key_rows.row(at)) {
                 let key = millstream_formats::text::cast_to_string(&keys.slice(at, 1), one.settings.time_zone)?;
@@ -148,26 +145,21 @@ pub(super) fn map_of(
 }
 
 fn duplicated_key(key: &str) -> Error {
-    let message = format!(
-        "Duplicate map key {key} was found, please check the input data. If you want to remove the duplicated keys, you can \
-         set \"spark.sql.mapKeyDedupPolicy\" to \"LAST_WIN\" so that the key inserted at last takes precedence."
-    );
-    Error::new(ErrorKind::Data, message)
-        .with_class("DUPLICATED_MAP_KEY", SparkException::Runtime)
-        .with_sql_state("23505")
+    spark_error!("DUPLICATED_MAP_KEY", key = key, mapKeyDedupPolicy = "\"spark.sql.mapKeyDedupPolicy\"")
 }
 
 pub(super) fn map(call: &FunctionCall<'_>) -> Result<Resolved> {
     let pairs: Vec<usize> = (0..call.count() / 2).map(|pair| pair * 2).collect();
     if call.count() % 2 == 1 {
-        let message = format!("The `map` requires 2n (n > 0) parameters but the actual number is {}.", call.count());
-        return Err(Error::invalid(message)
-            .with_class("WRONG_NUM_ARGS.WITHOUT_SUGGESTION", SparkException::Analysis)
-            .with_sql_state("42605"));
+        return Err(wrong_argument_count(call, "2n (n > 0)"));
     }
     let (key, keys) = meeting(call, &pairs)?;
     if matches!(key, DataType::Map(_, _)) {
-        return Err(datatype_mismatch(call, "INVALID_MAP_KEY_TYPE", "The key of map cannot be/contain \"MAP\"."));
+        return Err(spark_error!(
+            "DATATYPE_MISMATCH.INVALID_MAP_KEY_TYPE",
+            sqlExpr = sql_expr(&call.sql()),
+            keyType = sql_type(&key),
+        ));
     }
     let odd: Vec<usize> = pairs.iter().map(|pair| pair + 1).collect();
     let (value, values) = meeting(call, &odd)?;
@@ -189,8 +181,7 @@ const MAP_FROM_ARRAYS: Function = Function::new("map_from_arrays", |one| {
         }
         let (some_keys, some_values) = (keys.value(row), values.value(row));
         if some_keys.len() != some_values.len() {
-            return Err(Error::data("The key array and value array of MapData must have the same length.")
-                .with_class("_LEGACY_ERROR_TEMP_2128", SparkException::Runtime));
+            return Err(spark_error!("_LEGACY_ERROR_TEMP_2128"));
         }
         lengths.push(some_keys.len());
         key_parts.push(some_keys);

@@ -11,7 +11,7 @@ use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
 use crate::coercion::wider_type;
 use crate::data_type::{array, map_entry, structure};
-use crate::failure::{datatype_mismatch, unexpected_input_type};
+use crate::failure::{differing_key_type, unexpected_input_type};
 use crate::kernel::{Evaluation, Function};
 use crate::operators::normal_column;
 
@@ -69,8 +69,7 @@ const CONTAINS_KEY: Function = Function::total("map_contains_key", |one| {
 pub(super) fn contains_key(call: &FunctionCall<'_>) -> Result<Resolved> {
     let (key, _) = entry(call)?;
     if wider_type(key.data_type(), call.data_type(1), &call.context.settings).is_none() {
-        let reason = "Input to `map_contains_key` should have been \"MAP\" followed by a value with same key type.";
-        return Err(datatype_mismatch(call, "MAP_FUNCTION_DIFF_TYPES", reason));
+        return Err(differing_key_type(call));
     }
     let wanted = call.cast(call.argument(1), key.data_type())?;
     scalar(CONTAINS_KEY.call_nullable([call.argument(0), wanted], DataType::Boolean, call))

@@ -99,8 +99,8 @@ const STR_TO_MAP: Function = Function::new("str_to_map", |one| {
             continue;
         }
         let text = one.strings(0).value(row).to_owned();
-        let pairs = between_pairs.get(one.strings(1).value(row), java_regex)?;
-        let cut = within_pair.get(one.strings(2).value(row), java_regex)?;
+        let pairs = between_pairs.get(one.strings(1).value(row), |pattern| java_regex(pattern, one.name))?;
+        let cut = within_pair.get(one.strings(2).value(row), |pattern| java_regex(pattern, one.name))?;
         let before = keys.len();
         for pair in pairs.split(&text) {
             let mut parts = cut.splitn(pair, 2);

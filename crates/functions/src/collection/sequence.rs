@@ -12,13 +12,13 @@ use arrow::datatypes::{
 use chrono_tz::Tz;
 use millstream_core::error::{ErrorKind, SparkException};
 use millstream_core::interval::DAY_US;
-use millstream_core::{Error, Result};
+use millstream_core::{Error, Result, spark_error};
 
 use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
 use crate::cast::time::{from_local_us, to_local_us};
 use crate::data_type::{array, is_timestamp};
-use crate::failure::{differing_types, unexpected_input_type};
+use crate::failure::{differing_types, sql_expr, sql_id};
 use crate::kernel::{Evaluation, Function};
 use crate::operators::{add_months_to_days, common_type_of};
 
@@ -144,7 +144,14 @@ pub(super) fn sequence(call: &FunctionCall<'_>) -> Result<Resolved> {
     let indexes: &[usize] = if bounds_are_numbers && call.count() > 2 { &[0, 1, 2] } else { &[0, 1] };
     let meeting = common_type_of(call, indexes).map_err(|_| differing_types(call))?;
     if !meeting.is_signed_integer() && meeting != DataType::Date32 && !is_timestamp(&meeting) {
-        return unexpected_input_type(call, 0, "(\"INTEGRAL\" or \"DATE\" or \"TIMESTAMP\")");
+        return Err(spark_error!(
+            "DATATYPE_MISMATCH.SEQUENCE_WRONG_INPUT_TYPES",
+            sqlExpr = sql_expr(&call.sql()),
+            functionName = sql_id(call.name),
+            startType = "(\"TIMESTAMP\" or \"TIMESTAMP_NTZ\" or \"DATE\")",
+            stepType = "(\"INTERVAL\" or \"INTERVAL YEAR TO MONTH\" or \"INTERVAL DAY TO SECOND\")",
+            otherStartType = "\"INTEGRAL\"",
+        ));
     }
     let mut arguments = vec![call.cast(call.argument(0), &meeting)?, call.cast(call.argument(1), &meeting)?];
     if call.count() > 2 {

@@ -7,15 +7,14 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int32Array, ListArray
 use arrow::compute::{concat, filter, interleave, is_not_null, take};
 use arrow::datatypes::{DataType, Int32Type};
 use arrow::row::{RowConverter, Rows, SortField};
-use millstream_core::{Error, Result};
+use millstream_core::{Error, Result, spark_error};
 
-use super::access::index_of_zero;
 use super::array::{element, lists_of, map_lists, with_element, with_element_at};
 use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
 use crate::coercion::wider_type;
 use crate::data_type::{self, structure};
-use crate::failure::{datatype_mismatch, unexpected_input_type};
+use crate::failure::{index_of_zero, sql_expr, sql_id, sql_type, unexpected_input_type};
 use crate::kernel::{Evaluation, Function};
 use crate::operators::normal_column;
 use crate::typed_expr::TypedExpr;
@@ -54,13 +53,14 @@ const EXCEPT: Function = Function::total("array_except", |one| combined(one, |le
 /// Two arrays of one type.
 fn both(call: &FunctionCall<'_>) -> Result<[TypedExpr; 2]> {
     let differ = || {
-        let reason = format!(
-            "Input to function `{}` should have been two \"ARRAY\" with same element type, but it's [\"{}\", \"{}\"].",
-            call.name,
-            data_type::sql_name(call.data_type(0)),
-            data_type::sql_name(call.data_type(1))
-        );
-        datatype_mismatch(call, "BINARY_ARRAY_DIFF_TYPES", &reason)
+        spark_error!(
+            "DATATYPE_MISMATCH.BINARY_ARRAY_DIFF_TYPES",
+            sqlExpr = sql_expr(&call.sql()),
+            functionName = sql_id(call.name),
+            arrayType = "\"ARRAY\"",
+            leftType = sql_type(call.data_type(0)),
+            rightType = sql_type(call.data_type(1)),
+        )
     };
     let (DataType::List(left), DataType::List(right)) = (call.data_type(0), call.data_type(1)) else {
         return Err(differ());

@@ -11,12 +11,13 @@ use arrow::array::{Array, AsArray, ListArray, UInt32Array};
 use arrow::buffer::OffsetBuffer;
 use arrow::compute::{cast, take, take_arrays};
 use arrow::datatypes::{DataType, FieldRef, Int32Type};
+use arrow::util::display::array_value_to_string;
 use datafusion::error::Result;
 use datafusion::logical_expr::{ColumnarValue, HigherOrderFunctionArgs, HigherOrderUDF, LambdaArgument, ValueOrLambda};
+use millstream_core::{Error, spark_error};
 use millstream_engine::error::to_datafusion;
 
 use super::lambda_function::{LambdaFunction, misused};
-use crate::failure::comparator_returns_null;
 
 const NAME: &str = "array_sort_by";
 
@@ -63,8 +64,16 @@ fn right_first(list: &ListArray, lambda: &LambdaArgument, pairs: &[Pair]) -> Res
     let answers = lambda.evaluate(&[&left, &right], |captured| Ok(take_arrays(captured, &rows, None)?))?;
     let answers = cast(&answers.into_array(pairs.len())?, &DataType::Int32)?;
     let answers = answers.as_primitive::<Int32Type>();
-    if answers.null_count() > 0 {
-        return Err(to_datafusion(comparator_returns_null()));
+    if let Some(at) = (0..answers.len()).find(|&at| answers.is_null(at)) {
+        let shown = |place: u32| {
+            let values = list.values();
+            array_value_to_string(values, place as usize).map_err(Error::from).map_err(to_datafusion)
+        };
+        return Err(to_datafusion(spark_error!(
+            "COMPARATOR_RETURNS_NULL",
+            firstValue = shown(pairs[at].left)?,
+            secondValue = shown(pairs[at].right)?,
+        )));
     }
     Ok(answers.values().iter().map(|answer| *answer > 0).collect())
 }

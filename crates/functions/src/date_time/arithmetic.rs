@@ -5,9 +5,8 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int32Array, Int64Array, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, Date32Type, Int32Type, Int64Type};
 use datafusion::common::ScalarValue;
-use millstream_core::error::{ErrorKind, SparkException};
 use millstream_core::interval::DAY_US;
-use millstream_core::{Error, Result};
+use millstream_core::{Error, Result, spark_error};
 use millstream_formats::datetime::{civil_from_days, days_from_civil};
 
 use super::field::{local_us, weekday_of};
@@ -15,7 +14,7 @@ use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
 use crate::cast::time::{dates, from_local_us};
 use crate::data_type::is_timestamp;
-use crate::failure::{arithmetic_overflow, unexpected_input_type};
+use crate::failure::{arithmetic_overflow, sql_id, sql_value, unexpected_input_type};
 use crate::kernel::{Evaluation, Function};
 use crate::operators::add_months_to_days;
 use crate::typed_expr::TypedExpr;
@@ -100,9 +99,7 @@ const NEXT_DAY: Function = Function::new("next_day", |one| {
 });
 
 fn illegal_day(name: &str) -> Error {
-    Error::new(ErrorKind::Data, format!("Illegal input for day of week: {name}."))
-        .with_class("ILLEGAL_DAY_OF_WEEK", SparkException::IllegalArgument)
-        .with_sql_state("22009")
+    spark_error!("ILLEGAL_DAY_OF_WEEK", string = name)
 }
 
 pub(super) fn next_day(call: &FunctionCall<'_>) -> Result<Resolved> {
@@ -180,15 +177,12 @@ fn unit_argument(call: &FunctionCall<'_>) -> Result<TypedExpr> {
     let name = call.constant_string(0, "unit")?.unwrap_or_default();
     match unit(&name) {
         Some(_) => call.string(0),
-        None => {
-            let message = format!(
-                "`{}` expects one of the units without quotes YEAR, QUARTER, MONTH, WEEK, DAY, DAYOFYEAR, HOUR, MINUTE, SECOND, MILLISECOND, MICROSECOND, but got the invalid value {name}.",
-                call.name
-            );
-            Err(Error::invalid(message)
-                .with_class("INVALID_PARAMETER_VALUE.DATETIME_UNIT", SparkException::Parse)
-                .with_sql_state("22023"))
-        }
+        None => Err(spark_error!(
+            "INVALID_PARAMETER_VALUE.DATETIME_UNIT",
+            parameter = "`unit`",
+            functionName = sql_id(call.name),
+            invalidValue = sql_value(&name),
+        )),
     }
 }
 
@@ -211,7 +205,7 @@ const TIMESTAMPADD: Function = Function::new("timestampadd", |one| {
             }
             Unit::Microseconds(us) => from_local_us(local, session).checked_add(amount.checked_mul(us)?),
         };
-        add().map(Some).ok_or_else(|| arithmetic_overflow(""))
+        add().map(Some).ok_or_else(|| arithmetic_overflow("overflow", ""))
     });
     let column: TimestampMicrosecondArray = moved.collect::<Result<_>>()?;
     Ok(Arc::new(column.with_timezone_opt(zone.clone())))

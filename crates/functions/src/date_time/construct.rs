@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::{DurationMicrosecondArray, IntervalYearMonthArray, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, Decimal128Type, Int32Type, IntervalUnit, TimeUnit};
 use datafusion::common::ScalarValue;
-use millstream_core::{QuerySettings, Result};
+use millstream_core::{QuerySettings, Result, spark_error};
 use millstream_formats::datetime::{SECOND_US, Zone, checked_days};
 
 use crate::argument::scalar;
@@ -20,13 +20,42 @@ use crate::typed_expr::TypedExpr;
 fn days(one: &Evaluation<'_>, row: usize) -> Result<Option<i64>> {
     let part = |index: usize| i64::from(one.numbers::<Int32Type>(index).value(row));
     match checked_days(part(0), part(1), part(2)) {
-        None if one.settings.ansi => Err(datetime_field_out_of_bounds(format!(
-            "Invalid value for a date: {}-{:02}-{:02}",
-            part(0),
-            part(1),
-            part(2)
-        ))),
+        None if one.settings.ansi => Err(datetime_field_out_of_bounds(&invalid_date(part(0), part(1), part(2)))),
         other => Ok(other),
+    }
+}
+
+/// What `java.time` says of a date that there is not.
+fn invalid_date(year: i64, month: i64, day: i64) -> String {
+    const MONTHS: [&str; 12] = [
+        "JANUARY",
+        "FEBRUARY",
+        "MARCH",
+        "APRIL",
+        "MAY",
+        "JUNE",
+        "JULY",
+        "AUGUST",
+        "SEPTEMBER",
+        "OCTOBER",
+        "NOVEMBER",
+        "DECEMBER",
+    ];
+    let name = usize::try_from(month).ok().and_then(|month| MONTHS.get(month.wrapping_sub(1)));
+    match (name, day) {
+        (None, _) => format!("Invalid value for MonthOfYear (valid values 1 - 12): {month}"),
+        (Some(_), ..=0 | 32..) => format!("Invalid value for DayOfMonth (valid values 1 - 28/31): {day}"),
+        (Some(&"FEBRUARY"), 29) => format!("Invalid date 'February 29' as '{year}' is not a leap year"),
+        (Some(name), _) => format!("Invalid date '{name} {day}'"),
+    }
+}
+
+/// What `java.time` says of a time of day that there is not.
+fn invalid_time(hour: i64, minute: i64, second: i64) -> String {
+    match (hour, minute) {
+        (..0 | 24.., _) => format!("Invalid value for HourOfDay (valid values 0 - 23): {hour}"),
+        (_, ..0 | 60..) => format!("Invalid value for MinuteOfHour (valid values 0 - 59): {minute}"),
+        _ => format!("Invalid value for SecondOfMinute (valid values 0 - 59): {second}"),
     }
 }
 
@@ -63,10 +92,11 @@ const MAKE_TIMESTAMP: Function = Function::new("make_timestamp", |one| {
             None => Some(Zone::Region(one.settings.time_zone)),
         };
         let (true, Some(zone)) = (fits, zone) else {
-            if one.settings.ansi {
-                return Err(datetime_field_out_of_bounds("Invalid value for a time"));
-            }
-            return Ok(None);
+            return match fits {
+                _ if !one.settings.ansi => Ok(None),
+                false => Err(datetime_field_out_of_bounds(&invalid_time(hour, minute, seconds_us / SECOND_US))),
+                true => Err(spark_error!("INVALID_TIMEZONE", timeZone = one.strings(6).value(row))),
+            };
         };
         let local_s = days * 86_400 + hour * 3600 + minute * 60 + seconds_us / SECOND_US;
         Ok(Some(zone.to_utc_s(local_s) * SECOND_US + seconds_us % SECOND_US))

@@ -7,14 +7,14 @@ use arrow::datatypes::{DataType, Date32Type, TimestampMicrosecondType};
 use chrono_tz::Tz;
 use datafusion::common::ScalarValue;
 use millstream_core::interval::DAY_US;
-use millstream_core::{Error, Result};
+use millstream_core::{Result, spark_error};
 use millstream_formats::datetime::{civil_from_days, days_from_civil};
 
 use crate::argument::{constant_of, scalar};
 use crate::call::{FunctionCall, Resolved};
 use crate::cast::time::to_local_us;
 use crate::data_type::{decimal, is_timestamp};
-use crate::failure::{non_foldable, unexpected_input_type};
+use crate::failure::{non_foldable, sql_expr, unexpected_input_type};
 use crate::kernel::{Evaluation, Function};
 use crate::typed_expr::TypedExpr;
 
@@ -152,11 +152,10 @@ fn extracted(call: &FunctionCall<'_>) -> Result<Resolved> {
         "HOUR" | "H" | "HOURS" | "HR" | "HRS" => of_time(call, HOUR),
         "MINUTE" | "M" | "MIN" | "MINS" | "MINUTES" => of_time(call, MINUTE),
         "SECOND" | "S" | "SEC" | "SECONDS" | "SECS" => scalar(EXACT_SECOND.call([moment(call)?], decimal(8, 6), call)),
-        _ => Err(Error::invalid(format!(
-            "Cannot extract the field '{field}' from the source expression \"{}\".",
-            call.arguments[1].sql
-        ))
-        .with_class("INVALID_EXTRACT_FIELD", millstream_core::error::SparkException::Analysis)
-        .with_sql_state("42601")),
+        _ => Err(spark_error!(
+            "INVALID_EXTRACT_FIELD",
+            field = format!("`{field}`"),
+            expr = sql_expr(&call.arguments[1].sql),
+        )),
     }
 }

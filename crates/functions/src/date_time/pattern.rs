@@ -4,13 +4,14 @@
 //! English. Deliberately not here: week-based fields, which Spark refuses as well, and other languages.
 
 use chrono_tz::Tz;
-use millstream_core::error::{ErrorKind, SparkException};
+use millstream_core::condition::DOCROOT;
 use millstream_core::interval::DAY_US;
-use millstream_core::{Error, Result};
+use millstream_core::{Error, Result, spark_error};
 use millstream_formats::datetime::{SECOND_US, Zone, checked_days, civil_from_days, days_from_civil, offset_at};
 
 use super::field::weekday_of;
 use crate::cast::time::to_local_us;
+use crate::failure::sql_value;
 
 const MONTHS: [&str; 12] = [
     "January",
@@ -131,20 +132,17 @@ fn compile(letters: &[char], at: &mut usize, pattern: &str) -> Result<Vec<Item>>
 }
 
 fn invalid(pattern: &str) -> Error {
-    Error::new(ErrorKind::Data, format!("Unrecognized datetime pattern: '{pattern}'. Retry with a valid pattern."))
-        .with_class("INVALID_DATETIME_PATTERN.WITH_SUGGESTION", SparkException::IllegalArgument)
-        .with_sql_state("22007")
+    spark_error!("INVALID_DATETIME_PATTERN.WITH_SUGGESTION", pattern = sql_value(pattern), docroot = DOCROOT)
 }
 
 /// Fields of week-based years, which Spark knew before version 3 and has refused since.
 fn week_based(pattern: &str) -> Error {
-    let message = format!(
-        "You may get a different result due to the upgrading to Spark >= 3.0: Fail to recognize '{pattern}' pattern in the \
-         DateTimeFormatter."
-    );
-    Error::new(ErrorKind::Data, message)
-        .with_class("INCONSISTENT_BEHAVIOR_CROSS_VERSION.DATETIME_PATTERN_RECOGNITION", SparkException::Spark)
-        .with_sql_state("42K0B")
+    spark_error!(
+        "INCONSISTENT_BEHAVIOR_CROSS_VERSION.DATETIME_PATTERN_RECOGNITION",
+        pattern = sql_value(pattern),
+        config = "\"spark.sql.legacy.timeParserPolicy\"",
+        docroot = DOCROOT,
+    )
 }
 
 /// A moment while it is printed.

@@ -9,8 +9,7 @@ use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Float64Type, Int32Type, Int64Type, TimestampMicrosecondType,
 };
 use datafusion::common::ScalarValue;
-use millstream_core::error::{ErrorKind, SparkException};
-use millstream_core::{Error, Result};
+use millstream_core::{Result, spark_error};
 use millstream_formats::datetime::{SECOND_US, Zone};
 
 use super::pattern::CompiledPatterns;
@@ -85,7 +84,7 @@ fn instants(us: Vec<Option<i64>>) -> ArrayRef {
 fn from_units(one: &Evaluation<'_>, unit_us: i64) -> Result<ArrayRef> {
     let us = |value: Option<i64>| match value {
         None => Ok(None),
-        Some(value) => value.checked_mul(unit_us).map(Some).ok_or_else(|| arithmetic_overflow("")),
+        Some(value) => value.checked_mul(unit_us).map(Some).ok_or_else(|| arithmetic_overflow("overflow", "")),
     };
     Ok(instants(one.numbers::<Int64Type>(0).iter().map(us).collect::<Result<_>>()?))
 }
@@ -106,7 +105,7 @@ const TIMESTAMP_SECONDS: Function = Function::new("timestamp_seconds", |one| mat
         };
         let us = |value: Option<i128>| match value {
             None => Ok(None),
-            Some(value) => us(value).map(Some).ok_or_else(|| arithmetic_overflow("")),
+            Some(value) => us(value).map(Some).ok_or_else(|| arithmetic_overflow("overflow", "")),
         };
         Ok(instants(values.iter().map(us).collect::<Result<_>>()?))
     }
@@ -180,11 +179,7 @@ pub(super) fn date_from_unix_date(call: &FunctionCall<'_>) -> Result<Resolved> {
 
 /// The clock of a zone as that of UTC, or the other way.
 fn moved(us: i64, zone: &str, from_utc: bool) -> Result<i64> {
-    let zone = Zone::parse(zone).ok_or_else(|| {
-        Error::new(ErrorKind::Data, format!("The timezone: {zone} is invalid."))
-            .with_class("INVALID_TIMEZONE", SparkException::DateTime)
-            .with_sql_state("22009")
-    })?;
+    let zone = Zone::parse(zone).ok_or_else(|| spark_error!("INVALID_TIMEZONE", timeZone = zone))?;
     let seconds = us.div_euclid(SECOND_US);
     let moved = if from_utc { seconds + i64::from(zone.offset_at(seconds)) } else { zone.to_utc_s(seconds) };
     Ok(moved * SECOND_US + us.rem_euclid(SECOND_US))

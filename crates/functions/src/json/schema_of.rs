@@ -2,19 +2,23 @@
 
 use arrow::datatypes::{DataType, Field, Fields};
 use datafusion::common::ScalarValue;
-use millstream_core::Result;
+use millstream_core::{Result, spark_error};
 use serde_json::Value;
 
 use super::path::first_value;
 use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
 use crate::data_type::{array, sql_name};
-use crate::failure::datatype_mismatch;
+use crate::failure::sql_expr;
 use crate::typed_expr::TypedExpr;
 
 pub(super) fn schema_of_json(call: &FunctionCall<'_>) -> Result<Resolved> {
     let Some(text) = call.constant_string(0, "json")? else {
-        return Err(datatype_mismatch(call, "UNEXPECTED_NULL", "The `json` must not be null."));
+        return Err(spark_error!(
+            "DATATYPE_MISMATCH.UNEXPECTED_NULL",
+            sqlExpr = sql_expr(&call.sql()),
+            exprName = "json",
+        ));
     };
     let schema = first_value(&text).map_or(DataType::Utf8, |value| inferred(&value));
     scalar(TypedExpr {

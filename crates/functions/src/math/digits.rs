@@ -43,7 +43,7 @@ fn convert(text: &str, from: i32, to: i32, ansi: bool) -> Result<Option<String>>
     for digit in digits.chars().map_while(|letter| letter.to_digit(from as u32)) {
         match value.checked_mul(from as u64).and_then(|value| value.checked_add(digit.into())) {
             Some(next) => value = next,
-            None if ansi => return Err(arithmetic_overflow("")),
+            None if ansi => return Err(arithmetic_overflow("Overflow in function conv()", "")),
             None => {
                 value = u64::MAX;
                 break;

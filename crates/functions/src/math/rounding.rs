@@ -13,7 +13,7 @@ use crate::call::{FunctionCall, Resolved};
 use crate::cast::to_text::{double_text, float_text};
 use crate::cast::{power_of_ten, round_decimal_text};
 use crate::data_type::decimal;
-use crate::failure::{arithmetic_overflow, non_foldable};
+use crate::failure::{arithmetic_overflow, non_foldable, unexpected_input_type};
 use crate::kernel::{Evaluation, Function};
 use crate::typed_expr::TypedExpr;
 
@@ -40,7 +40,7 @@ pub(crate) fn divide(value: i128, divisor: i128, rounding: Rounding) -> i128 {
 
 const ABS: Function = Function::new("abs", |one| {
     let column = &one.columns[0];
-    let wrapped = || if one.settings.ansi { Err(arithmetic_overflow("")) } else { Ok(()) };
+    let wrapped = || if one.settings.ansi { Err(arithmetic_overflow("overflow", "")) } else { Ok(()) };
     macro_rules! integers {
         ($kind:ty, $native:ty) => {{
             let values = column.as_primitive::<$kind>();
@@ -65,7 +65,8 @@ const ABS: Function = Function::new("abs", |one| {
 });
 
 pub(super) fn abs(call: &FunctionCall<'_>) -> Result<Resolved> {
-    let value = call.numeric(0)?;
+    let wanted = "(\"NUMERIC\" or \"INTERVAL DAY TO SECOND\" or \"INTERVAL YEAR TO MONTH\")";
+    let value = call.numeric(0).or_else(|_| unexpected_input_type(call, 0, wanted))?;
     let data_type = value.data_type.clone();
     scalar(ABS.call([value], data_type, call))
 }
@@ -186,7 +187,7 @@ fn integers(column: &ArrayRef, narrow: &DataType, how: (i32, Rounding), ansi: bo
         _ => i128::from(i64::MIN)..=i128::from(i64::MAX),
     };
     if ansi && values.iter().flatten().any(|value| !bounds.contains(&round(value))) {
-        return Err(arithmetic_overflow(""));
+        return Err(arithmetic_overflow("Overflow", ""));
     }
     let wrap = |value: i64| match narrow {
         DataType::Int8 => i64::from(round(value) as i8),

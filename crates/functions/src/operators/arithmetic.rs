@@ -7,8 +7,7 @@ use arrow::compute::kernels::arity::{binary, try_binary};
 use arrow::compute::kernels::numeric;
 use arrow::datatypes::{DataType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type};
 use arrow::error::ArrowError;
-use millstream_core::error::{ErrorKind, SparkException};
-use millstream_core::{Error, Result};
+use millstream_core::{Error, Result, spark_error};
 
 use super::{decimal, time};
 use crate::argument::scalar;
@@ -294,19 +293,18 @@ fn integer_overflow<T: ArrowPrimitiveType>(
 ) -> Error {
     let suffix = match T::DATA_TYPE {
         DataType::Int8 | DataType::Int16 => "S",
-        _ => return arithmetic_overflow(operation.tolerant_name()),
+        _ => return arithmetic_overflow("overflow", operation.tolerant_name()),
     };
     let failing =
         operands.0.iter().zip(operands.1).find_map(|(a, b)| Some((a?, b?)).filter(|&(a, b)| checked(a, b).is_err()));
-    let Some((a, b)) = failing else { return arithmetic_overflow(operation.tolerant_name()) };
-    let message = format!(
-        "{a:?}{suffix} {} {b:?}{suffix} caused overflow. Use `{}` to ignore overflow problem and return NULL.",
-        operation.symbol(),
-        operation.tolerant_name()
-    );
-    Error::new(ErrorKind::Data, message)
-        .with_class("BINARY_ARITHMETIC_OVERFLOW", SparkException::Arithmetic)
-        .with_sql_state("22003")
+    let Some((a, b)) = failing else { return arithmetic_overflow("overflow", operation.tolerant_name()) };
+    spark_error!(
+        "BINARY_ARITHMETIC_OVERFLOW",
+        value1 = format!("{a:?}{suffix}"),
+        symbol = operation.symbol(),
+        value2 = format!("{b:?}{suffix}"),
+        functionName = format!("`{}`", operation.tolerant_name()),
+    )
 }
 
 /// What a division gives, apart from a divisor of 0.
@@ -335,7 +333,9 @@ fn nullable<T: ArrowPrimitiveType>(
             return if failure == OnFailure::Error { Err(operation.by_zero()) } else { Ok(None) };
         }
         match divide(a, b) {
-            None if failure == OnFailure::Error => Err(arithmetic_overflow(operation.tolerant_name())),
+            None if failure == OnFailure::Error => {
+                Err(arithmetic_overflow("Overflow in integral divide", operation.tolerant_name()))
+            }
             None if failure == OnFailure::Wrap => Ok(Some(a.div_wrapping(b))),
             other => Ok(other),
         }
@@ -367,7 +367,7 @@ fn negate(evaluation: &Evaluation<'_>) -> Result<ArrayRef> {
         return Ok(numeric::neg_wrapping(column)?);
     }
     if ansi && !column.data_type().is_floating() {
-        return numeric::neg(column).map_err(|_| arithmetic_overflow(""));
+        return numeric::neg(column).map_err(|_| arithmetic_overflow("overflow", ""));
     }
     // The sign of a zero turns too, as in Java.
     Ok(match column.data_type() {

@@ -8,12 +8,12 @@ use arrow::compute::kernels::bitwise::bitwise_not;
 use arrow::datatypes::{DataType, Int8Type, Int16Type, Int32Type, Int64Type};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Operator, binary_expr};
-use millstream_core::{Error, Result};
+use millstream_core::{Error, Result, spark_error};
 
 use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
 use crate::data_type::sql_name;
-use crate::failure::{different_types, invalid_parameter, unexpected_input_type, wrong_operand_type};
+use crate::failure::{different_types, unexpected_input_type, wrong_operand_type};
 use crate::kernel::{Evaluation, Function, native};
 use crate::typed_expr::TypedExpr;
 
@@ -127,8 +127,13 @@ const BIT_GET: Function = Function::new("bit_get", |one| {
         }
         let (place, width) = (places.value(row), widths.value(row));
         if !(0..width).contains(&place) {
-            let message = format!("expects an integer value in [0, {width}), but got {place}");
-            return Err(invalid_parameter("getbit", "pos", "BIT_POSITION_RANGE", message));
+            return Err(spark_error!(
+                "INVALID_PARAMETER_VALUE.BIT_POSITION_RANGE",
+                parameter = "`pos`",
+                functionName = "`getbit`",
+                upper = width,
+                invalidValue = place,
+            ));
         }
         Ok(Some((values.value(row) >> place & 1) as i8))
     };

@@ -15,8 +15,7 @@ use millstream_core::Result;
 use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
 use crate::coercion::{common_type, comparison_type};
-use crate::data_type::sql_name;
-use crate::failure::{datatype_mismatch, different_types, differing_types};
+use crate::failure::{different_types, differing_types, invalid_ordering_type};
 use crate::kernel::{Evaluation, Function, native};
 use crate::typed_expr::TypedExpr;
 
@@ -34,8 +33,7 @@ fn operands(call: &FunctionCall<'_>) -> Result<(TypedExpr, TypedExpr)> {
         return Err(different_types(call, left, right));
     };
     if matches!(meeting, DataType::Map(_, _)) {
-        let reason = format!("The `{}` does not support ordering on type \"{}\".", call.name, sql_name(&meeting));
-        return Err(datatype_mismatch(call, "INVALID_ORDERING_TYPE", &reason));
+        return Err(invalid_ordering_type(call, &meeting));
     }
     Ok((call.cast(call.argument(0), &meeting)?, call.cast(call.argument(1), &meeting)?))
 }

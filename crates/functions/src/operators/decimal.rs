@@ -103,7 +103,7 @@ pub(super) fn compute(evaluation: &Evaluation<'_>, operation: Operation, failure
             Some(value) if value < limit && value > -limit => Ok(value.to_i128()),
             other if failure == OnFailure::Error => Err(match other.and_then(i256::to_i128) {
                 Some(value) => decimal_out_of_range(&decimal_text(value, scale), precision, scale),
-                None => arithmetic_overflow(operation.tolerant_name()),
+                None => arithmetic_overflow("overflow", operation.tolerant_name()),
             }),
             _ => Ok(None),
         }
@@ -113,7 +113,7 @@ pub(super) fn compute(evaluation: &Evaluation<'_>, operation: Operation, failure
         let narrow = |value: Option<i128>| match value.map(i64::try_from) {
             None => Ok(None),
             Some(Ok(value)) => Ok(Some(value)),
-            Some(Err(_)) if failure == OnFailure::Error => Err(arithmetic_overflow("")),
+            Some(Err(_)) if failure == OnFailure::Error => Err(arithmetic_overflow("overflow", "")),
             Some(Err(_)) => Ok(None),
         };
         return Ok(Arc::new(values.into_iter().map(narrow).collect::<Result<Int64Array>>()?));

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, BooleanArray};
 use arrow::datatypes::DataType;
 use datafusion::logical_expr::Expr;
-use millstream_core::error::{ErrorKind, SparkException};
-use millstream_core::{Error, Result};
+use millstream_core::{Error, Result, spark_error};
 use regex::Regex;
 
 use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
+use crate::failure::sql_value;
 use crate::kernel::{Evaluation, Function, native};
 use crate::string::{Patterns, java_regex};
 
@@ -21,7 +21,7 @@ const LIKE: Function =
     Function::new("like", |one| matches(one, |one, pattern, row| like_regex(pattern, escape(one, row), false)));
 const ILIKE: Function =
     Function::new("ilike", |one| matches(one, |one, pattern, row| like_regex(pattern, escape(one, row), true)));
-const RLIKE: Function = Function::new("rlike", |one| matches(one, |_, pattern, _| java_regex(pattern)));
+const RLIKE: Function = Function::new("rlike", |one| matches(one, |one, pattern, _| java_regex(pattern, one.name)));
 
 fn escape(one: &Evaluation<'_>, row: usize) -> char {
     if one.columns.len() < 3 {
@@ -53,8 +53,14 @@ fn like_regex(pattern: &str, escape: char, any_case: bool) -> Result<Regex> {
                 Some(next) if next == '_' || next == '%' || next == escape => {
                     text.push_str(&regex::escape(&next.to_string()));
                 }
-                Some(_) => return Err(invalid_escape(pattern, "the escape character is not allowed to precede")),
-                None => return Err(invalid_escape(pattern, "it is not allowed to end with the escape character")),
+                Some(next) => {
+                    return Err(spark_error!(
+                        "INVALID_FORMAT.ESC_IN_THE_MIDDLE",
+                        format = sql_value(pattern),
+                        char = sql_value(&next.to_string()),
+                    ));
+                }
+                None => return Err(spark_error!("INVALID_FORMAT.ESC_AT_THE_END", format = sql_value(pattern))),
             }
         } else {
             match letter {
@@ -66,14 +72,6 @@ fn like_regex(pattern: &str, escape: char, any_case: bool) -> Result<Regex> {
     }
     text.push('$');
     Regex::new(&text).map_err(|error| Error::data(format!("the pattern '{pattern}' is too large")).with_source(error))
-}
-
-fn invalid_escape(pattern: &str, reason: &str) -> Error {
-    let class =
-        if reason.starts_with("it") { "INVALID_FORMAT.ESC_AT_THE_END" } else { "INVALID_FORMAT.ESC_IN_THE_MIDDLE" };
-    Error::new(ErrorKind::Data, format!("The format is invalid: '{pattern}'. {reason}."))
-        .with_class(class, SparkException::Analysis)
-        .with_sql_state("42601")
 }
 
 fn resolve(call: &FunctionCall<'_>, function: Function) -> Result<Resolved> {

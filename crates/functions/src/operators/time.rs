@@ -197,7 +197,7 @@ fn checked<A, B, C>(
     compute: impl Fn(A, B) -> Option<C>,
 ) -> Result<Vec<Option<C>>> {
     rows.map(|row| match row {
-        (Some(a), Some(b)) => compute(a, b).map(Some).ok_or_else(|| arithmetic_overflow("")),
+        (Some(a), Some(b)) => compute(a, b).map(Some).ok_or_else(|| arithmetic_overflow("overflow", "")),
         _ => Ok(None),
     })
     .collect()

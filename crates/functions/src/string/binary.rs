@@ -7,13 +7,12 @@ use arrow::datatypes::DataType;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use datafusion::common::ScalarValue;
-use millstream_core::error::{ErrorKind, SparkException};
-use millstream_core::{Error, Result};
+use millstream_core::{Error, Result, spark_error};
 
 use super::encoding::from_hex;
 use crate::argument::{constant_of, scalar};
 use crate::call::{FunctionCall, Resolved};
-use crate::failure::{datatype_mismatch, non_foldable};
+use crate::failure::{non_foldable, sql_expr, sql_value};
 use crate::kernel::{Evaluation, Function};
 use crate::typed_expr::TypedExpr;
 
@@ -40,14 +39,13 @@ fn bytes(one: &Evaluation<'_>, fails: bool) -> Result<arrow::array::ArrayRef> {
 }
 
 fn malformed(text: &str, format: &str) -> Error {
-    let message = format!(
-        "The value '{text}' ('{}') cannot be converted to \"BINARY\" because it is malformed. Correct the value as per the \
-         syntax, or change its format. Use `try_to_binary` to tolerate malformed input and return NULL instead.",
-        format.to_uppercase()
-    );
-    Error::new(ErrorKind::Data, message)
-        .with_class("CONVERSION_INVALID_INPUT", SparkException::IllegalArgument)
-        .with_sql_state("22018")
+    spark_error!(
+        "CONVERSION_INVALID_INPUT",
+        str = sql_value(text),
+        fmt = sql_value(&format.to_uppercase()),
+        targetType = "\"BINARY\"",
+        suggestion = "`try_to_binary`",
+    )
 }
 
 fn resolve(call: &FunctionCall<'_>, fails: bool) -> Result<Resolved> {
@@ -57,11 +55,14 @@ fn resolve(call: &FunctionCall<'_>, fails: bool) -> Result<Resolved> {
         Some(_) => return non_foldable(call, 1, "fmt", "STRING"),
     };
     if !matches!(format.as_str(), "hex" | "utf-8" | "utf8" | "base64") {
-        let reason = format!(
-            "The `fmt` value must to be a case-insensitive \"STRING\" literal of 'hex', 'utf-8', 'utf8', or 'base64', but \
-             got '{format}'."
-        );
-        return Err(datatype_mismatch(call, "INVALID_ARG_VALUE", &reason));
+        return Err(spark_error!(
+            "DATATYPE_MISMATCH.INVALID_ARG_VALUE",
+            sqlExpr = sql_expr(&call.sql()),
+            inputName = "fmt",
+            requireType = "case-insensitive \"STRING\"",
+            validValues = "'hex', 'utf-8', 'utf8', or 'base64'",
+            inputValue = sql_value(&format),
+        ));
     }
     let text = call.string(0)?;
     // Base 64 either can be read or fails; of the other formats Spark says that they can be NULL.

@@ -8,8 +8,8 @@ use base64::Engine;
 use base64::alphabet::STANDARD;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use base64::engine::{DecodePaddingMode, general_purpose};
-use millstream_core::error::{ErrorKind, SparkException};
-use millstream_core::{Error, Result};
+use millstream_core::error::SparkException;
+use millstream_core::{Error, Result, spark_error};
 
 use super::{map_text, of_strings, rows};
 use crate::argument::scalar;
@@ -57,20 +57,14 @@ const UNBASE64: Function = Function::new("unbase64", |one| {
         let Some(text) = text else { return Ok(None) };
         let letters: Vec<u8> =
             text.bytes().filter(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=')).collect();
-        LENIENT.decode(letters).map(Some).map_err(|_| conversion_error(text, "BASE64"))
+        LENIENT.decode(letters).map(Some).map_err(|_| invalid_base64())
     };
     Ok(Arc::new(one.strings(0).iter().map(decode).collect::<Result<BinaryArray>>()?))
 });
 
-fn conversion_error(text: &str, format: &str) -> Error {
-    let message = format!(
-        "The value '{text}' (\"STRING\") cannot be converted to \"BINARY\" because the value is malformed. Use \
-         `try_to_binary` to tolerate malformed input and return NULL instead."
-    );
-    Error::new(ErrorKind::Data, message)
-        .with_class("CONVERSION_INVALID_INPUT", SparkException::IllegalArgument)
-        .with_sql_state("22018")
-        .with_parameter("fmt", format)
+/// Java's own error: Spark gives it no class.
+fn invalid_base64() -> Error {
+    Error::data("the text is not Base64: its last group lacks letters").with_exception(SparkException::IllegalArgument)
 }
 
 pub(super) fn unbase64(call: &FunctionCall<'_>) -> Result<Resolved> {
@@ -118,20 +112,18 @@ const CHARSETS: [&str; 7] = ["US-ASCII", "ISO-8859-1", "UTF-8", "UTF-16BE", "UTF
 
 fn charset(name: &str, function: &str) -> Result<&'static str> {
     CHARSETS.into_iter().find(|known| known.eq_ignore_ascii_case(name)).ok_or_else(|| {
-        let message = format!(
-            "The value of parameter(s) `charset` in `{function}` is invalid: expects one of the iso-8859-1, us-ascii, utf-16, \
-             utf-16be, utf-16le, utf-32, utf-8, but got {name}."
-        );
-        Error::new(ErrorKind::Data, message)
-            .with_class("INVALID_PARAMETER_VALUE.CHARSET", SparkException::IllegalArgument)
-            .with_sql_state("22023")
+        spark_error!(
+            "INVALID_PARAMETER_VALUE.CHARSET",
+            parameter = "`charset`",
+            functionName = format!("`{function}`"),
+            charsets = "iso-8859-1, us-ascii, utf-16, utf-16be, utf-16le, utf-32, utf-8",
+            charset = name,
+        )
     })
 }
 
-fn malformed(charset: &str) -> Error {
-    Error::new(ErrorKind::Data, format!("Invalid value found when performing `encode` with {charset}."))
-        .with_class("MALFORMED_CHARACTER_CODING", SparkException::Runtime)
-        .with_sql_state("22000")
+fn malformed(charset: &str, function: &str) -> Error {
+    spark_error!("MALFORMED_CHARACTER_CODING", function = format!("`{function}`"), charset = charset)
 }
 
 const ENCODE: Function = Function::new("encode", |one| {
@@ -139,10 +131,10 @@ const ENCODE: Function = Function::new("encode", |one| {
         if !one.all_valid(row) {
             return Ok(None);
         }
-        let (text, charset) = (one.strings(0).value(row), charset(one.strings(1).value(row), "encode")?);
+        let (text, charset) = (one.strings(0).value(row), charset(one.strings(1).value(row), one.name)?);
         let narrow = |last: char| {
             let bytes = text.chars().map(|one| (one <= last).then_some(one as u8)).collect::<Option<Vec<u8>>>();
-            bytes.ok_or_else(|| malformed(charset))
+            bytes.ok_or_else(|| malformed(charset, one.name))
         };
         let wide = |bytes: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(bytes).collect::<Vec<u8>>();
         Ok(Some(match charset {
@@ -167,7 +159,7 @@ const DECODE: Function = Function::new("decode", |one| {
         if !one.all_valid(row) {
             return Ok(None);
         }
-        let (bytes, charset) = (one.binary(0).value(row), charset(one.strings(1).value(row), "decode")?);
+        let (bytes, charset) = (one.binary(0).value(row), charset(one.strings(1).value(row), one.name)?);
         let wide = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
             let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]])).collect();
             String::from_utf16_lossy(&units)

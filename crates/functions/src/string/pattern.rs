@@ -9,13 +9,14 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, Int32Array, ListBuilder, StringArray, StringBuilder};
 use arrow::datatypes::{DataType, Field, Int32Type};
 use datafusion::common::ScalarValue;
-use millstream_core::error::{ErrorKind, SparkException};
-use millstream_core::{Error, Result};
+use millstream_core::error::SparkException;
+use millstream_core::{Error, Result, spark_error};
 use regex::{Captures, Regex};
 
 use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
 use crate::data_type::array;
+use crate::failure::sql_value;
 use crate::kernel::{Evaluation, Function};
 use crate::typed_expr::TypedExpr;
 
@@ -33,8 +34,8 @@ impl Patterns {
     }
 }
 
-/// A pattern in Java's syntax.
-pub(crate) fn java_regex(pattern: &str) -> Result<Regex> {
+/// A pattern in Java's syntax, for this function.
+pub(crate) fn java_regex(pattern: &str, function: &str) -> Result<Regex> {
     let ascii = ascii_classes(pattern);
     Regex::new(&ascii).map_err(|error| {
         let shown = error.to_string();
@@ -46,10 +47,13 @@ pub(crate) fn java_regex(pattern: &str) -> Result<Regex> {
                  atomic group, which are not supported."
             ));
         }
-        Error::new(ErrorKind::Data, format!("The value of parameter(s) `regexp` in `regexp` is invalid: '{pattern}'."))
-            .with_class("INVALID_PARAMETER_VALUE.PATTERN", SparkException::Runtime)
-            .with_sql_state("22023")
-            .with_source(error)
+        spark_error!(
+            "INVALID_PARAMETER_VALUE.PATTERN",
+            parameter = "`regexp`",
+            functionName = format!("`{function}`"),
+            value = sql_value(pattern),
+        )
+        .with_source(error)
     })
 }
 
@@ -107,7 +111,7 @@ where
         if !one.all_valid(row) {
             return Ok(None);
         }
-        let regex = patterns.get(one.strings(1).value(row), java_regex)?;
+        let regex = patterns.get(one.strings(1).value(row), |pattern| java_regex(pattern, one.name))?;
         value(row, one.strings(0).value(row), regex)
     };
     Ok(Arc::new((0..one.rows).map(compute).collect::<Result<C>>()?))
@@ -123,7 +127,7 @@ const SPLIT: Function = Function::new("split", |one| {
             lists.append_null();
             continue;
         }
-        let regex = patterns.get(one.strings(1).value(row), java_regex)?;
+        let regex = patterns.get(one.strings(1).value(row), |pattern| java_regex(pattern, one.name))?;
         for part in parts(one.strings(0).value(row), regex, limits.value(row)) {
             lists.values().append_value(part);
         }
@@ -239,13 +243,13 @@ fn with_last(call: &FunctionCall<'_>, default: &str) -> String {
 fn group_index(regex: &Regex, group: i32, function: &str) -> Result<usize> {
     let count = regex.captures_len() - 1;
     usize::try_from(group).ok().filter(|&group| group <= count).ok_or_else(|| {
-        let message = format!(
-            "The value of parameter(s) `idx` in `{function}` is invalid: Expects group index between 0 and {count}, but got \
-             {group}."
-        );
-        Error::new(ErrorKind::Data, message)
-            .with_class("INVALID_PARAMETER_VALUE.REGEX_GROUP_INDEX", SparkException::Runtime)
-            .with_sql_state("22023")
+        spark_error!(
+            "INVALID_PARAMETER_VALUE.REGEX_GROUP_INDEX",
+            parameter = "`idx`",
+            functionName = format!("`{function}`"),
+            groupCount = count,
+            groupIndex = group,
+        )
     })
 }
 
@@ -253,7 +257,7 @@ const EXTRACT: Function = Function::new("regexp_extract", |one| {
     let groups = one.numbers::<Int32Type>(2);
     each::<StringArray, String>(one, |row, text, regex| {
         let Some(captures) = regex.captures(text) else { return Ok(Some(String::new())) };
-        let group = group_index(regex, groups.value(row), "regexp_extract")?;
+        let group = group_index(regex, groups.value(row), one.name)?;
         Ok(Some(captures.get(group).map_or("", |found| found.as_str()).to_owned()))
     })
 });
@@ -278,8 +282,8 @@ const EXTRACT_ALL: Function = Function::new("regexp_extract_all", |one| {
             lists.append_null();
             continue;
         }
-        let regex = patterns.get(one.strings(1).value(row), java_regex)?;
-        let group = group_index(regex, groups.value(row), "regexp_extract_all")?;
+        let regex = patterns.get(one.strings(1).value(row), |pattern| java_regex(pattern, one.name))?;
+        let group = group_index(regex, groups.value(row), one.name)?;
         for captures in regex.captures_iter(one.strings(0).value(row)) {
             lists.values().append_value(captures.get(group).map_or("", |found| found.as_str()));
         }

@@ -7,11 +7,11 @@ use arrow::array::{Array, BooleanArray, Int32Array, StringArray};
 use arrow::datatypes::{DataType, Int32Type};
 use datafusion::common::ScalarValue;
 use millstream_core::Result;
-use millstream_core::error::{ErrorKind, SparkException};
 
 use super::{of_strings, rows};
 use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
+use crate::failure::index_of_zero;
 use crate::kernel::{Evaluation, Function};
 use crate::typed_expr::TypedExpr;
 
@@ -176,13 +176,6 @@ const SPLIT_PART: Function = Function::new("split_part", |one| {
     };
     Ok(Arc::new((0..one.rows).map(part).collect::<Result<StringArray>>()?))
 });
-
-fn index_of_zero() -> millstream_core::Error {
-    let message = "The index 0 is invalid. An index shall be either < 0 or > 0 (the first element has index 1).";
-    millstream_core::Error::new(ErrorKind::Data, message)
-        .with_class("INVALID_INDEX_OF_ZERO", SparkException::Runtime)
-        .with_sql_state("22003")
-}
 
 pub(super) fn split_part(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(SPLIT_PART.call_nullable([call.string(0)?, call.string(1)?, call.int(2)?], DataType::Utf8, call))

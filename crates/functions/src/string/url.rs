@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::StringArray;
 use arrow::datatypes::DataType;
-use millstream_core::error::{ErrorKind, SparkException};
-use millstream_core::{Error, Result};
+use millstream_core::{Result, spark_error};
 
 use super::map_text;
 use crate::argument::scalar;
@@ -51,14 +50,7 @@ fn decoded(text: &str) -> Option<String> {
 
 fn decode(one: &Evaluation<'_>, fails: bool) -> Result<StringArray> {
     let decode = |text: Option<&str>| match text.map(|text| (text, decoded(text))) {
-        Some((text, None)) if fails => {
-            let message = format!(
-                "The provided URL cannot be decoded: {text}. Please ensure that the URL is properly formatted and try again."
-            );
-            Err(Error::new(ErrorKind::Data, message)
-                .with_class("CANNOT_DECODE_URL", SparkException::IllegalArgument)
-                .with_sql_state("22546"))
-        }
+        Some((text, None)) if fails => Err(spark_error!("CANNOT_DECODE_URL", url = text)),
         other => Ok(other.and_then(|(_, decoded)| decoded)),
     };
     one.strings(0).iter().map(decode).collect()
@@ -138,9 +130,7 @@ fn parse(one: &Evaluation<'_>, fails: bool) -> Result<StringArray> {
             if !fails {
                 return Ok(None);
             }
-            return Err(Error::new(ErrorKind::Data, format!("The url is invalid: {text}."))
-                .with_class("INVALID_URL", SparkException::IllegalArgument)
-                .with_sql_state("22P02"));
+            return Err(spark_error!("INVALID_URL", url = text));
         };
         let part = url.part(one.strings(1).value(row));
         Ok(match one.columns.get(2) {

@@ -27,8 +27,8 @@ impl Catalog for NoNames {
         Vec::new()
     }
 
-    fn cached_remote_relation(&self, _relation_id: &str) -> Option<NamedRelation> {
-        None
+    fn cached_remote_relation(&self, relation_id: &str) -> Result<NamedRelation> {
+        Err(Error::not_found(relation_id))
     }
 
     fn cached_local_relation(&self, hash: &str) -> Result<Vec<u8>> {
@@ -36,7 +36,7 @@ impl Catalog for NoNames {
     }
 }
 
-fn context(ansi: bool) -> AnalysisContext {
+pub(crate) fn context(ansi: bool) -> AnalysisContext {
     AnalysisContext {
         settings: QuerySettings { time_zone: chrono_tz::Europe::Berlin, ansi, case_sensitive: false },
         user: "tester".to_owned(),
@@ -50,7 +50,7 @@ fn context(ansi: bool) -> AnalysisContext {
 }
 
 /// The rows of the table that aggregates are asked about; dev/conformance/record_functions.py has it too.
-const TABLE: &str = "VALUES (1, 1.5D, 'a', true, 1.10BD), (2, NULL, 'b', false, 2.25BD), (NULL, 2.5D, 'a', NULL, NULL), \
+pub(crate) const TABLE: &str = "VALUES (1, 1.5D, 'a', true, 1.10BD), (2, NULL, 'b', false, 2.25BD), (NULL, 2.5D, 'a', NULL, NULL), \
                      (4, -1.0D, NULL, true, -3.00BD) AS t(i, d, s, b, n)";
 
 async fn answer(expression: &str, family: &str, ansi: bool) -> Result<String> {
@@ -112,7 +112,8 @@ fn simple_string(data_type: &arrow::datatypes::DataType) -> String {
     }
 }
 
-fn java_name(error: &Error) -> &'static str {
+/// The exception's Java class, without package and `Spark`.
+pub(crate) fn exception_name(error: &Error) -> &'static str {
     let class = error.exception().hierarchy()[0].rsplit('.').next().expect("a class has a name");
     class.strip_prefix("Spark").unwrap_or(class)
 }
@@ -171,7 +172,7 @@ async fn check(family: &str) {
                 Some("INTERNAL_ERROR") => format!("ERROR\tINTERNAL_ERROR\t{}", error.message()),
                 Some(class) => format!("ERROR\t{class}"),
                 // Spark's errors without a class are known by their Java class.
-                None => format!("ERROR\t{}", java_name(&error)),
+                None => format!("ERROR\t{}", exception_name(&error)),
             },
         };
         let known_to_differ = known.contains_key(&format!("{mode}\t{expression}"));

@@ -1,3 +1,4 @@
 //! The functions from outside: SQL text in, answers out, held against what Apache Spark answered.
 
+mod errors;
 mod functions;

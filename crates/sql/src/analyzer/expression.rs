@@ -18,7 +18,7 @@ pub(crate) use literal::literal;
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::Expr;
-use millstream_core::{Error, Result};
+use millstream_core::{Error, Result, spark_error};
 use millstream_functions::data_type::sql_name;
 use millstream_functions::{CastMode, Generator, TypedExpr, coercion};
 use spark_connect_proto::expression::cast::{CastToType, EvalMode};
@@ -83,11 +83,7 @@ impl Analyzer<'_> {
             ExprType::SubqueryExpression(one) => self.subquery(one, scope)?,
             ExprType::Extension(any) => return self.extension(&ExpressionExtension::decode(any)?, scope),
             ExprType::UnresolvedStar(_) => {
-                return Err(error::plain(
-                    "INVALID_USAGE_OF_STAR_OR_REGEX",
-                    "42000",
-                    "Invalid usage of '*' in expression.",
-                ));
+                return Err(error::invalid_star("expression"));
             }
             other => return Err(unsupported(other)),
         };
@@ -199,9 +195,7 @@ impl Analyzer<'_> {
                 let sql = one.position.to_string();
                 Ok(Value::One(TypedExpr::literal(ScalarValue::Int32(Some(one.position)), sql)))
             }
-            ExpressionExtension::StarExcept(_) => {
-                Err(error::plain("INVALID_USAGE_OF_STAR_OR_REGEX", "42000", "Invalid usage of '*' in expression."))
-            }
+            ExpressionExtension::StarExcept(_) => Err(error::invalid_star("expression")),
         }
     }
 }
@@ -227,12 +221,7 @@ pub(crate) fn required<T>(part: Option<&T>) -> Result<&T> {
 
 /// A generator anywhere but at the top of a select list.
 pub(crate) fn nested_generator(sql: &str) -> Error {
-    error::plain(
-        "UNSUPPORTED_GENERATOR.NESTED_IN_EXPRESSIONS",
-        "42K0E",
-        format!("The generator is not supported: nested in expressions \"{sql}\"."),
-    )
-    .with_parameter("expression", format!("\"{sql}\""))
+    spark_error!("UNSUPPORTED_GENERATOR.NESTED_IN_EXPRESSIONS", expression = format!("\"{sql}\""))
 }
 
 /// Whether an aggregate function is called in it (and not as a window function).

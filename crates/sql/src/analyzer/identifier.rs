@@ -1,6 +1,6 @@
 //! Names with dots and backticks, as `df["a.`b.c`"]` writes them (Spark: `UnresolvedAttribute.parseAttributeName`).
 
-use millstream_core::{Error, Result};
+use millstream_core::{Error, Result, spark_error};
 
 /// The parts of a name: ``a.`b.c` `` is `a` and `b.c`.
 pub(crate) fn parse_name(text: &str) -> Result<Vec<String>> {
@@ -34,12 +34,7 @@ pub(crate) fn parse_name(text: &str) -> Result<Vec<String>> {
 }
 
 fn syntax_error(text: &str) -> Error {
-    super::error::plain(
-        "INVALID_ATTRIBUTE_NAME_SYNTAX",
-        "42601",
-        format!("Syntax error in the attribute name: {text}. Check that backticks appear in pairs, a quoted string is a complete name part and use a backtick only inside quoted name parts."),
-    )
-    .with_parameter("name", text)
+    spark_error!("INVALID_ATTRIBUTE_NAME_SYNTAX", name = text)
 }
 
 #[cfg(test)]

@@ -14,16 +14,16 @@ use datafusion::common::{Column, exec_err};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, Filter, LogicalPlan, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility,
 };
-use millstream_core::Result;
+use millstream_core::{Result, spark_error};
 use millstream_engine::error::from_datafusion;
 use millstream_engine::functions::{Meaning, with_meaning};
 use millstream_functions::data_type::{array, structure};
 use millstream_functions::{SessionWindow, TimeWindow, TypedExpr};
 
+use super::Analyzer;
 use super::attribute::Attribute;
 use super::expression::named_struct;
 use super::resolved_relation::{ResolvedRelation, project};
-use super::{Analyzer, error};
 
 /// A window that an expression of the operator under analysis refers to by its column.
 #[derive(Debug)]
@@ -98,11 +98,7 @@ impl Analyzer<'_> {
         let mut pending = std::mem::take(&mut self.windows);
         let Some(PendingWindow { column, window }) = pending.pop() else { return Ok(input) };
         if !pending.is_empty() {
-            return Err(error::legacy(
-                "_LEGACY_ERROR_TEMP_1039",
-                "Multiple time/session window expressions would result in a cartesian product of rows, therefore they are \
-                 currently not supported.",
-            ));
+            return Err(spark_error!("_LEGACY_ERROR_TEMP_1039"));
         }
         let name = window.name();
         let (plan, data_type) = match window {

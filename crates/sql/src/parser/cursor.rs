@@ -7,6 +7,7 @@ use spark_connect_proto::{Expression, Relation};
 
 use super::error::{Parsed, SyntaxError};
 use super::token::{Kind, Token, tokenize};
+use millstream_core::spark_error;
 
 /// Nesting of parentheses, subqueries and types beyond this is refused. A level takes up to 45 kB of stack in a debug build,
 /// and threads have 2 MB.
@@ -325,11 +326,9 @@ impl<'a> Parser<'a> {
     }
 
     fn too_complex(&self) -> SyntaxError {
-        let message = format!(
-            "The statement is too complex to be parsed: more than {DEPTH_MAX} levels of nesting, or more than \
-             {LINKS_MAX} operators in a row."
-        );
-        SyntaxError::refused("FAILED_TO_PARSE_TOO_COMPLEX", "54001", message, self.peek().start)
+        let hint = format!("at most {DEPTH_MAX} levels of nesting and {LINKS_MAX} operators in a row are read");
+        let at = self.peek().start;
+        SyntaxError::refused(spark_error!("FAILED_TO_PARSE_TOO_COMPLEX").with_hint(hint), (at, at))
     }
 
     /// Runs a rule that may contain itself.

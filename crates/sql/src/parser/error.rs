@@ -4,18 +4,16 @@
 //! [`SyntaxError::into_error`]. Which words Spark's generated parser names in a message follows from its look-ahead, so
 //! the offending token can differ from Spark's in texts with more than one mistake.
 
-use millstream_core::error::{Error, ErrorKind, SparkException};
+use millstream_core::error::{Error, SparkException};
+use millstream_core::spark_error;
 
 /// What is wrong, before the text around it is known.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct SyntaxError(Box<Problem>);
 
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 struct Problem {
-    class: String,
-    sql_state: &'static str,
-    message: String,
-    parameters: Vec<(&'static str, String)>,
+    error: Error,
     place: Place,
 }
 
@@ -37,14 +35,8 @@ enum Place {
 pub(crate) type Parsed<T> = Result<T, SyntaxError>;
 
 impl SyntaxError {
-    fn new(class: &str, sql_state: &'static str, message: impl Into<String>, place: Place) -> Self {
-        let message = message.into();
-        Self(Box::new(Problem { class: class.to_owned(), sql_state, message, parameters: Vec::new(), place }))
-    }
-
-    fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.0.parameters.push((name, value.into()));
-        self
+    fn new(error: Error, place: Place) -> Self {
+        Self(Box::new(Problem { error, place }))
     }
 
     /// The text cannot go on with this token.
@@ -64,92 +56,79 @@ impl SyntaxError {
 
     fn near_with_hint(token: &str, at: usize, hint: &str) -> Self {
         let shown = if token.is_empty() { "end of input".to_owned() } else { format!("'{token}'") };
-        Self::new("PARSE_SYNTAX_ERROR", "42601", format!("Syntax error at or near {shown}{hint}."), Place::At(at))
-            .with("error", shown)
-            .with("hint", hint)
+        Self::new(spark_error!("PARSE_SYNTAX_ERROR", error = shown, hint = hint), Place::At(at))
     }
 
     /// There is nothing to parse.
     pub(crate) fn empty_statement(at: usize) -> Self {
-        Self::new("PARSE_EMPTY_STATEMENT", "42617", "Syntax error, unexpected empty statement.", Place::At(at))
+        Self::new(spark_error!("PARSE_EMPTY_STATEMENT"), Place::At(at))
     }
 
     /// A comment that does not end.
     pub(crate) fn unclosed_comment() -> Self {
-        let message = "Found an unclosed bracketed comment. Please, append */ at the end of the comment.";
-        Self::new("UNCLOSED_BRACKETED_COMMENT", "42601", message, Place::Text)
+        Self::new(spark_error!("UNCLOSED_BRACKETED_COMMENT"), Place::Text)
     }
 
     /// A value that its typed literal cannot have, such as `DATE 'x'`.
     pub(crate) fn typed_literal(type_name: &str, value: &str, span: (usize, usize)) -> Self {
-        let message = format!("The value of the typed literal \"{type_name}\" is invalid: '{value}'.");
-        Self::new("INVALID_TYPED_LITERAL", "42604", message, Place::Span(span.0, span.1))
-            .with("valueType", format!("\"{type_name}\""))
-            .with("value", format!("'{value}'"))
+        let (value_type, value) = (format!("\"{type_name}\""), format!("'{value}'"));
+        let error = spark_error!("INVALID_TYPED_LITERAL", valueType = value_type, value = value);
+        Self::new(error, Place::Span(span.0, span.1))
     }
 
     /// A name before a string literal that is no type with literals.
     pub(crate) fn unsupported_typed_literal(type_name: &str, span: (usize, usize)) -> Self {
-        let types = r#""DATE", "TIMESTAMP_NTZ", "TIMESTAMP_LTZ", "TIMESTAMP", "INTERVAL", "X", "TIME""#;
-        let message = format!("Literals of the type \"{type_name}\" are not supported. Supported types are {types}.");
-        Self::new("UNSUPPORTED_TYPED_LITERAL", "0A000", message, Place::Span(span.0, span.1))
-            .with("unsupportedType", format!("\"{type_name}\""))
-            .with("supportedTypes", types)
+        let error = spark_error!(
+            "UNSUPPORTED_TYPED_LITERAL",
+            unsupportedType = format!("\"{type_name}\""),
+            supportedTypes = r#""DATE", "TIMESTAMP_NTZ", "TIMESTAMP_LTZ", "TIMESTAMP", "INTERVAL", "X", "TIME""#,
+        );
+        Self::new(error, Place::Span(span.0, span.1))
     }
 
     /// A number beyond the type that its suffix names.
     pub(crate) fn numeric_range(value: &str, range: NumericRange, span: (usize, usize)) -> Self {
         let NumericRange { type_name, low, high } = range;
-        let message = format!(
-            "Numeric literal {value} is outside the valid range for {type_name} with minimum value of {low} and \
-             maximum value of {high}. Please adjust the value accordingly."
+        let error = spark_error!(
+            "INVALID_NUMERIC_LITERAL_RANGE",
+            rawStrippedQualifier = value,
+            typeName = type_name,
+            minValue = low,
+            maxValue = high,
         );
-        Self::new("INVALID_NUMERIC_LITERAL_RANGE", "22003", message, Place::Span(span.0, span.1))
-            .with("rawStrippedQualifier", value)
-            .with("typeName", type_name)
-            .with("minValue", low)
-            .with("maxValue", high)
+        Self::new(error, Place::Span(span.0, span.1))
     }
 
-    /// Months and days in one interval; Spark has no class for it.
+    /// Months and days in one interval.
     pub(crate) fn mixed_interval(text: &str, span: (usize, usize)) -> Self {
-        let message = format!("Cannot mix year-month and day-time fields: {text}.");
-        Self::new("", "", message, Place::Span(span.0, span.1))
+        Self::new(spark_error!("_LEGACY_ERROR_TEMP_0029", literal = text), Place::Span(span.0, span.1))
     }
 
     /// A value of an interval that is no number.
     pub(crate) fn interval_number(value: &str, span: (usize, usize)) -> Self {
-        let message = format!(
-            "Can only use numbers in the interval value part for multiple unit value pairs interval form, but got \
-             invalid value: {value}."
-        );
-        Self::new("_LEGACY_ERROR_TEMP_0026", "", message, Place::Span(span.0, span.1))
+        Self::new(spark_error!("_LEGACY_ERROR_TEMP_0026", value = value), Place::Span(span.0, span.1))
     }
 
     /// What Spark's analyzer refuses, but needs no more than the text to be seen.
-    pub(crate) fn analysis(class: &str, sql_state: &'static str, message: impl Into<String>, at: usize) -> Self {
-        Self::new(class, sql_state, message, Place::Analysis(at))
+    pub(crate) fn analysis(error: Error, at: usize) -> Self {
+        Self::new(error, Place::Analysis(at))
     }
 
     /// A type that Spark does not have.
     pub(crate) fn data_type(name: &str, span: (usize, usize)) -> Self {
-        let message = format!("Unsupported data type \"{name}\".");
-        Self::new("UNSUPPORTED_DATATYPE", "0A000", message, Place::Span(span.0, span.1))
-            .with("typeName", format!("\"{name}\""))
+        let error = spark_error!("UNSUPPORTED_DATATYPE", typeName = format!("\"{name}\""));
+        Self::new(error, Place::Span(span.0, span.1))
     }
 
     /// `ARRAY` or the like without its element types.
     pub(crate) fn incomplete_type(name: &str, span: (usize, usize)) -> Self {
-        let needed = match name {
-            "MAP" => "a key type and a value type. For example: \"MAP<TIMESTAMP, INT>\"",
-            "STRUCT" => "at least one field type. For example: \"STRUCT<name STRING, phone DECIMAL(10, 0)>\"",
-            _ => "an element type. For example: \"ARRAY<INT>\"",
+        let error = match name {
+            "MAP" => spark_error!("INCOMPLETE_TYPE_DEFINITION.MAP"),
+            "STRUCT" => spark_error!("INCOMPLETE_TYPE_DEFINITION.STRUCT"),
+            // Spark puts the angle brackets into the parameter.
+            _ => spark_error!("INCOMPLETE_TYPE_DEFINITION.ARRAY", elementType = "<INT>"),
         };
-        let message = format!(
-            "Incomplete complex type: The definition of \"{name}\" type is incomplete. You must provide {needed}."
-        );
-        let class = format!("INCOMPLETE_TYPE_DEFINITION.{name}");
-        Self::new(&class, "42K01", message, Place::Span(span.0, span.1))
+        Self::new(error, Place::Span(span.0, span.1))
     }
 
     /// A decimal type with more digits than Spark has room for.
@@ -163,10 +142,8 @@ impl SyntaxError {
     }
 
     fn decimal_digits(precision: i64, place: Place) -> Self {
-        let message = format!("Decimal precision {precision} exceeds max precision 38.");
-        Self::new("DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION", "22003", message, place)
-            .with("precision", precision.to_string())
-            .with("maxPrecision", "38")
+        let error = spark_error!("DECIMAL_PRECISION_EXCEEDS_MAX_PRECISION", precision = precision, maxPrecision = "38");
+        Self::new(error, place)
     }
 
     /// In a schema Spark points at the start of what it refuses rather than underlining it.
@@ -179,67 +156,46 @@ impl SyntaxError {
 
     /// A dash in a name without backticks.
     pub(crate) fn identifier(name: &str, at: usize) -> Self {
-        let message = format!(
-            "The unquoted identifier {name} is invalid and must be back quoted as: `{name}`.\n\
-             Unquoted identifiers can only contain ASCII letters ('a' - 'z', 'A' - 'Z'), digits ('0' - '9'), and \
-             underbar ('_').\nUnquoted identifiers must also not start with a digit.\nDifferent data sources and \
-             meta stores may impose additional restrictions on valid identifiers."
-        );
-        Self::new("INVALID_IDENTIFIER", "42602", message, Place::At(at)).with("ident", name)
+        Self::new(spark_error!("INVALID_IDENTIFIER", ident = name), Place::At(at))
     }
 
     /// A row of VALUES with another number of columns than the first.
     pub(crate) fn inline_table((width, found, row): (usize, usize, usize), span: (usize, usize)) -> Self {
-        let message = format!(
-            "Invalid inline table. Inline table expected {width} columns but found {found} columns in row {row}."
+        let error = spark_error!(
+            "INVALID_INLINE_TABLE.NUM_COLUMNS_MISMATCH",
+            expectedNumCols = width,
+            actualNumCols = found,
+            rowIndex = row,
         );
-        Self::new("INVALID_INLINE_TABLE.NUM_COLUMNS_MISMATCH", "42000", message, Place::Span(span.0, span.1))
+        Self::new(error, Place::Span(span.0, span.1))
     }
 
     /// `IN ()`
     pub(crate) fn empty_in(span: (usize, usize)) -> Self {
-        let message = "Invalid SQL syntax: IN predicate requires at least one value. Empty IN clauses like 'IN ()' are \
-                       not allowed. Consider using 'WHERE FALSE' if you need an always-false condition, or provide at \
-                       least one value in the IN list.";
-        Self::new("INVALID_SQL_SYNTAX.EMPTY_IN_PREDICATE", "42000", message, Place::Span(span.0, span.1))
+        Self::new(spark_error!("INVALID_SQL_SYNTAX.EMPTY_IN_PREDICATE"), Place::Span(span.0, span.1))
     }
 
     /// An escape string of LIKE that is not one character.
     pub(crate) fn escape(text: &str, span: (usize, usize)) -> Self {
-        let message =
-            format!("Found an invalid escape string: '{text}'. The escape string must contain only one character.");
-        Self::new("INVALID_ESC", "42604", message, Place::Span(span.0, span.1))
-            .with("invalidEscape", format!("'{text}'"))
+        let error = spark_error!("INVALID_ESC", invalidEscape = format!("'{text}'"));
+        Self::new(error, Place::Span(span.0, span.1))
     }
 
-    /// A class of Spark's with a message of ours, for what the text says about itself.
-    pub(crate) fn refused(class: &str, sql_state: &'static str, message: impl Into<String>, at: usize) -> Self {
-        Self::new(class, sql_state, message, Place::Span(at, at))
+    /// What is wrong with a part of the text.
+    pub(crate) fn refused(error: Error, span: (usize, usize)) -> Self {
+        Self::new(error, Place::Span(span.0, span.1))
     }
 
     /// Spark understands this text, Millstream does not.
     pub(crate) fn unsupported(what: &str, at: usize) -> Self {
-        Self::new("UNSUPPORTED_FEATURE", "0A000", format!("{what} is not supported."), Place::At(at))
+        let error = Error::unsupported(format!("{what} is not supported.")).with_exception(SparkException::Parse);
+        Self::new(error, Place::At(at))
     }
 
     /// The error with the text quoted as Spark quotes it.
     pub(crate) fn into_error(self, source: &str) -> Error {
-        let problem = *self.0;
-        let kind = if problem.class == "UNSUPPORTED_FEATURE" { ErrorKind::Unsupported } else { ErrorKind::Invalid };
-        let exception = match problem.place {
-            Place::Analysis(_) => SparkException::Analysis,
-            Place::Nowhere | Place::Text | Place::At(_) | Place::Span(..) => SparkException::Parse,
-        };
-        let mut error = Error::new(kind, problem.message)
-            .with_class(problem.class, exception)
-            .with_location(problem.place.quote(source));
-        if !problem.sql_state.is_empty() {
-            error = error.with_sql_state(problem.sql_state);
-        }
-        for (name, value) in problem.parameters {
-            error = error.with_parameter(name, value);
-        }
-        error
+        let Problem { error, place } = *self.0;
+        error.with_location(place.quote(source))
     }
 }
 

@@ -14,6 +14,7 @@ use super::error::{Parsed, SyntaxError};
 use super::extension::NaturalJoin;
 use super::message::{alias, aliased, one_row, projected, qualified, relation, renamed, star};
 use super::token::Kind;
+use millstream_core::spark_error;
 
 /// Words that end an aliasable item when something that can follow them does follow.
 const CLAUSES: [&str; 40] = [
@@ -327,8 +328,11 @@ impl Parser<'_> {
             }
             (None, Some(ExprType::UnresolvedAttribute(attribute))) => (input, attribute.unparsed_identifier),
             (None, _) => {
-                let message = "The watermark needs a column or an expression with a name.";
-                return Err(SyntaxError::analysis("REQUIRES_EXPLICIT_NAME_IN_WATERMARK_CLAUSE", "42000", message, at));
+                let error = spark_error!(
+                    "REQUIRES_EXPLICIT_NAME_IN_WATERMARK_CLAUSE",
+                    sqlExpr = format!("\"{}\"", &self.source[at..self.last_end()]),
+                );
+                return Err(SyntaxError::analysis(error, at));
             }
         };
         let watermark = WithWatermark { input: Some(Box::new(input)), event_time, delay_threshold };

@@ -4,6 +4,7 @@
 //! refused.
 
 use millstream_core::interval::{CalendarInterval, parse_interval};
+use millstream_core::spark_error;
 use spark_connect_proto::Expression;
 use spark_connect_proto::data_type::{DayTimeInterval, Kind as TypeKind, YearMonthInterval};
 use spark_connect_proto::expression::literal::LiteralType;
@@ -37,7 +38,8 @@ impl Parser<'_> {
         loop {
             let place = self.peek().start;
             let value = self.interval_value()?;
-            if value.contains(char::is_alphabetic) {
+            // Before `unit TO unit` stands a text whose form is looked at as a whole.
+            if value.contains(char::is_alphabetic) && !self.at_word_ahead(1, "TO") {
                 return Err(SyntaxError::interval_number(&value, (place, self.last_end())));
             }
             let Some(unit) = self.unit_at(0) else { return self.fail() };
@@ -59,7 +61,9 @@ impl Parser<'_> {
         if is_mixed(&units) {
             return Err(SyntaxError::mixed_interval(&self.source[span.0..span.1], span));
         }
-        interval_literal(&text, &units).ok_or_else(|| invalid(text.trim(), span))
+        // Numbers and units are what they should be, so only their size can be wrong.
+        let beyond = || spark_error!("INVALID_INTERVAL_FORMAT.ARITHMETIC_EXCEPTION", input = text.trim());
+        interval_literal(&text, &units).ok_or_else(|| SyntaxError::refused(beyond(), span))
     }
 
     /// The text behind `INTERVAL`, which names its units itself unless a unit follows.
@@ -108,25 +112,61 @@ impl Parser<'_> {
         let span = (start, self.last_end());
         let field = |fields: &[&str], unit: &str| fields.iter().position(|field| *field == unit);
         if let (Some(0), Some(1)) = (field(&YEAR_MONTH, from), field(&YEAR_MONTH, to)) {
-            let months = year_month(value).ok_or_else(|| invalid(value, span))?;
+            let months = year_month(value).ok_or_else(|| unmatched_year_month(value, span))?;
             return Ok(year_month_literal(months, (0, 1)));
         }
         let names = DAY_TIME.map(|(name, _)| name);
         match (field(&names, from), field(&names, to)) {
             (Some(first), Some(last)) if first < last => {
-                let us = day_time(value, first, last).ok_or_else(|| invalid(value, span))?;
+                let us = day_time(value, first, last).ok_or_else(|| unmatched_day_time(value, (first, last), span))?;
                 Ok(day_time_literal(us, (first, last)))
             }
             _ => {
-                let message = format!("Invalid interval from {from} to {to}.");
-                Err(SyntaxError::refused("INVALID_INTERVAL_FORMAT", "22006", message, start))
+                let error = spark_error!(
+                    "INVALID_INTERVAL_FORMAT.UNSUPPORTED_FROM_TO_EXPRESSION",
+                    input = value,
+                    from = from.to_lowercase(),
+                    to = to.to_lowercase(),
+                );
+                Err(SyntaxError::refused(error, span))
             }
         }
     }
 }
 
-fn invalid(text: &str, span: (usize, usize)) -> SyntaxError {
-    SyntaxError::refused("INVALID_INTERVAL_FORMAT", "22006", format!("Error parsing '{text}' to interval."), span.0)
+/// A text that is not written as years and months.
+fn unmatched_year_month(text: &str, span: (usize, usize)) -> SyntaxError {
+    let error = spark_error!(
+        "INVALID_INTERVAL_FORMAT.UNMATCHED_FORMAT_STRING",
+        input = text,
+        intervalStr = "year-month",
+        supportedFormat = supported_format("y-m", "YEAR TO MONTH"),
+        typeName = "interval year to month",
+    );
+    SyntaxError::refused(error, span)
+}
+
+/// A text that is not written as the fields between these two.
+fn unmatched_day_time(text: &str, (first, last): (usize, usize), span: (usize, usize)) -> SyntaxError {
+    let fields = ["d", "h", "m", "s.n"];
+    let format = match first {
+        0 => format!("d {}", fields[1..=last].join(":")),
+        _ => fields[first..=last].join(":"),
+    };
+    let range = format!("{} to {}", DAY_TIME[first].0, DAY_TIME[last].0);
+    let error = spark_error!(
+        "INVALID_INTERVAL_FORMAT.UNMATCHED_FORMAT_STRING_WITH_NOTICE",
+        input = text,
+        intervalStr = "day-time",
+        supportedFormat = supported_format(&format, &range.to_uppercase()),
+        typeName = format!("interval {range}"),
+    );
+    SyntaxError::refused(error, span)
+}
+
+/// The two ways to write it, as a text to be cast and as a literal.
+fn supported_format(format: &str, range: &str) -> String {
+    format!("`[+|-]{format}`, `INTERVAL [+|-]'[+|-]{format}' {range}`")
 }
 
 /// The unit in the singular, from any letter case and number.

@@ -9,6 +9,7 @@ use super::error::{Parsed, SyntaxError};
 use super::expression::subquery;
 use super::message::{attribute, call, expression, extract, lambda_variable, string};
 use super::token::Kind;
+use millstream_core::spark_error;
 
 impl Parser<'_> {
     /// An operand with its postfix operators.
@@ -236,11 +237,7 @@ impl Parser<'_> {
             let marker = &self.source[at..self.last_end()];
             let position = format!("_{}", self.markers_used.saturating_sub(1));
             let name = if marker == "?" { &position } else { marker.trim_start_matches(':') };
-            let message = format!(
-                "Found the unbound parameter: {name}. Please, fix `args` and provide a mapping of the parameter to \
-                 either a SQL literal or collection constructor functions such as `map()`, `array()`, `struct()`."
-            );
-            SyntaxError::analysis("UNBOUND_SQL_PARAMETER", "42P02", message, at)
+            SyntaxError::analysis(spark_error!("UNBOUND_SQL_PARAMETER", name = name), at)
         })
     }
 }

@@ -12,6 +12,7 @@ use super::cursor::Parser;
 use super::error::{Parsed, SyntaxError};
 use super::extension::{InlineRow, InlineTable, Ordinal};
 use super::message::{aliased, attribute, relation, sort_order};
+use millstream_core::spark_error;
 
 /// What a query in a query adds to the nesting, in expressions.
 const QUERY_LEVELS: usize = 2;
@@ -173,16 +174,23 @@ impl Parser<'_> {
             Some(LiteralType::Integer(count)) if count >= 0 => Ok(count),
             Some(LiteralType::Short(count) | LiteralType::Byte(count)) if count >= 0 => Ok(count),
             Some(LiteralType::Integer(count)) => {
-                let message = format!(
-                    "The limit like expression \"{count}\" is invalid. The {clause} expression must be equal to or \
-                     greater than 0, but got {count}."
+                let error = spark_error!(
+                    "INVALID_LIMIT_LIKE_EXPRESSION.IS_NEGATIVE",
+                    expr = format!("\"{count}\""),
+                    name = clause,
+                    v = count,
                 );
-                Err(SyntaxError::analysis("INVALID_LIMIT_LIKE_EXPRESSION.IS_NEGATIVE", "42K0E", message, at))
+                Err(SyntaxError::analysis(error, at))
             }
-            _ => {
-                let message =
-                    format!("The limit like expression is invalid. The {clause} expression must be integer type.");
-                Err(SyntaxError::analysis("INVALID_LIMIT_LIKE_EXPRESSION.DATA_TYPE", "42K0E", message, at))
+            other => {
+                let shown = self.source[at..self.last_end()].trim_matches('\'');
+                let error = spark_error!(
+                    "INVALID_LIMIT_LIKE_EXPRESSION.DATA_TYPE",
+                    expr = format!("\"{shown}\""),
+                    name = clause,
+                    dataType = format!("\"{}\"", literal_type_name(other.as_ref())),
+                );
+                Err(SyntaxError::analysis(error, at))
             }
         }
     }
@@ -254,4 +262,20 @@ fn distributed(input: Relation, partition_exprs: Vec<Expression>) -> Relation {
         partition_exprs,
         num_partitions: None,
     })))
+}
+
+/// Spark's name of a literal's type.
+fn literal_type_name(literal: Option<&LiteralType>) -> &'static str {
+    match literal {
+        Some(LiteralType::String(_)) => "STRING",
+        Some(LiteralType::Boolean(_)) => "BOOLEAN",
+        Some(LiteralType::Long(_)) => "BIGINT",
+        Some(LiteralType::Float(_)) => "FLOAT",
+        Some(LiteralType::Double(_)) => "DOUBLE",
+        Some(LiteralType::Decimal(_)) => "DECIMAL",
+        Some(LiteralType::Date(_)) => "DATE",
+        Some(LiteralType::Timestamp(_)) => "TIMESTAMP",
+        Some(LiteralType::Binary(_)) => "BINARY",
+        _ => "VOID",
+    }
 }

@@ -8,6 +8,8 @@ use spark_connect_proto::expression::{ExprType, Window};
 use super::cursor::Parser;
 use super::error::{Parsed, SyntaxError};
 use super::message::{call, expression};
+use millstream_core::condition::DOCROOT;
+use millstream_core::spark_error;
 
 impl Parser<'_> {
     /// `OVER (…)`, `OVER w`.
@@ -104,9 +106,5 @@ impl Parser<'_> {
 
 /// A window that no WINDOW clause defines.
 pub(crate) fn missing_window(name: &str, at: usize) -> SyntaxError {
-    let message = format!(
-        "Window specification is not defined in the WINDOW clause for {name}. For more information about WINDOW \
-         clauses, please refer to 'https://spark.apache.org/docs/latest/sql-ref-syntax-qry-select-window.html'."
-    );
-    SyntaxError::analysis("MISSING_WINDOW_SPECIFICATION", "42P20", message, at)
+    SyntaxError::analysis(spark_error!("MISSING_WINDOW_SPECIFICATION", windowName = name, docroot = DOCROOT), at)
 }

@@ -1,6 +1,7 @@
 //! What becomes of a sum that leaves its type.
 
-use millstream_core::{Error, spark_error};
+use millstream_core::Error;
+use millstream_core::condition::{arithmetic_overflow, decimal_out_of_range};
 
 /// What a function does about an overflow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -15,23 +16,12 @@ pub enum Overflow {
 
 /// Spark's error for a BIGINT sum that does not fit.
 pub(super) fn sum_overflow() -> Error {
-    spark_error!(
-        "ARITHMETIC_OVERFLOW",
-        message = "overflow",
-        alternative = " Use 'try_add' to tolerate overflow and return NULL instead.",
-        config = "\"spark.sql.ansi.enabled\"",
-    )
+    arithmetic_overflow("overflow", "try_add")
 }
 
 /// Spark's error for a decimal that does not fit its type, here precision and scale.
 pub(super) fn decimal_overflow(unscaled: &str, value_scale: i8, (precision, scale): (u8, i8)) -> Error {
-    spark_error!(
-        "NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION",
-        value = with_point(unscaled, value_scale),
-        precision = precision,
-        scale = scale,
-        config = "\"spark.sql.ansi.enabled\"",
-    )
+    decimal_out_of_range(&with_point(unscaled, value_scale), precision, scale)
 }
 
 fn with_point(unscaled: &str, scale: i8) -> String {

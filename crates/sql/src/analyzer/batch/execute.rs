@@ -25,8 +25,7 @@ use datafusion::physical_plan::common::spawn_buffered;
 use datafusion::physical_plan::execute_stream_partitioned;
 use datafusion::prelude::SessionConfig;
 use futures::{StreamExt, stream};
-use millstream_core::error::SparkException;
-use millstream_core::{BatchStream, Error, Result};
+use millstream_core::{BatchStream, Error, Result, spark_error};
 use millstream_engine::error::from_datafusion;
 
 use super::super::Analyzed;
@@ -42,11 +41,10 @@ const BATCHES_AHEAD: usize = 2;
 /// Spark's error for a plan that reads a stream; whatever the plan itself fails with.
 pub async fn collect_stream(analyzed: &Analyzed, context: &AnalysisContext) -> Result<BatchStream> {
     if analyzed.is_streaming {
-        return Err(Error::invalid(
+        return Err(super::super::error::not_over_stream(
             "Queries with streaming sources must be executed with writeStream.start(), or from a streaming table or flow \
              definition within a Spark Declarative Pipeline.",
-        )
-        .with_class("_LEGACY_ERROR_TEMP_3102", SparkException::Analysis));
+        ));
     }
     let state = session_state(context)?;
     let plan = state.optimize(&analyzed.plan).map_err(failure)?;
@@ -64,9 +62,7 @@ pub async fn collect_stream(analyzed: &Analyzed, context: &AnalysisContext) -> R
 fn failure(error: DataFusionError) -> Error {
     match error.find_root() {
         DataFusionError::Execution(message) if message.starts_with("Scalar subquery returned more than one row") => {
-            Error::data("More than one row returned by a subquery used as an expression.")
-                .with_class("SCALAR_SUBQUERY_TOO_MANY_ROWS", SparkException::Spark)
-                .with_sql_state("21000")
+            spark_error!("SCALAR_SUBQUERY_TOO_MANY_ROWS")
         }
         DataFusionError::Plan(message) if message.starts_with("Correlated scalar subquery must be aggregated") => {
             Error::unsupported("A subquery that names columns of the query around it has to aggregate here.")

@@ -2,7 +2,7 @@
 
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::SortExpr;
-use millstream_core::{Error, Result};
+use millstream_core::{Error, Result, spark_error};
 use millstream_functions::{FunctionCall, Resolved, TypedExpr, call_sql, lookup};
 use spark_connect_proto::Expression;
 use spark_connect_proto::expression::{ExprType, UnresolvedFunction};
@@ -143,12 +143,5 @@ fn counted_star(target: &str) -> Error {
     let table = target.strip_suffix(".*").unwrap_or(target);
     let shown =
         super::super::identifier::parse_name(table).map_or_else(|_| table.to_owned(), |parts| error::sql_id(&parts));
-    error::plain(
-        "INVALID_USAGE_OF_STAR_WITH_TABLE_IDENTIFIER_IN_COUNT",
-        "42000",
-        format!(
-            "count({shown}.*) is not allowed. Use count(*) or expand the columns manually, e.g. count(col1, col2)."
-        ),
-    )
-    .with_parameter("tableName", shown)
+    spark_error!("INVALID_USAGE_OF_STAR_WITH_TABLE_IDENTIFIER_IN_COUNT", tableName = shown)
 }

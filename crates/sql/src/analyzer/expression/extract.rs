@@ -102,11 +102,7 @@ impl Analyzer<'_> {
     pub(crate) fn update_fields(&mut self, one: &UpdateFields, scope: Scope<'_>) -> Result<TypedExpr> {
         let base = self.expression(required(one.struct_expression.as_deref())?, scope)?;
         let DataType::Struct(fields) = &base.data_type else {
-            return Err(error::type_mismatch(
-                "UNEXPECTED_INPUT_TYPE",
-                &base.sql,
-                format!("The first parameter requires the \"STRUCT\" type, however \"{}\" has another type.", base.sql),
-            ));
+            return Err(error::unexpected_input_type(&base.sql, 0, "\"STRUCT\"", (&base.sql, &base.data_type)));
         };
         let path = super::super::identifier::parse_name(&one.field_name)?;
         let [name] = path.as_slice() else {

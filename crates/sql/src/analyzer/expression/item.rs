@@ -1,7 +1,7 @@
 //! Select lists: names, aliases, stars, regexes, and generators.
 
 use arrow::datatypes::DataType;
-use millstream_core::{Error, Result};
+use millstream_core::{Error, Result, spark_error};
 use millstream_functions::{Generator, TypedExpr};
 use spark_connect_proto::Expression;
 use spark_connect_proto::expression::{Alias, ExprType, UnresolvedStar};
@@ -124,14 +124,10 @@ impl Analyzer<'_> {
                     let metadata = alias.metadata.clone();
                     Ok(vec![SelectItem::One(Item { metadata, ..Item::new(name, expr) })])
                 }
-                names => Err(error::plain(
+                names => Err(spark_error!(
                     "MULTI_ALIAS_WITHOUT_GENERATOR",
-                    "42K0E",
-                    format!(
-                        "Multi part aliasing ({}) is not supported with {} as it is not a generator function.",
-                        names.join(", "),
-                        expr.sql
-                    ),
+                    names = names.join(", "),
+                    expr = format!("\"{}\"", expr.sql),
                 )),
             },
         }
@@ -231,14 +227,5 @@ fn default_name(kind: &ExprType) -> Result<Option<String>> {
 }
 
 fn wrong_alias_count(expected: usize, names: &[String]) -> Error {
-    error::plain(
-        "UDTF_ALIAS_NUMBER_MISMATCH",
-        "42802",
-        format!(
-            "The number of aliases supplied in the AS clause does not match the number of columns output by the UDTF. \
-             Expected {expected} aliases, but got {}. Please ensure that the number of aliases provided matches the number \
-             of columns output by the UDTF.",
-            names.join(",")
-        ),
-    )
+    spark_error!("UDTF_ALIAS_NUMBER_MISMATCH", aliasesSize = expected, aliasesNames = names.join(","))
 }

@@ -13,7 +13,7 @@ use datafusion::functions_nested::array_filter::array_filter_higher_order_functi
 use datafusion::functions_nested::array_transform::array_transform_higher_order_function;
 use datafusion::logical_expr::expr::{HigherOrderFunction, Lambda, LambdaVariable};
 use datafusion::logical_expr::{Expr, HigherOrderUDF, when};
-use millstream_core::{Error, Result};
+use millstream_core::{Error, Result, spark_error};
 use millstream_engine::error::from_datafusion;
 use millstream_functions::data_type::{array, simple_string, sql_name};
 use millstream_functions::{TypedExpr, array_fold, array_sort_by, coercion};
@@ -185,14 +185,9 @@ impl Analyzer<'_> {
         let mut merged = self.lambda(merge, &[sum(&start.data_type), Arc::clone(&element)], scope)?;
         let data_type = merged.body.data_type.clone();
         if simple_string(&data_type) != simple_string(&start.data_type) {
-            let wanted = sql_name(&start.data_type);
-            let details = format!(
-                "The third parameter requires the \"{wanted}\" type, however \"{}\" has the type \"{}\".",
-                merged.sql,
-                sql_name(&data_type)
-            );
             let sql = format!("{}({}, {}, {})", call.name, list.sql, start.sql, merged.sql);
-            return Err(error::type_mismatch("UNEXPECTED_INPUT_TYPE", &sql, details));
+            let wanted = format!("\"{}\"", sql_name(&start.data_type));
+            return Err(error::unexpected_input_type(&sql, 2, &wanted, (&merged.sql, &data_type)));
         }
         if data_type != start.data_type {
             // They differ in what can be NULL.
@@ -229,12 +224,14 @@ impl Analyzer<'_> {
         let element = element(&list)?;
         let two = self.lambda(lambda_of(call.name, lambda)?, &[Arc::clone(&element), element], scope)?;
         let sql = format!("{}({}, {})", call.name, list.sql, two.sql);
-        if !matches!(two.body.data_type, DataType::Int32 | DataType::Null) {
-            let details = format!(
-                "The `lambdafunction` requires return \"INT\" type, but the actual is \"{}\" type.",
-                sql_name(&two.body.data_type)
-            );
-            return Err(error::type_mismatch("UNEXPECTED_RETURN_TYPE", &sql, details));
+        if two.body.data_type != DataType::Int32 {
+            return Err(spark_error!(
+                "DATATYPE_MISMATCH.UNEXPECTED_RETURN_TYPE",
+                sqlExpr = format!("\"{sql}\""),
+                functionName = "`lambdafunction`",
+                expectedType = "\"INT\"",
+                actualType = format!("\"{}\"", sql_name(&two.body.data_type)),
+            ));
         }
         let body = coercion::coerce_to(two.body, &DataType::Int32, &self.context.settings)?;
         let (data_type, nullable) = (list.data_type.clone(), list.nullable);
@@ -245,13 +242,11 @@ impl Analyzer<'_> {
     /// The body with its parameters under names of their own.
     fn lambda(&mut self, lambda: &LambdaFunction, fields: &[FieldRef], scope: Scope<'_>) -> Result<Resolved> {
         if lambda.arguments.len() != fields.len() {
-            let message = format!(
-                "A higher order function expects {} arguments, but got {}.",
-                fields.len(),
-                lambda.arguments.len()
-            );
-            let class = "INVALID_LAMBDA_FUNCTION_CALL.NUM_ARGS_MISMATCH";
-            return Err(error::plain(class, "42K0D", message));
+            return Err(spark_error!(
+                "INVALID_LAMBDA_FUNCTION_CALL.NUM_ARGS_MISMATCH",
+                expectedNumArgs = lambda.arguments.len(),
+                actualNumArgs = fields.len(),
+            ));
         }
         let mut known = scope.lambda.to_vec();
         let mut parameters = Vec::with_capacity(fields.len());
@@ -307,15 +302,7 @@ fn lambda_of<'e>(function: &str, argument: &'e Expression) -> Result<&'e LambdaF
 fn element(list: &TypedExpr) -> Result<FieldRef> {
     match &list.data_type {
         DataType::List(element) => Ok(Arc::clone(element)),
-        other => Err(error::type_mismatch(
-            "UNEXPECTED_INPUT_TYPE",
-            &list.sql,
-            format!(
-                "The first parameter requires the \"ARRAY\" type, however \"{}\" has the type \"{}\".",
-                list.sql,
-                sql_name(other)
-            ),
-        )),
+        other => Err(error::unexpected_input_type(&list.sql, 0, "\"ARRAY\"", (&list.sql, other))),
     }
 }
 

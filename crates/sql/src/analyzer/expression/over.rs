@@ -6,7 +6,7 @@ use datafusion::logical_expr::expr::{WindowFunction, WindowFunctionParams};
 use datafusion::logical_expr::{
     Expr, SortExpr, WindowFrame, WindowFrameBound, WindowFrameUnits, WindowFunctionDefinition,
 };
-use millstream_core::{Error, Result};
+use millstream_core::{Error, Result, spark_error};
 use millstream_engine::error::from_datafusion;
 use millstream_functions::TypedExpr;
 use millstream_functions::data_type::{is_numeric, sql_name};
@@ -16,8 +16,8 @@ use spark_connect_proto::expression::window::window_frame::frame_boundary::Bound
 use spark_connect_proto::expression::window::window_frame::{FrameBoundary, FrameType};
 use spark_connect_proto::expression::{ExprType, Window};
 
+use super::super::Analyzer;
 use super::super::scope::Scope;
-use super::super::{Analyzer, error};
 use super::call::sort_expr;
 use super::required;
 
@@ -180,16 +180,11 @@ fn default_frame(function: &TypedExpr, ordered: bool) -> Result<WindowFrame> {
     };
     if !is_aggregate && !ordered {
         let name = function.sql.split('(').next().unwrap_or_default();
-        return Err(error::plain(
+        return Err(spark_error!(
             "WINDOW_FUNCTION_FRAME_NOT_ORDERED",
-            "42601",
-            format!(
-                "Window function {name} requires the window to be ordered. You need to add an ORDER BY clause. For \
-                 example: SELECT {name}() OVER (PARTITION BY window_partition ORDER BY window_ordering) FROM table."
-            ),
-        )
-        .with_parameter("wf_name", name)
-        .with_parameter("wf_expr", function.sql.as_str()));
+            wf_name = name.to_lowercase(),
+            wf_expr = function.sql,
+        ));
     }
     let units = if is_aggregate && ordered { WindowFrameUnits::Range } else { WindowFrameUnits::Rows };
     let end = if is_aggregate && !ordered {
@@ -269,10 +264,5 @@ fn frame_sql(frame: &WindowFrame) -> String {
 }
 
 fn not_a_window_function(sql: &str) -> Error {
-    error::plain(
-        "UNSUPPORTED_EXPR_FOR_WINDOW",
-        "42P20",
-        format!("Expression \"{sql}\" not supported within a window function."),
-    )
-    .with_parameter("sqlExpr", format!("\"{sql}\""))
+    spark_error!("UNSUPPORTED_EXPR_FOR_WINDOW", sqlExpr = format!("\"{sql}\""))
 }

@@ -6,14 +6,14 @@ use arrow::datatypes::{DataType, Field};
 use datafusion::common::{Column, Spans};
 use datafusion::logical_expr::expr::{Exists, InSubquery};
 use datafusion::logical_expr::{Expr, Subquery};
-use millstream_core::{Error, Result};
+use millstream_core::{Error, Result, spark_error};
 use millstream_functions::{TypedExpr, coercion};
 use spark_connect_proto::SubqueryExpression;
 use spark_connect_proto::subquery_expression::SubqueryType;
 
+use super::super::Analyzer;
 use super::super::resolved_relation::ResolvedRelation;
 use super::super::scope::Scope;
-use super::super::{Analyzer, error};
 
 impl Analyzer<'_> {
     /// Resolves a subquery expression.
@@ -26,11 +26,7 @@ impl Analyzer<'_> {
         self.outer.pop();
         let resolved = resolved?;
         if resolved.streaming {
-            return Err(error::plain(
-                "INVALID_SUBQUERY_EXPRESSION.STREAMING_QUERY",
-                "42823",
-                "Invalid subquery: Streaming query is not allowed in subquery expressions.",
-            ));
+            return Err(spark_error!("INVALID_SUBQUERY_EXPRESSION.STREAMING_QUERY"));
         }
         let columns = resolved.columns;
         let subquery = Subquery {
@@ -62,10 +58,9 @@ impl Analyzer<'_> {
                 let expr = Expr::InSubquery(InSubquery { expr: Box::new(value.expr), subquery, negated: false });
                 Ok(TypedExpr::new(expr, DataType::Boolean, true).with_sql(sql))
             }
-            (SubqueryType::Scalar | SubqueryType::In, several) => Err(error::plain(
+            (SubqueryType::Scalar | SubqueryType::In, several) => Err(spark_error!(
                 "INVALID_SUBQUERY_EXPRESSION.SCALAR_SUBQUERY_RETURN_MORE_THAN_ONE_OUTPUT_COLUMN",
-                "42823",
-                format!("Invalid subquery: Scalar subquery must return only one column, but got {}.", several.len()),
+                number = several.len(),
             )),
             _ => Err(Error::unsupported("A subquery as a table argument is not supported.")),
         }

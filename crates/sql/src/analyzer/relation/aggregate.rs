@@ -9,7 +9,7 @@ use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, ScalarValue};
 use datafusion::logical_expr::{Aggregate as AggregateNode, BinaryExpr, Expr, LogicalPlan, Operator, lit, when};
-use millstream_core::{Error, Result};
+use millstream_core::{Error, Result, spark_error};
 use millstream_engine::error::from_datafusion;
 use spark_connect_proto::aggregate::GroupType;
 use spark_connect_proto::expression::ExprType;
@@ -138,15 +138,7 @@ impl Analyzer<'_> {
                 ExpressionExtension::Ordinal(one) => {
                     let index = usize::try_from(one.position).ok().and_then(|position| position.checked_sub(1));
                     index.and_then(|index| items.get(index)).cloned().map(Some).ok_or_else(|| {
-                        error::plain(
-                            "GROUP_BY_POS_OUT_OF_RANGE",
-                            "42805",
-                            format!(
-                                "GROUP BY position {} is not in select list (valid range is [1, {}]).",
-                                one.position,
-                                items.len()
-                            ),
-                        )
+                        spark_error!("GROUP_BY_POS_OUT_OF_RANGE", index = one.position, size = items.len())
                     })
                 }
                 _ => Ok(None),
@@ -336,6 +328,7 @@ impl AggregateFunctions<'_> {
         let mut missing = None;
         let mut nested = false;
         let bare = item.expr.expr.clone().unalias_nested().data;
+        let is_column = matches!(bare, Expr::Column(_));
         let rewritten = bare
             .transform_down(|inner| {
                 if let Some(column) = self.group_column(&inner) {
@@ -357,21 +350,13 @@ impl AggregateFunctions<'_> {
             })
             .map_err(from_datafusion)?;
         if nested {
-            return Err(error::plain(
-                "NESTED_AGGREGATE_FUNCTION",
-                "42607",
-                "It is not allowed to use an aggregate function in the argument of another aggregate function. Please use \
-                 the inner aggregate function in a sub-query.",
-            ));
+            return Err(spark_error!("NESTED_AGGREGATE_FUNCTION"));
         }
         match missing {
             None => Ok(rewritten.data),
-            Some(_) if self.keys.is_empty() => Err(error::plain(
-                "MISSING_GROUP_BY",
-                "42803",
-                "The query does not include a GROUP BY clause. Add GROUP BY or turn it into the window functions using OVER \
-                 clauses.",
-            )),
+            Some(_) if self.keys.is_empty() => Err(spark_error!("MISSING_GROUP_BY")),
+            // A column's own name is not what the user calls it.
+            Some(_) if is_column => Err(error::missing_aggregation(&item.expr.sql)),
             Some(column) => Err(error::missing_aggregation(column.split('#').next().unwrap_or(&column))),
         }
     }

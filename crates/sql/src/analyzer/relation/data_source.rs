@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::Column;
 use datafusion::logical_expr::{Expr, Extension, LogicalPlan};
-use millstream_core::{Error, Options, Result, SourceConfig};
+use millstream_core::{Error, Options, Result, SourceConfig, spark_error};
 use millstream_engine::plan::StreamingRelationNode;
 use spark_connect_proto::Read;
 use spark_connect_proto::read::{DataSource, NamedTable, ReadType};
@@ -96,10 +96,11 @@ impl Analyzer<'_> {
             read_as_stream(&mut found);
         }
         if self.views.contains(&parts) {
-            return Err(error::plain(
+            let cycle: Vec<_> = self.views.iter().chain([&parts]).map(|parts| error::sql_id(parts)).collect();
+            return Err(spark_error!(
                 "RECURSIVE_VIEW",
-                "42K0H",
-                format!("Recursive view {} detected.", error::sql_id(&parts)),
+                viewIdent = error::sql_id(&parts),
+                newPath = cycle.join(" -> "),
             ));
         }
         // A view's names are looked up in the session alone, not among the query's common tables.
@@ -110,12 +111,7 @@ impl Analyzer<'_> {
         self.common_tables = outer;
         let mut resolved = resolved?;
         if as_stream && !resolved.streaming {
-            let message = format!(
-                "{} is not a temp view of streaming logical plan, please use batch API such as `DataFrameReader.table` to \
-                 read it.",
-                parts.join(".")
-            );
-            return Err(error::legacy("_LEGACY_ERROR_TEMP_1008", &message));
+            return Err(spark_error!("_LEGACY_ERROR_TEMP_1008", quoted = parts.join(".")));
         }
         let qualifier = parts.last().cloned().into_iter().collect::<Vec<_>>();
         for column in &mut resolved.columns {

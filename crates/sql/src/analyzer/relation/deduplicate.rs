@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use datafusion::common::Column;
 use datafusion::logical_expr::{Distinct, DistinctOn, Expr, LogicalPlan};
-use millstream_core::error::SparkException;
-use millstream_core::{Error, Result};
+use millstream_core::{Error, Result, spark_error};
 use millstream_engine::error::from_datafusion;
 use millstream_engine::plan::DeduplicateNode;
 use spark_connect_proto::Deduplicate;
 
 use super::super::Analyzer;
 use super::super::attribute::Attribute;
+use super::super::error;
 use super::super::resolved_relation::ResolvedRelation;
 
 impl Analyzer<'_> {
@@ -67,23 +67,17 @@ fn column_of(key: &Expr) -> Result<Column> {
 
 fn unknown_key(name: &str, input: &ResolvedRelation) -> Error {
     let known: Vec<&str> = input.columns.iter().map(|column| column.name.as_str()).collect();
-    let known = known.join(", ");
-    Error::invalid(format!("The Spark Connect plan is invalid. Cannot resolve column name \"{name}\" among ({known})."))
-        .with_class("CONNECT_INVALID_PLAN.UNRESOLVED_COLUMN_AMONG_FIELD_NAMES", SparkException::InvalidPlanInput)
-        .with_sql_state("56K00")
-        .with_parameter("colName", name)
-        .with_parameter("fieldNames", known)
+    spark_error!(
+        "CONNECT_INVALID_PLAN.UNRESOLVED_COLUMN_AMONG_FIELD_NAMES",
+        colName = name,
+        fieldNames = known.join(", "),
+    )
 }
 
 fn no_columns() -> Error {
-    Error::invalid(
-        "The Spark Connect plan is invalid. Deduplicate requires to either deduplicate on all columns or a subset of columns",
-    )
-    .with_class("CONNECT_INVALID_PLAN.DEDUPLICATE_REQUIRES_COLUMNS_OR_ALL", SparkException::InvalidPlanInput)
-    .with_sql_state("56K00")
+    spark_error!("CONNECT_INVALID_PLAN.DEDUPLICATE_REQUIRES_COLUMNS_OR_ALL")
 }
 
 fn within_watermark_of_batch() -> Error {
-    Error::invalid("dropDuplicatesWithinWatermark is not supported with batch DataFrames/DataSets")
-        .with_class("_LEGACY_ERROR_TEMP_3102", SparkException::Analysis)
+    error::not_over_stream("dropDuplicatesWithinWatermark is not supported with batch DataFrames/DataSets")
 }

@@ -10,7 +10,7 @@ use arrow::ipc::reader::StreamReader;
 use datafusion::common::{Column, TableReference};
 use datafusion::datasource::{MemTable, TableProvider, provider_as_source};
 use datafusion::logical_expr::{EmptyRelation, Expr, LogicalPlan, LogicalPlanBuilder};
-use millstream_core::{BatchReader, Error, Result};
+use millstream_core::{BatchReader, Error, Result, spark_error};
 use millstream_engine::error::from_datafusion;
 use millstream_functions::{TypedExpr, coercion};
 use prost::Message;
@@ -18,12 +18,12 @@ use spark_connect_proto::{
     CachedLocalRelation, CachedRemoteRelation, ChunkedCachedLocalRelation, LocalRelation, Range,
 };
 
+use super::super::Analyzer;
 use super::super::attribute::Attribute;
 use super::super::batch::{RangeReader, ReaderTable};
 use super::super::expression::Item;
 use super::super::resolved_relation::{ResolvedRelation, project};
 use super::super::scope::Scope;
-use super::super::{Analyzer, error};
 use crate::data_type::schema_from_proto;
 use crate::parser::extension::InlineTable;
 use crate::session::NamedRelation;
@@ -105,11 +105,8 @@ impl Analyzer<'_> {
     }
 
     pub(super) fn cached_remote_relation(&mut self, one: &CachedRemoteRelation) -> Result<ResolvedRelation> {
-        match self.context.catalog.cached_remote_relation(&one.relation_id) {
-            Some(found) => self.named_relation(found),
-            None => Err(Error::not_found(format!("No DataFrame with id {} is found", one.relation_id))
-                .with_class("DATAFRAME_NOT_FOUND", millstream_core::error::SparkException::Spark)),
-        }
+        let found = self.context.catalog.cached_remote_relation(&one.relation_id)?;
+        self.named_relation(found)
     }
 
     pub(super) fn named_relation(&mut self, found: NamedRelation) -> Result<ResolvedRelation> {
@@ -130,13 +127,9 @@ impl Analyzer<'_> {
         for index in 0..width {
             let types = rows.iter().map(|row| &row[index].data_type);
             let data_type = coercion::common_type(types, &self.context.settings).ok_or_else(|| {
-                error::plain(
+                spark_error!(
                     "INVALID_INLINE_TABLE.INCOMPATIBLE_TYPES_IN_INLINE_TABLE",
-                    "42000",
-                    format!(
-                        "Invalid inline table. Found incompatible types in the column `col{}` for inline table.",
-                        index + 1
-                    ),
+                    colName = format!("`col{}`", index + 1),
                 )
             })?;
             let nullable = rows.iter().any(|row| row[index].nullable);

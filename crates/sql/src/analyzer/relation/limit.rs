@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use datafusion::common::{Column, ScalarValue};
 use datafusion::logical_expr::{Expr, Filter, Limit as LimitNode, LogicalPlan, lit};
-use millstream_core::{Error, Result};
+use millstream_core::{Error, Result, spark_error};
 use millstream_engine::error::from_datafusion;
 use millstream_functions::TypedExpr;
 use spark_connect_proto::{Limit, Offset, Sample};
@@ -34,10 +34,7 @@ impl Analyzer<'_> {
     pub(super) fn sample(&mut self, one: &Sample) -> Result<ResolvedRelation> {
         let input = self.input(one.input.as_deref())?;
         if input.streaming {
-            return Err(error::legacy(
-                "_LEGACY_ERROR_TEMP_3102",
-                "Sampling is not supported on streaming DataFrames/Datasets",
-            ));
+            return Err(error::not_over_stream("Sampling is not supported on streaming DataFrames/Datasets"));
         }
         if one.with_replacement() {
             return Err(Error::unsupported(
@@ -61,15 +58,5 @@ fn not_negative(name: &str, rows: i32) -> Result<i64> {
     if rows >= 0 {
         return Ok(i64::from(rows));
     }
-    Err(error::plain(
-        "INVALID_LIMIT_LIKE_EXPRESSION.IS_NEGATIVE",
-        "42K0E",
-        format!(
-            "The limit like expression \"{rows}\" is invalid. The {name} expression must be equal to or greater than 0, but \
-             got {rows}."
-        ),
-    )
-    .with_parameter("name", name)
-    .with_parameter("expr", format!("\"{rows}\""))
-    .with_parameter("v", rows.to_string()))
+    Err(spark_error!("INVALID_LIMIT_LIKE_EXPRESSION.IS_NEGATIVE", expr = format!("\"{rows}\""), name = name, v = rows,))
 }

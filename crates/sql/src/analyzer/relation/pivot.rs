@@ -8,7 +8,7 @@ use datafusion::common::ScalarValue;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::logical_expr::{BinaryExpr, Expr, Filter, LogicalPlan, Operator, lit, when};
-use millstream_core::{Error, Result};
+use millstream_core::{Error, Result, spark_error};
 use millstream_engine::error::from_datafusion;
 use millstream_functions::{CastMode, Generator, TypedExpr, coercion, constant_of};
 use spark_connect_proto::aggregate::Pivot;
@@ -242,13 +242,13 @@ fn without_values(aggregates: &[Expression]) -> Error {
         _ => false,
     };
     if aggregates.iter().any(counts_star) {
-        return error::plain("INVALID_USAGE_OF_STAR_OR_REGEX", "42000", "Invalid usage of '*' in expression `count`.");
+        return error::invalid_star("expression `count`");
     }
     Error::unsupported("pivot() without values is not supported.").with_hint("name the values: pivot(column, values)")
 }
 
 fn pivot_over_stream() -> Error {
-    error::legacy("_LEGACY_ERROR_TEMP_3063", "pivot is not supported on a streaming DataFrames/Datasets")
+    spark_error!("_LEGACY_ERROR_TEMP_3063")
 }
 
 /// The aggregate over the rows that fulfil the condition.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::logical_expr::{Expr, LogicalPlan, Window};
-use millstream_core::Result;
+use millstream_core::{Result, spark_error};
 use millstream_engine::error::from_datafusion;
 use millstream_functions::coercion;
 use spark_connect_proto::expression::{ExprType, UnresolvedAttribute};
@@ -227,10 +227,5 @@ impl Analyzer<'_> {
 
 fn duplicate_column(name: &str) -> millstream_core::Error {
     let shown = error::sql_id(&[name.to_lowercase()]);
-    error::plain(
-        "COLUMN_ALREADY_EXISTS",
-        "42711",
-        format!("The column {shown} already exists. Choose another name or rename the existing column."),
-    )
-    .with_parameter("columnName", shown)
+    spark_error!("COLUMN_ALREADY_EXISTS", columnName = shown)
 }

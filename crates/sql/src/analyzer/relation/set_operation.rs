@@ -175,7 +175,7 @@ fn refuse_streams(kind: SetOpType, left: &ResolvedRelation, right: &ResolvedRela
         SetOpType::Except if left.streaming => return Err(Error::unsupported("EXCEPT over a stream is not built yet")),
         _ => return Ok(()),
     };
-    Err(error::legacy("_LEGACY_ERROR_TEMP_3102", &format!("{what} is not supported")))
+    Err(error::not_over_stream(&format!("{what} is not supported")))
 }
 
 /// Each row with its place among the rows that equal it.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::DataType;
 use datafusion::logical_expr::{Filter as FilterNode, LogicalPlan, Sort as SortNode};
-use millstream_core::Result;
+use millstream_core::{Result, spark_error};
 use millstream_engine::error::from_datafusion;
 use millstream_functions::{TypedExpr, coercion};
 use spark_connect_proto::expression::{ExprType, SortOrder};
@@ -29,12 +29,7 @@ impl Analyzer<'_> {
             return Err(error::invalid_where(&condition.sql, &self.aggregates.join(", ")));
         }
         if has_window_function(&condition.expr) {
-            return Err(error::plain(
-                "WINDOW_FUNCTION_NOT_ALLOWED_IN_CLAUSE",
-                "42601",
-                "It is not allowed to use window functions inside WHERE clause.",
-            )
-            .with_parameter("clauseName", "WHERE"));
+            return Err(spark_error!("WINDOW_FUNCTION_NOT_ALLOWED_IN_CLAUSE", clauseName = "WHERE"));
         }
         let input = self.with_time_windows(input)?;
         let condition = match condition.data_type {
@@ -107,14 +102,10 @@ impl Analyzer<'_> {
                     let index = usize::try_from(one.position).ok().and_then(|position| position.checked_sub(1));
                     match index.and_then(|index| input.columns.get(index)) {
                         Some(column) => Ok(Some(vec![column.clone()])),
-                        None => Err(error::plain(
+                        None => Err(spark_error!(
                             "ORDER_BY_POS_OUT_OF_RANGE",
-                            "42805",
-                            format!(
-                                "ORDER BY position {} is not in select list (valid range is [1, {}]).",
-                                one.position,
-                                input.columns.len()
-                            ),
+                            index = one.position,
+                            size = input.columns.len(),
                         )),
                     }
                 }

@@ -60,10 +60,7 @@ impl Analyzer<'_> {
     fn numeric_columns(&mut self, input: Option<&Relation>, names: &[String], what: &str) -> Result<()> {
         let resolved = self.relation(required(input)?)?;
         if resolved.streaming {
-            return Err(error::legacy(
-                "_LEGACY_ERROR_TEMP_3102",
-                "statistics are not supported on streaming DataFrames/Datasets",
-            ));
+            return Err(error::not_over_stream("statistics are not supported on streaming DataFrames/Datasets"));
         }
         let scope = Scope::new(&resolved.columns, false);
         for name in names {

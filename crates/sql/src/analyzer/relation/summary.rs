@@ -54,8 +54,7 @@ impl Analyzer<'_> {
     fn described_columns(&mut self, input: &Relation, names: &[String]) -> Result<Vec<(String, DataType)>> {
         let resolved = self.relation(input)?;
         if resolved.streaming {
-            return Err(error::legacy(
-                "_LEGACY_ERROR_TEMP_3102",
+            return Err(error::not_over_stream(
                 "describe and summary are not supported on streaming DataFrames/Datasets",
             ));
         }

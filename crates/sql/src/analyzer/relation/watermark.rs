@@ -2,7 +2,7 @@
 
 use arrow::datatypes::DataType;
 use millstream_core::interval::parse_interval;
-use millstream_core::{Error, Result};
+use millstream_core::{Error, Result, spark_error};
 use millstream_engine::plan::EventTimeWatermarkNode;
 use millstream_functions::data_type::{sql_name, timestamp};
 use spark_connect_proto::WithWatermark;
@@ -61,12 +61,9 @@ fn is_event_time(data_type: &DataType) -> bool {
 }
 
 fn not_on_timestamp(parts: &[String], data_type: &DataType) -> Error {
-    let (name, shown) = (error::sql_id(parts), format!("\"{}\"", sql_name(data_type)));
-    error::plain(
+    spark_error!(
         "EVENT_TIME_IS_NOT_ON_TIMESTAMP_TYPE",
-        "42K09",
-        format!("The event time {name} has the invalid type {shown}, but expected \"TIMESTAMP\"."),
+        eventName = error::sql_id(parts),
+        eventType = format!("\"{}\"", sql_name(data_type)),
     )
-    .with_parameter("eventName", name)
-    .with_parameter("eventType", shown)
 }

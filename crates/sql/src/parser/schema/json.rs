@@ -1,6 +1,7 @@
 //! Types in Spark's JSON: `{"type":"struct","fields":[…]}`, as PySpark's `schema.json()` writes it.
 
-use millstream_core::error::{Error, ErrorKind, Result, SparkException};
+use millstream_core::error::{Error, Result};
+use millstream_core::spark_error;
 use serde_json::{Value, json};
 use spark_connect_proto::DataType;
 use spark_connect_proto::data_type::{Array, Kind, Map, Struct, StructField, Udt};
@@ -21,11 +22,7 @@ pub(crate) fn parse_json(text: &str) -> Result<DataType> {
 }
 
 fn refused(text: &str) -> Error {
-    let message = format!("Failed to convert the JSON string '{text}' to a data type. Please enter a valid data type.");
-    Error::new(ErrorKind::Invalid, message)
-        .with_class("INVALID_JSON_DATA_TYPE", SparkException::Analysis)
-        .with_sql_state("2203G")
-        .with_parameter("invalidType", text)
+    spark_error!("INVALID_JSON_DATA_TYPE", invalidType = text)
 }
 
 /// A type as Spark's JSON.

@@ -11,6 +11,7 @@ use async_trait::async_trait;
 use millstream_core::{Clock, Disk, DiskFile, DiskLock};
 use millstream_testing::ManualClock;
 use parking_lot::Mutex;
+use tempfile::TempDir;
 
 use crate::chance::Chance;
 use crate::file_system::{FileId, FileSystem};
@@ -83,6 +84,8 @@ struct Shared {
     chance: Chance,
     trace: Trace,
     state: Mutex<State>,
+    /// Spilled state lies on the machine's disk: it is scratch, and neither outlives a process nor a power cut.
+    scratch: TempDir,
 }
 
 #[derive(Debug, Default)]
@@ -97,8 +100,9 @@ struct State {
 }
 
 impl SimDisk {
-    pub(crate) fn new(clock: Arc<ManualClock>, chance: Chance, trace: Trace) -> Self {
-        Self(Arc::new(Shared { clock, chance, trace, state: Mutex::default() }))
+    pub(crate) fn new(clock: Arc<ManualClock>, chance: Chance, trace: Trace) -> io::Result<Self> {
+        let scratch = tempfile::tempdir()?;
+        Ok(Self(Arc::new(Shared { clock, chance, trace, state: Mutex::default(), scratch })))
     }
 
     /// A process begins, and this will go wrong in its life.
@@ -176,6 +180,10 @@ impl SimDisk {
 
 #[async_trait]
 impl Disk for SimDisk {
+    fn scratch(&self, _folder: &Path) -> io::Result<PathBuf> {
+        Ok(self.0.scratch.path().to_owned())
+    }
+
     async fn read(&self, path: &Path) -> io::Result<Option<Vec<u8>>> {
         self.step(Operation::Read, path).await?;
         Ok(self.with_files(|files| files.read(path)))

@@ -24,6 +24,9 @@ pub(crate) enum End {
     Failed(Error),
 }
 
+/// Bytes of memory of an engine that is short of it.
+const MEMORY: usize = 1 << 32;
+
 /// Rounds without an event after which nobody has anything to do.
 const QUIET_ROUNDS: u32 = 12;
 
@@ -49,7 +52,11 @@ pub(crate) fn live(world: &World, fate: &Fate) -> Result<End, String> {
     world.boot(fate);
     let runtime = tokio::runtime::Builder::new_current_thread().build().map_err(|error| error.to_string())?;
     runtime.block_on(async {
-        let manager = StreamingQueryManager::new(engine(world, fate));
+        // Where three quarters of the memory are taken, state goes to disk whenever it can.
+        let memory = if world.is_tight { MemoryLedger::new(MEMORY) } else { MemoryLedger::unlimited() };
+        let mut others = memory.reservation("others");
+        others.resize(if world.is_tight { MEMORY / 8 * 7 } else { 0 }).map_err(|error| error.to_string())?;
+        let manager = StreamingQueryManager::new(engine(world, fate, memory));
         let starter = manager.clone();
         let spec = world.spec();
         let driver = Driver {
@@ -68,7 +75,7 @@ pub(crate) fn live(world: &World, fate: &Fate) -> Result<End, String> {
     })
 }
 
-fn engine(world: &World, fate: &Fate) -> Engine {
+fn engine(world: &World, fate: &Fate, memory: MemoryLedger) -> Engine {
     let platform = Platform {
         clock: world.clock.clone(),
         random: std::sync::Arc::new(world.chance.fork()),
@@ -76,7 +83,7 @@ fn engine(world: &World, fate: &Fate) -> Engine {
         fail_point: fate.fail_point.clone(),
         planted_fault: world.planted,
     };
-    Engine::on(platform, MemoryLedger::unlimited(), world.cores)
+    Engine::on(platform, memory, world.cores)
 }
 
 impl Driver<'_> {
@@ -128,7 +135,8 @@ impl Driver<'_> {
 
     /// A second process wants the checkpoint while the first runs, and must not get it. Says whether that ended this life.
     async fn rival(&self) -> Result<bool, String> {
-        let (rival, spec) = (StreamingQueryManager::new(engine(self.world, self.fate)), self.world.spec());
+        let (rival, spec) =
+            (StreamingQueryManager::new(engine(self.world, self.fate, MemoryLedger::unlimited())), self.world.spec());
         let rival = tokio::spawn(async move { rival.start(spec).await.map(|_| ()) });
         while !rival.is_finished() {
             if self.world.disk.is_dead() || self.query.as_ref().is_some_and(|query| !query.is_active()) {

@@ -12,6 +12,7 @@ mod damage;
 mod disk;
 mod fate;
 mod file_system;
+mod last_rows;
 mod life;
 mod query;
 mod rows;

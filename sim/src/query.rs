@@ -17,6 +17,7 @@ use millstream_engine::plan::{DeduplicateNode, EventTimeWatermarkNode, Streaming
 use millstream_engine::state::Overflow;
 use millstream_testing::ManualClock;
 
+use crate::last_rows::LastRowsNode;
 use crate::rows::{DELAY, Question, WINDOW};
 use crate::source::SimSource;
 
@@ -25,7 +26,9 @@ const SECOND_US: i64 = 1_000_000;
 /// The mode in which a question is asked.
 pub(crate) fn output_mode(question: Question) -> OutputMode {
     match question {
-        Question::Filter | Question::Windows | Question::Keys | Question::Moments => OutputMode::Append,
+        Question::Filter | Question::Windows | Question::Keys | Question::Moments | Question::LastRows => {
+            OutputMode::Append
+        }
         Question::Update => OutputMode::Update,
         Question::Complete => OutputMode::Complete,
     }
@@ -44,6 +47,10 @@ pub(crate) fn plan(question: Question, source: &SimSource, clock: Arc<ManualCloc
         Question::Update | Question::Complete => LogicalPlanBuilder::from(rows).aggregate(vec![col("key")], answers)?,
         Question::Keys => first_of(rows, &["key"])?,
         Question::Moments => first_of(timed(rows)?, &["key", "ts"])?,
+        Question::LastRows => {
+            let columns = LogicalPlanBuilder::from(rows).project(vec![col("key"), col("value"), col("ts")])?.build()?;
+            LogicalPlanBuilder::from(LastRowsNode::over(timed(columns)?)?)
+        }
         Question::Windows => {
             let window = Window { signature: Signature::any(1, Volatility::Immutable) };
             let window = with_meaning(window, Meaning::EventTime);

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::chance::Chance;
+use crate::last_rows::KEPT;
 
 /// One row of the source.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub(crate) enum Question {
     Keys,
     /// `dropDuplicates(["key", "ts"])` with the same watermark, append.
     Moments,
+    /// The last [`crate::last_rows::KEPT`] rows of each key in each window, append; an operator that is not the engine's.
+    LastRows,
 }
 
 /// Seconds by which a row may be behind the newest.
@@ -40,12 +43,12 @@ pub(crate) const DELAY: i64 = 15;
 pub(crate) const WINDOW: i64 = 10;
 
 impl Question {
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Filter, Self::Update, Self::Complete, Self::Windows, Self::Keys, Self::Moments];
+    pub(crate) const ALL: [Self; 7] =
+        [Self::Filter, Self::Update, Self::Complete, Self::Windows, Self::Keys, Self::Moments, Self::LastRows];
 
     /// Whether rows must come in the order of the source, so that none is late.
     pub(crate) fn has_watermark(self) -> bool {
-        matches!(self, Self::Windows | Self::Moments)
+        matches!(self, Self::Windows | Self::Moments | Self::LastRows)
     }
 
     /// The rows that a batch must write, given what the batches before it read and what it reads itself. `None` where
@@ -59,7 +62,7 @@ impl Question {
                 let touched: BTreeSet<_> = batch.iter().map(|row| row.key).collect();
                 Some(counts(&all).into_iter().filter(|answer| touched.contains(&answer[0])).collect())
             }
-            Self::Windows => None,
+            Self::Windows | Self::LastRows => None,
             Self::Keys | Self::Moments => {
                 let seen = self.distinct(before);
                 Some(self.distinct(batch).difference(&seen).cloned().collect())
@@ -84,6 +87,7 @@ impl Question {
                 (counts(all), newest.into_values().collect())
             }
             Self::Windows => (windows(all), written()),
+            Self::LastRows => (last_rows(all), written()),
             Self::Keys | Self::Moments => (self.distinct(all).into_iter().collect(), written()),
         };
         if expected == found { Ok(()) } else { Err(format!("the answer is {found:?}\n  but must be {expected:?}")) }
@@ -118,6 +122,22 @@ fn windows(rows: &[Row]) -> Vec<Answer> {
     }
     let is_final = |start: &i64| start + WINDOW <= watermark;
     windows.into_iter().filter(|(start, _)| is_final(start)).map(|(s, (c, v))| vec![s, s + WINDOW, c, v]).collect()
+}
+
+/// The last rows of each key in the windows that the watermark has passed at the end, equal rows once.
+fn last_rows(rows: &[Row]) -> Vec<Answer> {
+    let watermark = rows.iter().map(|row| row.second).max().unwrap_or(0) - DELAY;
+    let mut windows = BTreeMap::<(i64, i64), BTreeSet<(i64, i64)>>::new();
+    for row in rows {
+        let start = row.second - row.second.rem_euclid(WINDOW);
+        windows.entry((row.key, start)).or_default().insert((row.second, row.value));
+    }
+    let finals = windows.into_iter().filter(|((_, start), _)| start + WINDOW <= watermark);
+    let answers = finals.flat_map(|((key, _), rows)| {
+        let last: Vec<_> = rows.into_iter().rev().take(KEPT).collect();
+        last.into_iter().map(move |(second, value)| vec![key, value, second])
+    });
+    sorted(answers.collect())
 }
 
 /// Rows in the order in which they come. None is behind the newest by more than the watermark allows.

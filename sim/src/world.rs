@@ -37,6 +37,8 @@ pub(crate) struct World {
     pub(crate) source: SimSource,
     pub(crate) sink: SimSink,
     pub(crate) cores: usize,
+    /// Memory is so short that state goes to disk whenever it can.
+    pub(crate) is_tight: bool,
     pub(crate) planted: Option<PlantedFault>,
     question: Question,
     plan: LogicalPlan,
@@ -104,9 +106,10 @@ impl World {
             [SyncPolicy::Never, SyncPolicy::Every(Duration::from_secs(1)), SyncPolicy::Always, SyncPolicy::Always];
         let triggers = [Trigger::Default, Trigger::AvailableNow, Trigger::ProcessingTime(Duration::from_secs(2))];
         Ok(Self {
-            disk: SimDisk::new(Arc::clone(&clock), chance.fork(), trace.clone()),
+            disk: SimDisk::new(Arc::clone(&clock), chance.fork(), trace.clone())?,
             sink: SimSink::new(source.clone(), knows_newest, chance.fork(), trace.clone()),
             cores: chance.index(2) + 1,
+            is_tight: chance.percent(33),
             planted,
             question,
             plan: query::plan(question, &source, Arc::clone(&clock))?,
@@ -127,8 +130,8 @@ impl World {
 
     fn describe(&self) -> String {
         format!(
-            "{:?}, {:?}, sync {:?}, sink knows its newest batch: {}, {} cores, {:?}",
-            self.question, self.trigger, self.sync, self.knows_newest, self.cores, self.conf
+            "{:?}, {:?}, sync {:?}, sink knows its newest batch: {}, {} cores, short of memory: {}, {:?}",
+            self.question, self.trigger, self.sync, self.knows_newest, self.cores, self.is_tight, self.conf
         )
     }
 

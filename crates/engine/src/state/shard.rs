@@ -119,7 +119,7 @@ impl<V: Values> Shard<V> {
         while let Some((reaches_us, run, others)) = batch.of_one_pane(shape, rest) {
             self.change(shape, reaches_us, |pane, disk, line| {
                 let keys = run.iter().map(|&row| (batch.keys.key(row as usize), batch.hashes[row as usize]));
-                disk.load_missing(shape, pane, keys.clone())?;
+                disk.load_missing(shape, pane, line, keys.clone())?;
                 batch.found.clear();
                 for (key, hash) in keys {
                     batch.found.push(pane.find_or_insert(shape.layout, key, hash, line.gone_us())?);
@@ -155,7 +155,7 @@ impl<V: Values> Shard<V> {
     /// Counts an entry as changed, though it keeps its value; makes it if need be.
     pub(super) fn touch(&mut self, shape: Shape<'_, V>, key: &[u8], hash: u64) -> Result<()> {
         self.change(shape, shape.pane_of(key), |pane, disk, line| {
-            disk.load_missing(shape, pane, [(key, hash)].into_iter())?;
+            disk.load_missing(shape, pane, line, [(key, hash)].into_iter())?;
             pane.find_or_insert(shape.layout, key, hash, line.gone_us()).map(|_| ())
         })
     }
@@ -304,7 +304,7 @@ impl<V: Values> Shard<V> {
         let hash = shape.layout.hash_stored(key);
         let end_us = from.values().end_us(entry).filter(|_| shape.ends_by_value() && !from.is_removed(entry));
         self.change(shape, shape.pane_of(key), |pane, disk, line| {
-            disk.load_missing(shape, pane, [(key, hash)].into_iter())?;
+            disk.load_missing(shape, pane, line, [(key, hash)].into_iter())?;
             // What ended by now is not there, whatever was read, and neither is what it replaces.
             if end_us.is_some_and(|end_us| end_us <= line.gone_us()) {
                 if let Some(known) = pane.find(key, hash).filter(|&known| !pane.is_absent(known, line.gone_us())) {
@@ -336,11 +336,34 @@ impl Disk {
         &mut self,
         shape: Shape<'_, V>,
         pane: &mut Pane<V>,
+        line: &mut Line,
         keys: impl Iterator<Item = (&'a [u8], u64)>,
     ) -> Result<()> {
-        if let Some(spilled) = &self.spilled {
-            self.has_copies |= spilled.load_missing(shape, pane, keys)? > 0;
-        }
-        Ok(())
+        let Some(spilled) = &self.spilled else { return Ok(()) };
+        let before = pane.len();
+        let loaded = spilled.load_missing(shape, pane, keys);
+        self.note_copies(shape, pane, line, before);
+        loaded
+    }
+
+    /// Copies all entries of a key into memory, those that are on disk only.
+    fn load_bucket<V: Values>(
+        &mut self,
+        shape: Shape<'_, V>,
+        pane: &mut Pane<V>,
+        line: &mut Line,
+        (key, hash): (&[u8], u64),
+    ) -> Result<()> {
+        let Some(spilled) = &self.spilled else { return Ok(()) };
+        let before = pane.len();
+        let loaded = spilled.load_bucket(shape, pane, key, hash);
+        self.note_copies(shape, pane, line, before);
+        loaded
+    }
+
+    /// Takes note of the entries from `before` on, which were copied from disk: the line knows only of what is in memory.
+    fn note_copies<V: Values>(&mut self, shape: Shape<'_, V>, pane: &Pane<V>, line: &mut Line, before: usize) {
+        self.has_copies |= pane.len() > before;
+        (before as u32..pane.len() as u32).for_each(|entry| line.add_all(shape, pane, &[entry]));
     }
 }

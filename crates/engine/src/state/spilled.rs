@@ -88,46 +88,42 @@ impl Spilled {
         Self { run, rest, before: None }
     }
 
-    /// Copies the entries of these stored keys into memory, those that are here and not there, and says how many that were.
+    /// Copies the entries of these stored keys into memory, those that are here and not there.
     pub(super) fn load_missing<'a, V: Values>(
         &self,
         shape: Shape<'_, V>,
         pane: &mut Pane<V>,
         keys: impl Iterator<Item = (&'a [u8], u64)>,
-    ) -> Result<usize> {
-        let (mut lookup, mut loaded) = (self.lookup(), 0);
+    ) -> Result<()> {
+        let mut lookup = self.lookup();
         for (key, hash) in keys {
             if pane.find(key, hash).is_some() {
                 continue;
             }
             if let Some(written) = lookup.find(shape, key)? {
                 pane.load(shape.layout, hash, written)?;
-                loaded += 1;
             }
         }
-        Ok(loaded)
+        Ok(())
     }
 
-    /// Copies all entries of a key into memory, those that are here and not there, and says how many that were.
+    /// Copies all entries of a key into memory, those that are here and not there.
     pub(super) fn load_bucket<V: Values>(
         &self,
         shape: Shape<'_, V>,
         pane: &mut Pane<V>,
         key: &[u8],
         hash: u64,
-    ) -> Result<usize> {
+    ) -> Result<()> {
         let place = Place { end_us: shape.lifetime.map_or(FOREVER, |lifetime| lifetime.end_us(key)), hash };
-        let mut loaded = 0;
         self.run.open()?.for_each_at(place, |written| {
             let stored = shape.layout.written_key(written)?;
             let is_of_key = shape.layout.split(stored).0 == key;
             if is_of_key && !self.is_gone(shape.end_us(place, written)?) && pane.find(stored, hash).is_none() {
                 pane.load(shape.layout, hash, written)?;
-                loaded += 1;
             }
             Ok(())
-        })?;
-        Ok(loaded)
+        })
     }
 
     /// Whether what ends then (µs) has expired.

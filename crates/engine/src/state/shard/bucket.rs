@@ -2,7 +2,7 @@
 
 use millstream_core::Result;
 
-use super::{Disk, Shard};
+use super::Shard;
 use crate::state::lifetime::Line;
 use crate::state::pane::Pane;
 use crate::state::spilled::Shape;
@@ -29,23 +29,9 @@ impl<V: Values> Shard<V> {
         work: impl FnOnce(&mut Bucket<'_, V>) -> Result<R>,
     ) -> Result<R> {
         self.change(shape, shape.pane_of(key), |pane, disk, line| {
-            disk.load_bucket(shape, pane, (key, hash))?;
+            disk.load_bucket(shape, pane, line, (key, hash))?;
             work(&mut Bucket { shape, pane, line, key, hash, stored: key.to_vec() })
         })
-    }
-}
-
-impl Disk {
-    fn load_bucket<V: Values>(
-        &mut self,
-        shape: Shape<'_, V>,
-        pane: &mut Pane<V>,
-        (key, hash): (&[u8], u64),
-    ) -> Result<()> {
-        if let Some(spilled) = &self.spilled {
-            self.has_copies |= spilled.load_bucket(shape, pane, key, hash)? > 0;
-        }
-        Ok(())
     }
 }
 

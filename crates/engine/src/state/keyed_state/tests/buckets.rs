@@ -19,8 +19,20 @@ use crate::state::{
 /// What an operator does to an entry.
 #[derive(Debug, Clone)]
 enum Change {
-    Upsert { key: i64, sub_key: u64, text: u8, end_us: i64 },
-    Remove { key: i64, sub_key: u64 },
+    Upsert {
+        key: i64,
+        sub_key: u64,
+        text: u8,
+        end_us: i64,
+    },
+    Remove {
+        key: i64,
+        sub_key: u64,
+    },
+    /// Looks through a bucket and changes nothing.
+    Look {
+        key: i64,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -39,7 +51,8 @@ fn batches() -> impl Strategy<Value = Vec<Batch>> {
         text,
         end_us,
     });
-    let change = prop_oneof![3 => upsert, 1 => place().prop_map(|(key, sub_key)| Change::Remove { key, sub_key })];
+    let remove = place().prop_map(|(key, sub_key)| Change::Remove { key, sub_key });
+    let change = prop_oneof![3 => upsert, 1 => remove, 1 => (0..5_i64).prop_map(|key| Change::Look { key })];
     let moves = prop_oneof![Just(0_i64), 1..15_i64];
     let batch = (vec(change, 0..14), moves, prop_oneof![4 => Just(false), 1 => Just(true)])
         .prop_map(|(changes, moves_us, fails)| Batch { changes, moves_us, fails });
@@ -77,7 +90,10 @@ fn entry_of(stored: &[u8], rows: &Rows, entry: u32) -> ((i64, u64), String) {
 }
 
 fn apply(state: &KeyedState<Rows>, batch: crate::state::BatchNumber, change: &Change) {
-    let (Change::Upsert { key, sub_key, .. } | Change::Remove { key, sub_key }) = *change;
+    let (key, sub_key) = match *change {
+        Change::Upsert { key, sub_key, .. } | Change::Remove { key, sub_key } => (key, sub_key),
+        Change::Look { key } => (key, 0),
+    };
     let keys = encode([key]);
     let mut shard = state.lock(batch, shard_of(hash_key(keys.key(0)))).unwrap();
     let sub_key = sub_key.to_be_bytes();
@@ -102,6 +118,11 @@ fn apply(state: &KeyedState<Rows>, batch: crate::state::BatchNumber, change: &Ch
             Some(entry) => bucket.remove(entry),
             None => Ok(()),
         },
+        Change::Look { .. } => {
+            let entries: Vec<u32> = bucket.entries().collect();
+            assert!(entries.is_sorted_by_key(|&entry| bucket.sub_key(entry)));
+            Ok(())
+        }
     });
     done.unwrap();
     drop(shard);
@@ -116,6 +137,7 @@ fn change_model(model: &mut Model, change: &Change) {
         Change::Remove { key, sub_key } => {
             model.remove(&(*key, *sub_key));
         }
+        Change::Look { .. } => {}
     }
 }
 
@@ -179,12 +201,13 @@ fn expected(model: &mut Model, batch: &Batch, watermark_us: i64) -> Walks {
         batch.changes.iter().any(|change| match change {
             Change::Upsert { key, sub_key, .. } => (*key, *sub_key) == *place,
             Change::Remove { key, sub_key } => (*key, *sub_key) == *place && before.contains_key(place),
+            Change::Look { .. } => false,
         })
     };
     let upserted = |place: &(i64, u64)| {
         let places = batch.changes.iter().filter_map(|change| match change {
             Change::Upsert { key, sub_key, .. } => Some((*key, *sub_key)),
-            Change::Remove { .. } => None,
+            Change::Remove { .. } | Change::Look { .. } => None,
         });
         places.into_iter().any(|other| other == *place)
     };

@@ -1,6 +1,7 @@
 """How long a row takes through the engine, beside the floor: a bare relay on the same client, in turn in the same run.
 
-usage: cargo xtask bench latency [--runs N] [--seconds N] [--rates R,…] [--jobs J,…] [--brokers B,…] [--exactly-once] [--burst N] [--spark]
+usage: cargo xtask bench latency [--runs N] [--seconds N] [--rates R,…] [--jobs J,…] [--brokers B,…] [--exactly-once] [--burst N]
+       [--beside-heavy N] [--spark]
 
 Starts Apache Kafka and `millstream broker` on loopback, and for each run, rate and broker the relay and then each job
 of bench/jobs, each on new topics with a new engine and a new checkpoint. Prints a table; writes bench/latency.json, where
@@ -13,6 +14,10 @@ offset into each transaction, as the engine does. So one sees what log, marker a
 
 With `--burst N` the sender sends N times as much for half a second; beside the percentiles stands how long the longest row took,
 how long after the burst rows were as quick again as 99 of 100 before it, and the most memory the engine had.
+
+With `--beside-heavy N` each job is measured once alone and once beside N batch queries on the same engine that never end and never
+pause: a cross join, `levenshtein` of long texts, a plan that takes hours to analyse. With `--ordinary`, else real-time priority keeps
+them from the cores.
 
 Milliseconds are lost to whatever else runs, and to a hypervisor that wakes sleeping cores late. Where the system allows it
 (root), everything measured therefore runs at real-time priority on cores that do not sleep; `--ordinary` leaves this out.
@@ -138,7 +143,11 @@ class Bench:
                 raise RuntimeError("the relay did not start")
             return self.drive(names, rate, "all")
 
-    def job(self, rate, job, *sink_options):
+    def beside_heavy(self, rate, job):
+        """The job on a new engine that has much else to do."""
+        return self.job(rate, job, heavy=self.options.beside_heavy)
+
+    def job(self, rate, job, *sink_options, heavy=0):
         """The job on a new engine, or on Apache Spark."""
         names = self.topics()
         with contextlib.ExitStack() as stack:
@@ -155,6 +164,10 @@ class Bench:
             }
             program = subprocess.Popen([sys.executable, ROOT / "bench" / "jobs" / f"{job}.py"], env=environment)
             stack.enter_context(ending(program, signal.SIGKILL))
+            if heavy:
+                beside = [sys.executable, ROOT / "bench" / "jobs" / "heavy.py"]
+                beside = subprocess.Popen(beside, env={**environment, "HEAVY": str(heavy)})
+                stack.enter_context(ending(beside, signal.SIGKILL))
             line = self.drive(names, rate, EXPECT[job])
             if not self.options.spark:
                 line["peak_rss_mb"] = peak_rss_mb(engine.process.pid)
@@ -163,6 +176,11 @@ class Bench:
 
 def programs(options):
     """What is measured, by name: a method of the bench and what follows its rate. The floor is the first."""
+    if options.beside_heavy:
+        heavy = f"beside {options.beside_heavy} heavy"
+        jobs = [(job, (Bench.job, job), (Bench.beside_heavy, job)) for job in options.jobs]
+        pairs = {name: how for job, alone, beside in jobs for name, how in [(job, alone), (f"{job}, {heavy}", beside)]}
+        return {"floor": (Bench.relay,), **pairs}
     if not options.exactly_once:
         return {"floor": (Bench.relay,), **{job: (Bench.job, job) for job in options.jobs}}
     measured = {
@@ -256,6 +274,7 @@ def arguments():
     parser.add_argument("--brokers", type=listed(list(BROKERS)), default=list(BROKERS))
     parser.add_argument("--exactly-once", action="store_true", help="with transactions, read with read_committed")
     parser.add_argument("--burst", type=int, metavar="N", help="send N times as much for half a second in the middle")
+    parser.add_argument("--beside-heavy", type=int, metavar="N", help="beside N batch queries that never end, too")
     parser.add_argument("--ordinary", action="store_true", help="at ordinary priority, on cores that may sleep")
     parser.add_argument("--spark", metavar="REMOTE", help="measure this Spark Connect server instead of Millstream")
     parser.add_argument("--engine", default=release_binary())
@@ -278,6 +297,7 @@ def main():
     results = json.loads(options.out.read_text()) if options.out.exists() else {}
     for broker in options.brokers:
         name = broker + (", exactly once" if options.exactly_once else "") + (", burst" if options.burst else "")
+        name += f", beside {options.beside_heavy} heavy" if options.beside_heavy else ""
         results[name] = {**settings, "latency": [row for row in rows if row["broker"] == broker]}
     options.out.write_text(json.dumps(results, indent=1) + "\n")
 

@@ -4,7 +4,7 @@
 //! driver lets something happen: rows arrive, or time passes.
 
 use millstream_core::{Error, ErrorKind, MemoryLedger, Result as CoreResult};
-use millstream_engine::{Engine, Platform, StreamingQuery, StreamingQueryManager};
+use millstream_engine::{Engine, Platform, StreamingQuery, StreamingQueryManager, StreamingThreads};
 use tokio::task::JoinHandle;
 
 use crate::fate::Fate;
@@ -80,6 +80,7 @@ fn engine(world: &World, fate: &Fate, memory: MemoryLedger) -> Engine {
         clock: world.clock.clone(),
         random: std::sync::Arc::new(world.chance.fork()),
         disk: std::sync::Arc::new(world.disk.clone()),
+        threads: StreamingThreads::of_caller(),
         fail_point: fate.fail_point.clone(),
         planted_fault: world.planted,
     };

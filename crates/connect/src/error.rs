@@ -8,6 +8,7 @@
 
 pub(crate) mod handle;
 
+use std::any::Any;
 use std::collections::{BTreeMap, HashMap};
 
 use millstream_core::Error;
@@ -20,6 +21,12 @@ use tonic_types::{ErrorDetails, StatusExt};
 const MESSAGE_CHARS_MAX: usize = 2048;
 /// The same for the parameters, which are left out when longer.
 const PARAMETERS_BYTES_MAX: usize = 1024;
+
+/// The error of an operation that panicked.
+pub(crate) fn broken_off(panic: &(dyn Any + Send)) -> Error {
+    let reason = panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str));
+    Error::internal(format!("the operation broke off: {}", reason.unwrap_or("unknown reason")))
+}
 
 /// The status of an error. With an id the client may ask for the details.
 pub(crate) fn status(error: &Error, error_id: Option<&str>) -> Status {

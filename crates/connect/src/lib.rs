@@ -4,6 +4,7 @@
 //! made in `to_proto` and `error`. Plans are analysed by `millstream_sql` and streams are run by `millstream_engine`;
 //! this crate knows neither expressions nor batches.
 
+mod batch_threads;
 mod error;
 mod server;
 mod service;
@@ -17,6 +18,7 @@ use millstream_core::ConnectorRegistry;
 use millstream_engine::query::Engine;
 use parking_lot::Mutex;
 
+pub use self::batch_threads::BatchThreads;
 pub use self::server::ConnectServer;
 use self::session::Views;
 pub use self::sql_session::{Environment, SqlAnswer, SqlSession};
@@ -26,6 +28,8 @@ pub use self::sql_session::{Environment, SqlAnswer, SqlSession};
 pub struct ServerConfig {
     /// What runs the queries of all sessions.
     pub engine: Engine,
+    /// Where plans are analysed and batch queries run.
+    pub batch_threads: BatchThreads,
     /// What `format(…)` means.
     pub connectors: Arc<ConnectorRegistry>,
     /// `spark.sql.session.timeZone` of a session that sets none: an IANA name.
@@ -36,6 +40,7 @@ pub struct ServerConfig {
 #[derive(Debug)]
 pub(crate) struct ServerContext {
     pub(crate) engine: Engine,
+    pub(crate) batch_threads: BatchThreads,
     pub(crate) connectors: Arc<ConnectorRegistry>,
     pub(crate) time_zone: String,
     pub(crate) global_views: Arc<Mutex<Views>>,

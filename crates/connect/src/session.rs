@@ -4,6 +4,7 @@
 //! A session is what `(user, session id)` stands for. It is also the [`Catalog`] that the analyzer asks for names.
 
 mod artifacts;
+mod computation;
 pub(crate) mod conf;
 pub(crate) mod manager;
 mod names;
@@ -17,7 +18,7 @@ use std::time::Duration;
 
 use millstream_core::{Error, Result, spark_error};
 use millstream_engine::query::{Engine, StreamingQuery};
-use millstream_sql::{AnalysisContext, Catalog, NamedRelation};
+use millstream_sql::{Catalog, NamedRelation};
 use parking_lot::Mutex;
 use serde_json::json;
 use spark_connect_proto::StorageLevel;
@@ -27,6 +28,7 @@ use tonic::Status;
 use uuid::Uuid;
 
 use self::artifacts::Artifacts;
+pub(crate) use self::computation::Computation;
 use self::conf::Conf;
 use self::names::SessionCatalog;
 pub(crate) use self::names::{ViewName, Views};
@@ -143,21 +145,6 @@ impl Session {
             return Duration::ZERO;
         }
         self.used_at.lock().elapsed()
-    }
-
-    /// What the analyzer is given for one request.
-    pub(crate) fn analysis_context(self: &Arc<Self>) -> Result<AnalysisContext> {
-        let conf = self.conf.lock();
-        Ok(AnalysisContext {
-            settings: conf.query_settings()?,
-            user: self.key.user_id.clone(),
-            conf: conf.set_values().clone(),
-            connectors: Arc::clone(&self.server.connectors),
-            catalog: Arc::clone(self) as Arc<dyn Catalog>,
-            memory: self.server.engine.memory().clone(),
-            cores: self.server.engine.cores(),
-            clock: Arc::clone(self.server.engine.clock()),
-        })
     }
 
     /// The status of an error, whose details are kept for [`Session::error`].

@@ -15,7 +15,7 @@ use millstream_sql::parser::{self, Command, Statement};
 use spark_connect_proto::{Relation, ShowString, WriteStreamOperationStart};
 
 use crate::service::{query_plan, sql_command, table, write_stream};
-use crate::session::Session;
+use crate::session::{Computation, Session};
 
 /// Gives the values of environment variables.
 pub type Environment = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
@@ -76,50 +76,54 @@ impl SqlSession {
             Some(name) => (self.environment)(name),
             None => self.session.conf().lock().find(name),
         })?;
-        match parser::parse_statement(&text)? {
-            Statement::Query(query) => self.query(query).await,
-            Statement::Command(Command::Insert { table, query }) => {
-                let started = table::insert(&self.session, &table, *query).await?;
-                Ok(started.map_or(SqlAnswer::Done, SqlAnswer::Started))
+        self.session.compute(|session| async move { carry_out(&session, &text).await }).await
+    }
+}
+
+async fn carry_out(session: &Computation, text: &str) -> Result<SqlAnswer> {
+    match parser::parse_statement(text)? {
+        Statement::Query(query) => answer(session, query).await,
+        Statement::Command(Command::Insert { table, query }) => {
+            let started = table::insert(session, &table, *query).await?;
+            Ok(started.map_or(SqlAnswer::Done, SqlAnswer::Started))
+        }
+        Statement::Command(command @ Command::Set { .. }) => {
+            sql_command::run(session, command).await.map(|_| SqlAnswer::Done)
+        }
+        Statement::Command(command) => {
+            let rows = sql_command::run(session, command).await?;
+            if rows.num_columns() == 0 {
+                return Ok(SqlAnswer::Done);
             }
-            Statement::Command(command @ Command::Set { .. }) => {
-                sql_command::run(&self.session, command).await.map(|_| SqlAnswer::Done)
-            }
-            Statement::Command(command) => {
-                let rows = sql_command::run(&self.session, command).await?;
-                if rows.num_columns() == 0 {
-                    return Ok(SqlAnswer::Done);
-                }
-                let time_zone = self.session.conf().lock().query_settings()?.time_zone;
-                let options = ShowOptions { num_rows: rows.num_rows(), truncate: 0, vertical: false, time_zone };
-                let schema = rows.schema();
-                show_string(&[rows], &schema, &options).map(SqlAnswer::Table)
-            }
+            let time_zone = session.conf().lock().query_settings()?.time_zone;
+            let options = ShowOptions { num_rows: rows.num_rows(), truncate: 0, vertical: false, time_zone };
+            let schema = rows.schema();
+            show_string(&[rows], &schema, &options).map(SqlAnswer::Table)
         }
     }
+}
 
-    async fn query(&self, query: Relation) -> Result<SqlAnswer> {
-        if !query_plan::analyze(&self.session, &query)?.is_streaming {
-            let input = Some(Box::new(query));
-            let show = ShowString { input, num_rows: ROWS_SHOWN, truncate: 0, vertical: false };
-            return query_plan::show_text(&self.session, show).await.map(SqlAnswer::Table);
-        }
-        let complete = self.start_console(query.clone(), OutputMode::Complete).await;
-        let refused = complete
-            .as_ref()
-            .is_err_and(|error| error.class().is_some_and(|class| class.starts_with("STREAMING_OUTPUT_MODE.")));
-        let started = if refused { self.start_console(query, OutputMode::Append).await } else { complete };
-        started.map(SqlAnswer::Started)
+async fn answer(session: &Computation, query: Relation) -> Result<SqlAnswer> {
+    if !query_plan::analyze(session, &query)?.is_streaming {
+        let input = Some(Box::new(query));
+        let show = ShowString { input, num_rows: ROWS_SHOWN, truncate: 0, vertical: false };
+        return query_plan::show_text(session, show).await.map(SqlAnswer::Table);
     }
+    let complete = start_console(session, query.clone(), OutputMode::Complete).await;
+    let refused = complete
+        .as_ref()
+        .is_err_and(|error| error.class().is_some_and(|class| class.starts_with("STREAMING_OUTPUT_MODE.")));
+    let started = if refused { start_console(session, query, OutputMode::Append).await } else { complete };
+    started.map(SqlAnswer::Started)
+}
 
-    async fn start_console(&self, query: Relation, output_mode: OutputMode) -> Result<StreamingQuery> {
-        let request = WriteStreamOperationStart {
-            input: Some(query),
-            format: "console".to_owned(),
-            options: [("truncate".to_owned(), "false".to_owned())].into(),
-            output_mode: output_mode.to_string(),
-            ..WriteStreamOperationStart::default()
-        };
-        write_stream::start_query(&self.session, request).await
-    }
+async fn start_console(session: &Computation, query: Relation, output_mode: OutputMode) -> Result<StreamingQuery> {
+    let request = WriteStreamOperationStart {
+        input: Some(query),
+        format: "console".to_owned(),
+        options: [("truncate".to_owned(), "false".to_owned())].into(),
+        output_mode: output_mode.to_string(),
+        ..WriteStreamOperationStart::default()
+    };
+    write_stream::start_query(session, request).await
 }

@@ -14,10 +14,12 @@ pub mod query;
 pub mod run;
 pub mod state;
 mod watermark;
+mod work;
 
 pub use batch_context::{BatchContext, OperatorWatermarks};
 pub use query::{Engine, StreamingQuery, StreamingQueryManager};
 pub use run::{
     FAIL_POINTS, FailPoint, LocalDisk, PlantedFault, Platform, QuerySpec, SINK_FAIL_POINTS, StreamingQueryStatus,
-    SyncPolicy,
+    StreamingThreads, SyncPolicy,
 };
+pub use work::Work;

@@ -1,7 +1,7 @@
 //! The ground that one run of a query stands on: what it is given, what it shares with its owner, and where it is to fail.
 //!
-//! [`spec`] is what the user wants, [`platform`] what the process gives (its disk is [`local_disk`]), [`control`] what the
-//! handle and the loop share, [`status`] Spark's words for it; [`fail_point`] and [`planted_fault`] are for checkers of
+//! [`spec`] is what the user wants, [`platform`] what the process gives (its disk is [`local_disk`]), [`threads`] where it
+//! runs, [`control`] what the handle and the loop share, [`status`] Spark's words for it; [`fail_point`] and [`planted_fault`] are for checkers of
 //! crashes. This module knows nothing of plans, checkpoints and batches: all of those stand on it.
 
 mod control;
@@ -11,6 +11,7 @@ mod planted_fault;
 mod platform;
 mod spec;
 mod status;
+mod threads;
 
 pub(crate) use control::{Outcome, QueryControl};
 pub use fail_point::{FAIL_POINTS, FailPoint, SINK_FAIL_POINTS};
@@ -23,3 +24,4 @@ pub use platform::{Platform, QueryEnvironment, SourceLogs};
 pub use spec::{QuerySpec, SyncPolicy};
 pub use status::StreamingQueryStatus;
 pub(crate) use status::{CLEANING, PROCESSING, WAITING_FOR_DATA, WAITING_FOR_TRIGGER};
+pub use threads::StreamingThreads;

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use arrow::array::{
     Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, GenericBinaryArray, PrimitiveArray, StringArray,
 };
+use arrow::compute::concat;
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{
@@ -18,12 +19,18 @@ use datafusion::logical_expr::{
     Volatility,
 };
 use millstream_core::{QuerySettings, Result};
+use millstream_engine::Work;
 use millstream_engine::error::to_datafusion;
 use millstream_engine::functions::{Meaning, unmarked, with_meaning};
 
+use crate::room::Room;
 use crate::typed_expr::TypedExpr;
 
 use super::call::FunctionCall;
+
+/// Columns that are larger than this in sum are computed from in slices. A kernel that is linear needs less than a tenth of a
+/// second for so much.
+const SLICE_BYTES: usize = 8 << 20;
 
 /// What a kernel computes from.
 #[derive(Debug)]
@@ -38,6 +45,8 @@ pub(super) struct Evaluation<'a> {
     pub(super) settings: &'a QuerySettings,
     /// The type of the result.
     pub(super) data_type: &'a DataType,
+    /// The computation that this belongs to, where it can be given up.
+    pub(super) work: Option<&'a Work>,
 }
 
 /// A function from columns to a column.
@@ -62,6 +71,17 @@ impl Evaluation<'_> {
     /// The numbers of an argument.
     pub(super) fn numbers<T: ArrowPrimitiveType>(&self, index: usize) -> &PrimitiveArray<T> {
         self.columns[index].as_primitive()
+    }
+
+    /// Fails once nobody waits for the result. For kernels whose work may be more than linear in their arguments; between
+    /// slices of large columns it is asked for all of them.
+    pub(super) fn check(&self) -> Result<()> {
+        self.work.map_or(Ok(()), Work::check)
+    }
+
+    /// Where to ask for room for a result that may be longer than the arguments.
+    pub(super) fn room(&self, function: &'static str) -> Room<'_> {
+        Room::new(function, self.work)
     }
 
     /// Whether there are rows at all, and every argument has a value in this one.
@@ -103,6 +123,42 @@ impl Hash for KernelFunction {
     }
 }
 
+impl KernelFunction {
+    /// Large columns go through the kernel in slices, so that a computation that was given up ends between two of them.
+    fn evaluate(&self, columns: Vec<ArrayRef>, rows: usize, work: Option<&Work>) -> Result<ArrayRef> {
+        let slices =
+            if work.is_some() && self.signature.volatility == Volatility::Immutable { slices(&columns) } else { 1 };
+        if slices <= 1 || rows <= 1 {
+            return self.evaluate_slice(columns, rows, work);
+        }
+        let length = rows.div_ceil(slices);
+        let results = (0..rows).step_by(length).map(|start| {
+            work.map_or(Ok(()), Work::check)?;
+            let length = length.min(rows - start);
+            let columns = columns.iter().map(|column| column.slice(start, length)).collect();
+            self.evaluate_slice(columns, length, work)
+        });
+        let results = results.collect::<Result<Vec<_>>>()?;
+        Ok(concat(&results.iter().map(AsRef::as_ref).collect::<Vec<_>>())?)
+    }
+
+    fn evaluate_slice(&self, columns: Vec<ArrayRef>, rows: usize, work: Option<&Work>) -> Result<ArrayRef> {
+        let (name, settings, data_type) = (self.name, &self.settings, &self.data_type);
+        (self.kernel)(&Evaluation { name, columns, rows, settings, data_type, work })
+    }
+}
+
+/// How many slices these columns are worth: one, unless they are large.
+fn slices(columns: &[ArrayRef]) -> usize {
+    // The quick look counts all that a slice of a larger array holds on to, and is too high at the worst.
+    let held: usize = columns.iter().map(|column| column.get_array_memory_size()).sum();
+    if held <= SLICE_BYTES {
+        return 1;
+    }
+    let bytes = columns.iter().map(|column| column.to_data().get_slice_memory_size().unwrap_or_default());
+    bytes.sum::<usize>().div_ceil(SLICE_BYTES)
+}
+
 impl ScalarUDFImpl for KernelFunction {
     fn name(&self) -> &str {
         self.name
@@ -127,9 +183,8 @@ impl ScalarUDFImpl for KernelFunction {
             && self.signature.volatility == Volatility::Immutable;
         let rows = if folds { arguments.number_rows.min(1) } else { arguments.number_rows };
         let columns = arguments.args.iter().map(|one| one.to_array(rows)).collect::<Result<Vec<_>, _>>()?;
-        let (name, settings, data_type) = (self.name, &self.settings, &self.data_type);
-        let evaluation = Evaluation { name, columns, rows, settings, data_type };
-        let column = (self.kernel)(&evaluation).map_err(to_datafusion)?;
+        let work = Work::of(&arguments.config_options);
+        let column = self.evaluate(columns, rows, work).map_err(to_datafusion)?;
         if folds && rows == 1 {
             return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&column, 0)?));
         }

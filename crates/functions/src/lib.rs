@@ -28,6 +28,7 @@ mod kernel;
 mod math;
 mod naming;
 mod operators;
+mod room;
 mod session;
 mod string;
 mod typed_expr;

@@ -21,6 +21,7 @@ use super::call::{FunctionCall, Resolved};
 use super::entry::Arity::{AtLeast, Between, Exactly};
 use super::entry::FunctionEntry;
 use super::kernel::{Evaluation, Function};
+use super::room::Room;
 
 pub(super) use format::joined;
 pub(super) use pattern::{Patterns, java_regex};
@@ -105,6 +106,17 @@ fn rows<C: FromIterator<Option<T>> + Array + 'static, T>(
 ) -> ArrayRef {
     let mut value = value;
     Arc::new((0..one.rows).map(|row| one.all_valid(row).then(|| value(row))).collect::<C>())
+}
+
+/// The same for strings that may be longer than the arguments: each value takes room before it is made.
+fn long_texts(
+    one: &Evaluation<'_>,
+    function: &'static str,
+    mut value: impl FnMut(usize, &mut Room<'_>) -> Result<String>,
+) -> Result<ArrayRef> {
+    let mut room = one.room(function);
+    let mut value = |row: usize| one.all_valid(row).then(|| value(row, &mut room)).transpose();
+    Ok(Arc::new((0..one.rows).map(&mut value).collect::<Result<StringArray>>()?))
 }
 
 /// A function of strings to a value of this type.

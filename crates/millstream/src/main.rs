@@ -12,6 +12,7 @@ mod memory_size;
 mod process;
 mod program;
 mod python;
+mod runtimes;
 mod script_header;
 mod serve;
 mod settings;
@@ -23,7 +24,7 @@ mod topic;
 
 use std::process::ExitCode;
 
-use millstream_core::{Error, Result};
+use millstream_core::Result;
 
 use crate::args::{Cli, Command, DEFAULT_LOG};
 
@@ -46,13 +47,7 @@ fn log_filter(cli: &Cli) -> &str {
 }
 
 fn run(cli: Cli) -> Result<ExitCode> {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .thread_name("millstream")
-        // Plans are analysed recursively; the memory is only touched when a plan is that deep.
-        .thread_stack_size(16 << 20)
-        .build()
-        .map_err(|error| Error::unavailable("cannot start the runtime").with_source(error))?;
+    let runtime = runtimes::control()?;
     let result = runtime.block_on(async {
         match cli.command {
             Command::Serve(args) => serve::serve(args).await,

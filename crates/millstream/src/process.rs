@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::args::EngineArgs;
 use crate::broker;
 use crate::memory_size::MemorySize;
+use crate::runtimes::QueryRuntimes;
 use crate::time_zone;
 
 /// How long running batches may take to end and commit once the process is to end.
@@ -34,6 +35,8 @@ pub(crate) struct Process {
     server: ConnectServer,
     shutdown: CancellationToken,
     serving: tokio::task::JoinHandle<Result<()>>,
+    /// Ended with the process.
+    _runtimes: QueryRuntimes,
 }
 
 impl Process {
@@ -48,16 +51,23 @@ impl Process {
         let address = listener.local_addr().map_err(cannot)?;
         let memory = args.memory.unwrap_or_else(MemorySize::half_of_machine);
         let (broker, memory) = broker::embedded(&args.broker, memory).await?;
-        let engine = engine(args, memory);
+        let cores = args.cores.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+        let runtimes = QueryRuntimes::start(cores)?;
+        let engine = engine(memory, cores, &runtimes);
         let mut connectors = ConnectorRegistry::default();
         register_all(&mut connectors);
         connectors.register(Arc::new(console));
         let time_zone = time_zone::of_machine();
-        let config = ServerConfig { engine: engine.clone(), connectors: Arc::new(connectors), time_zone };
+        let config = ServerConfig {
+            engine: engine.clone(),
+            batch_threads: runtimes.batch(),
+            connectors: Arc::new(connectors),
+            time_zone,
+        };
         let server = ConnectServer::new(config);
         let shutdown = CancellationToken::new();
         let serving = tokio::spawn(server.clone().serve(listener, shutdown.clone().cancelled_owned()));
-        Ok(Self { address, broker, engine, server, shutdown, serving })
+        Ok(Self { address, broker, engine, server, shutdown, serving, _runtimes: runtimes })
     }
 
     /// Where the broker inside of this process listens.
@@ -115,11 +125,10 @@ impl Process {
     }
 }
 
-fn engine(args: &EngineArgs, memory: MemorySize) -> Engine {
-    let cores = args.cores.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+fn engine(memory: MemorySize, cores: usize, runtimes: &QueryRuntimes) -> Engine {
     let clock: Arc<dyn Clock> = Arc::new(system_clock());
     let disks = CheckpointDisks::new(Arc::new(LocalDisk), Arc::clone(&clock), S3Settings::from_environment());
-    let platform = Platform { disk: Arc::new(disks), ..Platform::system(clock) };
+    let platform = Platform { disk: Arc::new(disks), threads: runtimes.streaming(), ..Platform::system(clock) };
     Engine::on(platform, MemoryLedger::new(memory.0), cores)
 }
 

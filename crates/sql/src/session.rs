@@ -7,6 +7,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use millstream_core::{BatchReader, Clock, ConnectorRegistry, MemoryLedger, QuerySettings, Result};
+use millstream_engine::Work;
 use spark_connect_proto::Relation;
 
 /// Everything outside a plan on which its meaning depends. Made once per request.
@@ -26,6 +27,8 @@ pub struct AnalysisContext {
     pub memory: MemoryLedger,
     /// Tasks that a query may use at the same time.
     pub cores: usize,
+    /// The computation that the request is, for all that may take long.
+    pub work: Work,
     /// Time; read once when a batch query is executed.
     pub clock: Arc<dyn Clock>,
 }

@@ -1,7 +1,6 @@
 //! `AnalyzePlan`: questions about a plan that need no rows.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::Arc;
 
 use millstream_core::Result;
 use millstream_sql::{parser, schema_to_proto};
@@ -20,7 +19,7 @@ use tonic::Status;
 use super::{SessionRequest, bare, query_plan};
 use crate::SPARK_VERSION;
 use crate::error::handle::{compressed_plan, not_set, relation_not_set};
-use crate::session::Session;
+use crate::session::Computation;
 use crate::session::manager::SessionManager;
 
 /// What `persist()` without arguments means.
@@ -33,12 +32,7 @@ pub(crate) async fn analyze_plan(
 ) -> Result<AnalyzePlanResponse, Status> {
     let session = sessions.get_or_create(request.session_ref()).map_err(bare)?;
     let result = match request.analyze {
-        // Planning may take a while, and a runtime thread has other clients to serve.
-        Some(question) => {
-            let session = Arc::clone(&session);
-            let answered = tokio::task::spawn_blocking(move || answer(&session, question)).await;
-            answered.unwrap_or_else(|_| Err(millstream_core::Error::internal("the analysis broke off")))
-        }
+        Some(question) => session.compute(|session| async move { answer(&session, question) }).await,
         None => Err(not_set("spark.connect.AnalyzePlanRequest", "ANALYZE_NOT_SET")),
     };
     let result = result.map_err(|error| session.status(error))?;
@@ -49,7 +43,7 @@ pub(crate) async fn analyze_plan(
     })
 }
 
-fn answer(session: &Arc<Session>, question: Analyze) -> Result<Answer> {
+fn answer(session: &Computation, question: Analyze) -> Result<Answer> {
     Ok(match question {
         Analyze::SparkVersion(_) => Answer::SparkVersion(SparkVersion { version: SPARK_VERSION.to_owned() }),
         Analyze::Schema(asked) => {
@@ -111,7 +105,7 @@ fn answer(session: &Arc<Session>, question: Analyze) -> Result<Answer> {
 }
 
 /// The plan as text, under Spark's headings.
-pub(super) fn explain(session: &Arc<Session>, relation: &Relation, extended: bool) -> Result<String> {
+pub(super) fn explain(session: &Computation, relation: &Relation, extended: bool) -> Result<String> {
     let analyzed = query_plan::analyze(session, relation)?;
     let plan = analyzed.plan.display_indent();
     if !extended {

@@ -16,10 +16,10 @@ use spark_connect_proto::{Catalog, Read, Relation};
 
 use super::query_plan;
 use crate::error::handle::unsupported;
-use crate::session::{Session, ViewName};
+use crate::session::{Computation, ViewName};
 
 /// The rows that answer a question of the catalog.
-pub(super) fn answer(session: &Arc<Session>, question: Catalog) -> Result<RecordBatch> {
+pub(super) fn answer(session: &Computation, question: Catalog) -> Result<RecordBatch> {
     match question.cat_type {
         Some(CatType::CurrentDatabase(_)) => text("default"),
         Some(CatType::CurrentCatalog(_)) => text("spark_catalog"),
@@ -67,7 +67,7 @@ fn tables(names: Vec<String>) -> Result<RecordBatch> {
 }
 
 /// The columns of Spark's `Column` objects.
-fn columns(session: &Arc<Session>, database: Option<String>, table: &str) -> Result<RecordBatch> {
+fn columns(session: &Computation, database: Option<String>, table: &str) -> Result<RecordBatch> {
     let unparsed_identifier = database.map_or_else(|| table.to_owned(), |database| format!("{database}.{table}"));
     let table = NamedTable { unparsed_identifier, ..NamedTable::default() };
     let read = Read { is_streaming: false, read_type: Some(ReadType::NamedTable(table)) };

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::error::handle::{not_set, relation_not_set, unsupported};
 use crate::session::operation::ResponseSender;
-use crate::session::{Session, ViewName};
+use crate::session::{Computation, Session, ViewName};
 use crate::to_proto::local_relation::local_relation;
 
 pub(super) async fn execute(session: &Arc<Session>, command: Command, sender: &ResponseSender) -> Result<()> {
@@ -25,10 +25,14 @@ pub(super) async fn execute(session: &Arc<Session>, command: Command, sender: &R
         return Err(not_set("spark.connect.Command", "COMMANDTYPE_NOT_SET"));
     };
     match command {
-        CommandType::SqlCommand(sql) => sql_command::execute(session, sql, sender).await,
-        CommandType::CreateDataframeView(view) => create_view(session, view),
-        CommandType::WriteOperation(write) => write_batch::execute(session, write).await,
-        CommandType::WriteStreamOperationStart(start) => write_stream::start(session, start, sender).await,
+        CommandType::SqlCommand(_)
+        | CommandType::CreateDataframeView(_)
+        | CommandType::WriteOperation(_)
+        | CommandType::WriteStreamOperationStart(_)
+        | CommandType::CheckpointCommand(CheckpointCommand { local: true, .. }) => {
+            let sender = sender.clone();
+            session.compute(|session| async move { compute(&session, command, &sender).await }).await
+        }
         CommandType::StreamingQueryCommand(command) => streaming_query::execute(session, command, sender).await,
         CommandType::StreamingQueryManagerCommand(command) => {
             streaming_query_manager::execute(session, command, sender).await
@@ -37,7 +41,6 @@ pub(super) async fn execute(session: &Arc<Session>, command: Command, sender: &R
         CommandType::GetResourcesCommand(_) => {
             sender.send(ResponseType::GetResourcesCommandResult(GetResourcesCommandResult::default())).await
         }
-        CommandType::CheckpointCommand(command) if command.local => checkpoint(session, command, sender).await,
         CommandType::RemoveCachedRemoteRelationCommand(remove) => {
             if let Some(relation) = remove.relation {
                 session.names().remove_checkpoint(&relation.relation_id);
@@ -45,6 +48,18 @@ pub(super) async fn execute(session: &Arc<Session>, command: Command, sender: &R
             Ok(())
         }
         refused => Err(unsupported(refused_name(&refused))),
+    }
+}
+
+/// The commands that analyse a plan or compute rows.
+async fn compute(session: &Computation, command: CommandType, sender: &ResponseSender) -> Result<()> {
+    match command {
+        CommandType::SqlCommand(sql) => sql_command::execute(session, sql, sender).await,
+        CommandType::CreateDataframeView(view) => create_view(session, view),
+        CommandType::WriteOperation(write) => write_batch::execute(session, write).await,
+        CommandType::WriteStreamOperationStart(start) => write_stream::start(session, start, sender).await,
+        CommandType::CheckpointCommand(command) => checkpoint(session, command, sender).await,
+        other => Err(unsupported(refused_name(&other))),
     }
 }
 
@@ -65,7 +80,7 @@ fn refused_name(command: &CommandType) -> &'static str {
 }
 
 /// `localCheckpoint()`: the rows as they are now, whatever its inputs become. They are read at once even if asked for later.
-async fn checkpoint(session: &Arc<Session>, command: CheckpointCommand, sender: &ResponseSender) -> Result<()> {
+async fn checkpoint(session: &Computation, command: CheckpointCommand, sender: &ResponseSender) -> Result<()> {
     let input = command.relation.ok_or_else(relation_not_set)?;
     let (schema, rows) = query_plan::rows(session, &input).await?;
     let mut reservation = session.names().checkpoint_reservation();
@@ -81,7 +96,7 @@ async fn checkpoint(session: &Arc<Session>, command: CheckpointCommand, sender: 
     sender.send(ResponseType::CheckpointCommandResult(CheckpointCommandResult { relation })).await
 }
 
-fn create_view(session: &Arc<Session>, view: CreateDataFrameViewCommand) -> Result<()> {
+fn create_view(session: &Computation, view: CreateDataFrameViewCommand) -> Result<()> {
     let input = view.input.ok_or_else(relation_not_set)?;
     // The plan is analysed where the view is used; here it is only checked, as Spark does.
     query_plan::analyze(session, &input)?;

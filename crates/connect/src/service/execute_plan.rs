@@ -8,7 +8,7 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures::FutureExt;
-use millstream_core::{Error, Result, spark_error};
+use millstream_core::{Result, spark_error};
 use prost::Message;
 use spark_connect_proto::execute_plan_request::request_option::RequestOption;
 use spark_connect_proto::plan::OpType;
@@ -17,6 +17,7 @@ use tonic::Status;
 use uuid::Uuid;
 
 use super::{SessionRequest, bare, command, query_plan};
+use crate::error::broken_off;
 use crate::error::handle::{compressed_plan, not_set};
 use crate::session::Session;
 use crate::session::manager::SessionManager;
@@ -62,10 +63,7 @@ async fn run(session: Arc<Session>, operation: Arc<Operation>, plan: Plan) {
         () = operation.cancelled() => return,
         result = work => result,
     };
-    let result = result.unwrap_or_else(|panic| {
-        let reason = panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str));
-        Err(Error::internal(format!("the operation broke off: {}", reason.unwrap_or("unknown reason"))))
-    });
+    let result = result.unwrap_or_else(|panic| Err(broken_off(&*panic)));
     operation.close(result.map_err(|error| session.status(error)));
     if !operation.info().reattachable {
         session.operations().release(&operation.info().operation_id);
@@ -74,7 +72,9 @@ async fn run(session: Arc<Session>, operation: Arc<Operation>, plan: Plan) {
 
 async fn execute(session: &Arc<Session>, plan: Plan, sender: ResponseSender) -> Result<()> {
     match plan.op_type {
-        Some(OpType::Root(relation)) => query_plan::execute(session, relation, &sender).await,
+        Some(OpType::Root(relation)) => {
+            session.compute(|session| async move { query_plan::execute(&session, relation, &sender).await }).await
+        }
         Some(OpType::Command(command)) => command::execute(session, command, &sender).await,
         Some(OpType::CompressedOperation(_)) => Err(compressed_plan()),
         None => Err(not_set("spark.connect.Plan", "OPTYPE_NOT_SET")),

@@ -18,17 +18,17 @@ use spark_connect_proto::{Limit, Relation, ShowString, Tail};
 
 use super::catalog;
 use crate::error::handle::relation_not_set;
-use crate::session::Session;
+use crate::session::Computation;
 use crate::session::operation::ResponseSender;
 use crate::to_proto::arrow_batches::ArrowBatchEncoder;
 
 /// Analyses a relation in a session.
-pub(crate) fn analyze(session: &Arc<Session>, relation: &Relation) -> Result<Analyzed> {
+pub(crate) fn analyze(session: &Computation, relation: &Relation) -> Result<Analyzed> {
     millstream_sql::analyze(relation, &session.analysis_context()?)
 }
 
 /// Sends the rows of a relation.
-pub(super) async fn execute(session: &Arc<Session>, relation: Relation, sender: &ResponseSender) -> Result<()> {
+pub(super) async fn execute(session: &Computation, relation: Relation, sender: &ResponseSender) -> Result<()> {
     match relation.rel_type {
         Some(RelType::ShowString(show)) => {
             let text = shown(session, *show).await?;
@@ -47,7 +47,7 @@ pub(super) async fn execute(session: &Arc<Session>, relation: Relation, sender: 
 }
 
 /// The rows of a relation and their columns as the user sees them.
-pub(super) async fn rows(session: &Arc<Session>, relation: &Relation) -> Result<(SchemaRef, BatchStream)> {
+pub(super) async fn rows(session: &Computation, relation: &Relation) -> Result<(SchemaRef, BatchStream)> {
     let context = session.analysis_context()?;
     let analyzed = millstream_sql::analyze(relation, &context)?;
     let schema = Arc::clone(&analyzed.schema);
@@ -55,14 +55,14 @@ pub(super) async fn rows(session: &Arc<Session>, relation: &Relation) -> Result<
 }
 
 /// `show()`: the table as text, in one row.
-async fn shown(session: &Arc<Session>, show: ShowString) -> Result<RecordBatch> {
+async fn shown(session: &Computation, show: ShowString) -> Result<RecordBatch> {
     let text = StringArray::from(vec![show_text(session, show).await?]);
     let field = Field::new("show_string", DataType::Utf8, false);
     Ok(RecordBatch::try_new(Arc::new(Schema::new(vec![field])), vec![Arc::new(text)])?)
 }
 
 /// The first rows of a relation as a table.
-pub(crate) async fn show_text(session: &Arc<Session>, show: ShowString) -> Result<String> {
+pub(crate) async fn show_text(session: &Computation, show: ShowString) -> Result<String> {
     // One row more than is shown says whether there are more.
     let limit = Limit { input: show.input, limit: show.num_rows.saturating_add(1) };
     let limited = Relation { common: None, rel_type: Some(RelType::Limit(Box::new(limit))) };
@@ -78,7 +78,7 @@ pub(crate) async fn show_text(session: &Arc<Session>, show: ShowString) -> Resul
 }
 
 /// `tail(n)`: everything is read, and only what may still be among the last rows is kept.
-async fn last_rows(session: &Arc<Session>, tail: Tail) -> Result<RecordBatch> {
+async fn last_rows(session: &Computation, tail: Tail) -> Result<RecordBatch> {
     let input = tail.input.ok_or_else(relation_not_set)?;
     let wanted = usize::try_from(tail.limit).unwrap_or(0);
     let (schema, mut batches) = rows(session, &input).await?;
@@ -96,7 +96,7 @@ async fn last_rows(session: &Arc<Session>, tail: Tail) -> Result<RecordBatch> {
     Ok(all.slice(skipped, all.num_rows() - skipped))
 }
 
-async fn send_relation(session: &Arc<Session>, relation: &Relation, sender: &ResponseSender) -> Result<()> {
+async fn send_relation(session: &Computation, relation: &Relation, sender: &ResponseSender) -> Result<()> {
     let (schema, mut batches) = rows(session, relation).await?;
     sender.send_schema(schema_to_proto(&schema)).await?;
     let zone = session.conf().lock().query_settings()?.time_zone;
@@ -113,7 +113,7 @@ async fn send_relation(session: &Arc<Session>, relation: &Relation, sender: &Res
 }
 
 /// Sends rows that are at hand.
-async fn send_rows(session: &Arc<Session>, sender: &ResponseSender, rows: RecordBatch) -> Result<()> {
+async fn send_rows(session: &Computation, sender: &ResponseSender, rows: RecordBatch) -> Result<()> {
     let schema = rows.schema();
     sender.send_schema(schema_to_proto(&schema)).await?;
     let zone = session.conf().lock().query_settings()?.time_zone;

@@ -18,10 +18,10 @@ use spark_connect_proto::{Expression, Read, Relation, Sql, SqlCommand, data_type
 use super::{analyze_plan, query_plan, table};
 use crate::error::handle::{invalid_plan, unsupported};
 use crate::session::operation::ResponseSender;
-use crate::session::{Session, ViewName};
+use crate::session::{Computation, Session, ViewName};
 use crate::to_proto::local_relation::local_relation;
 
-pub(super) async fn execute(session: &Arc<Session>, command: SqlCommand, sender: &ResponseSender) -> Result<()> {
+pub(super) async fn execute(session: &Computation, command: SqlCommand, sender: &ResponseSender) -> Result<()> {
     let input = relation(command);
     let sql = sql_of(&input).ok_or_else(|| invalid_plan("An SQL command has no text."))?;
     let relation = match parser::parse_statement_with(&sql.query, parameters(sql))? {
@@ -74,7 +74,7 @@ fn literal(value: Literal) -> Expression {
 }
 
 /// Carries a command out and gives the rows that Spark answers it with.
-pub(crate) async fn run(session: &Arc<Session>, command: Command) -> Result<RecordBatch> {
+pub(crate) async fn run(session: &Computation, command: Command) -> Result<RecordBatch> {
     match command {
         Command::CreateTable { name, source, if_not_exists } => {
             table::create(session, &unquoted(&name), *source, if_not_exists)?;
@@ -157,12 +157,7 @@ fn drop_view(session: &Session, name: &str, if_exists: bool) -> Result<RecordBat
     nothing()
 }
 
-fn show(
-    session: &Arc<Session>,
-    what: Listing,
-    namespace: Option<String>,
-    pattern: Option<&str>,
-) -> Result<RecordBatch> {
+fn show(session: &Computation, what: Listing, namespace: Option<String>, pattern: Option<&str>) -> Result<RecordBatch> {
     match what {
         Listing::Tables | Listing::Views => {
             let names: Vec<_> = session.relation_names().into_iter().filter(|name| matches(name, pattern)).collect();
@@ -189,7 +184,7 @@ fn show(
     }
 }
 
-fn describe(session: &Arc<Session>, relation: &Relation) -> Result<RecordBatch> {
+fn describe(session: &Computation, relation: &Relation) -> Result<RecordBatch> {
     let schema = schema_to_proto(&query_plan::analyze(session, relation)?.schema);
     let Some(data_type::Kind::Struct(columns)) = schema.kind else {
         return Err(Error::internal("a relation's schema is not a struct"));

@@ -6,7 +6,6 @@
 //! of `writeStream`.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use millstream_core::{Error, Result, spark_error};
 use millstream_engine::query::StreamingQuery;
@@ -19,10 +18,10 @@ use spark_connect_proto::{Read, Relation, WriteOperation, WriteStreamOperationSt
 
 use super::sql_command::unquoted;
 use super::{query_plan, write_batch, write_stream};
-use crate::session::{Session, ViewName};
+use crate::session::{Computation, ViewName};
 
 /// Names a data source for the rest of the session.
-pub(super) fn create(session: &Arc<Session>, name: &str, source: DataSource, if_not_exists: bool) -> Result<()> {
+pub(super) fn create(session: &Computation, name: &str, source: DataSource, if_not_exists: bool) -> Result<()> {
     if session.relation(&[name.to_owned()]).is_some() {
         return if if_not_exists { Ok(()) } else { Err(exists(name)) };
     }
@@ -34,7 +33,7 @@ pub(super) fn create(session: &Arc<Session>, name: &str, source: DataSource, if_
 }
 
 /// Writes the rows of a query; a streaming one goes on from here.
-pub(crate) async fn insert(session: &Arc<Session>, table: &str, query: Relation) -> Result<Option<StreamingQuery>> {
+pub(crate) async fn insert(session: &Computation, table: &str, query: Relation) -> Result<Option<StreamingQuery>> {
     let name = unquoted(table);
     let found = session.relation(std::slice::from_ref(&name));
     let found = found.ok_or_else(|| table_not_found(std::slice::from_ref(&name)))?;

@@ -10,9 +10,9 @@ use spark_connect_proto::write_operation::{SaveMode as SaveModeMessage, SaveType
 
 use super::query_plan;
 use crate::error::handle::{relation_not_set, unsupported};
-use crate::session::Session;
+use crate::session::Computation;
 
-pub(super) async fn execute(session: &Arc<Session>, write: WriteOperation) -> Result<()> {
+pub(super) async fn execute(session: &Computation, write: WriteOperation) -> Result<()> {
     let mode = save_mode(write.mode());
     let input = write.input.ok_or_else(relation_not_set)?;
     let source = write.source.unwrap_or_else(|| "parquet".to_owned());

@@ -16,8 +16,8 @@ use uuid::Uuid;
 use super::query_plan;
 use super::streaming_query::instance_id;
 use crate::error::handle::{relation_not_set, unsupported};
-use crate::session::Session;
 use crate::session::operation::ResponseSender;
+use crate::session::{Computation, Session};
 
 /// Where checkpoints go: the option, and the session's folder for queries without one.
 const CHECKPOINT_LOCATION: &str = "checkpointLocation";
@@ -27,7 +27,7 @@ const SYNC: &str = "checkpoint.sync";
 const SYNC_CONF: &str = "spark.millstream.checkpoint.sync";
 
 pub(super) async fn start(
-    session: &Arc<Session>,
+    session: &Computation,
     request: WriteStreamOperationStart,
     sender: &ResponseSender,
 ) -> Result<()> {
@@ -41,7 +41,7 @@ pub(super) async fn start(
 }
 
 /// Starts what the message describes, as a query of the session.
-pub(crate) async fn start_query(session: &Arc<Session>, request: WriteStreamOperationStart) -> Result<StreamingQuery> {
+pub(crate) async fn start_query(session: &Computation, request: WriteStreamOperationStart) -> Result<StreamingQuery> {
     refuse_unsupported(&request)?;
     let name = (!request.query_name.is_empty()).then(|| request.query_name.clone());
     let (spec, sink) = spec(session, request, name.clone())?;
@@ -74,7 +74,7 @@ fn refuse_unsupported(request: &WriteStreamOperationStart) -> Result<()> {
 }
 
 fn spec(
-    session: &Arc<Session>,
+    session: &Computation,
     request: WriteStreamOperationStart,
     name: Option<String>,
 ) -> Result<(QuerySpec, Arc<dyn Sink>)> {

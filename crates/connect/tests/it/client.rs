@@ -5,9 +5,9 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::ipc::reader::StreamReader;
 use futures::future::pending;
-use millstream_connect::{ConnectServer, ServerConfig};
+use millstream_connect::{BatchThreads, ConnectServer, ServerConfig};
 use millstream_core::{ConnectorRegistry, MemoryLedger, SystemClock};
-use millstream_engine::query::Engine;
+use millstream_engine::{Engine, Platform, StreamingThreads};
 use spark_connect_proto::execute_plan_request::RequestOption;
 use spark_connect_proto::execute_plan_request::request_option;
 use spark_connect_proto::execute_plan_response::ResponseType;
@@ -27,27 +27,33 @@ use uuid::Uuid;
 pub(crate) struct Client {
     pub(crate) rpc: SparkConnectServiceClient<Channel>,
     pub(crate) session_id: String,
+    /// Where the server computes.
+    pub(crate) batch_threads: BatchThreads,
 }
 
 impl Client {
     /// A new server and a session on it.
     pub(crate) async fn start() -> Self {
         let clock = SystemClock::new(|duration| Box::pin(tokio::time::sleep(duration)));
-        let engine = Engine::new(MemoryLedger::new(1 << 30), Arc::new(clock), 2);
+        let threads = StreamingThreads::on(tokio::runtime::Handle::current());
+        let platform = Platform { threads, ..Platform::system(Arc::new(clock)) };
+        let engine = Engine::on(platform, MemoryLedger::new(1 << 30), 2);
         let mut connectors = ConnectorRegistry::default();
         millstream_connectors::register_all(&mut connectors);
-        let config = ServerConfig { engine, connectors: Arc::new(connectors), time_zone: "UTC".to_owned() };
+        let batch_threads = BatchThreads::new(2, || ());
+        let (connectors, time_zone) = (Arc::new(connectors), "UTC".to_owned());
+        let config = ServerConfig { engine, batch_threads: batch_threads.clone(), connectors, time_zone };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(ConnectServer::new(config).serve(listener, pending()));
         let rpc = SparkConnectServiceClient::connect(format!("http://{address}")).await.unwrap();
         let rpc = rpc.max_decoding_message_size(128 << 20);
-        Self { rpc, session_id: Uuid::new_v4().to_string() }
+        Self { rpc, session_id: Uuid::new_v4().to_string(), batch_threads }
     }
 
     /// Another session on the same server.
     pub(crate) fn other_session(&self) -> Self {
-        Self { rpc: self.rpc.clone(), session_id: Uuid::new_v4().to_string() }
+        Self { session_id: Uuid::new_v4().to_string(), ..self.clone() }
     }
 
     pub(crate) fn request(&self, op_type: OpType) -> ExecutePlanRequest {

@@ -21,7 +21,7 @@ fn endless(client: &Client, tag: &str) -> ExecutePlanRequest {
     request
 }
 
-async fn interrupt(client: &Client, kind: InterruptType, interrupt: Option<Interrupt>) -> Vec<String> {
+pub(crate) async fn interrupt(client: &Client, kind: InterruptType, interrupt: Option<Interrupt>) -> Vec<String> {
     let request = InterruptRequest {
         session_id: client.session_id.clone(),
         user_context: user(),

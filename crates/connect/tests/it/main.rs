@@ -5,6 +5,7 @@
 mod client;
 mod config;
 mod errors;
+mod heavy;
 mod interrupt;
 mod queries;
 mod reattach;

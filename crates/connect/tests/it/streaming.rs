@@ -26,7 +26,7 @@ fn rate() -> Relation {
     relation(RelType::Read(Read { is_streaming: true, read_type: Some(ReadType::DataSource(source)) }))
 }
 
-fn into_memory(name: &str) -> WriteStreamOperationStart {
+pub(crate) fn into_memory(name: &str) -> WriteStreamOperationStart {
     WriteStreamOperationStart {
         input: Some(rate()),
         format: "memory".to_owned(),
@@ -36,7 +36,10 @@ fn into_memory(name: &str) -> WriteStreamOperationStart {
     }
 }
 
-async fn start(client: &Client, write: WriteStreamOperationStart) -> Result<WriteStreamOperationStartResult, Status> {
+pub(crate) async fn start(
+    client: &Client,
+    write: WriteStreamOperationStart,
+) -> Result<WriteStreamOperationStartResult, Status> {
     let all = client.command(CommandType::WriteStreamOperationStart(write)).await?;
     let result = all.into_iter().find_map(|response| match response.response_type {
         Some(ResponseType::WriteStreamOperationStartResult(result)) => Some(result),
@@ -45,7 +48,11 @@ async fn start(client: &Client, write: WriteStreamOperationStart) -> Result<Writ
     Ok(result.expect("a started query"))
 }
 
-async fn ask(client: &Client, id: &StreamingQueryInstanceId, command: Command) -> Result<Option<ResultType>, Status> {
+pub(crate) async fn ask(
+    client: &Client,
+    id: &StreamingQueryInstanceId,
+    command: Command,
+) -> Result<Option<ResultType>, Status> {
     let command = StreamingQueryCommand { query_id: Some(id.clone()), command: Some(command) };
     let all = client.command(CommandType::StreamingQueryCommand(command)).await?;
     let result = all.into_iter().find_map(|response| match response.response_type {

@@ -8,7 +8,7 @@ use millstream_core::{Clock, MemoryLedger, QueryId, RunId};
 use parking_lot::Mutex;
 
 use super::handle::StreamingQuery;
-use crate::run::{FailPoint, PlantedFault, Platform, Resources};
+use crate::run::{FailPoint, PlantedFault, Platform, Resources, StreamingThreads};
 
 /// What all queries of a process share. Clones are the same engine; one per process, so that two queries on one
 /// checkpoint see each other.
@@ -80,6 +80,11 @@ impl Engine {
     /// The machine's share that every query takes from.
     pub(crate) fn resources(&self) -> &Resources {
         &self.shared.resources
+    }
+
+    /// The threads that run queries.
+    pub(crate) fn threads(&self) -> &StreamingThreads {
+        &self.shared.platform.threads
     }
 
     /// The world outside for a query with these settings.

@@ -57,6 +57,12 @@ impl StreamingQueryManager {
     /// What is wrong with the plan, the name or the output mode; and [`millstream_core::ErrorKind::Conflict`] when
     /// another process runs on the checkpoint.
     pub async fn start(&self, spec: QuerySpec) -> Result<StreamingQuery> {
+        let threads = self.shared.engine.threads();
+        // What a source or a checkpoint spawns lives as long as the query, and so on its threads.
+        threads.enter(self.start_query(spec)).await
+    }
+
+    async fn start_query(&self, spec: QuerySpec) -> Result<StreamingQuery> {
         let _starting = self.shared.starting.lock().await;
         self.check_name(&spec)?;
         let platform = self.shared.engine.platform(&spec.conf);
@@ -71,7 +77,7 @@ impl StreamingQueryManager {
         let query = StreamingQuery::new(Arc::clone(&control));
         self.shared.active.lock().push(query.clone());
         self.shared.engine.add_running(query.clone());
-        tokio::spawn(Arc::clone(&self.shared).run(starting, control));
+        self.shared.engine.threads().spawn(Arc::clone(&self.shared).run(starting, control));
         Ok(query)
     }
 

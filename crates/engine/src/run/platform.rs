@@ -11,6 +11,7 @@ use millstream_core::{Clock, Disk, MemoryLedger, QueryId, Random, RunId, SourceL
 use super::fail_point::FailPoint;
 use super::local_disk::LocalDisk;
 use super::planted_fault::PlantedFault;
+use super::threads::StreamingThreads;
 
 /// The world outside as an engine sees it. A simulation puts its own in the place of the machine's.
 #[derive(Debug, Clone)]
@@ -21,6 +22,8 @@ pub struct Platform {
     pub random: Arc<dyn Random>,
     /// Where checkpoints lie.
     pub disk: Arc<dyn Disk>,
+    /// Which threads run queries.
+    pub threads: StreamingThreads,
     /// Where queries break off, for crash tests. A release build never does.
     pub fail_point: Option<FailPoint>,
     /// What queries do wrong, for those who check crashes. A release build has none.
@@ -28,11 +31,11 @@ pub struct Platform {
 }
 
 impl Platform {
-    /// The machine's, with this clock.
+    /// The machine's, with this clock; queries run where they are started.
     pub fn system(clock: Arc<dyn Clock>) -> Self {
         let (random, disk) = (Arc::new(SystemRandom), Arc::new(LocalDisk));
         let (fail_point, planted_fault) = (FailPoint::from_environment(), PlantedFault::from_environment());
-        Self { clock, random, disk, fail_point, planted_fault }
+        Self { clock, random, disk, threads: StreamingThreads::of_caller(), fail_point, planted_fault }
     }
 
     /// The same for a query with these settings, which may say how its disk is reached.

@@ -327,11 +327,16 @@ pub(super) fn reverse(call: &FunctionCall<'_>) -> Result<Resolved> {
 
 const REPEAT: Function = Function::new("array_repeat", |one| {
     let times = one.numbers::<Int32Type>(1);
+    let mut room = one.room("array_repeat");
     let repeat = |row: usize| {
         if times.is_null(row) {
             return Ok(None);
         }
-        let places = UInt64Array::from(vec![row as u64; times.value(row).max(0) as usize]);
+        let times = times.value(row).max(0) as usize;
+        let value_bytes = one.columns[0].slice(row, 1).to_data().get_slice_memory_size()?;
+        // Beside the values stand their places, while they are copied.
+        room.take(times.saturating_mul(value_bytes + size_of::<u64>()))?;
+        let places = UInt64Array::from(vec![row as u64; times]);
         Ok(Some(take(&one.columns[0], &places, None)?))
     };
     lists_of(one.data_type, (0..one.rows).map(repeat).collect::<Result<_>>()?)

@@ -207,14 +207,19 @@ pub(super) fn map_from_arrays(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(MAP_FROM_ARRAYS.call([call.argument(0), call.argument(1)], data_type, call))
 }
 
-const CONCAT: Function = Function::total("concat", |one| Ok(joined(one)));
+const CONCAT: Function = Function::total("concat", joined);
 
 const CONCAT_BINARY: Function = Function::total("concat_binary", |one| {
+    let mut room = one.room("concat");
     let join = |row: usize| {
-        let parts = (0..one.columns.len()).map(|index| one.binary(index).value(row));
-        one.all_valid(row).then(|| parts.collect::<Vec<_>>().concat())
+        if !one.all_valid(row) {
+            return Ok(None);
+        }
+        let parts: Vec<_> = (0..one.columns.len()).map(|index| one.binary(index).value(row)).collect();
+        room.take(parts.iter().map(|part| part.len()).sum())?;
+        Ok(Some(parts.concat()))
     };
-    Ok(Arc::new((0..one.rows).map(join).collect::<BinaryArray>()))
+    Ok(Arc::new((0..one.rows).map(join).collect::<Result<BinaryArray>>()?))
 });
 
 const CONCAT_ARRAYS: Function = Function::new("concat_arrays", |one| {

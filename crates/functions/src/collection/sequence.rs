@@ -21,6 +21,7 @@ use crate::data_type::{array, is_timestamp};
 use crate::failure::{differing_types, sql_expr, sql_id};
 use crate::kernel::{Evaluation, Function};
 use crate::operators::{add_months_to_days, common_type_of};
+use crate::room::Room;
 
 /// More elements than this in one array are refused, as the JVM could not hold them.
 const LENGTH_MAX: i64 = 1 << 31;
@@ -51,6 +52,7 @@ const SEQUENCE: Function = Function::new("sequence", |one| {
     };
     let (starts, stops) = (bound(0)?, bound(1)?);
     let mut values: Vec<i64> = Vec::new();
+    let mut room = one.room("sequence");
     let mut lengths = Vec::with_capacity(one.rows);
     let mut present = Vec::with_capacity(one.rows);
     for row in 0..one.rows {
@@ -59,7 +61,8 @@ const SEQUENCE: Function = Function::new("sequence", |one| {
         if one.all_valid(row) {
             let (start, stop) = (starts.value(row), stops.value(row));
             let step = step(one, row, start <= stop, element.data_type());
-            fill(&mut values, (start, stop), step, one.settings.time_zone, element.data_type())?;
+            let place = Place { zone: one.settings.time_zone, element: element.data_type() };
+            fill(&mut values, (start, stop), step, place, &mut room)?;
         }
         lengths.push(values.len() - before);
     }
@@ -101,7 +104,18 @@ fn step(one: &Evaluation<'_>, row: usize, up: bool, element: &DataType) -> Step 
     }
 }
 
-fn fill(values: &mut Vec<i64>, bounds: (i64, i64), step: Step, zone: Tz, element: &DataType) -> Result<()> {
+/// What the calendar of a sequence depends on.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    zone: Tz,
+    element: &'a DataType,
+}
+
+/// So many elements take room together.
+const ELEMENTS_AT_ONCE: i64 = 1 << 12;
+
+fn fill(values: &mut Vec<i64>, bounds: (i64, i64), step: Step, place: Place<'_>, room: &mut Room<'_>) -> Result<()> {
+    let Place { zone, element } = place;
     let (start, stop) = bounds;
     let sign = step.sign();
     if (sign == 0 && start != stop) || (sign > 0 && start > stop) || (sign < 0 && start < stop) {
@@ -114,6 +128,9 @@ fn fill(values: &mut Vec<i64>, bounds: (i64, i64), step: Step, zone: Tz, element
         let beyond = next.is_none_or(|next| if sign >= 0 { next > stop } else { next < stop });
         if beyond {
             return Ok(());
+        }
+        if index % ELEMENTS_AT_ONCE == ELEMENTS_AT_ONCE - 1 {
+            room.take(ELEMENTS_AT_ONCE as usize * size_of::<i64>())?;
         }
         values.extend(next);
         if sign == 0 {

@@ -6,7 +6,7 @@ use arrow::array::{Array, ArrayRef, AsArray, StringArray};
 use arrow::datatypes::{DataType, Float32Type, Float64Type, Int32Type};
 use millstream_core::{Error, Result};
 
-use super::rows;
+use super::long_texts;
 use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
 use crate::cast::to_text::column_to_text;
@@ -16,9 +16,10 @@ use crate::kernel::{Evaluation, Function};
 
 const CONCAT_WS: Function = Function::new("concat_ws", |one| {
     let separators = one.strings(0);
+    let mut room = one.room("concat_ws");
     let join = |row: usize| {
         if separators.is_null(row) {
-            return None;
+            return Ok(None);
         }
         let mut parts: Vec<String> = Vec::new();
         for column in one.columns[1..].iter().filter(|column| column.is_valid(row)) {
@@ -30,9 +31,11 @@ const CONCAT_WS: Function = Function::new("concat_ws", |one| {
                 _ => parts.push(column.as_string::<i32>().value(row).to_owned()),
             }
         }
-        Some(parts.join(separators.value(row)))
+        let separators_bytes = parts.len().saturating_sub(1).saturating_mul(separators.value(row).len());
+        room.take(parts.iter().map(String::len).sum::<usize>().saturating_add(separators_bytes))?;
+        Ok(Some(parts.join(separators.value(row))))
     };
-    Ok(Arc::new((0..one.rows).map(join).collect::<StringArray>()))
+    Ok(Arc::new((0..one.rows).map(join).collect::<Result<StringArray>>()?))
 });
 
 pub(super) fn concat_ws(call: &FunctionCall<'_>) -> Result<Resolved> {
@@ -253,8 +256,10 @@ pub(super) fn format_number(call: &FunctionCall<'_>) -> Result<Resolved> {
 }
 
 /// All columns of strings in one; NULL with any of them.
-pub(crate) fn joined(one: &Evaluation<'_>) -> ArrayRef {
-    rows::<StringArray, _>(one, |row| {
-        (0..one.columns.len()).map(|index| one.strings(index).value(row)).collect::<String>()
+pub(crate) fn joined(one: &Evaluation<'_>) -> Result<ArrayRef> {
+    long_texts(one, "concat", |row, room| {
+        let parts = || (0..one.columns.len()).map(|index| one.strings(index).value(row));
+        room.take(parts().map(str::len).sum())?;
+        Ok(parts().collect())
     })
 }

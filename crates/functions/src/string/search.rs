@@ -8,7 +8,7 @@ use arrow::datatypes::{DataType, Int32Type};
 use datafusion::common::ScalarValue;
 use millstream_core::Result;
 
-use super::{of_strings, rows};
+use super::{long_texts, of_strings, rows};
 use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
 use crate::failure::index_of_zero;
@@ -33,10 +33,16 @@ pub(super) fn translate(call: &FunctionCall<'_>) -> Result<Resolved> {
 }
 
 const REPLACE: Function = Function::total("replace", |one| {
-    Ok(rows::<StringArray, _>(one, |row| {
+    long_texts(one, "replace", |row, room| {
         let (text, search) = (one.strings(0).value(row), one.strings(1).value(row));
-        if search.is_empty() { text.to_owned() } else { text.replace(search, one.strings(2).value(row)) }
-    }))
+        if search.is_empty() {
+            return Ok(text.to_owned());
+        }
+        let with = one.strings(2).value(row);
+        let places = if with.len() > search.len() { text.matches(search).count() } else { 0 };
+        room.take(text.len() + places.saturating_mul(with.len() - search.len().min(with.len())))?;
+        Ok(text.replace(search, with))
+    })
 });
 
 pub(super) fn replace(call: &FunctionCall<'_>) -> Result<Resolved> {
@@ -128,19 +134,32 @@ pub(super) fn contains(call: &FunctionCall<'_>) -> Result<Resolved> {
 }
 
 const LEVENSHTEIN: Function = Function::total("levenshtein", |one| {
-    Ok(rows::<Int32Array, _>(one, |row| {
-        let distance = distance(one.strings(0).value(row), one.strings(1).value(row));
-        match one.columns.get(2) {
+    let limited = |row: usize| {
+        if !one.all_valid(row) {
+            return Ok(None);
+        }
+        let distance = distance(one.strings(0).value(row), one.strings(1).value(row), one)?;
+        Ok(Some(match one.columns.get(2) {
             Some(_) if distance > one.numbers::<Int32Type>(2).value(row) => -1,
             _ => distance,
-        }
-    }))
+        }))
+    };
+    Ok(Arc::new((0..one.rows).map(limited).collect::<Result<Int32Array>>()?))
 });
 
-fn distance(one: &str, other: &str) -> i32 {
+/// So many comparisons may pass before a kernel looks whether it is still wanted: some ten microseconds.
+const COMPARISONS_MAX: usize = 1 << 14;
+
+fn distance(text: &str, other: &str, evaluation: &Evaluation<'_>) -> Result<i32> {
     let other: Vec<char> = other.chars().collect();
     let mut before: Vec<i32> = (0..=other.len() as i32).collect();
-    for (row, letter) in one.chars().enumerate() {
+    let mut comparisons = 0;
+    for (row, letter) in text.chars().enumerate() {
+        comparisons += other.len();
+        if comparisons > COMPARISONS_MAX {
+            evaluation.check()?;
+            comparisons = 0;
+        }
         let mut current = vec![row as i32 + 1];
         for (column, &target) in other.iter().enumerate() {
             let exchange = before[column] + i32::from(letter != target);
@@ -148,7 +167,7 @@ fn distance(one: &str, other: &str) -> i32 {
         }
         before = current;
     }
-    before[other.len()]
+    Ok(before[other.len()])
 }
 
 pub(super) fn levenshtein(call: &FunctionCall<'_>) -> Result<Resolved> {

@@ -7,7 +7,7 @@ use arrow::datatypes::{DataType, Int32Type};
 use datafusion::common::ScalarValue;
 use millstream_core::Result;
 
-use super::{map_text, of_strings, rows};
+use super::{long_texts, map_text, of_strings, rows};
 use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
 use crate::kernel::{Evaluation, Function};
@@ -225,21 +225,22 @@ pub(super) fn overlay(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(OVERLAY.call([call.string(0)?, call.string(1)?, call.int(2)?, length], DataType::Utf8, call))
 }
 
-fn padded(one: &Evaluation<'_>, left: bool) -> ArrayRef {
+fn padded(one: &Evaluation<'_>, function: &'static str, left: bool) -> Result<ArrayRef> {
     let lengths = one.numbers::<Int32Type>(1);
-    rows::<StringArray, _>(one, |row| {
+    long_texts(one, function, |row, room| {
         let (text, pad) = (one.strings(0).value(row), one.strings(2).value(row));
         let (all, wanted) = (count(text), lengths.value(row).max(0) as usize);
         if wanted <= all || pad.is_empty() {
-            return bytes_of(text, 0..wanted.min(all)).to_owned();
+            return Ok(bytes_of(text, 0..wanted.min(all)).to_owned());
         }
+        room.take(text.len() + (wanted - all).div_ceil(count(pad)).saturating_mul(pad.len()))?;
         let filling: String = pad.chars().cycle().take(wanted - all).collect();
-        if left { filling + text } else { text.to_owned() + &filling }
+        Ok(if left { filling + text } else { text.to_owned() + &filling })
     })
 }
 
-const LPAD: Function = Function::new("lpad", |one| Ok(padded(one, true)));
-const RPAD: Function = Function::new("rpad", |one| Ok(padded(one, false)));
+const LPAD: Function = Function::new("lpad", |one| padded(one, "lpad", true));
+const RPAD: Function = Function::new("rpad", |one| padded(one, "rpad", false));
 
 fn pad(call: &FunctionCall<'_>, function: Function) -> Result<Resolved> {
     let filling = if call.count() > 2 { call.string(2)? } else { TypedExpr::literal(ScalarValue::from(" "), " ") };
@@ -256,7 +257,11 @@ pub(super) fn rpad(call: &FunctionCall<'_>) -> Result<Resolved> {
 
 const REPEAT: Function = Function::new("repeat", |one| {
     let times = one.numbers::<Int32Type>(1);
-    Ok(rows::<StringArray, _>(one, |row| one.strings(0).value(row).repeat(times.value(row).max(0) as usize)))
+    long_texts(one, "repeat", |row, room| {
+        let (text, times) = (one.strings(0).value(row), times.value(row).max(0) as usize);
+        room.take(text.len().saturating_mul(times))?;
+        Ok(text.repeat(times))
+    })
 });
 
 pub(super) fn repeat(call: &FunctionCall<'_>) -> Result<Resolved> {
@@ -265,7 +270,11 @@ pub(super) fn repeat(call: &FunctionCall<'_>) -> Result<Resolved> {
 
 const SPACE: Function = Function::new("space", |one| {
     let times = one.numbers::<Int32Type>(0);
-    Ok(rows::<StringArray, _>(one, |row| " ".repeat(times.value(row).max(0) as usize)))
+    long_texts(one, "space", |row, room| {
+        let times = times.value(row).max(0) as usize;
+        room.take(times)?;
+        Ok(" ".repeat(times))
+    })
 });
 
 pub(super) fn space(call: &FunctionCall<'_>) -> Result<Resolved> {

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use arrow::array::AsArray;
 use futures::TryStreamExt;
 use millstream_core::{ConnectorRegistry, Error, MemoryLedger, QuerySettings, Result};
+use millstream_engine::Work;
 use millstream_sql::parser::{Statement, parse_statement};
 use millstream_sql::{AnalysisContext, Catalog, NamedRelation, analyze, collect_stream};
 use millstream_testing::ManualClock;
@@ -45,6 +46,7 @@ pub(crate) fn context(ansi: bool) -> AnalysisContext {
         catalog: Arc::new(NoNames),
         memory: MemoryLedger::unlimited(),
         cores: 2,
+        work: Work::uninterrupted(MemoryLedger::unlimited()),
         clock: ManualClock::new(),
     }
 }
@@ -53,13 +55,12 @@ pub(crate) fn context(ansi: bool) -> AnalysisContext {
 pub(crate) const TABLE: &str = "VALUES (1, 1.5D, 'a', true, 1.10BD), (2, NULL, 'b', false, 2.25BD), (NULL, 2.5D, 'a', NULL, NULL), \
                      (4, -1.0D, NULL, true, -3.00BD) AS t(i, d, s, b, n)";
 
-async fn answer(expression: &str, family: &str, ansi: bool) -> Result<String> {
-    let context = context(ansi);
+pub(crate) async fn answer(expression: &str, family: &str, context: &AnalysisContext) -> Result<String> {
     let table = if family == "aggregate" { TABLE } else { "(SELECT 1)" };
     let analyzed = |shown: &str| {
         let text = format!("SELECT {shown} FROM (SELECT {expression} AS r FROM {table})");
         match parse_statement(&text)? {
-            Statement::Query(relation) => analyze(&relation, &context),
+            Statement::Query(relation) => analyze(&relation, context),
             Statement::Command(_) => Err(Error::invalid("not a query")),
         }
     };
@@ -67,7 +68,7 @@ async fn answer(expression: &str, family: &str, ansi: bool) -> Result<String> {
     let data_type = simple_string(schema.field(0).data_type());
     let nullable = if schema.field(0).is_nullable() { "" } else { " not null" };
     let plan = analyzed(if data_type == "binary" { "hex(r)" } else { "CAST(r AS STRING)" })?;
-    let batches: Vec<_> = collect_stream(&plan, &context).await?.try_collect().await?;
+    let batches: Vec<_> = collect_stream(&plan, context).await?.try_collect().await?;
     let mut values = Vec::new();
     for batch in &batches {
         let texts = batch.column(0).as_string::<i32>();
@@ -166,7 +167,7 @@ async fn check(family: &str) {
         let (mode, expression, wanted) =
             (parts.next().expect("a mode"), parts.next().expect("an expression"), parts.next().expect("an answer"));
         cases += 1;
-        let found = match answer(&unescape(expression), family, mode == "ansi").await {
+        let found = match answer(&unescape(expression), family, &context(mode == "ansi")).await {
             Ok(found) => found,
             Err(error) => match error.class() {
                 Some("INTERNAL_ERROR") => format!("ERROR\tINTERNAL_ERROR\t{}", error.message()),

@@ -2,3 +2,4 @@
 
 mod errors;
 mod functions;
+mod limits;

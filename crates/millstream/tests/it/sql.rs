@@ -1,7 +1,8 @@
 //! `millstream run FILE.sql`: what a program prints, writes and ends with.
 
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use millstream_test_servers::require_or_skip;
 
@@ -88,5 +89,22 @@ fn rows_go_from_topic_to_topic() {
         let output = run(&file, &variables);
         let expected = "+----+---+\n|word|n  |\n+----+---+\n|a   |2  |\n|b   |1  |\n|c   |7  |\n+----+---+\n\n";
         assert_eq!(String::from_utf8_lossy(&output.stdout), expected, "{}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+fn sigterm_ends_a_program_in_the_middle_of_a_query_that_computes_for_hours() {
+    let folder = tempfile::tempdir().unwrap();
+    for heavy in [
+        "SELECT count(*) FROM range(100000000) AS a CROSS JOIN range(10000000) AS b WHERE a.id + b.id > 7",
+        "SELECT sum(levenshtein(repeat('a', 100000), repeat(cast(id AS STRING), 30000))) FROM range(100)",
+    ] {
+        let file = program(folder.path(), &format!("SELECT 'started' AS so;\n{heavy};"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_millstream"));
+        let mut child = command.arg("run").arg(&file).stdout(Stdio::piped()).spawn().unwrap();
+        let mut printed = BufReader::new(child.stdout.take().unwrap()).lines();
+        assert!(printed.any(|line| line.unwrap().contains("started")), "{heavy}");
+        assert!(Command::new("kill").arg(child.id().to_string()).status().unwrap().success());
+        assert_eq!(child.wait().unwrap().code(), Some(0), "{heavy}");
     }
 }

@@ -1,6 +1,7 @@
 //! Batch plans: executed once, as a whole, on DataFusion.
 
 mod execute;
+mod giving_up;
 mod memory_pool;
 mod range;
 mod reader_table;

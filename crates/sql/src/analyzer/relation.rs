@@ -31,6 +31,8 @@ use crate::parser::extension::RelationExtension;
 impl Analyzer<'_> {
     /// Analyses a relation and remembers its output under its plan id.
     pub(crate) fn relation(&mut self, relation: &Relation) -> Result<ResolvedRelation> {
+        // A plan may name a relation so often that to analyse it takes hours.
+        self.context.work.check()?;
         self.depth += 1;
         let resolved = self.relation_of_kind(relation)?;
         self.depth -= 1;

@@ -29,6 +29,7 @@ use millstream_core::{BatchStream, Error, Result, spark_error};
 use millstream_engine::error::from_datafusion;
 
 use super::super::Analyzed;
+use super::giving_up;
 use super::memory_pool::LedgerPool;
 use crate::session::AnalysisContext;
 
@@ -47,7 +48,7 @@ pub async fn collect_stream(analyzed: &Analyzed, context: &AnalysisContext) -> R
         ));
     }
     let state = session_state(context)?;
-    let plan = state.optimize(&analyzed.plan).map_err(failure)?;
+    let plan = state.optimize(&analyzed.plan).and_then(giving_up::watch_joins).map_err(failure)?;
     let planner = Arc::clone(state.query_planner());
     let plan = planner.create_physical_plan(&plan, &state).await.map_err(from_datafusion)?;
     // One partition after the other, as Spark collects them; those behind already run.
@@ -94,19 +95,23 @@ fn session_state(context: &AnalysisContext) -> Result<SessionState> {
     let mut config = SessionConfig::new().with_target_partitions(context.cores.max(1));
     // Rows stay in their order as far as the plan allows: `take(5)` of a filtered range gives its first rows.
     config.options_mut().optimizer.enable_round_robin_repartition = false;
+    context.work.install(config.options_mut());
     config.options_mut().execution.time_zone = Some(context.settings.time_zone.name().to_owned());
     let runtime = RuntimeEnvBuilder::new()
         .with_memory_pool(Arc::new(LedgerPool::new(&context.memory)))
         .build_arc()
         .map_err(from_datafusion)?;
-    let state = SessionStateBuilder::new()
+    let mut state = SessionStateBuilder::new()
         .with_config(config)
         .with_runtime_env(runtime)
         .with_analyzer_rules(Vec::new())
-        .with_optimizer_rules(rules())
+        .with_optimizer_rules(giving_up::rules(rules()))
+        .with_physical_optimizer_rules(giving_up::physical_rules())
         // What a rule makes of `dropDuplicates` calls it by name.
         .with_aggregate_functions(vec![first_value_udaf()])
         .build();
+    // Kernels see the configuration, and with it the computation that they belong to, only from here on.
+    state.mark_start_execution();
     Ok(state)
 }
 

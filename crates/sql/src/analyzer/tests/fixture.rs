@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use millstream_core::{Connector, ConnectorRegistry, Error, MemoryLedger, QuerySettings, Result, SourceConfig};
+use millstream_engine::Work;
 use millstream_functions::data_type::timestamp;
 use millstream_testing::ManualClock;
 
@@ -81,6 +82,7 @@ pub(super) fn context() -> AnalysisContext {
         catalog: Arc::new(NoNames),
         memory: MemoryLedger::unlimited(),
         cores: 2,
+        work: Work::uninterrupted(MemoryLedger::unlimited()),
         clock: ManualClock::new(),
     }
 }

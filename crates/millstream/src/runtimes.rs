@@ -1,0 +1,88 @@
+//! The runtimes of this process, and who runs on which. Each is handed to its users as a value; nothing looks one up.
+//!
+//! | runtime | threads | what runs there |
+//! | --- | --- | --- |
+//! | control | one a core | calls of clients, signals, the embedded broker, programs and tools; never a plan or a row of a query |
+//! | streaming | one a core | the loops of streaming queries with their Kafka connections, sinks and checkpoints |
+//! | batch | `--cores` a query, eight queries side by side, at a lower priority | analysis, planning, batch queries |
+//!
+//! So whatever a batch query does, calls are answered, signals obeyed and streams go on. A query's Kafka connections are not
+//! on the control runtime, because waking a thread of another runtime for each record would cost more than the record.
+
+use millstream_connect::BatchThreads;
+use millstream_core::{Error, Result};
+use millstream_engine::StreamingThreads;
+use thread_priority::{
+    NormalThreadSchedulePolicy, ThreadPriority, ThreadPriorityValue, ThreadSchedulePolicy,
+    set_thread_priority_and_policy, thread_native_id,
+};
+use tokio::runtime::{Builder, Runtime};
+
+/// Plans of streaming queries are deep, and the memory is only touched when one is.
+const STACK_BYTES: usize = 16 << 20;
+
+/// `nice` 10 in the words of the library, which counts from 0, the lowest, to 99. A tenth of the weight of other threads:
+/// streams hardly feel it, and a batch query still goes on where something else wants the whole machine.
+const BATCH_PRIORITY: u8 = 24;
+
+/// The runtime that answers: the one of `main`.
+pub(crate) fn control() -> Result<Runtime> {
+    start("control")
+}
+
+/// The runtimes that compute. To drop them ends their work without waiting for it.
+#[derive(Debug)]
+pub(crate) struct QueryRuntimes {
+    /// Present until it is dropped.
+    streaming: Option<Runtime>,
+    batch: BatchThreads,
+}
+
+impl QueryRuntimes {
+    /// `cores` are the threads of one batch query.
+    pub(crate) fn start(cores: usize) -> Result<Self> {
+        Ok(Self { streaming: Some(start("streaming")?), batch: BatchThreads::new(cores, lower_priority) })
+    }
+
+    /// Where streaming queries run.
+    pub(crate) fn streaming(&self) -> StreamingThreads {
+        self.streaming
+            .as_ref()
+            .map_or_else(StreamingThreads::of_caller, |runtime| StreamingThreads::on(runtime.handle().clone()))
+    }
+
+    /// Where plans are analysed and batch queries run.
+    pub(crate) fn batch(&self) -> BatchThreads {
+        self.batch.clone()
+    }
+}
+
+impl Drop for QueryRuntimes {
+    fn drop(&mut self) {
+        // Whoever wanted to wait for a batch has done so; a kernel that still computes holds up nobody.
+        if let Some(streaming) = self.streaming.take() {
+            streaming.shutdown_background();
+        }
+    }
+}
+
+fn start(name: &str) -> Result<Runtime> {
+    Builder::new_multi_thread()
+        .enable_all()
+        .thread_name(name)
+        .thread_stack_size(STACK_BYTES)
+        .build()
+        .map_err(|error| Error::unavailable(format!("cannot start the {name} runtime")).with_source(error))
+}
+
+/// Lets the operating system prefer every other thread to this one. Where it refuses (it may when the whole process was
+/// started with a lower priority still), batch queries are merely as important as everything else.
+fn lower_priority() {
+    let priority = ThreadPriorityValue::try_from(BATCH_PRIORITY).map(ThreadPriority::Crossplatform);
+    // `Batch`: such a thread never takes the processor from a running one because it has just woken up.
+    let policy = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Batch);
+    let lowered = priority.map(|priority| set_thread_priority_and_policy(thread_native_id(), priority, policy));
+    if !matches!(lowered, Ok(Ok(()))) {
+        tracing::debug!(?lowered, "the priority of a thread for batch queries stays as it is");
+    }
+}

@@ -5,6 +5,7 @@
 //! crashes. This module knows nothing of plans, checkpoints and batches: all of those stand on it.
 
 mod control;
+mod events;
 mod fail_point;
 mod local_disk;
 mod planted_fault;
@@ -14,6 +15,8 @@ mod status;
 mod threads;
 
 pub(crate) use control::{Outcome, QueryControl};
+pub(crate) use events::{EventRing, EventRings};
+pub use events::{Lagged, QueryEvent, QueryEventKind, QueryEvents};
 pub use fail_point::{FAIL_POINTS, FailPoint, SINK_FAIL_POINTS};
 pub(crate) use fail_point::{SinkFailPoint, is_broken_off, pass};
 pub use local_disk::LocalDisk;

@@ -1,16 +1,13 @@
 //! Streaming query listeners: one long answer that carries what happens to the session's queries.
 //!
-//! The bus looks at the queries every tenth of a second while somebody listens, and keeps for each what it told last.
-//! That costs nothing where there is no listener, and a query's own loop never waits for one. `onQueryStarted` does not
-//! come this way: Spark puts it into the answer of `start()`.
+//! It reads the events of the session's queries as they happen. A query's own loop never waits for a listener, and a
+//! client that is slower than its queries misses the oldest events, which is logged with their number. `onQueryStarted`
+//! does not come this way: Spark puts it into the answer of `start()`.
 
-use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
-use millstream_core::progress::StreamingQueryProgress;
-use millstream_core::{Result, RunId};
-use millstream_engine::query::StreamingQuery;
+use millstream_core::Result;
+use millstream_engine::{Lagged, QueryEvent, QueryEventKind};
 use serde_json::json;
 use spark_connect_proto::execute_plan_response::ResponseType;
 use spark_connect_proto::streaming_query_listener_bus_command::Command;
@@ -22,9 +19,10 @@ use spark_connect_proto::{
 use crate::error::handle::not_set;
 use crate::session::Session;
 use crate::session::operation::ResponseSender;
+use crate::to_proto::timestamp::iso_8601;
 
-/// How often the bus looks.
-const INTERVAL: Duration = Duration::from_millis(100);
+/// Events of one response at the most.
+const EVENTS_AT_ONCE: usize = 256;
 
 pub(super) async fn execute(
     session: &Arc<Session>,
@@ -42,81 +40,65 @@ pub(super) async fn execute(
 }
 
 async fn listen(session: &Arc<Session>, sender: &ResponseSender) -> Result<()> {
+    // Before the client is told that it listens, so that it hears of everything after that.
+    let mut events = session.queries().manager().events();
     let stopped = session.start_listening();
-    let mut told = Told::of(&session.queries().all());
     let added = StreamingQueryListenerEventsResult { events: vec![], listener_bus_listener_added: Some(true) };
     sender.send(ResponseType::StreamingQueryListenerEventsResult(added)).await?;
     loop {
-        let last_round = tokio::time::timeout(INTERVAL, stopped.cancelled()).await.is_ok();
-        let events = told.news(&session.queries().all());
-        if !events.is_empty() {
-            let result = StreamingQueryListenerEventsResult { events, listener_bus_listener_added: None };
+        // A listener that is taken away hears of what is there already, and of no more.
+        let (mut next, is_last) = tokio::select! {
+            biased;
+            () = stopped.cancelled() => (events.try_next(), true),
+            next = events.next() => { let is_last = next.is_none(); (next, is_last) }
+        };
+        let most = if is_last { usize::MAX } else { EVENTS_AT_ONCE };
+        let mut messages = vec![];
+        while let Some(event) = next {
+            messages.extend(message(session, event));
+            next = if messages.len() < most { events.try_next() } else { None };
+        }
+        if !messages.is_empty() {
+            let result = StreamingQueryListenerEventsResult { events: messages, listener_bus_listener_added: None };
             sender.send(ResponseType::StreamingQueryListenerEventsResult(result)).await?;
         }
-        if last_round {
+        if is_last {
             return Ok(());
         }
     }
 }
 
-/// What a listener knows already.
-#[derive(Debug, Default)]
-struct Told(HashMap<RunId, ToldOfRun>);
-
-#[derive(Debug, Default)]
-struct ToldOfRun {
-    last: Option<Arc<StreamingQueryProgress>>,
-    ended: bool,
-}
-
-impl Told {
-    /// A new listener hears of nothing that was before it.
-    fn of(queries: &[StreamingQuery]) -> Self {
-        let known = queries
-            .iter()
-            .map(|query| (query.run_id(), ToldOfRun { last: query.last_progress(), ended: !query.is_active() }));
-        Self(known.collect())
-    }
-
-    fn news(&mut self, queries: &[StreamingQuery]) -> Vec<StreamingQueryListenerEvent> {
-        self.0.retain(|run, _| queries.iter().any(|query| query.run_id() == *run));
-        let mut events = vec![];
-        for query in queries {
-            let told = self.0.entry(query.run_id()).or_default();
-            // The order matters: a query that has ended makes no more progress.
-            let ended = !query.is_active();
-            let recent = query.recent_progress();
-            let seen = told.last.as_ref().and_then(|last| recent.iter().rposition(|one| Arc::ptr_eq(one, last)));
-            for progress in recent.iter().skip(seen.map_or(0, |index| index + 1)) {
-                events.push(progress_event(progress));
-            }
-            told.last = recent.last().cloned();
-            if ended && !told.ended {
-                told.ended = true;
-                events.push(terminated_event(query));
-            }
+/// What the client is told of an event, if anything.
+fn message(session: &Session, event: Result<QueryEvent, Lagged>) -> Option<StreamingQueryListenerEvent> {
+    let event = match event {
+        Ok(event) => event,
+        Err(Lagged(missed)) => {
+            tracing::warn!(session = session.id(), missed, "the client's listeners are too slow and missed events");
+            return None;
         }
-        events
-    }
+    };
+    let (event_type, event_json) = match &event.kind {
+        QueryEventKind::Started { .. } => return None,
+        QueryEventKind::Progress(progress) => {
+            (StreamingQueryEventType::QueryProgressEvent, format!(r#"{{"progress":{}}}"#, progress.json()))
+        }
+        QueryEventKind::Idle => {
+            let timestamp = iso_8601(event.timestamp_ms);
+            let idle = json!({ "id": event.id, "runId": event.run_id, "timestamp": timestamp });
+            (StreamingQueryEventType::QueryIdleEvent, idle.to_string())
+        }
+        QueryEventKind::Terminated => terminated(&event, None),
+        QueryEventKind::Failed(error) => terminated(&event, Some(error)),
+    };
+    Some(StreamingQueryListenerEvent { event_json, event_type: event_type.into() })
 }
 
-fn progress_event(progress: &StreamingQueryProgress) -> StreamingQueryListenerEvent {
-    StreamingQueryListenerEvent {
-        event_json: format!(r#"{{"progress":{}}}"#, progress.json()),
-        event_type: StreamingQueryEventType::QueryProgressEvent.into(),
-    }
-}
-
-fn terminated_event(query: &StreamingQuery) -> StreamingQueryListenerEvent {
-    let error = query.exception();
+fn terminated(event: &QueryEvent, error: Option<&millstream_core::Error>) -> (StreamingQueryEventType, String) {
     let event = json!({
-        "id": query.id(),
-        "runId": query.run_id(),
-        "exception": error.as_ref().map(millstream_core::Error::to_spark_message),
-        "errorClassOnException": error.as_ref().and_then(millstream_core::Error::class),
+        "id": event.id,
+        "runId": event.run_id,
+        "exception": error.map(millstream_core::Error::to_spark_message),
+        "errorClassOnException": error.and_then(millstream_core::Error::class),
     });
-    StreamingQueryListenerEvent {
-        event_json: event.to_string(),
-        event_type: StreamingQueryEventType::QueryTerminatedEvent.into(),
-    }
+    (StreamingQueryEventType::QueryTerminatedEvent, event.to_string())
 }

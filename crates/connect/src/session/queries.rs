@@ -38,11 +38,6 @@ impl SessionQueries {
         started.push_back(query);
     }
 
-    /// Every query that is still remembered.
-    pub(crate) fn all(&self) -> Vec<StreamingQuery> {
-        self.started.lock().iter().cloned().collect()
-    }
-
     /// A run that was started here, whether it still runs or not.
     pub(crate) fn find(&self, id: &str, run_id: &str) -> Result<StreamingQuery> {
         let run = run_id.parse().ok().map(RunId);

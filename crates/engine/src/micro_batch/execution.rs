@@ -101,7 +101,10 @@ impl MicroBatchExecution {
             match self.construct_next_batch().await? {
                 Some(batch) => self.run_batch(&batch).await?,
                 None if self.trigger.trigger().stops_by_itself() => return Ok(()),
-                None => self.refresh_sink().await?,
+                None => {
+                    self.control.note_idle();
+                    self.refresh_sink().await?;
+                }
             }
             self.trigger.batch_ended();
         }
@@ -215,6 +218,10 @@ impl MicroBatchExecution {
                 () = self.control.stop.cancelled() => return Ok(nothing),
                 () = self.control.catch_up.asked() => return Ok(nothing),
                 () = self.clock.sleep(REFRESH_EVERY.saturating_sub(self.sink_idle())) => return Ok(nothing),
+                () = self.control.idle() => {
+                    self.control.note_idle();
+                    continue;
+                }
                 found = availability::ready(self.plan.sources(), &self.position.ends) => found,
             };
             match found {

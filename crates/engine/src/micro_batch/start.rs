@@ -19,7 +19,9 @@ use super::restart;
 use super::trigger::TriggerExecutor;
 use crate::checkpoint::{Checkpoint, History, QueryStart, Retention};
 use crate::plan::IncrementalExecution;
-use crate::run::{Platform, QueryControl, QueryEnvironment, QuerySpec, Resources, SinkFailPoint, is_broken_off};
+use crate::run::{
+    EventRings, Platform, QueryControl, QueryEnvironment, QuerySpec, Resources, SinkFailPoint, is_broken_off,
+};
 
 /// How long a query that is told to stop may take for its running batch before the batch is given up.
 const STOP_GRACE: Duration = Duration::from_secs(4);
@@ -74,6 +76,7 @@ impl StartingQuery {
         platform: Platform,
         resources: &Resources,
         run_id: RunId,
+        events: EventRings,
     ) -> Result<Self> {
         let conf = StreamingConf::of(&spec)?;
         let checkpoint = Checkpoint::open(&platform, spec.checkpoint.as_deref(), spec.sync).await?;
@@ -96,8 +99,9 @@ impl StartingQuery {
             }
         };
         let explained = (plan.explain(false), plan.explain(true));
-        let control = QueryControl::new((checkpoint.id(), run_id, spec.name.clone()), environment.clock, explained)
-            .with_limits(conf.stop_timeout, conf.progress_updates);
+        let control =
+            QueryControl::new((checkpoint.id(), run_id, spec.name.clone()), environment.clock, explained, events)
+                .with_limits(conf.stop_timeout, conf.progress_updates);
         Ok(Self { spec, plan, checkpoint, control: Arc::new(control), conf, platform })
     }
 

@@ -8,7 +8,7 @@ use millstream_core::{Clock, MemoryLedger, QueryId, RunId};
 use parking_lot::Mutex;
 
 use super::handle::StreamingQuery;
-use crate::run::{FailPoint, PlantedFault, Platform, Resources, StreamingThreads};
+use crate::run::{EventRing, FailPoint, PlantedFault, Platform, QueryEvents, Resources, StreamingThreads};
 
 /// What all queries of a process share. Clones are the same engine; one per process, so that two queries on one
 /// checkpoint see each other.
@@ -21,6 +21,7 @@ struct Shared {
     resources: Resources,
     platform: Platform,
     running: Mutex<HashMap<QueryId, StreamingQuery>>,
+    events: Arc<EventRing>,
 }
 
 impl Engine {
@@ -42,7 +43,7 @@ impl Engine {
     /// An engine in a world of one's own.
     pub fn on(platform: Platform, memory: MemoryLedger, cores: usize) -> Self {
         let resources = Resources { memory, cores: cores.max(1) };
-        Self { shared: Arc::new(Shared { resources, platform, running: Mutex::default() }) }
+        Self { shared: Arc::new(Shared { resources, platform, running: Mutex::default(), events: Arc::default() }) }
     }
 
     /// An engine like this one with a fault in its queries, to check those who check crashes. A release build has none.
@@ -55,6 +56,15 @@ impl Engine {
     /// Every query that runs in the process, whoever started it.
     pub fn running(&self) -> Vec<StreamingQuery> {
         self.shared.running.lock().values().cloned().collect()
+    }
+
+    /// What happens to every query of the process from now on, whoever started it.
+    pub fn events(&self) -> QueryEvents {
+        self.shared.events.subscribe()
+    }
+
+    pub(crate) fn event_ring(&self) -> &Arc<EventRing> {
+        &self.shared.events
     }
 
     /// The clock that every query of the process reads.

@@ -12,7 +12,7 @@ use super::engine::Engine;
 use super::handle::StreamingQuery;
 use crate::checkpoint::Checkpoint;
 use crate::micro_batch::StartingQuery;
-use crate::run::{QueryControl, QuerySpec};
+use crate::run::{EventRings, QueryControl, QueryEventKind, QueryEvents, QuerySpec};
 
 /// The queries of one session. Clones are the same manager.
 ///
@@ -30,16 +30,19 @@ struct Shared {
     active: Mutex<Vec<StreamingQuery>>,
     /// A query that ended since the last reset; one that failed is preferred, as in Spark.
     terminated: watch::Sender<Option<StreamingQuery>>,
+    events: EventRings,
 }
 
 impl StreamingQueryManager {
     /// A manager without queries.
     pub fn new(engine: Engine) -> Self {
+        let events = EventRings { engine: Arc::clone(engine.event_ring()), manager: Arc::default() };
         let shared = Shared {
             engine,
             starting: tokio::sync::Mutex::default(),
             active: Mutex::default(),
             terminated: watch::Sender::default(),
+            events,
         };
         Self { shared: Arc::new(shared) }
     }
@@ -72,13 +75,21 @@ impl StreamingQueryManager {
             self.displace(id, &spec).await?;
         }
         let run_id = RunId(platform.random.uuid());
-        let starting = StartingQuery::try_new(spec, platform, self.shared.engine.resources(), run_id).await?;
+        let (resources, events) = (self.shared.engine.resources(), self.shared.events.clone());
+        let starting = StartingQuery::try_new(spec, platform, resources, run_id, events).await?;
         let control = Arc::clone(starting.control());
         let query = StreamingQuery::new(Arc::clone(&control));
         self.shared.active.lock().push(query.clone());
         self.shared.engine.add_running(query.clone());
+        // Before the loop runs, so that it comes before whatever the loop tells.
+        control.tell(|| QueryEventKind::Started { name: control.name.clone() });
         self.shared.engine.threads().spawn(Arc::clone(&self.shared).run(starting, control));
         Ok(query)
+    }
+
+    /// What happens to the queries of this manager from now on.
+    pub fn events(&self) -> QueryEvents {
+        self.shared.events.manager.subscribe()
     }
 
     /// The active queries.

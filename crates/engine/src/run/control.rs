@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::events::{EventPublisher, EventRings, QueryEventKind};
 use super::status::{self, StreamingQueryStatus};
 
 /// How a run ended.
@@ -60,6 +61,7 @@ pub(crate) struct QueryControl {
     pub(crate) status: Mutex<StreamingQueryStatus>,
     pub(crate) progress: Mutex<VecDeque<Arc<StreamingQueryProgress>>>,
     pub(crate) outcome: watch::Sender<Option<Outcome>>,
+    pub(crate) events: EventPublisher,
 }
 
 impl QueryControl {
@@ -67,6 +69,7 @@ impl QueryControl {
         (id, run_id, name): (QueryId, RunId, Option<String>),
         clock: Arc<dyn Clock>,
         explained: (String, String),
+        rings: EventRings,
     ) -> Self {
         Self {
             id,
@@ -81,6 +84,7 @@ impl QueryControl {
             status: Mutex::new(status::INITIALIZING),
             progress: Mutex::default(),
             outcome: watch::Sender::new(None),
+            events: EventPublisher::new(id, run_id, rings),
         }
     }
 
@@ -93,11 +97,39 @@ impl QueryControl {
     }
 
     pub(crate) fn add_progress(&self, progress: StreamingQueryProgress) {
+        let progress = Arc::new(progress);
         let mut kept = self.progress.lock();
         while kept.len() >= self.progress_limit.max(1) {
             kept.pop_front();
         }
-        kept.push_back(Arc::new(progress));
+        kept.push_back(Arc::clone(&progress));
+        drop(kept);
+        self.tell(|| QueryEventKind::Progress(progress));
+        self.events.note_told(self.clock.monotonic());
+    }
+
+    /// Tells readers of events, if there are any.
+    pub(crate) fn tell(&self, kind: impl FnOnce() -> QueryEventKind) {
+        if self.events.is_read() {
+            self.events.publish(self.clock.now_ms(), kind);
+        }
+    }
+
+    /// Resolves when the query has been idle for so long that readers want to know; never where there are none.
+    pub(crate) async fn idle(&self) {
+        if !self.events.is_read() {
+            return std::future::pending().await;
+        }
+        self.clock.sleep(self.events.until_idle(self.clock.monotonic())).await;
+    }
+
+    /// The query has looked for data and found none. As in Spark, only readers of events hear of it, and not each time.
+    pub(crate) fn note_idle(&self) {
+        let now = self.clock.monotonic();
+        if self.events.is_read() && self.events.until_idle(now).is_zero() {
+            self.events.note_told(now);
+            self.tell(|| QueryEventKind::Idle);
+        }
     }
 
     /// Makes the end of the run known. A failure's text is the status from now on, as in Spark.
@@ -113,6 +145,10 @@ impl QueryControl {
             }
         };
         self.outcome.send_replace(Some(outcome.clone()));
+        self.tell(|| match &outcome {
+            Outcome::Ended => QueryEventKind::Terminated,
+            Outcome::Failed(failure) => QueryEventKind::Failed(Arc::new(failure.error())),
+        });
         outcome
     }
 

@@ -6,6 +6,7 @@ mod checkpoint;
 mod deduplicate;
 mod disk;
 mod disk_contract;
+mod events;
 mod failures;
 mod faulty_disk;
 mod full_disk;

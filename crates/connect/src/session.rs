@@ -62,7 +62,7 @@ pub(crate) struct Session {
     /// Plans that the client asked to keep, by their hash. It is a hint: nothing is kept.
     persisted: Mutex<HashMap<u64, StorageLevel>>,
     /// Ends the answer to the client's listener bus, while there is one.
-    listening: Mutex<Option<CancellationToken>>,
+    listening: Mutex<Option<Arc<CancellationToken>>>,
     used_at: Mutex<Instant>,
 }
 
@@ -172,13 +172,13 @@ impl Session {
         Some(event.to_string())
     }
 
-    /// The client has a listener from now on; one that it had before is told no more.
-    pub(crate) fn start_listening(&self) -> CancellationToken {
-        let token = CancellationToken::new();
-        if let Some(before) = self.listening.lock().replace(token.clone()) {
+    /// The client has a listener from now on, as long as the answer lives; one that it had before is told no more.
+    pub(crate) fn start_listening(self: &Arc<Self>) -> Listening {
+        let stopped = Arc::new(CancellationToken::new());
+        if let Some(before) = self.listening.lock().replace(Arc::clone(&stopped)) {
             before.cancel();
         }
-        token
+        Listening { session: Arc::clone(self), stopped }
     }
 
     /// The client's last listener is gone.
@@ -198,6 +198,29 @@ impl Session {
 
     pub(crate) fn storage_level(&self, plan: u64) -> Option<StorageLevel> {
         self.persisted.lock().get(&plan).copied()
+    }
+}
+
+/// One listener of the client.
+pub(crate) struct Listening {
+    session: Arc<Session>,
+    stopped: Arc<CancellationToken>,
+}
+
+impl Listening {
+    /// Resolves when the listener is to hear no more.
+    pub(crate) async fn stopped(&self) {
+        self.stopped.cancelled().await;
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        let mut listening = self.session.listening.lock();
+        // Another listener may have taken the place meanwhile.
+        if listening.as_ref().is_some_and(|known| Arc::ptr_eq(known, &self.stopped)) {
+            *listening = None;
+        }
     }
 }
 

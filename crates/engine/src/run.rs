@@ -14,7 +14,7 @@ mod spec;
 mod status;
 mod threads;
 
-pub(crate) use control::{Outcome, QueryControl};
+pub(crate) use control::{Outcome, QueryControl, STOP_GRACE};
 pub(crate) use events::{EventRing, EventRings};
 pub use events::{Lagged, QueryEvent, QueryEventKind, QueryEvents};
 pub use fail_point::{FAIL_POINTS, FailPoint, SINK_FAIL_POINTS};

@@ -39,6 +39,11 @@ impl Work {
         config.extensions.insert(self.clone());
     }
 
+    /// Gives the computation up.
+    pub(crate) fn give_up(&self) {
+        self.given_up.cancel();
+    }
+
     /// Fails once nobody waits for the result any more. Cheap, but not free: to be asked after some microseconds of work.
     ///
     /// # Errors

@@ -28,9 +28,9 @@ use crate::typed_expr::TypedExpr;
 
 use super::call::FunctionCall;
 
-/// Columns that are larger than this in sum are computed from in slices. A kernel that is linear needs less than a tenth of a
-/// second for so much.
-const SLICE_BYTES: usize = 8 << 20;
+/// Columns that are larger than this in sum are computed from in slices. A kernel that is linear needs less than a
+/// second for so much, and the rows of a stream's batch are fewer.
+const SLICE_BYTES: usize = 64 << 20;
 
 /// What a kernel computes from.
 #[derive(Debug)]

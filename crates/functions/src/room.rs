@@ -13,7 +13,7 @@ const VALUE_BYTES_MAX: usize = 1 << 30;
 /// Bytes of the values of one batch at the most: Arrow counts them in 32 bits.
 const COLUMN_BYTES_MAX: usize = i32::MAX as usize;
 
-/// Room is reserved in steps, since most values are short.
+/// Room is reserved in steps, and the first is free: most results are small, and the ledger is for those that are not.
 const STEP_BYTES: usize = 1 << 20;
 
 /// The room of one result.
@@ -29,8 +29,7 @@ pub(crate) struct Room<'a> {
 impl<'a> Room<'a> {
     /// No room yet, for what `function` makes. Without `work` only the bounds hold.
     pub(crate) fn new(function: &'static str, work: Option<&'a Work>) -> Self {
-        let reservation = work.map(|work| work.reservation(&format!("the result of '{function}'")));
-        Self { function, work, reservation, taken: 0, reserved: 0 }
+        Self { function, work, reservation: None, taken: 0, reserved: STEP_BYTES }
     }
 
     /// Takes room for one more value, before it is made.
@@ -52,8 +51,9 @@ impl<'a> Room<'a> {
     fn reserve(&mut self, bytes: usize) -> Result<()> {
         if let Some(work) = self.work {
             work.check()?;
-        }
-        if let Some(reservation) = &mut self.reservation {
+            let function = self.function;
+            let reservation =
+                self.reservation.get_or_insert_with(|| work.reservation(&format!("the result of '{function}'")));
             reservation.resize(bytes)?;
         }
         self.reserved = bytes;

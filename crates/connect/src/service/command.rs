@@ -31,7 +31,7 @@ pub(super) async fn execute(session: &Arc<Session>, command: Command, sender: &R
         | CommandType::WriteStreamOperationStart(_)
         | CommandType::CheckpointCommand(CheckpointCommand { local: true, .. }) => {
             let sender = sender.clone();
-            session.compute(|session| async move { compute(&session, command, &sender).await }).await
+            session.compute(|session| async move { Box::pin(compute(&session, command, &sender)).await }).await
         }
         CommandType::StreamingQueryCommand(command) => streaming_query::execute(session, command, sender).await,
         CommandType::StreamingQueryManagerCommand(command) => {

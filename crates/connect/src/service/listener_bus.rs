@@ -42,14 +42,14 @@ pub(super) async fn execute(
 async fn listen(session: &Arc<Session>, sender: &ResponseSender) -> Result<()> {
     // Before the client is told that it listens, so that it hears of everything after that.
     let mut events = session.queries().manager().events();
-    let stopped = session.start_listening();
+    let listening = session.start_listening();
     let added = StreamingQueryListenerEventsResult { events: vec![], listener_bus_listener_added: Some(true) };
     sender.send(ResponseType::StreamingQueryListenerEventsResult(added)).await?;
     loop {
         // A listener that is taken away hears of what is there already, and of no more.
         let (mut next, is_last) = tokio::select! {
             biased;
-            () = stopped.cancelled() => (events.try_next(), true),
+            () = listening.stopped() => (events.try_next(), true),
             next = events.next() => { let is_last = next.is_none(); (next, is_last) }
         };
         let most = if is_last { usize::MAX } else { EVENTS_AT_ONCE };

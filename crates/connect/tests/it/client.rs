@@ -18,6 +18,7 @@ use spark_connect_proto::{
     Command, ExecutePlanRequest, ExecutePlanResponse, Plan, Range, ReattachExecuteRequest, ReattachOptions, Relation,
     Sql, UserContext, command,
 };
+use tokio::runtime::Runtime;
 use tonic::transport::Channel;
 use tonic::{Status, Streaming};
 use uuid::Uuid;
@@ -27,28 +28,45 @@ use uuid::Uuid;
 pub(crate) struct Client {
     pub(crate) rpc: SparkConnectServiceClient<Channel>,
     pub(crate) session_id: String,
-    /// Where the server computes.
-    pub(crate) batch_threads: BatchThreads,
+    pub(crate) threads: Arc<Threads>,
+}
+
+/// Where the server computes: never on the test's own thread, which serves calls.
+pub(crate) struct Threads {
+    pub(crate) batch: BatchThreads,
+    streaming: Option<Runtime>,
+}
+
+impl Drop for Threads {
+    fn drop(&mut self) {
+        // A runtime may not be waited for by a task.
+        self.streaming.take().into_iter().for_each(Runtime::shutdown_background);
+    }
 }
 
 impl Client {
     /// A new server and a session on it.
     pub(crate) async fn start() -> Self {
         let clock = SystemClock::new(|duration| Box::pin(tokio::time::sleep(duration)));
-        let threads = StreamingThreads::on(tokio::runtime::Handle::current());
+        let streaming = Runtime::new().unwrap();
+        let threads = StreamingThreads::on(streaming.handle().clone());
         let platform = Platform { threads, ..Platform::system(Arc::new(clock)) };
         let engine = Engine::on(platform, MemoryLedger::new(1 << 30), 2);
         let mut connectors = ConnectorRegistry::default();
         millstream_connectors::register_all(&mut connectors);
-        let batch_threads = BatchThreads::new(2, || ());
+        let batch = BatchThreads::new(2, || ());
         let (connectors, time_zone) = (Arc::new(connectors), "UTC".to_owned());
-        let config = ServerConfig { engine, batch_threads: batch_threads.clone(), connectors, time_zone };
+        let config = ServerConfig { engine, batch_threads: batch.clone(), connectors, time_zone };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(ConnectServer::new(config).serve(listener, pending()));
         let rpc = SparkConnectServiceClient::connect(format!("http://{address}")).await.unwrap();
         let rpc = rpc.max_decoding_message_size(128 << 20);
-        Self { rpc, session_id: Uuid::new_v4().to_string(), batch_threads }
+        Self {
+            rpc,
+            session_id: Uuid::new_v4().to_string(),
+            threads: Arc::new(Threads { batch, streaming: Some(streaming) }),
+        }
     }
 
     /// Another session on the same server.

@@ -2,16 +2,19 @@
 //! interrupted.
 
 use spark_connect_proto::Sql;
+use spark_connect_proto::expression::{ExprType, ExpressionString};
 use spark_connect_proto::interrupt_request::{Interrupt, InterruptType};
 use spark_connect_proto::plan::OpType;
 use spark_connect_proto::relation::RelType;
 use spark_connect_proto::streaming_query_command::Command;
 use spark_connect_proto::streaming_query_command_result::ResultType;
-use spark_connect_proto::{StreamingQueryInstanceId, streaming_query_command_result};
+use spark_connect_proto::{
+    Expression, Project, StreamingQueryInstanceId, WriteStreamOperationStart, streaming_query_command_result,
+};
 
 use crate::client::{Client, relation};
 use crate::interrupt::interrupt;
-use crate::streaming::{ask, into_memory, start};
+use crate::streaming::{ask, batch_number, into_memory, start};
 
 /// Queries of each kind: together more than twice the threads of the machine that tests run on.
 const OF_EACH_KIND: usize = 4;
@@ -43,9 +46,7 @@ async fn newest_batch(client: &Client, query: &StreamingQueryInstanceId) -> Opti
     else {
         panic!("no progress, but {answer:?}")
     };
-    let progress = recent_progress_json.last()?;
-    let (_, number) = progress.split_once("\"batchId\":")?;
-    number.split(|character: char| !character.is_ascii_digit()).next()?.parse().ok()
+    batch_number(recent_progress_json.last()?)
 }
 
 /// Waits until the stream has made this many batches more.
@@ -83,8 +84,43 @@ async fn streams_go_on_and_interrupts_are_obeyed_beside_heavy_queries() {
         assert!(status.message().contains("[OPERATION_CANCELED]"), "{status}");
     }
     // The work itself ends as well, so that nothing is taken from what comes next.
-    while client.batch_threads.tasks() > 0 {
+    while client.threads.batch.tasks() > 0 {
         goes_on(&client, &query, 1).await;
     }
     ask(&client, &query, Command::Stop(true)).await.unwrap();
+}
+
+/// A stream whose kernel computes for hours on each row.
+fn heavy_stream() -> WriteStreamOperationStart {
+    let plain = into_memory("heavy");
+    let text = "levenshtein(repeat('a', 100000), repeat(cast(value AS STRING), 60000)) AS distance";
+    let expression = Expression {
+        expr_type: Some(ExprType::ExpressionString(ExpressionString { expression: text.to_owned() })),
+        ..Default::default()
+    };
+    let project = Project { input: plain.input.map(Box::new), expressions: vec![expression] };
+    WriteStreamOperationStart { input: Some(relation(RelType::Project(Box::new(project)))), ..plain }
+}
+
+#[tokio::test]
+async fn a_stream_that_computes_for_hours_is_stopped() {
+    let client = Client::start().await;
+    let query = start(&client, heavy_stream()).await.unwrap().query_id.unwrap();
+    loop {
+        let Some(ResultType::Status(status)) = ask(&client, &query, Command::Status(true)).await.unwrap() else {
+            panic!("no status")
+        };
+        if status.status_message == "Processing new data" {
+            break;
+        }
+    }
+    ask(&client, &query, Command::Stop(true)).await.unwrap();
+    let Some(ResultType::Status(status)) = ask(&client, &query, Command::Status(true)).await.unwrap() else {
+        panic!("no status")
+    };
+    assert!(!status.is_active);
+    let Some(ResultType::Exception(exception)) = ask(&client, &query, Command::Exception(true)).await.unwrap() else {
+        panic!("no answer")
+    };
+    assert_eq!(exception.exception_message, None, "it was stopped and did not fail");
 }

@@ -7,6 +7,7 @@ mod config;
 mod errors;
 mod heavy;
 mod interrupt;
+mod listener;
 mod queries;
 mod reattach;
 mod session;

@@ -62,6 +62,12 @@ pub(crate) async fn ask(
     Ok(result.expect("an answer").result_type)
 }
 
+/// The `batchId` of a progress.
+pub(crate) fn batch_number(progress: &str) -> Option<i64> {
+    let (_, number) = progress.split_once("\"batchId\":")?;
+    number.split(|character: char| !character.is_ascii_digit()).next()?.parse().ok()
+}
+
 #[tokio::test]
 async fn a_query_runs_answers_and_stops() {
     let client = Client::start().await;

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use millstream_core::{BatchId, Clock, DiskFile, Durable, Error, Result};
 use parking_lot::Mutex;
+use tokio::task::AbortHandle;
 
 use super::entry::{Entry, StartEntry};
 use super::files::{Files, disk_error};
@@ -50,6 +51,7 @@ pub(crate) struct Log {
     pending: Vec<u8>,
     frame: Vec<u8>,
     later: Arc<SyncLater>,
+    timer: SyncTimer,
 }
 
 impl Log {
@@ -78,6 +80,7 @@ impl Log {
             pending: Vec::new(),
             frame: Vec::new(),
             later: Arc::default(),
+            timer: SyncTimer::default(),
         };
         log.append(&Entry::Start(start));
         first.iter().for_each(|entry| log.append(entry));
@@ -122,7 +125,7 @@ impl Log {
             SyncPolicy::Never => {}
             SyncPolicy::Every(delay) => {
                 if let Some(unsynced) = self.unsynced() {
-                    unsynced.sync_after(delay, &self.clock);
+                    self.timer.sync_after(unsynced, delay, &self.clock);
                 }
             }
             SyncPolicy::Always => return Ok(self.sync_now()),
@@ -170,8 +173,8 @@ impl Log {
         let number = self.segments.last().map_or(0, |segment| segment.number + 1);
         let path = segment_path(&self.folder, number);
         self.file = self.files.create(&path).await?;
-        // A sync that waits is of the old file; the new one gets its own.
-        self.later = Arc::default();
+        // A sync that waits is of the old file, which has been synced; the new one gets its own.
+        (self.later, self.timer) = (Arc::default(), SyncTimer::default());
         self.path = path;
         self.position = 0;
         self.segments.push(Segment { number, after: Some(after) });
@@ -237,19 +240,34 @@ impl Unsynced {
         }
         synced
     }
+}
 
-    fn sync_after(self, delay: Duration, clock: &Arc<dyn Clock>) {
-        if self.later.is_scheduled.swap(true, Ordering::AcqRel) {
+/// Waits for the time of a segment's next sync, and ends with the segment: whoever closes a log has synced it.
+#[derive(Debug, Default)]
+struct SyncTimer(Option<AbortHandle>);
+
+impl SyncTimer {
+    fn sync_after(&mut self, unsynced: Unsynced, delay: Duration, clock: &Arc<dyn Clock>) {
+        if unsynced.later.is_scheduled.swap(true, Ordering::AcqRel) {
             return;
         }
         let wait = clock.sleep(delay);
-        tokio::spawn(async move {
+        let waiting = tokio::spawn(async move {
             wait.await;
             // Before the sync, so that what is written during it gets one of its own.
-            self.later.is_scheduled.store(false, Ordering::Release);
-            if let Err(error) = self.sync().await {
+            unsynced.later.is_scheduled.store(false, Ordering::Release);
+            if let Err(error) = unsynced.sync().await {
                 tracing::warn!(%error, "the log is not durable");
             }
         });
+        self.0 = Some(waiting.abort_handle());
+    }
+}
+
+impl Drop for SyncTimer {
+    fn drop(&mut self) {
+        if let Some(waiting) = &self.0 {
+            waiting.abort();
+        }
     }
 }

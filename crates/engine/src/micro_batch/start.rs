@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::FutureExt;
-use millstream_core::{BatchId, Clock, Error, Offset, Options, Result, RunId, SinkStart};
+use millstream_core::{BatchId, Clock, Error, ErrorKind, Offset, Options, Result, RunId, SinkStart};
 use tokio_util::sync::CancellationToken;
 
 use super::batch::MicroBatch;
@@ -20,11 +20,10 @@ use super::trigger::TriggerExecutor;
 use crate::checkpoint::{Checkpoint, History, QueryStart, Retention};
 use crate::plan::IncrementalExecution;
 use crate::run::{
-    EventRings, Platform, QueryControl, QueryEnvironment, QuerySpec, Resources, SinkFailPoint, is_broken_off,
+    EventRings, Platform, QueryControl, QueryEnvironment, QuerySpec, Resources, STOP_GRACE, SinkFailPoint,
+    is_broken_off,
 };
-
-/// How long a query that is told to stop may take for its running batch before the batch is given up.
-const STOP_GRACE: Duration = Duration::from_secs(4);
+use crate::work::Work;
 
 /// The setting of ours that says after how many bytes of state deltas all state is saved.
 const SNAPSHOT_BYTES: &str = "millstream.checkpoint.snapshotBytes";
@@ -85,8 +84,8 @@ impl StartingQuery {
             let Resources { memory, cores } = resources.clone();
             let (scratch, clock) = (checkpoint.scratch()?, Arc::clone(&platform.clock));
             let source_logs = Some(checkpoint.source_logs(&spec.conf, spec.sync)?);
-            let id = checkpoint.id();
-            let environment = QueryEnvironment { id, run_id, memory, scratch, clock, cores, source_logs };
+            let (id, work) = (checkpoint.id(), Work::uninterrupted(memory.clone()));
+            let environment = QueryEnvironment { id, run_id, memory, scratch, clock, work, cores, source_logs };
             let plan = Box::pin(IncrementalExecution::try_new(&spec, &environment)).await?;
             checkpoint.claim(spec.sync).await?;
             Ok((plan, environment))
@@ -99,9 +98,14 @@ impl StartingQuery {
             }
         };
         let explained = (plan.explain(false), plan.explain(true));
-        let control =
-            QueryControl::new((checkpoint.id(), run_id, spec.name.clone()), environment.clock, explained, events)
-                .with_limits(conf.stop_timeout, conf.progress_updates);
+        let control = QueryControl::new(
+            (checkpoint.id(), run_id, spec.name.clone()),
+            environment.clock,
+            explained,
+            environment.work,
+            events,
+        )
+        .with_limits(conf.stop_timeout, conf.progress_updates);
         Ok(Self { spec, plan, checkpoint, control: Arc::new(control), conf, platform })
     }
 
@@ -136,6 +140,11 @@ impl StartingQuery {
                 tracing::warn!(query = %control.id, "the running batch was given up to stop the query in time");
                 Ok(())
             }
+        };
+        let result = match result {
+            // A kernel was told that its batch is given up, and says so.
+            Err(error) if error.kind() == ErrorKind::Cancelled && control.stop.is_cancelled() => Ok(()),
+            result => result,
         };
         execution.finish(result).await
     }

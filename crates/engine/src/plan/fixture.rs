@@ -26,6 +26,7 @@ use super::watermark_propagation::ALLOW_MULTIPLE_CONF;
 use super::{BatchInputs, EventTimeWatermarkNode, IncrementalExecution, StreamingRelationNode};
 use crate::functions::{Meaning, with_meaning};
 use crate::run::{QueryEnvironment, QuerySpec, SyncPolicy};
+use crate::work::Work;
 
 /// A stream of `ts TIMESTAMP, k STRING, v BIGINT` or of another schema, filled batch by batch.
 #[derive(Debug, Clone)]
@@ -128,6 +129,7 @@ impl StreamTest {
             run_id: RunId(Uuid::nil()),
             memory: setting.memory,
             scratch: scratch.path().to_owned(),
+            work: Work::uninterrupted(MemoryLedger::unlimited()),
             clock: ManualClock::new(),
             cores: setting.cores,
             source_logs: None,

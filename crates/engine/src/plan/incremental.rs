@@ -29,6 +29,7 @@ use crate::operators::OperatorContext;
 use crate::run::{QueryEnvironment, QuerySpec};
 use crate::state::{StateStore, StatefulOperator};
 use crate::watermark::{WatermarkPolicy, WatermarkTracker};
+use crate::work::Work;
 
 /// Rows of one Arrow batch at the most.
 const BATCH_ROWS: usize = 8192;
@@ -76,7 +77,7 @@ pub(crate) struct BatchInputs {
 impl IncrementalExecution {
     /// Checks and plans a query, and opens its sources.
     pub(crate) async fn try_new(spec: &QuerySpec, environment: &QueryEnvironment) -> Result<Self> {
-        let state = session_state(environment.cores);
+        let state = session_state(environment.cores, &environment.work);
         let now_us = Arc::new(AtomicI64::new(0));
         let policy = WatermarkPolicy::parse(spec.conf.get(WatermarkPolicy::CONF).map(String::as_str))?;
         let (mode, allow_multiple) = (spec.output_mode, allow_multiple(spec)?);
@@ -246,8 +247,8 @@ fn shuffle_partitions(spec: &QuerySpec) -> i64 {
 }
 
 /// The settings under which DataFusion plans a streaming query.
-pub(super) fn session_state(cores: usize) -> SessionState {
-    let config = SessionConfig::new()
+pub(super) fn session_state(cores: usize, work: &Work) -> SessionState {
+    let mut config = SessionConfig::new()
         .with_target_partitions(cores.clamp(1, MAX_PARTITIONS))
         .with_batch_size(BATCH_ROWS)
         .with_round_robin_repartition(false)
@@ -255,5 +256,10 @@ pub(super) fn session_state(cores: usize) -> SessionState {
         .with_repartition_aggregations(false)
         .with_repartition_windows(false)
         .with_repartition_sorts(true);
-    SessionStateBuilder::new().with_config(config).with_physical_optimizer_rules(optimizer::physical_rules()).build()
+    work.install(config.options_mut());
+    let rules = optimizer::physical_rules();
+    let mut state = SessionStateBuilder::new().with_config(config).with_physical_optimizer_rules(rules).build();
+    // Kernels see the configuration, and with it the run that they belong to, only from here on.
+    state.mark_start_execution();
+    state
 }

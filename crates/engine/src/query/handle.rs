@@ -78,13 +78,14 @@ impl StreamingQuery {
     pub async fn stop(&self) -> Result<()> {
         let control = &self.control;
         control.stop.cancel();
+        let ended = control.ended_in_time();
         if control.stop_timeout.is_zero() {
-            control.ended().await;
+            ended.await;
             return Ok(());
         }
         tokio::select! {
             biased;
-            () = control.ended() => Ok(()),
+            () = ended => Ok(()),
             () = control.clock.sleep(control.stop_timeout) => Err(control.not_stopped()),
         }
     }

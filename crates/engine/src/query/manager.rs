@@ -62,7 +62,7 @@ impl StreamingQueryManager {
     pub async fn start(&self, spec: QuerySpec) -> Result<StreamingQuery> {
         let threads = self.shared.engine.threads();
         // What a source or a checkpoint spawns lives as long as the query, and so on its threads.
-        threads.enter(self.start_query(spec)).await
+        threads.enter(Box::pin(self.start_query(spec))).await
     }
 
     async fn start_query(&self, spec: QuerySpec) -> Result<StreamingQuery> {

@@ -14,6 +14,10 @@ use tokio_util::sync::CancellationToken;
 
 use super::events::{EventPublisher, EventRings, QueryEventKind};
 use super::status::{self, StreamingQueryStatus};
+use crate::work::Work;
+
+/// How long a query that is told to stop may take for its running batch before the batch is given up.
+pub(crate) const STOP_GRACE: Duration = Duration::from_secs(4);
 
 /// How a run ended.
 #[derive(Debug, Clone)]
@@ -57,6 +61,8 @@ pub(crate) struct QueryControl {
     pub(crate) progress_limit: usize,
     /// Cancelled when the owner wants the query to end.
     pub(crate) stop: CancellationToken,
+    /// Given up when a stopped query has had its time.
+    pub(crate) work: Work,
     pub(crate) catch_up: CatchUp,
     pub(crate) status: Mutex<StreamingQueryStatus>,
     pub(crate) progress: Mutex<VecDeque<Arc<StreamingQueryProgress>>>,
@@ -69,6 +75,7 @@ impl QueryControl {
         (id, run_id, name): (QueryId, RunId, Option<String>),
         clock: Arc<dyn Clock>,
         explained: (String, String),
+        work: Work,
         rings: EventRings,
     ) -> Self {
         Self {
@@ -80,6 +87,7 @@ impl QueryControl {
             stop_timeout: Duration::ZERO,
             progress_limit: 100,
             stop: CancellationToken::new(),
+            work,
             catch_up: CatchUp::default(),
             status: Mutex::new(status::INITIALIZING),
             progress: Mutex::default(),
@@ -156,6 +164,18 @@ impl QueryControl {
         let mut outcome = self.outcome.subscribe();
         // The sender lives in `self`, so the channel cannot close under us.
         let _ = outcome.wait_for(Option::is_some).await;
+    }
+
+    /// Waits for the end of a query that was told to stop. The loop itself gives its batch up after a while, but a kernel
+    /// that computes without a pause keeps it from doing so; so whoever waits gives the kernel the sign.
+    pub(crate) async fn ended_in_time(&self) {
+        tokio::select! {
+            biased;
+            () = self.ended() => return,
+            () = self.clock.sleep(STOP_GRACE) => {}
+        }
+        self.work.give_up();
+        self.ended().await;
     }
 
     /// The error of a stop that took longer than `spark.sql.streaming.stopTimeout`.

@@ -12,6 +12,7 @@ use super::fail_point::FailPoint;
 use super::local_disk::LocalDisk;
 use super::planted_fault::PlantedFault;
 use super::threads::StreamingThreads;
+use crate::work::Work;
 
 /// The world outside as an engine sees it. A simulation puts its own in the place of the machine's.
 #[derive(Debug, Clone)]
@@ -70,6 +71,8 @@ pub struct QueryEnvironment {
     pub scratch: PathBuf,
     /// The clock that the query reads.
     pub clock: Arc<dyn Clock>,
+    /// The run as its kernels see it.
+    pub work: Work,
     /// Tasks that a large batch may use at the same time.
     pub cores: usize,
     /// Where the logs of the query's sources lie, if it has a checkpoint.

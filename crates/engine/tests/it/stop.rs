@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use millstream_core::Trigger;
+use millstream_engine::SyncPolicy;
+
 use crate::script::{Bench, rows, values};
 
 /// Lets every task that can run do so.
@@ -79,4 +82,21 @@ async fn waiting_for_the_end_gives_up_after_its_timeout() {
     assert!(!waiting.await.unwrap());
     query.stop().await.unwrap();
     assert!(query.await_termination(Some(Duration::from_secs(2))).await.unwrap());
+}
+
+#[tokio::test]
+async fn nothing_of_a_query_waits_for_a_time_after_its_end() {
+    for sync in [SyncPolicy::Never, SyncPolicy::Every(Duration::from_secs(60)), SyncPolicy::Always] {
+        for trigger in [Trigger::Default, Trigger::AvailableNow] {
+            let bench = Bench { sync, trigger, ..Bench::new() };
+            bench.stream.add(rows([1]));
+            let query = bench.manager(None).start(bench.spec()).await.unwrap();
+            query.process_all_available().await.unwrap();
+            query.stop().await.unwrap();
+            // A task that is told to end does so when it has its turn.
+            while bench.clock.sleepers() > 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
 }

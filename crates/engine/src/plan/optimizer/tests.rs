@@ -1,13 +1,14 @@
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Join, LogicalPlanBuilder as Builder, lit};
 use datafusion::prelude::col;
-use millstream_core::OutputMode;
+use millstream_core::{MemoryLedger, OutputMode};
 
 use super::*;
 use crate::functions::aggregates::count;
 use crate::plan::fixture::{MemoryRows, Setting, StreamTest, with_watermark};
 use crate::plan::incremental::session_state;
 use crate::plan::stateful::aggregates_as_nodes;
+use crate::work::Work;
 
 fn built(builder: Result<Builder>) -> LogicalPlan {
     builder.and_then(Builder::build).unwrap()
@@ -15,7 +16,7 @@ fn built(builder: Result<Builder>) -> LogicalPlan {
 
 fn extracted(plan: LogicalPlan) -> LogicalPlan {
     let plan = aggregates_as_nodes(plan, OutputMode::Update).unwrap();
-    extract_filters_and_keys(plan, &session_state(1)).unwrap()
+    extract_filters_and_keys(plan, &session_state(1, &Work::uninterrupted(MemoryLedger::unlimited()))).unwrap()
 }
 
 fn find_join(plan: &LogicalPlan) -> Join {

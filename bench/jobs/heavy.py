@@ -17,6 +17,13 @@ KINDS = [
     f"WITH t0 AS (SELECT 1 AS x), {TABLES} SELECT * FROM t59",
 ]
 
-for number in range(int(os.environ["HEAVY"])):
-    query = KINDS[number % len(KINDS)]
-    threading.Thread(target=lambda query=query: spark.sql(f"SELECT * FROM ({query})").collect()).start()
+
+def run(query):
+    spark.sql(f"SELECT * FROM ({query})").collect()
+
+
+running = [threading.Thread(target=run, args=[KINDS[number % len(KINDS)]]) for number in range(int(os.environ["HEAVY"]))]
+for thread in running:
+    thread.start()
+for thread in running:
+    thread.join()

@@ -21,9 +21,12 @@ use tokio::runtime::{Builder, Runtime};
 /// Plans of streaming queries are deep, and the memory is only touched when one is.
 const STACK_BYTES: usize = 16 << 20;
 
-/// `nice` 10 in the words of the library, which counts from 0, the lowest, to 99. A tenth of the weight of other threads:
-/// streams hardly feel it, and a batch query still goes on where something else wants the whole machine.
-const BATCH_PRIORITY: u8 = 24;
+/// How much nicer than the process the threads of batch queries are. Ten steps are a tenth of the weight: streams hardly feel
+/// them, and a batch query still goes on where something else wants the whole machine.
+const BATCH_NICER: i32 = 10;
+
+/// As nice as a thread can be.
+const NICEST: i32 = 19;
 
 /// The runtime that answers: the one of `main`.
 pub(crate) fn control() -> Result<Runtime> {
@@ -75,14 +78,55 @@ fn start(name: &str) -> Result<Runtime> {
         .map_err(|error| Error::unavailable(format!("cannot start the {name} runtime")).with_source(error))
 }
 
-/// Lets the operating system prefer every other thread to this one. Where it refuses (it may when the whole process was
-/// started with a lower priority still), batch queries are merely as important as everything else.
+/// Lets the operating system prefer every other thread to this one. Where it refuses, batch queries are merely as important
+/// as everything else.
 fn lower_priority() {
-    let priority = ThreadPriorityValue::try_from(BATCH_PRIORITY).map(ThreadPriority::Crossplatform);
+    let priority = library_priority((own_niceness() + BATCH_NICER).min(NICEST));
+    let priority = ThreadPriorityValue::try_from(priority).map(ThreadPriority::Crossplatform);
     // `Batch`: such a thread never takes the processor from a running one because it has just woken up.
     let policy = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Batch);
     let lowered = priority.map(|priority| set_thread_priority_and_policy(thread_native_id(), priority, policy));
     if !matches!(lowered, Ok(Ok(()))) {
         tracing::debug!(?lowered, "the priority of a thread for batch queries stays as it is");
+    }
+}
+
+/// The process may have been started with another priority, and a thread begins with that.
+fn own_niceness() -> i32 {
+    std::fs::read_to_string("/proc/thread-self/stat").ok().and_then(|stat| niceness(&stat)).unwrap_or_default()
+}
+
+/// The nineteenth field of a line of /proc, whose second is a name in parentheses that may have anything in it.
+fn niceness(stat: &str) -> Option<i32> {
+    stat.rsplit_once(')')?.1.split_whitespace().nth(16)?.parse().ok()
+}
+
+/// The library counts from 0, the lowest priority, to 99 for the forty steps from 19 down to -20.
+fn library_priority(niceness: i32) -> u8 {
+    u8::try_from(99 * (195 - 10 * niceness) / 400).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_niceness_is_found_behind_any_name() {
+        let stat = "7 (a) b) S 1 7 7 0 -1 4194560 1 0 0 0 3 2 0 0 25 5 1 0 100 1 1";
+        assert_eq!(niceness(stat), Some(5));
+        assert_eq!(niceness("7 (short) S 1"), None);
+    }
+
+    #[test]
+    fn a_thread_that_lowers_its_priority_is_ten_steps_nicer() {
+        let before = own_niceness();
+        let lowered = std::thread::spawn(|| {
+            lower_priority();
+            own_niceness()
+        });
+        if cfg!(target_os = "linux") {
+            assert_eq!(lowered.join().unwrap(), (before + BATCH_NICER).min(NICEST));
+        }
+        assert_eq!(own_niceness(), before, "no other thread's is touched");
     }
 }

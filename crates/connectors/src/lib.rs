@@ -4,6 +4,7 @@
 
 pub mod checkpoint;
 pub mod console;
+mod drain;
 pub mod file;
 pub mod kafka;
 pub mod memory;

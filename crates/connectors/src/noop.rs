@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures::TryStreamExt;
 use millstream_core::{
-    BatchStream, Connector, LoggedBatch, Result, SaveMode, Sink, SinkBatch, SinkConfig, SinkProgress, spark_error,
+    Connector, LoggedBatch, Result, SaveMode, Sink, SinkBatch, SinkConfig, SinkProgress, spark_error,
 };
+
+use crate::drain::drain;
 
 /// `format("noop")`.
 #[derive(Debug, Clone, Copy)]
@@ -49,14 +50,4 @@ impl Sink for NoopSink {
     async fn write(&self, batch: SinkBatch, _logged: LoggedBatch) -> Result<SinkProgress> {
         Ok(SinkProgress { rows_written: drain(batch.rows).await?, ..SinkProgress::default() })
     }
-}
-
-/// Reads the rows of a batch to their end; gives their number.
-pub(crate) async fn drain(rows: Vec<BatchStream>) -> Result<u64> {
-    let mut read = 0;
-    let mut streams = futures::stream::select_all(rows);
-    while let Some(part) = streams.try_next().await? {
-        read += part.num_rows() as u64;
-    }
-    Ok(read)
 }

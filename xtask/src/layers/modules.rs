@@ -192,11 +192,12 @@ pub(super) const TABLES: &[Table] = &[
         rows: &[
             ("checkpoint", &[]),
             ("console", &[]),
+            ("drain", &[]),
             ("file", &[]),
-            // Its sink reads a muted batch to the end, as the one does that writes nothing.
-            ("kafka", &["noop"]),
+            // A batch that is in the output already is read to its end, as the noop sink reads all.
+            ("kafka", &["drain"]),
             ("memory", &[]),
-            ("noop", &[]),
+            ("noop", &["drain"]),
             ("rate", &[]),
         ],
     },

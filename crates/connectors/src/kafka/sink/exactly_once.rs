@@ -31,10 +31,10 @@ use super::marker::{self, Marker};
 use super::options::{ExactlyOnceOptions, SinkOptions};
 use super::writer::RowWriter;
 use super::{BUFFER, description};
+use crate::drain::drain;
 use crate::kafka::errors::kafka_write_error;
 use crate::kafka::group_offsets::{system_of, to_commit};
 use crate::kafka::lane::LedgerBudget;
-use crate::noop::drain;
 
 /// Transactional ids of a query. Fewer in a later version would leave some of an older instance unfenced.
 const TRANSACTIONAL_IDS: u64 = 4;

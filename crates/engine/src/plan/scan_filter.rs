@@ -23,6 +23,10 @@ pub fn filters_pushed_down(conditions: &[&Expr], schema: &Schema) -> Vec<TablePr
 
 fn scan_filter(condition: &Expr, schema: &Schema) -> Option<ScanFilter> {
     match condition {
+        // The optimizer writes a short IN so.
+        Expr::BinaryExpr(BinaryExpr { left, op: Operator::Or, right }) => {
+            either(scan_filter(left, schema)?, scan_filter(right, schema)?)
+        }
         Expr::BinaryExpr(BinaryExpr { left, op, right }) => {
             let comparison = comparison(*op)?;
             let compare = |column: &Expr, literal: &Expr, comparison| {
@@ -39,6 +43,18 @@ fn scan_filter(condition: &Expr, schema: &Schema) -> Option<ScanFilter> {
         Expr::IsNotNull(column) => Some(ScanFilter { column: index_of(column, schema)?, test: ColumnTest::IsNotNull }),
         _ => None,
     }
+}
+
+/// One filter for two that each name values of the same column.
+fn either(left: ScanFilter, right: ScanFilter) -> Option<ScanFilter> {
+    let values = |test| match test {
+        ColumnTest::Compare(Comparison::Equal, value) => Some(vec![value]),
+        ColumnTest::In(values) => Some(values),
+        ColumnTest::Compare(..) | ColumnTest::IsNull | ColumnTest::IsNotNull => None,
+    };
+    let same_column = left.column == right.column;
+    let all = [values(left.test)?, values(right.test)?].concat();
+    same_column.then_some(ScanFilter { column: left.column, test: ColumnTest::In(all) })
 }
 
 fn comparison(operator: Operator) -> Option<Comparison> {
@@ -128,6 +144,8 @@ mod tests {
             col("topic").eq(col("topic")),
             col("other").eq(lit(1)),
             col("topic").not_eq(lit("a")),
+            col("topic").eq(lit("a")).or(col("partition").eq(lit(1))),
+            col("partition").eq(lit(1)).or(col("partition").gt(lit(2))),
         ];
         assert_eq!(scan_filters(&unsayable, &Arc::new(schema())), []);
         let pushed = filters_pushed_down(&unsayable.iter().collect::<Vec<_>>(), &schema());

@@ -1,6 +1,7 @@
 //! The analyzer against Apache Spark's recorded answers, and the plans of the example programs.
 
 mod common_types;
+mod filters;
 mod fixture;
 mod programs;
 mod rows;

@@ -1,5 +1,5 @@
-//! The names and contents are those that Spark 4.2's `CompactibleFileStreamLog` gives by its source; the file with one
-//! entry is of the form in which Spark writes `FileStreamSource.FileEntry`.
+//! The names and contents are those that a text stream of Apache Spark 4.2 left, with a file an entry and the settings of
+//! each test; the lines are Spark's `FileStreamSource.FileEntry`.
 
 use std::path::Path;
 
@@ -73,11 +73,20 @@ async fn an_entry_that_was_never_reached_is_replaced() {
 async fn old_entries_go_once_a_compacted_one_stands_for_them() {
     let folder = tempfile::tempdir().unwrap();
     let log = open(folder.path(), &[EVERY_THREE, ("spark.sql.streaming.minBatchesToRetain", "2")]);
-    for entry in 0..8 {
+    let spark: [&[&str]; 8] = [
+        &["0"],
+        &["0", "1"],
+        &["0", "1", "2.compact"],
+        &["0", "1", "2.compact", "3"],
+        &["2.compact", "3", "4"],
+        &["2.compact", "3", "4", "5.compact"],
+        &["2.compact", "3", "4", "5.compact", "6"],
+        &["5.compact", "6", "7"],
+    ];
+    for (entry, expected) in (0..).zip(spark) {
         log.add(entry, &[line(entry)]).await.unwrap();
+        assert_eq!(names(folder.path()), expected, "after entry {entry}");
     }
-    // 6 and 7 stay, for which 5.compact is needed and nothing before it.
-    assert_eq!(names(folder.path()), ["5.compact", "6", "7"]);
     assert_eq!(log.lines_until(7).await.unwrap(), (0..8).map(line).collect::<Vec<_>>());
 }
 

@@ -146,3 +146,6 @@ fn function_context(context: &AnalysisContext) -> FunctionContext {
         time_zone_text: context.conf("spark.sql.session.timeZone", context.settings.time_zone.name()).to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -71,8 +71,8 @@ impl Catalog for OneTable {
         Vec::new()
     }
 
-    fn cached_remote_relation(&self, _relation_id: &str) -> Option<NamedRelation> {
-        None
+    fn cached_remote_relation(&self, relation_id: &str) -> Result<NamedRelation> {
+        Err(Error::not_found(relation_id))
     }
 
     fn cached_local_relation(&self, hash: &str) -> Result<Vec<u8>> {

@@ -182,9 +182,8 @@ impl<V: Values> KeyedState<V> {
             }
             let mut guard = self.lock(batch, shard)?;
             let rows = ShardRows { keys, hashes: &scratch.hashes, rows, found: &mut scratch.found };
-            let changed = change(guard.shard(), rows);
-            has_grown |= guard.has_grown();
-            drop(guard);
+            let (changed, grown) = guard.change(|shard| change(shard, rows));
+            has_grown |= grown;
             changed?;
         }
         if has_grown { self.settle() } else { Ok(()) }

@@ -17,7 +17,6 @@ use crate::state::values::Values;
 pub struct ShardGuard<'a, V: Values> {
     state: &'a KeyedState<V>,
     shard: MutexGuard<'a, Shard<V>>,
-    bytes_before: usize,
 }
 
 impl<V: Values> KeyedState<V> {
@@ -27,8 +26,7 @@ impl<V: Values> KeyedState<V> {
         if self.batch_number.load(Ordering::SeqCst) != batch.0 {
             return Err(batch_is_over());
         }
-        let bytes_before = shard.bytes();
-        Ok(ShardGuard { state: self, shard, bytes_before })
+        Ok(ShardGuard { state: self, shard })
     }
 }
 
@@ -36,13 +34,13 @@ impl<V: Values> ShardGuard<'_, V> {
     /// Works on the entries of a key of this shard.
     pub fn with_bucket<R>(&mut self, key: &[u8], work: impl FnOnce(&mut Bucket<'_, V>) -> Result<R>) -> Result<R> {
         let shape = self.state.shape();
-        self.shard.with_bucket(shape, (key, hash_key(key)), work)
+        self.change(|shard| shard.with_bucket(shape, (key, hash_key(key)), work)).0
     }
 
     /// Counts the entry of a key as changed, though it keeps its value; makes it if need be.
     pub fn touch(&mut self, key: &[u8]) -> Result<()> {
         let shape = self.state.shape();
-        self.shard.touch(shape, key, hash_key(key))
+        self.change(|shard| shard.touch(shape, key, hash_key(key))).0
     }
 
     /// Takes out all that ends at or before the watermark (µs), where entries end at all.
@@ -84,21 +82,14 @@ impl<V: Values> ShardGuard<'_, V> {
         self.shard.for_each_expired(self.state.shape(), each)
     }
 
-    /// The shard, for the store itself.
-    pub(super) fn shard(&mut self) -> &mut Shard<V> {
-        &mut self.shard
-    }
-
-    /// Whether the shard holds more than when it was locked.
-    pub(super) fn has_grown(&self) -> bool {
-        self.shard.bytes() > self.bytes_before
-    }
-}
-
-impl<V: Values> Drop for ShardGuard<'_, V> {
-    fn drop(&mut self) {
+    /// Has the shard changed, and counts what it holds more then; says whether it does. Only what takes rows in is counted
+    /// so: a batch ends 256 shards, most of which it never met, and counts all of them anew after that.
+    pub(super) fn change<R>(&mut self, change: impl FnOnce(&mut Shard<V>) -> Result<R>) -> (Result<R>, bool) {
+        let before = self.shard.bytes();
+        let changed = change(&mut self.shard);
+        let after = self.shard.bytes();
         // Wraps below zero where the shard has shrunk, which the sum of all shards never does.
-        let more = self.shard.bytes().wrapping_sub(self.bytes_before);
-        self.state.held_bytes.fetch_add(more, Ordering::Relaxed);
+        self.state.held_bytes.fetch_add(after.wrapping_sub(before), Ordering::Relaxed);
+        (changed, after > before)
     }
 }

@@ -7,13 +7,14 @@
 //! <checkpoint>/millstream/snapshot-41                   all state after batch 41
 //! ```
 //!
-//! The log is the truth. [`frame`] says what one durable write is, [`entry`] what is in it, [`log`] writes, [`history`]
-//! reads, [`spark_files`] translates; all of them through a [`millstream_core::Disk`]. This module knows nothing of plans,
+//! The log is the truth. [`frame`] says what one durable write is, [`entry`] what is in it and [`formats`] what was in it
+//! before, [`log`] writes, [`history`] reads, [`spark_files`] translates; all of them through a [`millstream_core::Disk`]. This module knows nothing of plans,
 //! sources and sinks.
 
 mod entry;
 mod files;
 mod folder;
+mod formats;
 mod frame;
 mod history;
 mod log;
@@ -23,7 +24,7 @@ mod spark_files;
 mod store;
 mod writer;
 
-pub(crate) use entry::{CommitEntry, OffsetsEntry};
+pub(crate) use entry::{CommitEntry, OffsetsEntry, OperatorEntry, StoreEntry, StoreId};
 pub(crate) use history::History;
 pub(crate) use store::{Checkpoint, QueryStart};
 pub(crate) use writer::{CheckpointWriter, Retention};

@@ -11,6 +11,7 @@ mod incremental;
 mod node;
 mod nodes;
 mod one_task;
+mod operator_name;
 mod optimizer;
 mod physical;
 mod scan_filter;

@@ -1,8 +1,17 @@
 //! What the log of a query says, entry by entry, and the bytes of each.
 //!
-//! `kind (1 byte) · length (8 bytes, little endian) · body`. Bodies that hold offsets are JSON, because offsets are;
-//! a state delta is the operator's own bytes after two numbers. A kind or a body that does not parse is an error with
-//! its place, never a default.
+//! `kind (1 byte) · length (8 bytes, little endian) · body`
+//!
+//! | kind | entry | body |
+//! | --- | --- | --- |
+//! | 1 | the head of a segment | JSON |
+//! | 2 | a batch begins | JSON |
+//! | 3 | what a batch did to one store | batch (8) · operator (4) · store (4), little endian · the store's own bytes |
+//! | 4 | a batch is done | JSON |
+//! | 5 | the head of a snapshot | JSON |
+//!
+//! JSON has room: a field that is new is left out where it says nothing. A kind, a field or a body that is not known is an
+//! error with its place, never a default. Heads carry the version of the format ([`formats`](super::formats)).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,14 +20,11 @@ use millstream_core::{BatchId, Error, Offset, OffsetRange, QueryId, Result};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// The format that this build writes; another one is refused.
-pub(crate) const FORMAT_VERSION: u32 = 1;
-
-const KIND_START: u8 = 1;
+pub(crate) const KIND_START: u8 = 1;
 const KIND_OFFSETS: u8 = 2;
 const KIND_STATE: u8 = 3;
 const KIND_COMMIT: u8 = 4;
-const KIND_SNAPSHOT: u8 = 5;
+pub(crate) const KIND_SNAPSHOT: u8 = 5;
 
 /// One entry of the log.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,7 +33,7 @@ pub(crate) enum Entry {
     Start(StartEntry),
     /// A batch is about to run.
     Offsets(Arc<OffsetsEntry>),
-    /// What a batch did to one operator's state.
+    /// What a batch did to one store.
     State(StateEntry),
     /// A batch is done.
     Commit(CommitEntry),
@@ -50,8 +56,40 @@ pub(crate) struct StartEntry {
     pub(crate) initial: Vec<Value>,
     /// Settings that stay as they were when the query first started.
     pub(crate) conf: BTreeMap<String, String>,
-    /// Fingerprints of the stateful operators.
-    pub(crate) operators: Vec<String>,
+    /// The stateful operators. The place of each is its number in state entries, for as long as the checkpoint lives.
+    pub(crate) operators: Vec<OperatorEntry>,
+}
+
+/// A stateful operator, known by what it means.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct OperatorEntry {
+    /// Spark's name for operators of its kind.
+    pub(crate) kind: String,
+    /// What it does, with which keys, over which sources.
+    pub(crate) name: String,
+    /// Tells it from operators of the same name: a hash of it and of all below it.
+    pub(crate) meaning: String,
+    /// Its stores; the place of each is its number.
+    pub(crate) stores: Vec<StoreEntry>,
+}
+
+/// What the entries of a store look like.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct StoreEntry {
+    pub(crate) name: String,
+    pub(crate) keys: Vec<String>,
+    pub(crate) values: Vec<String>,
+    /// The version of the format of its deltas and snapshots.
+    pub(crate) format: u8,
+}
+
+/// The number of a store: of its operator in the query, and its own in the operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct StoreId {
+    pub(crate) operator: u32,
+    pub(crate) store: u32,
 }
 
 /// All that a batch depends on; a replay reads it from here.
@@ -81,12 +119,13 @@ impl OffsetsEntry {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StateEntry {
     pub(crate) batch: BatchId,
-    pub(crate) operator: usize,
+    pub(crate) store: StoreId,
     pub(crate) delta: Vec<u8>,
 }
 
 /// The end of a batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct CommitEntry {
     pub(crate) batch: BatchId,
     pub(crate) next_watermark_ms: i64,
@@ -96,11 +135,12 @@ pub(crate) struct CommitEntry {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct SnapshotEntry {
+    pub(crate) version: u32,
     pub(crate) batch: BatchId,
-    /// Stateful operators of the query.
-    pub(crate) operators: usize,
+    /// The number of stores of the query.
+    pub(crate) stores: usize,
     pub(crate) parts: usize,
-    /// The bytes that all operators hold.
+    /// The bytes that all stores hold.
     pub(crate) bytes: u64,
 }
 
@@ -122,42 +162,41 @@ impl Entry {
             Self::Offsets(offsets) => put(out, KIND_OFFSETS, |out| put_json(out, &OffsetsJson::from(&**offsets))),
             Self::State(state) => put(out, KIND_STATE, |out| {
                 out.extend_from_slice(&state.batch.0.to_le_bytes());
-                out.extend_from_slice(&(state.operator as u64).to_le_bytes());
+                out.extend_from_slice(&state.store.operator.to_le_bytes());
+                out.extend_from_slice(&state.store.store.to_le_bytes());
                 out.extend_from_slice(&state.delta);
             }),
+            Self::Commit(commit) => put(out, KIND_COMMIT, |out| put_json(out, commit)),
             Self::Snapshot(snapshot) => put(out, KIND_SNAPSHOT, |out| put_json(out, snapshot)),
-            Self::Commit(commit) => put(out, KIND_COMMIT, |out| {
-                out.extend_from_slice(&commit.batch.0.to_le_bytes());
-                out.extend_from_slice(&commit.next_watermark_ms.to_le_bytes());
-            }),
         }
     }
 
-    /// Takes the first entry off `bytes`.
-    pub(crate) fn decode(bytes: &mut &[u8]) -> Result<Self> {
-        let kind = take::<1>(bytes)?[0];
-        let length = usize::try_from(u64::from_le_bytes(take(bytes)?)).ok().filter(|&length| length <= bytes.len());
-        let Some(length) = length else { return Err(malformed("an entry is longer than its frame")) };
-        let (mut body, rest) = bytes.split_at(length);
-        *bytes = rest;
+    /// An entry from its body, in the format that this build writes.
+    pub(crate) fn read(kind: u8, mut body: &[u8]) -> Result<Self> {
         match kind {
             KIND_START => json(body).map(Self::Start),
             KIND_OFFSETS => json::<OffsetsJson<Value>>(body).map(|offsets| Self::Offsets(Arc::new(offsets.into()))),
             KIND_STATE => {
                 let batch = BatchId(u64::from_le_bytes(take(&mut body)?));
-                let operator = usize::try_from(u64::from_le_bytes(take(&mut body)?))
-                    .map_err(|error| malformed("an operator's number is too large").with_source(error))?;
-                Ok(Self::State(StateEntry { batch, operator, delta: body.to_vec() }))
+                let operator = u32::from_le_bytes(take(&mut body)?);
+                let store = StoreId { operator, store: u32::from_le_bytes(take(&mut body)?) };
+                Ok(Self::State(StateEntry { batch, store, delta: body.to_vec() }))
             }
-            KIND_COMMIT => {
-                let batch = BatchId(u64::from_le_bytes(take(&mut body)?));
-                let next_watermark_ms = i64::from_le_bytes(take(&mut body)?);
-                Ok(Self::Commit(CommitEntry { batch, next_watermark_ms }))
-            }
+            KIND_COMMIT => json(body).map(Self::Commit),
             KIND_SNAPSHOT => json(body).map(Self::Snapshot),
             other => Err(malformed(&format!("there is no entry of kind {other}"))),
         }
     }
+}
+
+/// Takes the first entry off `bytes`: its kind and its body.
+pub(crate) fn split<'a>(bytes: &mut &'a [u8]) -> Result<(u8, &'a [u8])> {
+    let [kind] = take(bytes)?;
+    let length = usize::try_from(u64::from_le_bytes(take(bytes)?)).ok().filter(|&length| length <= bytes.len());
+    let Some(length) = length else { return Err(malformed("an entry is longer than its frame")) };
+    let (body, rest) = bytes.split_at(length);
+    *bytes = rest;
+    Ok((kind, body))
 }
 
 impl<'a> From<&'a OffsetsEntry> for OffsetsJson<&'a Value> {
@@ -199,7 +238,8 @@ fn put_json(out: &mut Vec<u8>, value: &impl Serialize) {
     serde_json::to_writer(out, value).expect("entries hold only text, numbers and JSON values");
 }
 
-fn json<T: for<'a> Deserialize<'a>>(body: &[u8]) -> Result<T> {
+/// The JSON of a body.
+pub(crate) fn json<T: for<'a> Deserialize<'a>>(body: &[u8]) -> Result<T> {
     serde_json::from_slice(body).map_err(|error| malformed("an entry is not the JSON it should be").with_source(error))
 }
 

@@ -9,8 +9,9 @@ use std::sync::Arc;
 
 use millstream_core::{BatchId, Error, Result};
 
-use super::entry::{CommitEntry, Entry, FORMAT_VERSION, OffsetsEntry, StartEntry, StateEntry};
+use super::entry::{CommitEntry, Entry, OffsetsEntry, StartEntry, StateEntry, StoreId};
 use super::files::{DAMAGE_HINT, Files};
+use super::formats::{EntryReader, FORMATS, Formats};
 use super::frame::{self, Scan};
 use super::log::{SEGMENT_PREFIX, Segment, segment_path};
 use super::snapshot::Snapshot;
@@ -35,7 +36,7 @@ pub(crate) struct History {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct DeltaPlace {
     pub(crate) batch: BatchId,
-    pub(crate) operator: usize,
+    pub(crate) store: StoreId,
     pub(crate) length: usize,
     segment: u64,
     at: usize,
@@ -67,10 +68,15 @@ impl DeltaReader {
 impl History {
     /// Reads the folder of a log, and cuts off what a dying process left unfinished.
     pub(crate) async fn read(files: &Files, folder: &Path) -> Result<Self> {
+        Self::read_in(files, folder, FORMATS).await
+    }
+
+    /// The same of a log in one of these formats.
+    pub(super) async fn read_in(files: &Files, folder: &Path, formats: Formats) -> Result<Self> {
         for name in files.names(folder).await?.into_iter().filter(|name| name.ends_with(TEMPORARY_SUFFIX)) {
             files.remove(&folder.join(name)).await?;
         }
-        let snapshot = Snapshot::newest(files, folder).await?;
+        let snapshot = Snapshot::newest(files, folder, formats).await?;
         let origin = Some((files.clone(), folder.to_owned()));
         let mut history = Self { snapshot, origin, ..Self::default() };
         let numbers = files.numbered(folder, SEGMENT_PREFIX).await?;
@@ -79,7 +85,7 @@ impl History {
             if history.segments.last().is_some_and(|before| before.number + 1 != number) {
                 return Err(refused(&path, "the segment before it is missing"));
             }
-            history.read_segment(files, (&path, number), index + 1 == numbers.len()).await?;
+            history.read_segment(files, &path, number, formats.reader(), index + 1 == numbers.len()).await?;
         }
         Ok(history)
     }
@@ -104,7 +110,14 @@ impl History {
         self.commits.last_key_value().map(|(&batch, _)| batch)
     }
 
-    async fn read_segment(&mut self, files: &Files, (path, number): (&Path, u64), is_last: bool) -> Result<()> {
+    async fn read_segment(
+        &mut self,
+        files: &Files,
+        path: &Path,
+        number: u64,
+        mut reader: EntryReader,
+        is_last: bool,
+    ) -> Result<()> {
         let file = files.read(path).await?.unwrap_or_default();
         let (frames, end) = match frame::scan(&file) {
             Scan::Good { frames, end } => (frames, end),
@@ -119,11 +132,15 @@ impl History {
         }
         for (position, frame) in frames {
             let mut payload = frame;
-            let at_frame = |error: Error| {
-                refused(path, &format!("{} in the frame at byte {position}", error.message())).with_source(error)
+            let at_frame = |error: Error| match error.hint() {
+                // Nothing is wrong with the file; it is another build's.
+                Some(hint) => unreadable(path, error.message()).with_hint(hint),
+                None => {
+                    refused(path, &format!("{} in the frame at byte {position}", error.message())).with_source(error)
+                }
             };
             while !payload.is_empty() {
-                let entry = Entry::decode(&mut payload).map_err(at_frame)?;
+                let entry = reader.take(&mut payload).map_err(at_frame)?;
                 let end = position as usize + frame::HEADER_BYTES + frame.len() - payload.len();
                 self.add(entry, (number, end)).map_err(at_frame)?;
             }
@@ -164,10 +181,6 @@ impl History {
     }
 
     fn add_start(&mut self, start: StartEntry, number: u64) -> Result<()> {
-        if start.version != FORMAT_VERSION {
-            let version = start.version;
-            return Err(Error::data(format!("the log has format {version}, this build reads {FORMAT_VERSION}")));
-        }
         if start.taken_over {
             // An Apache Spark cluster ran the query in between: its files are newer, what we knew is past.
             let (segments, origin) = (std::mem::take(&mut self.segments), self.origin.take());
@@ -183,8 +196,8 @@ impl History {
 }
 
 fn place(state: &StateEntry, (segment, end): (u64, usize)) -> DeltaPlace {
-    let StateEntry { batch, operator, delta } = state;
-    DeltaPlace { batch: *batch, operator: *operator, length: delta.len(), segment, at: end - delta.len() }
+    let StateEntry { batch, store, delta } = state;
+    DeltaPlace { batch: *batch, store: *store, length: delta.len(), segment, at: end - delta.len() }
 }
 
 fn in_turn(found: BatchId, expected: BatchId, what: &str) -> Result<()> {
@@ -196,6 +209,10 @@ fn in_turn(found: BatchId, expected: BatchId, what: &str) -> Result<()> {
 
 async fn cut(files: &Files, path: &Path, end: u64) -> Result<()> {
     if end == 0 { files.remove(path).await } else { files.truncate(path, end).await }
+}
+
+fn unreadable(path: &Path, what: &str) -> Error {
+    Error::data(format!("cannot read checkpoint log '{}': {what}", path.display()))
 }
 
 fn refused(path: &Path, what: &str) -> Error {

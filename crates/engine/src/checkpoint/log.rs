@@ -33,13 +33,19 @@ pub(crate) struct Segment {
     pub(crate) after: Option<BatchId>,
 }
 
+/// Where a log lies, and when it is forced to the disk.
+#[derive(Debug)]
+pub(crate) struct LogPlace {
+    pub(crate) files: Files,
+    pub(crate) folder: PathBuf,
+    pub(crate) sync: SyncPolicy,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
 /// The log of a running query.
 #[derive(Debug)]
 pub(crate) struct Log {
-    files: Files,
-    folder: PathBuf,
-    sync: SyncPolicy,
-    clock: Arc<dyn Clock>,
+    place: LogPlace,
     /// All that are on the disk; the last is written to.
     segments: Vec<Segment>,
     file: Arc<dyn DiskFile>,
@@ -57,20 +63,17 @@ pub(crate) struct Log {
 impl Log {
     /// Begins a segment after those that are there, with `first` in its first frame.
     pub(crate) async fn begin(
-        (files, folder): (Files, &Path),
-        (sync, clock): (SyncPolicy, Arc<dyn Clock>),
+        place: LogPlace,
         mut segments: Vec<Segment>,
-        (start, first): (StartEntry, Vec<Entry>),
+        start: StartEntry,
+        first: &[Entry],
     ) -> Result<Self> {
         let number = segments.last().map_or(0, |segment| segment.number + 1);
         segments.push(Segment { number, after: start.after });
-        let path = segment_path(folder, number);
-        let file = files.create(&path).await?;
+        let path = segment_path(&place.folder, number);
+        let file = place.files.create(&path).await?;
         let mut log = Self {
-            files,
-            folder: folder.to_owned(),
-            sync,
-            clock,
+            place,
             segments,
             file,
             path,
@@ -121,11 +124,11 @@ impl Log {
         }
         self.position += self.frame.len() as u64;
         self.pending.clear();
-        match self.sync {
+        match self.place.sync {
             SyncPolicy::Never => {}
             SyncPolicy::Every(delay) => {
                 if let Some(unsynced) = self.unsynced() {
-                    self.timer.sync_after(unsynced, delay, &self.clock);
+                    self.timer.sync_after(unsynced, delay, &self.place.clock);
                 }
             }
             SyncPolicy::Always => return Ok(self.sync_now()),
@@ -156,7 +159,7 @@ impl Log {
     pub(crate) fn unsynced(&self) -> Option<Unsynced> {
         let unsynced =
             || Unsynced { file: Arc::clone(&self.file), path: self.path.clone(), later: Arc::clone(&self.later) };
-        matches!(self.sync, SyncPolicy::Every(_)).then(unsynced)
+        matches!(self.place.sync, SyncPolicy::Every(_)).then(unsynced)
     }
 
     /// Whether the segment has grown so long.
@@ -167,12 +170,12 @@ impl Log {
     /// Begins a new segment; `after` is the newest batch of the old one.
     pub(crate) async fn roll(&mut self, after: BatchId) -> Result<()> {
         self.write().await?;
-        if self.sync != SyncPolicy::Never {
+        if self.place.sync != SyncPolicy::Never {
             sync(&*self.file, &self.path).await?;
         }
         let number = self.segments.last().map_or(0, |segment| segment.number + 1);
-        let path = segment_path(&self.folder, number);
-        self.file = self.files.create(&path).await?;
+        let path = segment_path(&self.place.folder, number);
+        self.file = self.place.files.create(&path).await?;
         // A sync that waits is of the old file, which has been synced; the new one gets its own.
         (self.later, self.timer) = (Arc::default(), SyncTimer::default());
         self.path = path;
@@ -191,7 +194,7 @@ impl Log {
         let is_old = |next: &Segment| next.after.is_none_or(|after| after < keep);
         let old = self.segments.iter().skip(1).take_while(|next| is_old(next)).count();
         for _ in 0..old {
-            self.files.remove(&segment_path(&self.folder, self.segments[0].number)).await?;
+            self.place.files.remove(&segment_path(&self.place.folder, self.segments[0].number)).await?;
             // Only now: one that could not be removed is the first to go the next time, or there would be a gap behind it.
             self.segments.remove(0);
         }
@@ -199,7 +202,11 @@ impl Log {
     }
 
     async fn sync_names(&self) -> Result<()> {
-        if self.sync == SyncPolicy::Never { Ok(()) } else { self.files.sync_folder(&self.folder).await }
+        if self.place.sync == SyncPolicy::Never {
+            Ok(())
+        } else {
+            self.place.files.sync_folder(&self.place.folder).await
+        }
     }
 }
 

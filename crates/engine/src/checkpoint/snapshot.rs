@@ -6,8 +6,8 @@
 //! its snapshot late, then it is whole.
 //!
 //! ```text
-//! snapshot-<batch>            one frame: a snapshot entry. Earlier builds: all state entries, one for each operator
-//! snapshot-<batch>.<part>     one frame: a state entry with some of the state of one operator
+//! snapshot-<batch>            one frame: a snapshot entry
+//! snapshot-<batch>.<part>     one frame: a state entry with some of the entries of one store
 //! ```
 
 use std::path::{Path, PathBuf};
@@ -15,8 +15,9 @@ use std::sync::Arc;
 
 use millstream_core::{BatchId, DiskFile, Error, Result};
 
-use super::entry::{Entry, SnapshotEntry, StateEntry};
+use super::entry::{Entry, SnapshotEntry, StateEntry, StoreId};
 use super::files::{DAMAGE_HINT, Files, disk_error};
+use super::formats::{EntryReader, FORMAT_VERSION, Formats};
 use super::frame::{self, Scan};
 
 /// The prefix of a snapshot's name; the batch follows.
@@ -28,30 +29,23 @@ pub(crate) struct Snapshot {
     files: Files,
     folder: PathBuf,
     head: SnapshotEntry,
-    /// The state by operator, where the head holds it.
-    whole: Option<Vec<Vec<u8>>>,
+    /// The reader of its head, which knows the format of its parts.
+    reader: EntryReader,
 }
 
 impl Snapshot {
-    /// The newest snapshot of the folder. One that is spoilt is refused by name: the log before it may be gone.
-    pub(crate) async fn newest(files: &Files, folder: &Path) -> Result<Option<Self>> {
+    /// The newest snapshot of the folder, in one of these formats. One that is spoilt is refused by name: the log before it may
+    /// be gone.
+    pub(crate) async fn newest(files: &Files, folder: &Path, formats: Formats) -> Result<Option<Self>> {
         let newest = files.numbered(folder, PREFIX).await?.pop().map(BatchId);
         let Some(batch) = newest else { return Ok(None) };
         remove_older_parts(files, folder, batch).await?;
-        let path = head_path(folder, batch);
-        let (files, folder, mut whole) = (files.clone(), folder.to_owned(), Vec::new());
-        for entry in read(&files, &path).await? {
-            match entry {
-                Entry::Snapshot(head) if head.batch == batch && whole.is_empty() => {
-                    return Ok(Some(Self { files, folder, head, whole: None }));
-                }
-                Entry::State(state) if state.batch == batch && state.operator == whole.len() => whole.push(state.delta),
-                _ => return Err(damaged(&path)),
-            }
+        let (path, mut reader) = (head_path(folder, batch), formats.reader());
+        let (files, folder) = (files.clone(), folder.to_owned());
+        match read(&files, &path, &mut reader).await? {
+            Entry::Snapshot(head) if head.batch == batch => Ok(Some(Self { files, folder, head, reader })),
+            _ => Err(damaged(&path)),
         }
-        let bytes = whole.iter().map(|state| state.len() as u64).sum();
-        let head = SnapshotEntry { batch, operators: whole.len(), parts: whole.len(), bytes };
-        Ok(Some(Self { files, folder, head, whole: Some(whole) }))
     }
 
     /// The batch.
@@ -59,14 +53,14 @@ impl Snapshot {
         self.head.batch
     }
 
-    /// The bytes that all operators hold.
+    /// The bytes that all stores hold.
     pub(crate) fn bytes(&self) -> u64 {
         self.head.bytes
     }
 
-    /// Stateful operators of the query.
-    pub(crate) fn operators(&self) -> usize {
-        self.head.operators
+    /// The number of stores of the query.
+    pub(crate) fn stores(&self) -> usize {
+        self.head.stores
     }
 
     /// Parts of the snapshot.
@@ -74,17 +68,12 @@ impl Snapshot {
         self.head.parts
     }
 
-    /// An operator and some of its state. One that is spoilt or missing is refused by name.
-    pub(crate) async fn part(&self, part: usize) -> Result<(usize, Vec<u8>)> {
-        if let Some(state) = self.whole.as_ref().and_then(|whole| whole.get(part)) {
-            return Ok((part, state.clone()));
-        }
+    /// A store and some of its entries. A part that is spoilt or missing is refused by name.
+    pub(crate) async fn part(&self, part: usize) -> Result<(StoreId, Vec<u8>)> {
         let path = part_path(&self.folder, self.batch(), part);
-        match <[Entry; 1]>::try_from(read(&self.files, &path).await?) {
-            Ok([Entry::State(state)]) if state.batch == self.batch() && state.operator < self.operators() => {
-                Ok((state.operator, state.delta))
-            }
-            Ok(_) | Err(_) => Err(damaged(&path)),
+        match read(&self.files, &path, &mut self.reader.for_part()).await? {
+            Entry::State(state) if state.batch == self.batch() => Ok((state.store, state.delta)),
+            _ => Err(damaged(&path)),
         }
     }
 }
@@ -99,9 +88,10 @@ pub(crate) struct SnapshotWriter {
 }
 
 impl SnapshotWriter {
-    /// Begins to write the state of so many operators after `batch`.
-    pub(crate) fn new((files, folder): (Files, PathBuf), batch: BatchId, operators: usize) -> Self {
-        Self { files, folder, head: SnapshotEntry { batch, operators, parts: 0, bytes: 0 }, parts: vec![] }
+    /// Begins to write what so many stores hold after `batch`.
+    pub(crate) fn new(files: Files, folder: PathBuf, batch: BatchId, stores: usize) -> Self {
+        let head = SnapshotEntry { version: FORMAT_VERSION, batch, stores, parts: 0, bytes: 0 };
+        Self { files, folder, head, parts: vec![] }
     }
 
     /// The batch.
@@ -109,12 +99,12 @@ impl SnapshotWriter {
         self.head.batch
     }
 
-    /// Adds some of the state of an operator. The disk has not got it yet.
-    pub(crate) async fn add(&mut self, operator: usize, state: Vec<u8>) -> Result<()> {
+    /// Adds some of the entries of a store. The disk has not got them yet.
+    pub(crate) async fn add(&mut self, store: StoreId, state: Vec<u8>) -> Result<()> {
         let path = part_path(&self.folder, self.head.batch, self.head.parts);
         self.head.bytes += state.len() as u64;
         self.head.parts += 1;
-        let bytes = framed(&Entry::State(StateEntry { batch: self.head.batch, operator, delta: state }));
+        let bytes = framed(&Entry::State(StateEntry { batch: self.head.batch, store, delta: state }));
         // A run that died before this batch was committed may have left a part of that name.
         let file = self.files.create_anew(&path).await?;
         file.append(&bytes).await.map_err(|error| disk_error("write", &path, error))?;
@@ -168,18 +158,22 @@ fn framed(entry: &Entry) -> Vec<u8> {
     file
 }
 
-/// The entries of a file that is one frame.
-async fn read(files: &Files, path: &Path) -> Result<Vec<Entry>> {
+/// The entry of a file that is one frame of one entry.
+async fn read(files: &Files, path: &Path, reader: &mut EntryReader) -> Result<Entry> {
     let bytes = files.read(path).await?.ok_or_else(|| damaged(path))?;
     let mut payload = match frame::scan(&bytes) {
         Scan::Good { frames, end } if end == bytes.len() as u64 && frames.len() == 1 => frames[0].1,
         Scan::Good { .. } | Scan::Damaged { .. } => return Err(damaged(path)),
     };
-    let mut entries = Vec::new();
-    while !payload.is_empty() {
-        entries.push(Entry::decode(&mut payload).map_err(|error| damaged(path).with_source(error))?);
-    }
-    Ok(entries)
+    let entry = reader.take(&mut payload).map_err(|error| match error.hint() {
+        // Nothing is wrong with the file; it is another build's.
+        Some(hint) => {
+            let place = format!("cannot read checkpoint file '{}': {}", path.display(), error.message());
+            Error::data(place).with_hint(hint)
+        }
+        None => damaged(path).with_source(error),
+    })?;
+    if payload.is_empty() { Ok(entry) } else { Err(damaged(path)) }
 }
 
 fn damaged(path: &Path) -> Error {

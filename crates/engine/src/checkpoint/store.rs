@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use millstream_core::{BatchId, Error, Offset, QueryId, Result};
 
-use super::entry::{Entry, FORMAT_VERSION, StartEntry};
+use super::entry::{Entry, OperatorEntry, StartEntry};
 use super::files::Files;
 use super::folder::{CheckpointFolder, CheckpointLock, log_folder};
+use super::formats::FORMAT_VERSION;
 use super::history::History;
-use super::log::{Log, segment_path};
+use super::log::{Log, LogPlace, segment_path};
 use super::source_log::{CheckpointSourceLogs, SourceLogConf};
 use super::spark_files::{self, SparkCheckpoint};
 use super::writer::{CheckpointWriter, Retention};
@@ -38,8 +39,8 @@ pub(crate) struct QueryStart {
     pub(crate) source_files: Vec<Option<Vec<u8>>>,
     /// Its pinned settings.
     pub(crate) conf: BTreeMap<String, String>,
-    /// Fingerprints of its stateful operators.
-    pub(crate) operators: Vec<String>,
+    /// Its stateful operators, in the order of their numbers.
+    pub(crate) operators: Vec<OperatorEntry>,
     /// How its log is kept short.
     pub(crate) retention: Retention,
 }
@@ -191,10 +192,10 @@ impl Checkpoint {
         };
         let segments = std::mem::take(&mut history.segments);
         let clock = Arc::clone(&platform.clock);
-        let place = (files.clone(), &*log_folder(&root));
-        let log = Log::begin(place, (sync, Arc::clone(&clock)), segments, (head, first)).await?;
+        let place = LogPlace { files: files.clone(), folder: log_folder(&root), sync, clock: Arc::clone(&clock) };
+        let log = Log::begin(place, segments, head, &first).await?;
         let folder = CheckpointFolder { files, root, is_temporary, is_durable, lock };
-        let writer = CheckpointWriter::new(folder, log, &history, (start.conf, start.retention), clock);
+        let writer = CheckpointWriter::new(folder, log, &history, start.conf, start.retention, clock);
         Ok((writer, history))
     }
 }

@@ -9,19 +9,30 @@ use millstream_core::{BatchId, Clock, ErrorKind, Offset, OffsetRange, QueryId};
 use millstream_testing::ManualClock;
 use serde_json::json;
 
-use super::entry::{Entry, StartEntry, StateEntry};
+use super::entry::{Entry, OperatorEntry, StartEntry, StoreEntry, StoreId};
 use super::files::Files;
-use super::log::Log;
+use super::formats::{FORMAT_VERSION, FORMATS};
+use super::log::{Log, LogPlace};
 use super::snapshot::{Snapshot, SnapshotWriter};
 use super::*;
 use crate::run::{LocalDisk, Platform, SyncPolicy};
+
+fn operators() -> Vec<OperatorEntry> {
+    let store = StoreEntry { name: "default".into(), keys: vec!["k".into()], values: vec!["count".into()], format: 1 };
+    let name = "aggregate by [k] over [rate]".into();
+    vec![OperatorEntry { kind: "stateStoreSave".into(), name, meaning: "7".into(), stores: vec![store] }]
+}
+
+fn store(operator: u32) -> StoreId {
+    StoreId { operator, store: 0 }
+}
 
 fn start() -> QueryStart {
     QueryStart {
         initial: vec![Offset::new(json!(0))],
         source_files: vec![None],
         conf: BTreeMap::new(),
-        operators: vec!["stateStoreSave key=k value=v".to_owned()],
+        operators: operators(),
         retention: Retention { batches: 2, snapshot_bytes: 1, segment_bytes: 1 << 20 },
     }
 }
@@ -64,7 +75,7 @@ async fn run(root: &Path, batches: std::ops::Range<u64>, ends_well: bool) {
     for batch in batches.clone() {
         writer.write_offsets(Arc::new(offsets(batch))).await.unwrap().wait().await.unwrap();
         if ends_well || batch + 1 < batches.end {
-            writer.add_commit(vec![vec![batch as u8; 3]], commit(batch));
+            writer.add_commit(vec![(store(0), vec![batch as u8; 3])], commit(batch));
         }
     }
     writer.close(false).await.unwrap();
@@ -176,7 +187,7 @@ async fn a_segment_that_lost_its_end_is_refused() {
 async fn a_segment_that_cannot_be_removed_goes_before_those_behind_it() {
     let root = tempfile::tempdir().unwrap();
     let head = StartEntry {
-        version: entry::FORMAT_VERSION,
+        version: FORMAT_VERSION,
         query: QueryId(uuid::Uuid::nil()),
         after: None,
         taken_over: false,
@@ -185,8 +196,8 @@ async fn a_segment_that_cannot_be_removed_goes_before_those_behind_it() {
         operators: vec![],
     };
     let clock: Arc<dyn Clock> = ManualClock::new();
-    let begun = Log::begin((files(), root.path()), (SyncPolicy::Never, clock), vec![], (head, vec![])).await;
-    let mut log = begun.unwrap();
+    let place = LogPlace { files: files(), folder: root.path().to_owned(), sync: SyncPolicy::Never, clock };
+    let mut log = Log::begin(place, vec![], head, &[]).await.unwrap();
     for batch in 0..4 {
         log.append(&Entry::Offsets(Arc::new(offsets(batch))));
         log.roll(BatchId(batch)).await.unwrap();
@@ -208,11 +219,11 @@ async fn a_snapshot_lets_the_log_before_it_go() {
     let (mut writer, _) = begin(root.path()).await;
     for batch in 0..9 {
         writer.write_offsets(Arc::new(offsets(batch))).await.unwrap().wait().await.unwrap();
-        writer.add_commit(vec![vec![1]], commit(batch));
+        writer.add_commit(vec![(store(0), vec![1])], commit(batch));
         if batch % 3 == 2 {
             let mut snapshot = writer.begin_snapshot(BatchId(batch), 1);
-            snapshot.add(0, vec![batch as u8]).await.unwrap();
-            snapshot.add(0, vec![7]).await.unwrap();
+            snapshot.add(store(0), vec![batch as u8]).await.unwrap();
+            snapshot.add(store(0), vec![7]).await.unwrap();
             writer.save_snapshot(snapshot).await.unwrap();
             while !writer.settle_snapshot().await.unwrap() {
                 tokio::task::yield_now().await;
@@ -222,8 +233,11 @@ async fn a_snapshot_lets_the_log_before_it_go() {
     writer.close(false).await.unwrap();
     let history = read(root.path()).await.unwrap();
     let snapshot = history.snapshot.as_ref().unwrap();
-    assert_eq!((snapshot.batch(), snapshot.operators(), snapshot.parts(), snapshot.bytes()), (BatchId(8), 1, 2, 2));
-    assert_eq!((snapshot.part(0).await.unwrap(), snapshot.part(1).await.unwrap()), ((0, vec![8]), (0, vec![7])));
+    assert_eq!((snapshot.batch(), snapshot.stores(), snapshot.parts(), snapshot.bytes()), (BatchId(8), 1, 2, 2));
+    assert_eq!(
+        (snapshot.part(0).await.unwrap(), snapshot.part(1).await.unwrap()),
+        ((store(0), vec![8]), (store(0), vec![7]))
+    );
     // The snapshot has what these deltas did.
     assert_eq!(history.deltas, []);
     assert_eq!(history.newest_commit(), Some(BatchId(8)));
@@ -233,8 +247,8 @@ async fn a_snapshot_lets_the_log_before_it_go() {
 }
 
 /// All of a snapshot, as recovery reads it.
-async fn read_snapshot(folder: &Path) -> millstream_core::Result<Option<Vec<(usize, Vec<u8>)>>> {
-    let Some(snapshot) = Snapshot::newest(&files(), folder).await? else { return Ok(None) };
+async fn read_snapshot(folder: &Path) -> millstream_core::Result<Option<Vec<(StoreId, Vec<u8>)>>> {
+    let Some(snapshot) = Snapshot::newest(&files(), folder, FORMATS).await? else { return Ok(None) };
     let mut parts = vec![];
     for part in 0..snapshot.parts() {
         parts.push(snapshot.part(part).await?);
@@ -245,10 +259,10 @@ async fn read_snapshot(folder: &Path) -> millstream_core::Result<Option<Vec<(usi
 #[tokio::test]
 async fn a_spoilt_snapshot_is_refused_by_name() {
     let folder = tempfile::tempdir().unwrap();
-    let mut snapshot = SnapshotWriter::new((files(), folder.path().to_owned()), BatchId(4), 2);
-    let parts = vec![(0, vec![1, 2]), (0, vec![3]), (1, vec![])];
-    for (operator, state) in parts.clone() {
-        snapshot.add(operator, state).await.unwrap();
+    let mut snapshot = SnapshotWriter::new(files(), folder.path().to_owned(), BatchId(4), 2);
+    let parts = vec![(store(0), vec![1, 2]), (store(0), vec![3]), (store(1), vec![])];
+    for (store, state) in parts.clone() {
+        snapshot.add(store, state).await.unwrap();
     }
     snapshot.finish(true).await.unwrap();
     assert_eq!(read_snapshot(folder.path()).await.unwrap(), Some(parts.clone()));
@@ -275,41 +289,27 @@ async fn a_spoilt_snapshot_is_refused_by_name() {
 #[tokio::test]
 async fn parts_without_a_head_are_no_snapshot() {
     let folder = tempfile::tempdir().unwrap();
-    let place = || (files(), folder.path().to_owned());
-    let mut snapshot = SnapshotWriter::new(place(), BatchId(4), 1);
-    snapshot.add(0, vec![1]).await.unwrap();
+    let begin = |batch| SnapshotWriter::new(files(), folder.path().to_owned(), BatchId(batch), 1);
+    let mut snapshot = begin(4);
+    snapshot.add(store(0), vec![1]).await.unwrap();
     snapshot.finish(false).await.unwrap();
-    let mut late = SnapshotWriter::new(place(), BatchId(5), 1);
-    late.add(0, vec![2]).await.unwrap();
+    let mut late = begin(5);
+    late.add(store(0), vec![2]).await.unwrap();
     for part in [vec![3], vec![4]] {
-        let mut unfinished = SnapshotWriter::new(place(), BatchId(6), 1);
-        unfinished.add(0, part).await.unwrap();
+        let mut unfinished = begin(6);
+        unfinished.add(store(0), part).await.unwrap();
     }
-    assert_eq!(read_snapshot(folder.path()).await.unwrap(), Some(vec![(0, vec![1])]));
+    assert_eq!(read_snapshot(folder.path()).await.unwrap(), Some(vec![(store(0), vec![1])]));
     late.finish(false).await.unwrap();
-    assert_eq!(read_snapshot(folder.path()).await.unwrap(), Some(vec![(0, vec![2])]));
+    assert_eq!(read_snapshot(folder.path()).await.unwrap(), Some(vec![(store(0), vec![2])]));
     // The run that goes on takes the names of the one that died.
-    let mut snapshot = SnapshotWriter::new(place(), BatchId(6), 1);
-    snapshot.add(0, vec![5]).await.unwrap();
+    let mut snapshot = begin(6);
+    snapshot.add(store(0), vec![5]).await.unwrap();
     snapshot.finish(false).await.unwrap();
-    assert_eq!(read_snapshot(folder.path()).await.unwrap(), Some(vec![(0, vec![5])]));
+    assert_eq!(read_snapshot(folder.path()).await.unwrap(), Some(vec![(store(0), vec![5])]));
     let mut names = files().names(folder.path()).await.unwrap();
     names.sort_unstable();
     assert_eq!(names, ["snapshot-6", "snapshot-6.0"]);
-}
-
-/// Builds before snapshots had parts wrote all operators' state into one file.
-#[tokio::test]
-async fn a_snapshot_in_one_file_is_read() {
-    let folder = tempfile::tempdir().unwrap();
-    let (mut payload, mut file) = (Vec::new(), Vec::new());
-    for (operator, delta) in [vec![1, 2], vec![3]].into_iter().enumerate() {
-        Entry::State(StateEntry { batch: BatchId(4), operator, delta }).encode(&mut payload);
-    }
-    frame::encode(0, &payload, &mut file);
-    fs::write(folder.path().join("snapshot-4"), file).unwrap();
-    assert_eq!(read_snapshot(folder.path()).await.unwrap(), Some(vec![(0, vec![1, 2]), (1, vec![3])]));
-    assert_eq!(Snapshot::newest(&files(), folder.path()).await.unwrap().unwrap().bytes(), 3);
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::entry::{CommitEntry, Entry, OffsetsEntry, StateEntry};
+use super::entry::{CommitEntry, Entry, OffsetsEntry, StateEntry, StoreId};
 use super::files::{Files, is_remote};
 use super::folder::{CheckpointFolder, log_folder};
 use super::history::History;
@@ -58,7 +58,8 @@ impl CheckpointWriter {
         folder: CheckpointFolder,
         log: Log,
         history: &History,
-        (conf, retention): (BTreeMap<String, String>, Retention),
+        conf: BTreeMap<String, String>,
+        retention: Retention,
         clock: Arc<dyn Clock>,
     ) -> Self {
         let mut newest = NewestBatches::default();
@@ -101,18 +102,18 @@ impl CheckpointWriter {
         self.spark_files.show(&self.newest, durable);
     }
 
-    /// Adds that a batch is done, and what it did to the operators' state, to the next write.
-    pub(crate) fn add_commit(&mut self, deltas: Vec<Vec<u8>>, entry: CommitEntry) {
+    /// Adds that a batch is done, and what it did to the stores, to the next write.
+    pub(crate) fn add_commit(&mut self, deltas: Vec<(StoreId, Vec<u8>)>, entry: CommitEntry) {
         self.add_state(entry.batch, deltas);
         self.log.append(&Entry::Commit(entry));
         self.newest.add_commit(entry);
     }
 
-    /// Adds what a batch did to the operators' state. It counts once the commit follows.
-    pub(crate) fn add_state(&mut self, batch: BatchId, deltas: Vec<Vec<u8>>) {
-        for (operator, delta) in deltas.into_iter().enumerate().filter(|(_, delta)| !delta.is_empty()) {
+    /// Adds what a batch did to the stores. It counts once the commit follows.
+    pub(crate) fn add_state(&mut self, batch: BatchId, deltas: Vec<(StoreId, Vec<u8>)>) {
+        for (store, delta) in deltas.into_iter().filter(|(_, delta)| !delta.is_empty()) {
             self.delta_bytes += delta.len() as u64;
-            self.log.append(&Entry::State(StateEntry { batch, operator, delta }));
+            self.log.append(&Entry::State(StateEntry { batch, store, delta }));
         }
     }
 
@@ -138,10 +139,10 @@ impl CheckpointWriter {
         self.snapshotting.is_none() && self.delta_bytes > 0 && is_worth_it
     }
 
-    /// A snapshot of the state of so many operators after `batch`, to be filled and then saved.
-    pub(crate) fn begin_snapshot(&self, batch: BatchId, operators: usize) -> SnapshotWriter {
+    /// A snapshot of so many stores after `batch`, to be filled and then saved.
+    pub(crate) fn begin_snapshot(&self, batch: BatchId, stores: usize) -> SnapshotWriter {
         let CheckpointFolder { files, root, .. } = &self.folder;
-        SnapshotWriter::new((files.clone(), log_folder(root)), batch, operators)
+        SnapshotWriter::new(files.clone(), log_folder(root), batch, stores)
     }
 
     /// Begins a new segment, and waits for the disk to have the snapshot behind the next batches.

@@ -18,16 +18,16 @@ use super::availability::{self, Available};
 use super::batch::MicroBatch;
 use super::planted_fault;
 use super::progress::{FinishedBatch, Phase, ProgressReporter};
+use super::restart::NumberedStore;
 use super::retry::Patience;
 use super::trigger::{Due, TriggerExecutor};
 use crate::batch_context::BatchContext;
-use crate::checkpoint::{CheckpointWriter, CommitEntry, OffsetsEntry};
+use crate::checkpoint::{CheckpointWriter, CommitEntry, OffsetsEntry, StoreId};
 use crate::plan::IncrementalExecution;
 use crate::run::{
     CLEANING, FailPoint, PROCESSING, PlantedFault, QueryControl, StreamingQueryStatus, WAITING_FOR_DATA,
     WAITING_FOR_TRIGGER, is_broken_off, pass,
 };
-use crate::state::StateStore;
 
 /// How often a sink is refreshed to which nothing is written.
 const REFRESH_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -36,6 +36,8 @@ const REFRESH_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 #[derive(Debug)]
 pub(crate) struct MicroBatchExecution {
     pub(super) plan: IncrementalExecution,
+    /// The stores of the stateful operators, under their numbers in the log.
+    pub(super) stores: Vec<NumberedStore>,
     pub(super) sink: Arc<dyn Sink>,
     pub(super) output_mode: OutputMode,
     pub(super) clock: Arc<dyn Clock>,
@@ -292,7 +294,7 @@ impl MicroBatchExecution {
                 Ok(added) => return Ok(added),
                 Err(error) if is_broken_off(&error) => return Err(error),
                 Err(error) => {
-                    self.plan.stores().for_each(|store| store.undo());
+                    self.stores.iter().for_each(|store| store.store.undo());
                     patience.after(error).await?;
                 }
             }
@@ -368,12 +370,12 @@ impl MicroBatchExecution {
     }
 
     /// Ends the batch for the stores: what it did to each of them.
-    pub(super) fn commit_state(&self) -> Result<Vec<Vec<u8>>> {
-        let commit = |store: &Arc<dyn StateStore>| {
+    pub(super) fn commit_state(&self) -> Result<Vec<(StoreId, Vec<u8>)>> {
+        let commit = |NumberedStore { id, store }: &NumberedStore| {
             let mut delta = Vec::new();
-            store.commit(&mut delta).map(|()| delta)
+            store.commit(&mut delta).map(|()| (*id, delta))
         };
-        self.plan.stores().map(commit).collect()
+        self.stores.iter().map(commit).collect()
     }
 
     fn report(&mut self, batch: &MicroBatch, added: Added) {
@@ -396,12 +398,12 @@ impl MicroBatchExecution {
             self.pass("after_snapshot")?;
         }
         if self.writer.is_snapshot_due() {
-            let mut snapshot = self.writer.begin_snapshot(batch, self.plan.stores().count());
-            for (index, store) in self.plan.stores().enumerate() {
+            let mut snapshot = self.writer.begin_snapshot(batch, self.stores.len());
+            for NumberedStore { id, store } in &self.stores {
                 let mut next = Some(0);
                 while let Some(part) = next {
                     let state = store.snapshot(part)?;
-                    snapshot.add(index, state.bytes).await?;
+                    snapshot.add(*id, state.bytes).await?;
                     next = state.next;
                 }
             }

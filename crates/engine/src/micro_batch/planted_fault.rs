@@ -14,9 +14,9 @@ use millstream_core::{
 
 use super::batch::MicroBatch;
 use super::execution::{Added, MicroBatchExecution};
+use super::restart::NumberedStore;
 use crate::checkpoint::History;
 use crate::run::PlantedFault;
-use crate::state::StateStore;
 
 /// Runs a batch with the fault in it.
 pub(super) async fn run_steps(run: &mut MicroBatchExecution, fault: PlantedFault, batch: &MicroBatch) -> Result<()> {
@@ -71,16 +71,16 @@ async fn commit_state(
 pub(super) async fn recovered(
     planted: Option<PlantedFault>,
     history: &History,
-    stores: &[&Arc<dyn StateStore>],
+    stores: &[NumberedStore],
 ) -> Result<()> {
     let Some(PlantedFault::StateEarly) = planted else { return Ok(()) };
     let newest = history.newest_commit();
     let mut reader = history.delta_reader();
     for delta in &history.deltas {
-        if let Some(store) = stores.get(delta.operator)
+        if let Some(found) = stores.iter().find(|store| store.id == delta.store)
             && Some(delta.batch) > newest
         {
-            store.apply(reader.read(delta).await?)?;
+            found.store.apply(reader.read(delta).await?)?;
         }
     }
     Ok(())

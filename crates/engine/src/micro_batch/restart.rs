@@ -1,14 +1,17 @@
 //! What a query does before its first new batch: it checks that the checkpoint is its own, and takes its state from it.
 
+mod operators;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use millstream_core::{BatchId, Error, Offset, Result, Source, spark_error};
+use millstream_core::{BatchId, Error, Offset, Result, Source};
 
+pub(crate) use self::operators::{NumberedStore, Operators};
 use super::recovery::{self, Known, RecoveryPlan};
-use crate::checkpoint::{Checkpoint, History};
+use crate::checkpoint::{Checkpoint, History, StoreId};
 use crate::plan::IncrementalExecution;
-use crate::state::{StateStore, StatefulOperator, StoreDescription};
+use crate::state::StateStore;
 
 /// Where the query began, by source: from the checkpoint, or asked now and never again.
 pub(crate) async fn initial_offsets(checkpoint: &Checkpoint, sources: &[Arc<dyn Source>]) -> Result<Vec<Offset>> {
@@ -43,84 +46,24 @@ fn check_number_of_sources(logged: usize, now: usize) -> Result<()> {
     )))
 }
 
-/// Refuses a checkpoint whose state was made by other operators.
-pub(crate) fn check_operators(checkpoint: &Checkpoint, plan: &IncrementalExecution) -> Result<()> {
-    let now = fingerprints(plan.operators());
+/// The stateful operators of the query, each with the number that the checkpoint has for it.
+///
+/// # Errors
+/// Spark's, when the checkpoint has the state of other operators.
+pub(crate) fn check_operators(checkpoint: &Checkpoint, plan: &IncrementalExecution) -> Result<Operators> {
     let logged = match (&checkpoint.history().start, checkpoint.spark()) {
-        (_, Some(_)) => &Vec::new(),
-        (Some(start), None) => &start.operators,
-        (None, None) => return Ok(()),
+        // What moves to Spark and back has no state.
+        (_, Some(_)) => Some(&[][..]),
+        (Some(start), None) => Some(&*start.operators),
+        (None, None) => None,
     };
-    let same_names = logged.len() == now.len() && logged.iter().zip(&now).all(|(old, new)| name(old) == name(new));
-    if !same_names {
-        return Err(operators_differ(logged, &now));
-    }
-    for (old, new) in logged.iter().zip(&now) {
-        let (stored, now_stored) = (schema(old, "key"), schema(new, "key"));
-        if stored != now_stored {
-            return Err(spark_error!(
-                "STATE_STORE_KEY_SCHEMA_NOT_COMPATIBLE",
-                storedKeySchema = stored,
-                newKeySchema = now_stored,
-            ));
-        }
-        let (stored, now_stored) = (schema(old, "value"), schema(new, "value"));
-        if stored != now_stored {
-            return Err(spark_error!(
-                "STATE_STORE_VALUE_SCHEMA_NOT_COMPATIBLE",
-                storedValueSchema = stored,
-                newValueSchema = now_stored,
-            ));
-        }
-        if old != new {
-            return Err(operators_differ(logged, &now));
-        }
-    }
-    Ok(())
-}
-
-/// What the checkpoint keeps of the operators: Spark's name of each, and what its state looks like.
-pub(crate) fn fingerprints(operators: &[Arc<dyn StatefulOperator>]) -> Vec<String> {
-    let text = |operator: &Arc<dyn StatefulOperator>| {
-        let stores = operator.stores().iter().map(|store| {
-            let StoreDescription { keys, values, format, .. } = store.describe();
-            format!("aggregate v{format} keys ({}) values ({})", keys.join(", "), values.join(", "))
-        });
-        format!("{} {}", operator.progress().operator_name, stores.collect::<Vec<_>>().join("; "))
-    };
-    operators.iter().map(text).collect()
-}
-
-/// The operator's name, the first word of its fingerprint.
-fn name(fingerprint: &str) -> &str {
-    fingerprint.split(' ').next().unwrap_or_default()
-}
-
-/// What an operator says of its `keys (…)` or its `values (…)`, which come in this order.
-fn schema<'a>(fingerprint: &'a str, part: &str) -> &'a str {
-    let Some((_, rest)) = fingerprint.split_once(&format!(" {part}s (")) else { return "" };
-    let end = rest.find(") values (").unwrap_or(rest.len());
-    rest[..end].trim_end_matches(')')
-}
-
-fn operators_differ(logged: &[String], now: &[String]) -> Error {
-    let list = |fingerprints: &[String]| {
-        let named = fingerprints.iter().enumerate();
-        let texts: Vec<_> =
-            named.map(|(id, text)| format!("(OperatorId: {id} -> OperatorName: {})", name(text))).collect();
-        texts.join(", ")
-    };
-    spark_error!(
-        "STREAMING_STATEFUL_OPERATOR_NOT_MATCH_IN_STATE_METADATA",
-        OpsInMetadataSeq = list(logged),
-        OpsInCurBatchSeq = list(now),
-    )
+    operators::operators(logged, plan)
 }
 
 /// Gives the stores what the checkpoint has, and says which batches to run again.
 pub(crate) async fn restore(
     history: &History,
-    stores: &[&Arc<dyn StateStore>],
+    stores: &[NumberedStore],
     newest_in_sink: Option<BatchId>,
 ) -> Result<RecoveryPlan> {
     let newest_commit = history.newest_commit();
@@ -143,15 +86,15 @@ fn has_offsets(history: &History, batch: u64) -> bool {
 }
 
 /// The newest batch whose state is whole: the snapshot and every delta after it, or every delta there ever was.
-async fn restore_state(history: &History, stores: &[&Arc<dyn StateStore>]) -> Result<Option<BatchId>> {
+async fn restore_state(history: &History, stores: &[NumberedStore]) -> Result<Option<BatchId>> {
     let mut newest = None;
     if let Some(snapshot) = &history.snapshot {
-        if snapshot.operators() != stores.len() {
+        if snapshot.stores() != stores.len() {
             return Err(Error::data(format!("the snapshot of batch {} is of other operators", snapshot.batch())));
         }
         for part in 0..snapshot.parts() {
             let (store, state) = snapshot.part(part).await?;
-            stores[store].apply(&state)?;
+            find(stores, store, snapshot.batch())?.apply(&state)?;
         }
         newest = Some(snapshot.batch());
     }
@@ -163,11 +106,14 @@ async fn restore_state(history: &History, stores: &[&Arc<dyn StateStore>]) -> Re
             break;
         }
         while let Some(delta) = deltas.pop_front_if(|delta| delta.batch == batch) {
-            let store = stores.get(delta.operator);
-            let store = store.ok_or_else(|| Error::data(format!("batch {batch} has state of another operator")))?;
-            store.apply(reader.read(delta).await?)?;
+            find(stores, delta.store, batch)?.apply(reader.read(delta).await?)?;
         }
         newest = Some(batch);
     }
     Ok(newest)
+}
+
+fn find(stores: &[NumberedStore], id: StoreId, batch: BatchId) -> Result<&dyn StateStore> {
+    let found = stores.iter().find(|store| store.id == id).map(|store| &*store.store);
+    found.ok_or_else(|| Error::data(format!("batch {batch} has state of a store that the query has not")))
 }

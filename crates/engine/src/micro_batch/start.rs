@@ -15,7 +15,7 @@ use super::batch::MicroBatch;
 use super::execution::{MicroBatchExecution, Position};
 use super::planted_fault;
 use super::progress::ProgressReporter;
-use super::restart;
+use super::restart::{self, NumberedStore, Operators};
 use super::trigger::TriggerExecutor;
 use crate::checkpoint::{Checkpoint, History, QueryStart, Retention};
 use crate::plan::IncrementalExecution;
@@ -151,13 +151,13 @@ impl StartingQuery {
 
     async fn begin(self) -> Result<(MicroBatchExecution, Vec<MicroBatch>)> {
         let Self { spec, plan, checkpoint, control, conf, platform } = self;
-        restart::check_operators(&checkpoint, &plan)?;
+        let Operators { entries: operators, stores } = restart::check_operators(&checkpoint, &plan)?;
         let initial = restart::initial_offsets(&checkpoint, plan.sources()).await?;
         let start = QueryStart {
             source_files: plan.sources().iter().zip(&initial).map(|(source, at)| source.initial_file(at)).collect(),
             initial: initial.clone(),
             conf: checkpoint.conf(&spec.conf),
-            operators: restart::fingerprints(plan.operators()),
+            operators,
             retention: conf.retention,
         };
         let (writer, history) = checkpoint.begin(start, spec.sync, &platform).await?;
@@ -171,19 +171,20 @@ impl StartingQuery {
             steps: Arc::new(SinkFailPoint(fail_point.clone())),
         };
         let newest_in_sink = sink.open(start).await?;
-        let (position, again) = match recover(&history, &plan, newest_in_sink, initial).await {
+        let (position, again) = match recover(&history, &plan, &stores, newest_in_sink, initial).await {
             Ok(recovered) => recovered,
             Err(error) => {
                 sink.close().await?;
                 return Err(error);
             }
         };
-        planted_fault::recovered(planted_fault, &history, &plan.stores().collect::<Vec<_>>()).await?;
+        planted_fault::recovered(planted_fault, &history, &stores).await?;
         let (pace, mode) = (sink.pace(), spec.output_mode);
         let execution = MicroBatchExecution {
             trigger: TriggerExecutor::new(spec.trigger, Arc::clone(&clock), control.stop.clone(), (pace, mode)),
             progress: ProgressReporter::new(Arc::clone(&clock), (control.id, control.run_id, control.name.clone())),
             plan,
+            stores,
             sink,
             output_mode: mode,
             sink_touched: clock.monotonic(),
@@ -203,10 +204,11 @@ impl StartingQuery {
 async fn recover(
     history: &History,
     plan: &IncrementalExecution,
+    stores: &[NumberedStore],
     newest_in_sink: Option<BatchId>,
     initial: Vec<Offset>,
 ) -> Result<(Position, Vec<MicroBatch>)> {
-    let again = restart::restore(history, &plan.stores().collect::<Vec<_>>(), newest_in_sink).await?;
+    let again = restart::restore(history, stores, newest_in_sink).await?;
     let first = if again.muted.is_empty() { again.real.start } else { again.muted.start };
     let mut position =
         Position { next: BatchId(first), ends: initial, timestamp_ms: 0, watermark_ms: 0, is_news: false };

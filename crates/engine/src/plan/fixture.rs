@@ -189,7 +189,8 @@ impl StreamTest {
                 Ok(rows)
             }
             Err(error) => {
-                self.execution.stores().for_each(|store| store.undo());
+                let stores = self.execution.operators().iter().flat_map(|operator| operator.stores());
+                stores.for_each(|store| store.undo());
                 Err(error)
             }
         }

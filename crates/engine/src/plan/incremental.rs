@@ -18,6 +18,7 @@ use futures::{StreamExt, TryStreamExt};
 use millstream_core::progress::StateOperatorProgress;
 use millstream_core::{BatchId, BatchStream, OffsetRange, Options, OutputMode, Result, Source};
 
+use super::operator_name::{OperatorName, operator_names};
 use super::watermark_propagation::{ALLOW_MULTIPLE_CONF, WatermarkPropagation};
 use super::{
     batch_time, consolidation, decode_push_down, explain, one_task, optimizer, physical, source_table, stateful,
@@ -27,7 +28,7 @@ use crate::batch_context::{BatchContext, EventTimeStats};
 use crate::error::from_datafusion;
 use crate::operators::OperatorContext;
 use crate::run::{QueryEnvironment, QuerySpec};
-use crate::state::{StateStore, StatefulOperator};
+use crate::state::StatefulOperator;
 use crate::watermark::{WatermarkPolicy, WatermarkTracker};
 use crate::work::Work;
 
@@ -48,6 +49,8 @@ pub(crate) struct IncrementalExecution {
     state: SessionState,
     sources: Vec<Arc<dyn Source>>,
     operators: Vec<Arc<dyn StatefulOperator>>,
+    /// Their names in the checkpoint.
+    operator_names: Vec<OperatorName>,
     /// Their numbers in the order in which they are reported.
     reported: Vec<usize>,
     watermark: WatermarkTracker,
@@ -89,6 +92,7 @@ impl IncrementalExecution {
         // All that can be refused is refused by now: a source that is opened may take long, or fail in its own words.
         let plan = stateful::aggregates_as_nodes(plan, mode).map_err(from_datafusion)?;
         let plan = consolidation::consolidate(plan, mode).map_err(from_datafusion)?;
+        let operator_names = operator_names(&plan);
         let (plan, sources) = source_table::open_sources(plan, environment)?;
         let logical = Self::optimized(plan, mode, &now_us, &state).map_err(from_datafusion)?;
         let context = OperatorContext {
@@ -114,6 +118,7 @@ impl IncrementalExecution {
             state,
             sources,
             operators,
+            operator_names,
             reported,
             watermark: WatermarkTracker::new(policy, delays_ms),
             propagation,
@@ -147,9 +152,9 @@ impl IncrementalExecution {
         &self.operators
     }
 
-    /// The stores of all stateful operators, in their order.
-    pub(crate) fn stores(&self) -> impl Iterator<Item = &Arc<dyn StateStore>> {
-        self.operators.iter().flat_map(|operator| operator.stores())
+    /// What the operators are called in the checkpoint, in their order.
+    pub(crate) fn operator_names(&self) -> &[OperatorName] {
+        &self.operator_names
     }
 
     /// What the stateful operators did in the batch, in Spark's order.

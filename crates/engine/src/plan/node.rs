@@ -64,6 +64,12 @@ pub trait StreamingNode: fmt::Debug + Any + Send + Sync {
         true
     }
 
+    /// The columns by which a stateful node keeps its state, as the user named them. They are part of the name by which
+    /// the state is found again, so they hold no text that a library writes.
+    fn state_keys(&self) -> Vec<String> {
+        vec![]
+    }
+
     /// The kinds of rows that it takes from an input. [`Rows::Changes`] that it does not take are consolidated before it,
     /// all else that it does not take is refused by name.
     fn takes(&self, _input: usize) -> &[Rows] {

@@ -107,3 +107,58 @@ async fn other_keys_over_the_same_checkpoint_are_refused() {
         assert!(error.to_spark_message().contains(class), "{error}");
     }
 }
+
+/// A deduplication of the stream by these columns, as `value`.
+fn branch(bench: &Bench, keys: &[&str]) -> LogicalPlan {
+    let keys = keys.iter().map(|key| Column::from_qualified_name(*key)).collect();
+    let plan = LogicalPlanBuilder::from(DeduplicateNode::over(relation(&bench.stream), keys, false).unwrap());
+    plan.project(vec![col("value")]).and_then(LogicalPlanBuilder::build).unwrap()
+}
+
+fn union(first: LogicalPlan, second: LogicalPlan) -> LogicalPlan {
+    LogicalPlanBuilder::from(first).union(second).and_then(LogicalPlanBuilder::build).unwrap()
+}
+
+/// Each finds its state by what it means; by its number it would get that of the other.
+#[tokio::test]
+async fn an_operator_that_moved_in_the_plan_keeps_its_state() {
+    for snapshots in [false, true] {
+        let mut bench = Bench::new();
+        bench.trigger = Trigger::AvailableNow;
+        if snapshots {
+            bench.conf.insert("millstream.checkpoint.snapshotBytes".into(), "1".into());
+        }
+        let plans = |bench: &Bench| {
+            let (by_value, by_time) = (branch(bench, &["value"]), branch(bench, &["ts"]));
+            [union(by_value.clone(), by_time.clone()), union(by_time, by_value)]
+        };
+        let [first, moved] = plans(&bench);
+        bench.plan = first.clone();
+        bench.stream.add(vec![(1, 10), (2, 10)]);
+        check(&bench, vec![Step::Start, Step::ExpectEnd]).await;
+        let mut seen = bench.sink.rows();
+        seen.sort();
+        assert_eq!(seen, values([1, 1, 2]), "both values, and the first row of the one time");
+        // There and back, so that the numbers in the log are neither those of the newest plan nor of the first segment alone.
+        for (plan, row) in [(moved.clone(), (1, 20)), (first, (2, 30)), (moved, (3, 30))] {
+            bench.plan = plan;
+            bench.stream.add(vec![row]);
+            let before = bench.sink.rows().len();
+            check(&bench, vec![Step::Start, Step::ExpectEnd]).await;
+            assert_eq!(bench.sink.rows()[before..], values([row.0]), "{row:?}: one is known, the other new");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_operator_that_means_another_thing_is_refused_by_name() {
+    let mut bench = Bench::new();
+    bench.trigger = Trigger::AvailableNow;
+    bench.plan = union(branch(&bench, &["value"]), branch(&bench, &["ts"]));
+    bench.stream.add(vec![(1, 10)]);
+    check(&bench, vec![Step::Start, Step::ExpectEnd]).await;
+    bench.plan = branch(&bench, &["value"]);
+    let refused = "hint: the checkpoint has the state of 'Deduplicate by [ts] over [memory-stream]', and the query has \
+                   nothing instead; give it back what it had, or start it with a new checkpoint location";
+    check(&bench, vec![Step::Start, Step::ExpectFailure(refused)]).await;
+}

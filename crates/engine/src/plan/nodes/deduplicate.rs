@@ -51,6 +51,10 @@ impl StreamingNode for DeduplicateNode {
         only_input(self, inputs.to_vec()).map(Arc::clone)
     }
 
+    fn state_keys(&self) -> Vec<String> {
+        self.keys.iter().map(|key| key.name.clone()).collect()
+    }
+
     /// As in Spark, columns that nobody above reads are not carried, even event time. So it depends on what is read above
     /// whether late rows are dropped, unless event time is in the key or says when keys end.
     fn needs(&self, output: &[usize], inputs: &[NodeInput<'_>]) -> Option<Vec<Vec<usize>>> {

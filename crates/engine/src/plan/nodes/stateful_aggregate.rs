@@ -32,6 +32,10 @@ impl StreamingNode for StatefulAggregateNode {
         Ok(Arc::clone(&self.schema))
     }
 
+    fn state_keys(&self) -> Vec<String> {
+        self.schema.fields().iter().take(self.columns.keys).map(|field| field.name().clone()).collect()
+    }
+
     /// Only keys are shown unchanged.
     fn passes(&self, output: usize) -> Option<(usize, usize)> {
         (output < self.columns.keys).then_some((0, output))

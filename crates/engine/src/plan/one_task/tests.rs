@@ -25,7 +25,8 @@ async fn streams(plan: LogicalPlan, source: &MemoryRows, mode: OutputMode) -> us
     for stream in streams {
         let _: Vec<RecordBatch> = stream.try_collect().await.unwrap();
     }
-    test.execution.stores().for_each(|store| store.undo());
+    let stores = test.execution.operators().iter().flat_map(|operator| operator.stores());
+    stores.for_each(|store| store.undo());
     assert!(!test.run_batch(ranges, |_| Ok(())).await.unwrap().is_empty());
     count
 }

@@ -5,13 +5,15 @@
 //! ```
 //!
 //! [`execution`] is the loop, [`start`] and [`restart`] what comes before it, [`recovery`] where it goes on; [`batch`] is one
-//! batch, [`trigger`] when it is due, [`availability`] what it can read, [`progress`] what it says of itself;
+//! batch, [`trigger`] when it is due, [`availability`] what it can read, [`prepared`] how one runs that cannot run
+//! again, [`progress`] what it says of itself;
 //! [`planted_fault`] is how a batch runs for checkers of crashes.
 
 mod availability;
 mod batch;
 mod execution;
 mod planted_fault;
+mod prepared;
 mod progress;
 mod recovery;
 mod restart;

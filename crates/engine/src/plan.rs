@@ -14,6 +14,7 @@ mod one_task;
 mod operator_name;
 mod optimizer;
 mod physical;
+mod repeatable;
 mod scan_filter;
 mod source_table;
 mod stateful;

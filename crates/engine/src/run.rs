@@ -17,7 +17,7 @@ mod threads;
 pub(crate) use control::{Outcome, QueryControl, STOP_GRACE};
 pub(crate) use events::{EventRing, EventRings};
 pub use events::{Lagged, QueryEvent, QueryEventKind, QueryEvents};
-pub use fail_point::{FAIL_POINTS, FailPoint, SINK_FAIL_POINTS};
+pub use fail_point::{FAIL_POINTS, FailPoint, PREPARE_FAIL_POINT, SINK_FAIL_POINTS};
 pub(crate) use fail_point::{SinkFailPoint, is_broken_off, pass};
 pub use local_disk::LocalDisk;
 pub(crate) use local_disk::TEMPORARY_SUFFIX;

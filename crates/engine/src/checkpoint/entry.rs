@@ -9,6 +9,7 @@
 //! | 3 | what a batch did to one store | batch (8) · operator (4) · store (4), little endian · the store's own bytes |
 //! | 4 | a batch is done | JSON |
 //! | 5 | the head of a snapshot | JSON |
+//! | 6 | a batch's state is whole, and the sink is about to hold the batch | JSON of its commit |
 //!
 //! JSON has room: a field that is new is left out where it says nothing. A kind, a field or a body that is not known is an
 //! error with its place, never a default. Heads carry the version of the format ([`formats`](super::formats)).
@@ -25,6 +26,7 @@ const KIND_OFFSETS: u8 = 2;
 const KIND_STATE: u8 = 3;
 const KIND_COMMIT: u8 = 4;
 pub(crate) const KIND_SNAPSHOT: u8 = 5;
+const KIND_PREPARED: u8 = 6;
 
 /// One entry of the log.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,6 +39,8 @@ pub(crate) enum Entry {
     State(StateEntry),
     /// A batch is done.
     Commit(CommitEntry),
+    /// The state entries before it are whole. Whether the batch is done is for the sink to say, until a commit follows.
+    Prepared(CommitEntry),
     /// The head of a snapshot; never in the log.
     Snapshot(SnapshotEntry),
 }
@@ -129,6 +133,9 @@ pub(crate) struct StateEntry {
 pub(crate) struct CommitEntry {
     pub(crate) batch: BatchId,
     pub(crate) next_watermark_ms: i64,
+    /// Whether its state entries stand before a prepared entry, and not before this one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) prepared: bool,
 }
 
 /// What a snapshot consists of.
@@ -167,6 +174,7 @@ impl Entry {
                 out.extend_from_slice(&state.delta);
             }),
             Self::Commit(commit) => put(out, KIND_COMMIT, |out| put_json(out, commit)),
+            Self::Prepared(commit) => put(out, KIND_PREPARED, |out| put_json(out, commit)),
             Self::Snapshot(snapshot) => put(out, KIND_SNAPSHOT, |out| put_json(out, snapshot)),
         }
     }
@@ -183,6 +191,7 @@ impl Entry {
                 Ok(Self::State(StateEntry { batch, store, delta: body.to_vec() }))
             }
             KIND_COMMIT => json(body).map(Self::Commit),
+            KIND_PREPARED => json(body).map(Self::Prepared),
             KIND_SNAPSHOT => json(body).map(Self::Snapshot),
             other => Err(malformed(&format!("there is no entry of kind {other}"))),
         }

@@ -24,12 +24,24 @@ pub(crate) struct History {
     pub(crate) start: Option<StartEntry>,
     pub(crate) offsets: BTreeMap<BatchId, Arc<OffsetsEntry>>,
     pub(crate) commits: BTreeMap<BatchId, CommitEntry>,
-    /// In the order in which they were written; those of the newest snapshot and before it are left out.
+    /// Those of committed batches, in the order in which they were written; those of the newest snapshot and before it are
+    /// left out.
     pub(crate) deltas: Vec<DeltaPlace>,
+    /// Those of the batch that is due, which has neither a commit nor a prepared entry behind them.
+    pub(crate) uncommitted: Vec<DeltaPlace>,
+    /// The batch that is due, if its state is whole and only the sink knows whether it is done.
+    pub(crate) prepared: Option<PreparedBatch>,
     pub(crate) snapshot: Option<Snapshot>,
     pub(crate) segments: Vec<Segment>,
     /// Where it was read from.
     pub(crate) origin: Option<(Files, PathBuf)>,
+}
+
+/// A batch whose state is in the log, and whose commit is not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PreparedBatch {
+    pub(crate) commit: CommitEntry,
+    pub(crate) deltas: Vec<DeltaPlace>,
 }
 
 /// Where a state delta lies. It is read again when its turn comes, so that there is one of them in memory at a time.
@@ -160,18 +172,49 @@ impl History {
             }
             Entry::State(state) => {
                 in_turn(state.batch, self.next_commit(state.batch), "state")?;
-                if self.snapshot.as_ref().is_none_or(|snapshot| state.batch > snapshot.batch()) {
-                    self.deltas.push(place(&state, (segment, end)));
-                }
+                self.uncommitted.push(place(&state, (segment, end)));
                 Ok(())
             }
             Entry::Snapshot(_) => Err(Error::data("the head of a snapshot is in the log")),
             Entry::Commit(commit) => {
                 in_turn(commit.batch, self.next_commit(commit.batch), "a commit")?;
-                self.commits.insert(commit.batch, commit);
+                self.add_commit(commit)
+            }
+            Entry::Prepared(commit) => {
+                in_turn(commit.batch, self.next_commit(commit.batch), "a prepared commit")?;
+                // One that was there is of an attempt that came to nothing.
+                self.prepared = Some(PreparedBatch { commit, deltas: std::mem::take(&mut self.uncommitted) });
                 Ok(())
             }
         }
+    }
+
+    fn add_commit(&mut self, commit: CommitEntry) -> Result<()> {
+        let is_saved = self.snapshot.as_ref().is_some_and(|snapshot| commit.batch <= snapshot.batch());
+        let (prepared, written) = (self.prepared.take(), std::mem::take(&mut self.uncommitted));
+        let deltas = match (commit.prepared, prepared) {
+            (false, _) => written,
+            (true, Some(prepared)) => prepared.deltas,
+            // It went with its segment.
+            (true, None) if is_saved => vec![],
+            (true, None) => {
+                return Err(Error::data(format!("the prepared state of batch {} is missing", commit.batch)));
+            }
+        };
+        if !is_saved {
+            self.deltas.extend(deltas);
+        }
+        self.commits.insert(commit.batch, commit);
+        Ok(())
+    }
+
+    /// Takes the prepared batch for done, because the sink holds it. Gives the commit that the log lacks.
+    pub(crate) fn settle_prepared(&mut self) -> Option<CommitEntry> {
+        let PreparedBatch { commit, deltas } = self.prepared.take()?;
+        let commit = CommitEntry { prepared: true, ..commit };
+        self.deltas.extend(deltas);
+        self.commits.insert(commit.batch, commit);
+        Some(commit)
     }
 
     /// The batch that is to be committed next. At the beginning of what is kept of a log that is not known, because the

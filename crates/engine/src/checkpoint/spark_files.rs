@@ -296,7 +296,8 @@ async fn read_commit(files: &Files, folder: &Path, batch: u64) -> Result<CommitE
     let path = folder.join(batch.to_string());
     let line: CommitLine =
         serde_json::from_str(&read_v1(files, &path).await?).map_err(|error| unreadable(&path, error))?;
-    Ok(CommitEntry { batch: BatchId(batch), next_watermark_ms: line.next_batch_watermark_ms })
+    let next_watermark_ms = line.next_batch_watermark_ms;
+    Ok(CommitEntry { batch: BatchId(batch), next_watermark_ms, prepared: false })
 }
 
 /// The lines of a file after `v1`. Other versions belong to stateful queries and to features that are not built here.

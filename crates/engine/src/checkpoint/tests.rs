@@ -48,7 +48,7 @@ fn offsets(batch: u64) -> OffsetsEntry {
 }
 
 fn commit(batch: u64) -> CommitEntry {
-    CommitEntry { batch: BatchId(batch), next_watermark_ms: 10 * (batch as i64 + 1) }
+    CommitEntry { batch: BatchId(batch), next_watermark_ms: 10 * (batch as i64 + 1), prepared: false }
 }
 
 fn platform() -> Platform {
@@ -310,6 +310,40 @@ async fn parts_without_a_head_are_no_snapshot() {
     let mut names = files().names(folder.path()).await.unwrap();
     names.sort_unstable();
     assert_eq!(names, ["snapshot-6", "snapshot-6.0"]);
+}
+
+/// Of several attempts at a batch the newest counts, and none before the sink or a commit says so.
+#[tokio::test]
+async fn a_prepared_batch_waits_for_its_commit() {
+    let root = tempfile::tempdir().unwrap();
+    run(root.path(), 0..1, true).await;
+    let delta = |byte: u8| vec![(store(0), vec![byte; 3])];
+    let (mut writer, _) = begin(root.path()).await;
+    writer.write_offsets(Arc::new(offsets(1))).await.unwrap().wait().await.unwrap();
+    writer.write_prepared(delta(7), commit(1)).await.unwrap();
+    writer.close(true).await.unwrap();
+    let history = read(root.path()).await.unwrap();
+    assert_eq!((history.newest_commit(), history.deltas.len()), (Some(BatchId(0)), 1));
+    assert_eq!(history.prepared.map(|prepared| prepared.commit), Some(commit(1)));
+
+    let (mut writer, _) = begin(root.path()).await;
+    writer.write_prepared(delta(8), commit(1)).await.unwrap();
+    let mut settled = read_beside(root.path()).await;
+    let committed = settled.settle_prepared().unwrap();
+    assert_eq!(committed, CommitEntry { prepared: true, ..commit(1) });
+    writer.add_commit(vec![], committed);
+    writer.close(false).await.unwrap();
+    for history in [settled, read(root.path()).await.unwrap()] {
+        assert_eq!((history.newest_commit(), history.prepared.is_none()), (Some(BatchId(1)), true));
+        let mut deltas = history.delta_reader();
+        assert_eq!(history.deltas.len(), 2);
+        assert_eq!(deltas.read(&history.deltas[1]).await.unwrap(), [8; 3]);
+    }
+}
+
+/// What a start would read if the process that holds the checkpoint died now.
+async fn read_beside(root: &Path) -> History {
+    History::read(&files(), &root.join("millstream")).await.unwrap()
 }
 
 #[tokio::test]

@@ -109,6 +109,16 @@ impl CheckpointWriter {
         self.newest.add_commit(entry);
     }
 
+    /// Writes what a batch did to the stores, and its commit as it will be, before the sink holds the batch; as durably as the
+    /// policy has it.
+    pub(crate) async fn write_prepared(&mut self, deltas: Vec<(StoreId, Vec<u8>)>, entry: CommitEntry) -> Result<()> {
+        // The log takes no second write while one is under way.
+        self.newest_write.wait().await?;
+        self.add_state(entry.batch, deltas);
+        self.log.append(&Entry::Prepared(entry));
+        self.log.write().await
+    }
+
     /// Adds what a batch did to the stores. It counts once the commit follows.
     pub(crate) fn add_state(&mut self, batch: BatchId, deltas: Vec<(StoreId, Vec<u8>)>) {
         for (store, delta) in deltas.into_iter().filter(|(_, delta)| !delta.is_empty()) {

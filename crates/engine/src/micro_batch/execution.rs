@@ -50,6 +50,8 @@ pub(crate) struct MicroBatchExecution {
     /// `spark.sql.streaming.noDataMicroBatches.enabled`
     pub(super) runs_no_data_batches: bool,
     pub(super) writer: CheckpointWriter,
+    /// Whether the state of the running batch is in the log already, before the sink has the batch.
+    pub(super) is_prepared: bool,
     pub(super) position: Position,
     /// When the sink was last written to or refreshed.
     pub(super) sink_touched: Duration,
@@ -292,7 +294,8 @@ impl MicroBatchExecution {
         loop {
             match self.try_batch(batch, durable).await {
                 Ok(added) => return Ok(added),
-                Err(error) if is_broken_off(&error) => return Err(error),
+                // What is prepared cannot be undone: the sink may hold it, and only a start can find out.
+                Err(error) if is_broken_off(&error) || self.is_prepared => return Err(error),
                 Err(error) => {
                     self.stores.iter().for_each(|store| store.store.undo());
                     patience.after(error).await?;
@@ -304,7 +307,7 @@ impl MicroBatchExecution {
     async fn try_batch(&mut self, batch: &MicroBatch, durable: &Durable) -> Result<Added> {
         let (context, rows) = self.execute(batch)?;
         self.pass("after_query_planning")?;
-        let written = self.write_rows(batch, durable, rows).await?;
+        let written = self.write_rows(batch, durable, &context, rows).await?;
         Ok(Added { context, written })
     }
 
@@ -324,19 +327,33 @@ impl MicroBatchExecution {
         &mut self,
         batch: &MicroBatch,
         durable: &Durable,
+        context: &BatchContext,
         rows: Vec<BatchStream>,
     ) -> Result<SinkProgress> {
         let since = self.progress.now();
         let written = if batch.is_muted {
             drain(rows).await?
+        } else if self.stores.is_empty() || self.plan.is_state_repeatable() {
+            self.write(batch, durable, rows).await?
         } else {
-            let (kind, schema, upsert_key) = (self.output_mode.into(), self.plan.schema(), self.plan.upsert_key());
-            let rows = SinkBatch { id: batch.id(), kind, upsert_key, schema, rows };
-            self.sink.write(rows, self.logged(batch, durable)).await?
+            self.write_prepared(batch, durable, context, rows).await?
         };
         self.sink_touched = self.clock.monotonic();
         self.progress.add(Phase::AddBatch, since);
         Ok(written)
+    }
+
+    /// Lets the sink pull the rows.
+    pub(super) fn write(
+        &self,
+        batch: &MicroBatch,
+        durable: &Durable,
+        rows: Vec<BatchStream>,
+    ) -> impl Future<Output = Result<SinkProgress>> + Send + use<> {
+        let (kind, schema, upsert_key) = (self.output_mode.into(), self.plan.schema(), self.plan.upsert_key());
+        let rows = SinkBatch { id: batch.id(), kind, upsert_key, schema, rows };
+        let (sink, logged) = (Arc::clone(&self.sink), self.logged(batch, durable));
+        async move { sink.write(rows, logged).await }
     }
 
     /// What the log says of the batch, for a sink that asks.
@@ -352,11 +369,12 @@ impl MicroBatchExecution {
     /// The batch is done. That becomes durable with the next batch's offsets, or before the query rests.
     fn commit(&mut self, batch: &MicroBatch, context: &BatchContext) -> Result<()> {
         let since = self.progress.now();
-        let deltas = self.commit_state()?;
+        let prepared = std::mem::take(&mut self.is_prepared);
+        let deltas = if prepared { vec![] } else { self.commit_state()? };
         self.pass("after_state_commit")?;
         let next_watermark_ms = self.plan.watermark().advance(context);
         if !batch.is_committed {
-            self.writer.add_commit(deltas, CommitEntry { batch: batch.id(), next_watermark_ms });
+            self.writer.add_commit(deltas, CommitEntry { batch: batch.id(), next_watermark_ms, prepared });
         }
         self.position = Position {
             next: batch.id().next(),

@@ -48,7 +48,7 @@ async fn run_state_early(run: &mut MicroBatchExecution, batch: &MicroBatch) -> R
     let (context, rows) = run.execute(batch)?;
     let rows = commit_state(run, batch.id(), rows).await?;
     run.pass("after_query_planning")?;
-    let written = run.write_rows(batch, &durable, rows).await?;
+    let written = run.write_rows(batch, &durable, &context, rows).await?;
     run.pass("after_add_batch")?;
     run.end_batch(batch, &durable, Added { context, written }).await
 }
@@ -74,12 +74,9 @@ pub(super) async fn recovered(
     stores: &[NumberedStore],
 ) -> Result<()> {
     let Some(PlantedFault::StateEarly) = planted else { return Ok(()) };
-    let newest = history.newest_commit();
     let mut reader = history.delta_reader();
-    for delta in &history.deltas {
-        if let Some(found) = stores.iter().find(|store| store.id == delta.store)
-            && Some(delta.batch) > newest
-        {
+    for delta in &history.uncommitted {
+        if let Some(found) = stores.iter().find(|store| store.id == delta.store) {
             found.store.apply(reader.read(delta).await?)?;
         }
     }

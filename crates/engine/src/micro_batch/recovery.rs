@@ -3,6 +3,10 @@
 //! *n* is the newest batch with an offsets entry, *c* the newest with a commit, *s* the newest whose state is complete,
 //! *m* the newest that the sink holds, for sinks that know. Batches s+1 … max(c, m) are run again for their state alone,
 //! because the sink has them; those after, up to n, are run for real. Then the query goes on with batch n+1.
+//!
+//! Where running a batch again gives other state than before, its state waits in the log, *prepared*, for the sink to hold
+//! the batch. If the sink does, the batch is settled: its state is that of the log. Else it was never shown, and is run for
+//! real. Such a batch is never run for its state alone.
 
 use std::ops::Range;
 
@@ -19,11 +23,17 @@ pub(crate) struct Known {
     pub(crate) newest_state: Option<u64>,
     /// *m*; `None` also from a sink that does not know.
     pub(crate) newest_in_sink: Option<u64>,
+    /// The batch whose state is prepared; it has no commit.
+    pub(crate) prepared: Option<u64>,
+    /// Whether a batch that is run again leaves the same state.
+    pub(crate) is_repeatable: bool,
 }
 
 /// What to do before new batches. The ranges are of batch numbers, without their ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RecoveryPlan {
+    /// Whether the prepared batch is done.
+    pub(crate) settles_prepared: bool,
     /// Run for their state, with the sink muted.
     pub(crate) muted: Range<u64>,
     /// Run for real.
@@ -50,7 +60,19 @@ pub(crate) fn plan(known: Known) -> Result<RecoveryPlan> {
     if states > written {
         return Err(Error::data(format!("the checkpoint has state of batch {}, which never ended", states - 1)));
     }
-    Ok(RecoveryPlan { muted: states..written, real: written..offsets })
+    // The state of the batch after those in the state, which is the first without a commit.
+    let settles_prepared = known.prepared == Some(commits) && in_sink > commits && states == commits;
+    let muted = states + u64::from(settles_prepared)..written;
+    if !known.is_repeatable && !muted.is_empty() {
+        return Err(Error::data(format!(
+            "the sink holds batch {}, but the checkpoint has lost the state of batch {}, which comes out differently \
+             when it is run again",
+            written - 1,
+            muted.start
+        ))
+        .with_hint("restore the newest copy of the checkpoint, or start the query with a new checkpoint location"));
+    }
+    Ok(RecoveryPlan { settles_prepared, muted, real: written..offsets })
 }
 
 #[cfg(test)]

@@ -60,10 +60,12 @@ pub(crate) fn check_operators(checkpoint: &Checkpoint, plan: &IncrementalExecuti
     operators::operators(logged, plan)
 }
 
-/// Gives the stores what the checkpoint has, and says which batches to run again.
+/// Gives the stores what the checkpoint has, and says which batches to run again. What was prepared and turns out to be done is
+/// committed in the history.
 pub(crate) async fn restore(
-    history: &History,
+    history: &mut History,
     stores: &[NumberedStore],
+    is_repeatable: bool,
     newest_in_sink: Option<BatchId>,
 ) -> Result<RecoveryPlan> {
     let newest_commit = history.newest_commit();
@@ -74,11 +76,25 @@ pub(crate) async fn restore(
         newest_commit: number(newest_commit),
         newest_state: number(newest_state),
         newest_in_sink: number(newest_in_sink),
+        prepared: number(history.prepared.as_ref().map(|prepared| prepared.commit.batch)),
+        is_repeatable: is_repeatable || stores.is_empty(),
     })?;
+    if plan.settles_prepared {
+        apply_prepared(history, stores).await?;
+    }
     if let Some(missing) = plan.muted.clone().chain(plan.real.clone()).find(|&batch| !has_offsets(history, batch)) {
         return Err(Error::data(format!("the checkpoint lacks the offsets of batch {missing}, which must run again")));
     }
     Ok(plan)
+}
+
+/// Takes in the state of the batch that is prepared.
+async fn apply_prepared(history: &History, stores: &[NumberedStore]) -> Result<()> {
+    let mut reader = history.delta_reader();
+    for delta in history.prepared.iter().flat_map(|prepared| &prepared.deltas) {
+        find(stores, delta.store, delta.batch)?.apply(reader.read(delta).await?)?;
+    }
+    Ok(())
 }
 
 fn has_offsets(history: &History, batch: u64) -> bool {

@@ -17,7 +17,7 @@ use super::planted_fault;
 use super::progress::ProgressReporter;
 use super::restart::{self, NumberedStore, Operators};
 use super::trigger::TriggerExecutor;
-use crate::checkpoint::{Checkpoint, History, QueryStart, Retention};
+use crate::checkpoint::{Checkpoint, CommitEntry, History, QueryStart, Retention};
 use crate::plan::IncrementalExecution;
 use crate::run::{
     EventRings, Platform, QueryControl, QueryEnvironment, QuerySpec, Resources, STOP_GRACE, SinkFailPoint,
@@ -160,7 +160,7 @@ impl StartingQuery {
             operators,
             retention: conf.retention,
         };
-        let (writer, history) = checkpoint.begin(start, spec.sync, &platform).await?;
+        let (mut writer, mut history) = checkpoint.begin(start, spec.sync, &platform).await?;
         let Platform { clock, fail_point, .. } = platform;
         let planted_fault = platform.planted_fault.filter(|_| cfg!(debug_assertions));
         let sink = planted_fault::sink(planted_fault, spec.sink);
@@ -171,13 +171,16 @@ impl StartingQuery {
             steps: Arc::new(SinkFailPoint(fail_point.clone())),
         };
         let newest_in_sink = sink.open(start).await?;
-        let (position, again) = match recover(&history, &plan, &stores, newest_in_sink, initial).await {
+        let (position, again, settled) = match recover(&mut history, &plan, &stores, newest_in_sink, initial).await {
             Ok(recovered) => recovered,
             Err(error) => {
                 sink.close().await?;
                 return Err(error);
             }
         };
+        if let Some(commit) = settled {
+            writer.add_commit(vec![], commit);
+        }
         planted_fault::recovered(planted_fault, &history, &stores).await?;
         let (pace, mode) = (sink.pace(), spec.output_mode);
         let execution = MicroBatchExecution {
@@ -194,21 +197,23 @@ impl StartingQuery {
             planted_fault,
             runs_no_data_batches: conf.no_data_batches,
             writer,
+            is_prepared: false,
             position,
         };
         Ok((execution, again))
     }
 }
 
-/// Restores the state, and says where the query stands and which batches come first.
+/// Restores the state, and says where the query stands, which batches come first, and which commit the log lacks.
 async fn recover(
-    history: &History,
+    history: &mut History,
     plan: &IncrementalExecution,
     stores: &[NumberedStore],
     newest_in_sink: Option<BatchId>,
     initial: Vec<Offset>,
-) -> Result<(Position, Vec<MicroBatch>)> {
-    let again = restart::restore(history, stores, newest_in_sink).await?;
+) -> Result<(Position, Vec<MicroBatch>, Option<CommitEntry>)> {
+    let again = restart::restore(history, stores, plan.is_state_repeatable(), newest_in_sink).await?;
+    let settled = if again.settles_prepared { history.settle_prepared() } else { None };
     let first = if again.muted.is_empty() { again.real.start } else { again.muted.start };
     let mut position =
         Position { next: BatchId(first), ends: initial, timestamp_ms: 0, watermark_ms: 0, is_news: false };
@@ -231,7 +236,7 @@ async fn recover(
         let entry = Arc::clone(&history.offsets[&batch]);
         MicroBatch::again(entry, history.commits.contains_key(&batch), again.muted.contains(&batch.0))
     });
-    Ok((position, batches.collect()))
+    Ok((position, batches.collect(), settled))
 }
 
 /// A panic as an error.

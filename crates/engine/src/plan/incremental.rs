@@ -19,6 +19,7 @@ use millstream_core::progress::StateOperatorProgress;
 use millstream_core::{BatchId, BatchStream, OffsetRange, Options, OutputMode, Result, Source};
 
 use super::operator_name::{OperatorName, operator_names};
+use super::repeatable::is_state_repeatable;
 use super::watermark_propagation::{ALLOW_MULTIPLE_CONF, WatermarkPropagation};
 use super::{
     batch_time, consolidation, decode_push_down, explain, one_task, optimizer, physical, source_table, stateful,
@@ -51,6 +52,7 @@ pub(crate) struct IncrementalExecution {
     operators: Vec<Arc<dyn StatefulOperator>>,
     /// Their names in the checkpoint.
     operator_names: Vec<OperatorName>,
+    is_state_repeatable: bool,
     /// Their numbers in the order in which they are reported.
     reported: Vec<usize>,
     watermark: WatermarkTracker,
@@ -93,6 +95,7 @@ impl IncrementalExecution {
         let plan = stateful::aggregates_as_nodes(plan, mode).map_err(from_datafusion)?;
         let plan = consolidation::consolidate(plan, mode).map_err(from_datafusion)?;
         let operator_names = operator_names(&plan);
+        let is_state_repeatable = is_state_repeatable(&plan).map_err(from_datafusion)?;
         let (plan, sources) = source_table::open_sources(plan, environment)?;
         let logical = Self::optimized(plan, mode, &now_us, &state).map_err(from_datafusion)?;
         let context = OperatorContext {
@@ -119,6 +122,7 @@ impl IncrementalExecution {
             sources,
             operators,
             operator_names,
+            is_state_repeatable,
             reported,
             watermark: WatermarkTracker::new(policy, delays_ms),
             propagation,
@@ -150,6 +154,11 @@ impl IncrementalExecution {
     /// The stateful operators, from the sources upward.
     pub(crate) fn operators(&self) -> &[Arc<dyn StatefulOperator>] {
         &self.operators
+    }
+
+    /// Whether the state comes out the same when a batch is run again.
+    pub(crate) fn is_state_repeatable(&self) -> bool {
+        self.is_state_repeatable
     }
 
     /// What the operators are called in the checkpoint, in their order.

@@ -27,6 +27,10 @@ pub const FAIL_POINTS: [&str; 10] = [
 /// The places within a sink that writes a batch in a transaction, all between `after_query_planning` and `after_add_batch`.
 pub const SINK_FAIL_POINTS: [&str; 3] = ["after_marker", "after_produce", "after_end_transaction"];
 
+/// The place that only a batch passes whose state cannot be computed again, between `after_query_planning` and
+/// `after_add_batch`.
+pub const PREPARE_FAIL_POINT: &str = "after_prepare";
+
 /// One place, and what happens when it has been passed often enough.
 #[derive(Debug, Clone)]
 pub struct FailPoint {
@@ -38,7 +42,8 @@ pub struct FailPoint {
 impl FailPoint {
     /// Ends the query's loop the `count`-th time it passes the place of this name; `None` for an unknown name.
     pub fn break_off(name: &str, count: u64) -> Option<Self> {
-        let name = FAIL_POINTS.into_iter().chain(SINK_FAIL_POINTS).find(|&known| known == name)?;
+        let name =
+            FAIL_POINTS.into_iter().chain(SINK_FAIL_POINTS).chain([PREPARE_FAIL_POINT]).find(|&known| known == name)?;
         Some(Self { name, abort: false, left: Arc::new(AtomicU64::new(count.max(1))) })
     }
 

@@ -16,6 +16,7 @@ mod script;
 mod stop;
 mod streaming_node;
 mod triggers;
+mod varying;
 mod watermark;
 #[path = "../../src/plan/fixture/window.rs"]
 mod window;

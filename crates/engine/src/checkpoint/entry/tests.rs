@@ -39,7 +39,9 @@ fn examples() -> Vec<Entry> {
             store: StoreId { operator: 1, store: 258 },
             delta: vec![0, 255, 3],
         }),
-        Entry::Commit(CommitEntry { batch: BatchId(5), next_watermark_ms: i64::MIN }),
+        Entry::Commit(CommitEntry { batch: BatchId(5), next_watermark_ms: i64::MIN, prepared: false }),
+        Entry::Prepared(CommitEntry { batch: BatchId(6), next_watermark_ms: 7, prepared: false }),
+        Entry::Commit(CommitEntry { batch: BatchId(6), next_watermark_ms: 7, prepared: true }),
         Entry::Snapshot(SnapshotEntry { version: 2, batch: BatchId(5), stores: 2, parts: 7, bytes: 1 << 40 }),
     ]
 }
@@ -89,7 +91,7 @@ fn a_commit_and_the_head_of_a_delta_stay_small() {
         entry.encode(&mut bytes);
         bytes.len()
     };
-    let commit = CommitEntry { batch: BatchId(1_000_000), next_watermark_ms: 1_795_258_649_192 };
+    let commit = CommitEntry { batch: BatchId(1_000_000), next_watermark_ms: 1_795_258_649_192, prepared: false };
     assert!(length(Entry::Commit(commit)) < 64);
     let store = StoreId { operator: 0, store: 0 };
     assert_eq!(length(Entry::State(StateEntry { batch: BatchId(1), store, delta: vec![] })), 25);

@@ -33,7 +33,7 @@ fn read_older(kind: u8, body: &[u8]) -> Result<Entry> {
             let (batch, watermark) = body.split_at(8);
             let batch = BatchId(u64::from_le_bytes(batch.try_into().unwrap()));
             let next_watermark_ms = i64::from_le_bytes(watermark.try_into().unwrap());
-            Ok(Entry::Commit(CommitEntry { batch, next_watermark_ms }))
+            Ok(Entry::Commit(CommitEntry { batch, next_watermark_ms, prepared: false }))
         }
         other => Entry::read(other, body),
     }
@@ -70,7 +70,7 @@ fn state(batch: u64) -> Entry {
 }
 
 fn commit(batch: u64) -> CommitEntry {
-    CommitEntry { batch: BatchId(batch), next_watermark_ms: 10 * batch as i64 }
+    CommitEntry { batch: BatchId(batch), next_watermark_ms: 10 * batch as i64, prepared: false }
 }
 
 fn raw(kind: u8, body: &[u8]) -> Vec<u8> {

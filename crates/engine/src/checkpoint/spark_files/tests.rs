@@ -17,7 +17,7 @@ async fn sparks_files_are_read_and_written_byte_for_byte() {
     let ends: Vec<_> = offsets.iter().map(|entry| (entry.batch.0, entry.sources[0].end.to_string())).collect();
     assert_eq!(ends, [(262, "264".to_owned()), (263, "265".to_owned())]);
     assert_eq!(offsets[1].sources[0].start.to_string(), "264");
-    assert_eq!(commit, Some(CommitEntry { batch: BatchId(263), next_watermark_ms: 0 }));
+    assert_eq!(commit, Some(CommitEntry { batch: BatchId(263), next_watermark_ms: 0, prepared: false }));
 
     let written = tempfile::tempdir().unwrap();
     let batches =

@@ -144,6 +144,7 @@ impl World {
             sink: Arc::new(self.sink.clone()),
             checkpoint: Some(PathBuf::from(CHECKPOINT)),
             sync: self.sync,
+            pinned: vec![],
             settings: Default::default(),
             conf: self.conf.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect(),
         }

@@ -1,11 +1,13 @@
 //! What changes from batch to batch. The physical plan is built once per query and reads all of it from here.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use datafusion::execution::TaskContext;
 use datafusion::prelude::SessionConfig;
 use millstream_core::{BatchId, Error, OffsetRange, Result};
+use serde_json::Value;
 
 /// The fixed inputs of one batch, and the counters that its operators fill in. Carried by DataFusion's task context.
 #[derive(Debug)]
@@ -20,6 +22,8 @@ pub struct BatchContext {
     pub watermark_ms: Option<i64>,
     /// The watermarks of each stateful operator, by its number.
     pub watermarks: Vec<OperatorWatermarks>,
+    /// What the log has fixed for the batch beside its ranges, by the name of the part that asked for it.
+    pub pins: BTreeMap<String, Value>,
     /// Whether the sink is muted because only state is rebuilt.
     pub muted: bool,
     /// Rows read, by the source's index.
@@ -53,6 +57,11 @@ impl BatchContext {
     /// Puts this context into the configuration from which a batch's task context is made.
     pub fn install(self: &Arc<Self>, config: SessionConfig) -> SessionConfig {
         config.with_extension(Arc::clone(self))
+    }
+
+    /// What the log has fixed for this part.
+    pub fn pin(&self, name: &str) -> Option<&Value> {
+        self.pins.get(name)
     }
 
     /// The context of the batch that a task belongs to.

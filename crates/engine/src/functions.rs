@@ -3,11 +3,14 @@
 //! that carry a mark.
 
 pub mod aggregates;
+mod batch_seed;
 mod batch_timestamp;
 mod decode;
 mod meaning;
 mod stream_aggregate;
 
+pub use batch_seed::BatchSeed;
+pub(crate) use batch_seed::SeedCell;
 pub use batch_timestamp::BatchTimestamp;
 pub use decode::Decode;
 pub use meaning::{Meaning, meaning_of, unmarked, with_meaning};

@@ -19,7 +19,7 @@ mod work;
 pub use batch_context::{BatchContext, OperatorWatermarks};
 pub use query::{Engine, StreamingQuery, StreamingQueryManager};
 pub use run::{
-    FAIL_POINTS, FailPoint, Lagged, LocalDisk, PREPARE_FAIL_POINT, PlantedFault, Platform, QueryEvent, QueryEventKind,
-    QueryEvents, QuerySpec, SINK_FAIL_POINTS, StreamingQueryStatus, StreamingThreads, SyncPolicy,
+    FAIL_POINTS, FailPoint, Lagged, LocalDisk, PREPARE_FAIL_POINT, Pinned, PlantedFault, Platform, QueryEvent,
+    QueryEventKind, QueryEvents, QuerySpec, SINK_FAIL_POINTS, StreamingQueryStatus, StreamingThreads, SyncPolicy,
 };
 pub use work::Work;

@@ -1,5 +1,6 @@
 //! From a streaming logical plan to a physical plan that is built once and executed once a batch.
 
+mod batch_seed;
 mod batch_time;
 mod consolidation;
 mod decode_push_down;

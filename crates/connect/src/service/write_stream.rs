@@ -112,6 +112,7 @@ fn spec(
         checkpoint,
         // A log that loses what its output holds could not go on.
         sync: sync.unwrap_or(sink.exactly_once().map_or_else(SyncPolicy::default, |_| SyncPolicy::Always)),
+        pinned: vec![],
         settings: context.settings,
         conf: context.conf,
     };

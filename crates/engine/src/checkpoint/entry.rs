@@ -107,6 +107,8 @@ pub(crate) struct OffsetsEntry {
     pub(crate) late_watermark_ms: i64,
     /// By source; a source with nothing new has equal ends.
     pub(crate) sources: Vec<OffsetRange>,
+    /// What else the batch depends on, by the name of the part that asked for it.
+    pub(crate) pins: BTreeMap<String, Value>,
 }
 
 impl OffsetsEntry {
@@ -153,12 +155,14 @@ pub(crate) struct SnapshotEntry {
 
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct OffsetsJson<V> {
+struct OffsetsJson<N: Ord, V> {
     batch: BatchId,
     timestamp_ms: i64,
     watermark_ms: i64,
     late_watermark_ms: i64,
     sources: Vec<(V, V)>,
+    #[serde(default = "BTreeMap::new", skip_serializing_if = "BTreeMap::is_empty")]
+    pins: BTreeMap<N, V>,
 }
 
 impl Entry {
@@ -183,7 +187,9 @@ impl Entry {
     pub(crate) fn read(kind: u8, mut body: &[u8]) -> Result<Self> {
         match kind {
             KIND_START => json(body).map(Self::Start),
-            KIND_OFFSETS => json::<OffsetsJson<Value>>(body).map(|offsets| Self::Offsets(Arc::new(offsets.into()))),
+            KIND_OFFSETS => {
+                json::<OffsetsJson<String, Value>>(body).map(|offsets| Self::Offsets(Arc::new(offsets.into())))
+            }
             KIND_STATE => {
                 let batch = BatchId(u64::from_le_bytes(take(&mut body)?));
                 let operator = u32::from_le_bytes(take(&mut body)?);
@@ -208,7 +214,7 @@ pub(crate) fn split<'a>(bytes: &mut &'a [u8]) -> Result<(u8, &'a [u8])> {
     Ok((kind, body))
 }
 
-impl<'a> From<&'a OffsetsEntry> for OffsetsJson<&'a Value> {
+impl<'a> From<&'a OffsetsEntry> for OffsetsJson<&'a str, &'a Value> {
     fn from(entry: &'a OffsetsEntry) -> Self {
         let pair = |range: &'a OffsetRange| (range.start.json(), range.end.json());
         Self {
@@ -217,12 +223,13 @@ impl<'a> From<&'a OffsetsEntry> for OffsetsJson<&'a Value> {
             watermark_ms: entry.watermark_ms,
             late_watermark_ms: entry.late_watermark_ms,
             sources: entry.sources.iter().map(pair).collect(),
+            pins: entry.pins.iter().map(|(name, value)| (name.as_str(), value)).collect(),
         }
     }
 }
 
-impl From<OffsetsJson<Value>> for OffsetsEntry {
-    fn from(json: OffsetsJson<Value>) -> Self {
+impl From<OffsetsJson<String, Value>> for OffsetsEntry {
+    fn from(json: OffsetsJson<String, Value>) -> Self {
         let range = |(start, end)| OffsetRange { start: Offset::new(start), end: Offset::new(end) };
         Self {
             batch: json.batch,
@@ -230,6 +237,7 @@ impl From<OffsetsJson<Value>> for OffsetsEntry {
             watermark_ms: json.watermark_ms,
             late_watermark_ms: json.late_watermark_ms,
             sources: json.sources.into_iter().map(range).collect(),
+            pins: json.pins,
         }
     }
 }

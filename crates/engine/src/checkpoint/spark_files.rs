@@ -276,6 +276,7 @@ impl OffsetsFile {
             watermark_ms: self.watermark_ms,
             late_watermark_ms,
             sources: starts.into_iter().zip(&self.ends).zip(initial).map(range).collect(),
+            pins: BTreeMap::new(),
         }
     }
 }

@@ -44,6 +44,7 @@ fn offsets(batch: u64) -> OffsetsEntry {
         watermark_ms: 10 * batch as i64,
         late_watermark_ms: 0,
         sources: vec![OffsetRange { start: Offset::new(json!(batch)), end: Offset::new(json!(batch + 1)) }],
+        pins: BTreeMap::from([("seed".to_owned(), json!(u64::MAX - batch))]),
     }
 }
 

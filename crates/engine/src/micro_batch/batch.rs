@@ -53,6 +53,7 @@ impl MicroBatch {
             ranges: self.entry.sources.iter().map(range).collect(),
             late_watermark_ms: self.entry.late_watermark_ms,
             eviction_watermark_ms: self.entry.watermark_ms,
+            pins: self.entry.pins.clone(),
             muted: self.is_muted,
         }
     }

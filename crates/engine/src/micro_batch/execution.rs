@@ -167,6 +167,7 @@ impl MicroBatchExecution {
             watermark_ms: self.plan.watermark().current_ms(),
             late_watermark_ms: position.watermark_ms,
             sources,
+            pins: self.plan.pin()?,
         };
         Ok(Some(MicroBatch { entry: Arc::new(entry), latest, is_logged: false, is_committed: false, is_muted: false }))
     }

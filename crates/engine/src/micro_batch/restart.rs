@@ -60,10 +60,10 @@ pub(crate) fn check_operators(checkpoint: &Checkpoint, plan: &IncrementalExecuti
     operators::operators(logged, plan)
 }
 
-/// Gives the stores what the checkpoint has, and says which batches to run again. What was prepared and turns out to be done is
-/// committed in the history.
+/// Gives the stores what the checkpoint has, a prepared batch that turns out to be done included, and says which batches to run
+/// again.
 pub(crate) async fn restore(
-    history: &mut History,
+    history: &History,
     stores: &[NumberedStore],
     is_repeatable: bool,
     newest_in_sink: Option<BatchId>,

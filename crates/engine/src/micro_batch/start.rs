@@ -85,7 +85,8 @@ impl StartingQuery {
             let (scratch, clock) = (checkpoint.scratch()?, Arc::clone(&platform.clock));
             let source_logs = Some(checkpoint.source_logs(&spec.conf, spec.sync)?);
             let (id, work) = (checkpoint.id(), Work::uninterrupted(memory.clone()));
-            let environment = QueryEnvironment { id, run_id, memory, scratch, clock, work, cores, source_logs };
+            let random = Arc::clone(&platform.random);
+            let environment = QueryEnvironment { id, run_id, memory, scratch, clock, random, work, cores, source_logs };
             let plan = Box::pin(IncrementalExecution::try_new(&spec, &environment)).await?;
             checkpoint.claim(spec.sync).await?;
             Ok((plan, environment))

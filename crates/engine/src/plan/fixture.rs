@@ -16,7 +16,7 @@ use futures::TryStreamExt;
 use millstream_core::progress::StateOperatorProgress;
 use millstream_core::{
     BatchId, MemoryLedger, Offset, OffsetRange, OutputMode, QueryId, QuerySettings, ReadLimit, Result, RunId, Source,
-    Trigger,
+    SystemRandom, Trigger,
 };
 use millstream_testing::{ManualClock, MemorySink, MemoryStream, source_config};
 use uuid::Uuid;
@@ -25,7 +25,7 @@ pub(crate) use self::window::window;
 use super::watermark_propagation::ALLOW_MULTIPLE_CONF;
 use super::{BatchInputs, EventTimeWatermarkNode, IncrementalExecution, StreamingRelationNode};
 use crate::functions::{Meaning, with_meaning};
-use crate::run::{QueryEnvironment, QuerySpec, SyncPolicy};
+use crate::run::{Pinned, QueryEnvironment, QuerySpec, SyncPolicy};
 use crate::work::Work;
 
 /// A stream of `ts TIMESTAMP, k STRING, v BIGINT` or of another schema, filled batch by batch.
@@ -112,6 +112,14 @@ pub(crate) struct StreamTest {
 
 impl StreamTest {
     pub(crate) async fn start(plan: LogicalPlan, setting: Setting) -> Result<Self> {
+        Self::start_pinned(plan, setting, vec![]).await
+    }
+
+    pub(crate) async fn start_pinned(
+        plan: LogicalPlan,
+        setting: Setting,
+        pinned: Vec<Arc<dyn Pinned>>,
+    ) -> Result<Self> {
         let spec = QuerySpec {
             name: Some("test".to_owned()),
             plan,
@@ -120,6 +128,7 @@ impl StreamTest {
             sink: Arc::new(MemorySink::default()),
             checkpoint: None,
             sync: SyncPolicy::Never,
+            pinned,
             settings: QuerySettings { ansi: setting.ansi, ..QuerySettings::default() },
             conf: BTreeMap::from([(ALLOW_MULTIPLE_CONF.to_owned(), setting.allow_multiple.to_string())]),
         };
@@ -131,6 +140,7 @@ impl StreamTest {
             scratch: scratch.path().to_owned(),
             work: Work::uninterrupted(MemoryLedger::unlimited()),
             clock: ManualClock::new(),
+            random: Arc::new(SystemRandom),
             cores: setting.cores,
             source_logs: None,
         };
@@ -176,6 +186,7 @@ impl StreamTest {
             ranges: ranges.clone(),
             late_watermark_ms: self.watermarks_ms.0,
             eviction_watermark_ms: self.watermarks_ms.1,
+            pins: BTreeMap::new(),
             muted: false,
         });
         let streams = self.execution.execute(&batch)?;

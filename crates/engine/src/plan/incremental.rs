@@ -4,6 +4,7 @@
 //! opened, rules run, operators are made. A batch only resets what DataFusion's operators hold from the last one and
 //! executes the same physical plan with another [`BatchContext`].
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -17,18 +18,21 @@ use datafusion::prelude::SessionConfig;
 use futures::{StreamExt, TryStreamExt};
 use millstream_core::progress::StateOperatorProgress;
 use millstream_core::{BatchId, BatchStream, OffsetRange, Options, OutputMode, Result, Source};
+use serde_json::Value;
 
+use super::batch_seed::PinnedSeed;
 use super::operator_name::{OperatorName, operator_names};
 use super::repeatable::is_state_repeatable;
 use super::watermark_propagation::{ALLOW_MULTIPLE_CONF, WatermarkPropagation};
 use super::{
-    batch_time, consolidation, decode_push_down, explain, one_task, optimizer, physical, source_table, stateful,
-    unsupported,
+    batch_seed, batch_time, consolidation, decode_push_down, explain, one_task, optimizer, physical, source_table,
+    stateful, unsupported,
 };
 use crate::batch_context::{BatchContext, EventTimeStats};
 use crate::error::from_datafusion;
+use crate::functions::SeedCell;
 use crate::operators::OperatorContext;
-use crate::run::{QueryEnvironment, QuerySpec};
+use crate::run::{Pinned, QueryEnvironment, QuerySpec};
 use crate::state::StatefulOperator;
 use crate::watermark::{WatermarkPolicy, WatermarkTracker};
 use crate::work::Work;
@@ -60,6 +64,10 @@ pub(crate) struct IncrementalExecution {
     upsert_key: Option<Vec<usize>>,
     /// What `current_timestamp()` reads.
     now_us: Arc<AtomicI64>,
+    /// What `rand()` begins with.
+    seed: Arc<SeedCell>,
+    /// What is asked before each batch.
+    pinned: Vec<Arc<dyn Pinned>>,
 }
 
 /// What the batch loop decides of a batch.
@@ -75,6 +83,8 @@ pub(crate) struct BatchInputs {
     pub(crate) late_watermark_ms: i64,
     /// The watermark of this batch: what is final.
     pub(crate) eviction_watermark_ms: i64,
+    /// What the log has fixed beside that.
+    pub(crate) pins: BTreeMap<String, Value>,
     /// Whether only state is rebuilt.
     pub(crate) muted: bool,
 }
@@ -83,7 +93,8 @@ impl IncrementalExecution {
     /// Checks and plans a query, and opens its sources.
     pub(crate) async fn try_new(spec: &QuerySpec, environment: &QueryEnvironment) -> Result<Self> {
         let state = session_state(environment.cores, &environment.work);
-        let now_us = Arc::new(AtomicI64::new(0));
+        let (now_us, seed) = (Arc::new(AtomicI64::new(0)), Arc::<SeedCell>::default());
+        let mut pinned = spec.pinned.clone();
         let policy = WatermarkPolicy::parse(spec.conf.get(WatermarkPolicy::CONF).map(String::as_str))?;
         let (mode, allow_multiple) = (spec.output_mode, allow_multiple(spec)?);
         let plan = stateful::distinct_as_aggregate(spec.plan.clone()).map_err(from_datafusion)?;
@@ -96,6 +107,10 @@ impl IncrementalExecution {
         let plan = consolidation::consolidate(plan, mode).map_err(from_datafusion)?;
         let operator_names = operator_names(&plan);
         let is_state_repeatable = is_state_repeatable(&plan).map_err(from_datafusion)?;
+        let (plan, seeds) = batch_seed::bind_batch_seed(plan, &seed).map_err(from_datafusion)?;
+        if seeds > 0 {
+            pinned.push(Arc::new(PinnedSeed(Arc::clone(&environment.random))));
+        }
         let (plan, sources) = source_table::open_sources(plan, environment)?;
         let logical = Self::optimized(plan, mode, &now_us, &state).map_err(from_datafusion)?;
         let context = OperatorContext {
@@ -128,6 +143,8 @@ impl IncrementalExecution {
             propagation,
             upsert_key,
             now_us,
+            seed,
+            pinned,
         })
     }
 
@@ -187,6 +204,11 @@ impl IncrementalExecution {
         self.upsert_key.clone()
     }
 
+    /// What the next batch depends on beside its ranges.
+    pub(crate) fn pin(&self) -> Result<BTreeMap<String, Value>> {
+        self.pinned.iter().map(|part| Ok((part.name().to_owned(), part.pin()?))).collect()
+    }
+
     /// The context of a batch.
     pub(crate) fn new_batch(&self, inputs: BatchInputs) -> Arc<BatchContext> {
         Arc::new(BatchContext {
@@ -195,6 +217,7 @@ impl IncrementalExecution {
             ranges: inputs.ranges,
             watermark_ms: self.watermark.is_defined().then_some(inputs.eviction_watermark_ms),
             watermarks: self.propagation.of_batch(inputs.late_watermark_ms, inputs.eviction_watermark_ms),
+            pins: inputs.pins,
             muted: inputs.muted,
             input_rows: self.sources.iter().map(|_| Default::default()).collect(),
             event_times: (0..self.watermark.operators()).map(|_| EventTimeStats::default()).collect(),
@@ -204,6 +227,9 @@ impl IncrementalExecution {
     /// The result of a batch. Nothing runs before the streams are polled; all of them must be drained.
     pub(crate) fn execute(&self, batch: &Arc<BatchContext>) -> Result<Vec<BatchStream>> {
         self.now_us.store(batch.timestamp_ms.saturating_mul(1000), Ordering::Relaxed);
+        // A batch that Spark has logged, or that was logged before the query had random numbers, has no seed.
+        let seed = batch.pin(PinnedSeed::NAME).and_then(Value::as_u64).unwrap_or(batch.id.0);
+        self.seed.begin(seed);
         let config = batch.install(self.state.config().clone());
         let task = Arc::new(TaskContext::from(&self.state).with_session_config(config));
         let plan = if self.is_small(batch) { &self.one_task } else { &self.physical };

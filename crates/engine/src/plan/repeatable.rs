@@ -38,6 +38,6 @@ fn has_varying_expression(plan: &LogicalPlan) -> Result<bool> {
 
 /// The time of a batch is in the log, and is the same each time.
 fn is_varying(expr: &Expr) -> bool {
-    let is_time = matches!(expr, Expr::ScalarFunction(call) if call.func.name() == BatchTimestamp::NAME);
+    let is_time = matches!(expr, Expr::ScalarFunction(call) if call.func.inner().is::<BatchTimestamp>());
     expr.is_volatile_node() && !is_time
 }

@@ -4,6 +4,7 @@ mod aggregates;
 mod chained;
 mod deduplicate;
 mod operators;
+mod pins;
 mod properties;
 
 use crate::functions::aggregates::{count, sum};

@@ -73,6 +73,8 @@ pub struct QueryEnvironment {
     pub clock: Arc<dyn Clock>,
     /// The run as its kernels see it.
     pub work: Work,
+    /// Where the seeds of random numbers come from.
+    pub random: Arc<dyn Random>,
     /// Tasks that a large batch may use at the same time.
     pub cores: usize,
     /// Where the logs of the query's sources lie, if it has a checkpoint.

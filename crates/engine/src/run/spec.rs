@@ -9,6 +9,8 @@ use datafusion::logical_expr::LogicalPlan;
 use millstream_core::error::Error;
 use millstream_core::{OutputMode, QuerySettings, Result, Sink, Trigger};
 
+use super::pinned::Pinned;
+
 /// When what a batch wrote to its log is forced to the disk (option `checkpoint.sync`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum SyncPolicy {
@@ -55,6 +57,8 @@ pub struct QuerySpec {
     pub checkpoint: Option<PathBuf>,
     /// How durable the log is.
     pub sync: SyncPolicy,
+    /// Parts that change while the query runs, and are fixed for each batch in the log.
+    pub pinned: Vec<Arc<dyn Pinned>>,
     /// Session settings, copied at start.
     pub settings: QuerySettings,
     /// Session configuration, copied at start: streaming switches, and the settings that Spark pins in its offset log.

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use millstream_core::BatchId;
 
 use super::{WatermarkPolicy, WatermarkTracker};
@@ -18,6 +20,7 @@ fn batch(seen_ms: &[Option<i64>]) -> BatchContext {
         ranges: vec![],
         watermark_ms: None,
         watermarks: vec![],
+        pins: BTreeMap::new(),
         muted: false,
         input_rows: vec![],
         event_times: event_times.collect(),

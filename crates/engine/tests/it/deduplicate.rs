@@ -1,7 +1,7 @@
 //! Deduplication through deaths, restarts and little memory: what comes out is what an undisturbed run gives.
 
 use datafusion::common::Column;
-use datafusion::logical_expr::{LogicalPlanBuilder, col};
+use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, col};
 use millstream_core::{MemoryLedger, Trigger};
 use millstream_engine::FAIL_POINTS;
 use millstream_engine::plan::{DeduplicateNode, EventTimeWatermarkNode};

@@ -101,6 +101,7 @@ impl Bench {
             sink: Arc::new(self.sink.clone()),
             checkpoint: Some(self.folder()),
             sync: self.sync,
+            pinned: vec![],
             settings: Default::default(),
             conf: self.conf.clone(),
         }

@@ -8,9 +8,11 @@ use arrow::datatypes::DataType;
 use datafusion::functions_aggregate::count::count;
 use datafusion::functions_aggregate::min_max::min;
 use datafusion::logical_expr::{
-    ColumnarValue, LogicalPlanBuilder, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, col, lit,
+    ColumnarValue, LogicalPlan, LogicalPlanBuilder, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    Volatility, col, lit,
 };
 use millstream_core::{OutputMode, Trigger};
+use millstream_engine::functions::BatchSeed;
 use millstream_engine::{FAIL_POINTS, PREPARE_FAIL_POINT};
 
 use crate::script::{Bench, Step, check, relation, rows};
@@ -97,4 +99,32 @@ async fn state_that_cannot_be_computed_again_is_not() {
     // The last frame is that of the prepared batch.
     std::fs::write(&log, &whole[..whole.len() - 1]).unwrap();
     check(&bench, vec![Step::Start, Step::ExpectFailure("the checkpoint has lost the state of batch 1")]).await;
+}
+
+/// `select value, batch_seed()`: what `rand()` begins with.
+fn seeds(bench: &Bench) -> LogicalPlan {
+    let seed = ScalarUDF::from(BatchSeed::new(42)).call(vec![]);
+    LogicalPlanBuilder::from(relation(&bench.stream))
+        .project(vec![col("value"), seed.alias("seed")])
+        .and_then(LogicalPlanBuilder::build)
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_batch_that_is_run_again_has_the_same_seed_and_the_next_another() {
+    let mut bench = Bench::new();
+    bench.plan = seeds(&bench);
+    bench.trigger = Trigger::AvailableNow;
+    bench.stream.limit(1);
+    bench.stream.add(rows(0..3));
+    check(&bench, vec![Step::StartAndDie("after_add_batch", 2)]).await;
+    let before = bench.sink.batches();
+    check(&bench, vec![Step::Start, Step::ExpectEnd]).await;
+    let after = bench.sink.batches();
+    assert_eq!(bench.sink.writes(), [0, 1, 1, 2]);
+    assert_eq!(after[..2], before);
+    let mut seeds: Vec<i64> = bench.sink.rows().iter().map(|row| row[1]).collect();
+    seeds.sort_unstable();
+    seeds.dedup();
+    assert_eq!(seeds.len(), 3, "{after:?}");
 }

@@ -1,14 +1,15 @@
 //! Random numbers: Spark's generator (XORShift) for a given seed, so that the first partition's numbers are Spark's.
 //!
-//! A batch of rows starts the generator anew from the seed and the number of rows seen before by this process would not be
-//! repeatable, so each call continues nothing: equal seeds give equal columns.
+//! Each chunk of rows starts the generator anew from its seed. In a batch query that is the seed as written or drawn, so that
+//! equal seeds give equal columns; in a streaming query each chunk of each batch has another one ([`BatchSeed`]).
 
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array};
 use arrow::datatypes::{DataType, Int64Type};
-use datafusion::common::ScalarValue;
+use datafusion::logical_expr::ScalarUDF;
 use millstream_core::Result;
+use millstream_engine::functions::BatchSeed;
 
 use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
@@ -93,7 +94,7 @@ fn resolve(call: &FunctionCall<'_>, function: Function) -> Result<Resolved> {
     } else {
         uuid::Uuid::new_v4().as_u64_pair().0 as i64
     };
-    let seed = TypedExpr::literal(ScalarValue::Int64(Some(seed)), "");
+    let seed = TypedExpr::new(ScalarUDF::from(BatchSeed::new(seed)).call(vec![]), DataType::Int64, false);
     scalar(function.over([seed], (DataType::Float64, false), &call.context.settings))
 }
 

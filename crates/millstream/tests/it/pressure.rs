@@ -106,6 +106,7 @@ impl Flood {
             sink: Arc::clone(sink) as Arc<dyn Sink>,
             checkpoint: Some(self.checkpoint.path().to_owned()),
             sync: SyncPolicy::Never,
+            pinned: vec![],
             settings: QuerySettings::default(),
             conf: Default::default(),
         };

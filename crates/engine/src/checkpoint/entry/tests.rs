@@ -33,6 +33,10 @@ fn examples() -> Vec<Entry> {
                 start: Offset::new(json!({"t": {"0": 12}})),
                 end: Offset::new(json!({"t": {"0": 13}})),
             }],
+            pins: BTreeMap::from([
+                ("rules".into(), json!({"version": 3, "hash": "7f"})),
+                ("seed".into(), json!(u64::MAX)),
+            ]),
         })),
         Entry::State(StateEntry {
             batch: BatchId(5),

@@ -60,8 +60,9 @@ fn start(version: u32, after: Option<BatchId>) -> StartEntry {
 
 fn offsets(batch: u64) -> Entry {
     let sources = vec![OffsetRange { start: Offset::new(json!(batch)), end: Offset::new(json!(batch + 1)) }];
-    let batch = BatchId(batch);
-    Entry::Offsets(Arc::new(OffsetsEntry { batch, timestamp_ms: 0, watermark_ms: 0, late_watermark_ms: 0, sources }))
+    let (batch, pins) = (BatchId(batch), BTreeMap::new());
+    let (timestamp_ms, watermark_ms, late_watermark_ms) = (0, 0, 0);
+    Entry::Offsets(Arc::new(OffsetsEntry { batch, timestamp_ms, watermark_ms, late_watermark_ms, sources, pins }))
 }
 
 fn state(batch: u64) -> Entry {

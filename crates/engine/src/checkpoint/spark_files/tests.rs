@@ -61,6 +61,7 @@ async fn old_files_go() {
         watermark_ms: 0,
         late_watermark_ms: 0,
         sources: vec![],
+        pins: BTreeMap::new(),
     };
     let mut batches = NewestBatches::default();
     for batch in 0..6 {

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use arrow::array::RecordBatch;
 use datafusion::functions_aggregate::expr_fn::sum;
 use datafusion::logical_expr::{LogicalPlan, LogicalPlanBuilder, lit};
@@ -18,6 +20,7 @@ async fn streams(plan: LogicalPlan, source: &MemoryRows, mode: OutputMode) -> us
         ranges: ranges.clone(),
         late_watermark_ms: 0,
         eviction_watermark_ms: 0,
+        pins: BTreeMap::new(),
         muted: false,
     });
     let streams = test.execution.execute(&batch).unwrap();

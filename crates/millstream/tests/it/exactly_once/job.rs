@@ -152,6 +152,7 @@ impl<'a> Job<'a> {
             sink,
             checkpoint: Some(self.checkpoint.path().to_owned()),
             sync: SyncPolicy::Never,
+            pinned: vec![],
             settings: QuerySettings::default(),
             conf: BTreeMap::new(),
         })

@@ -1,8 +1,9 @@
-//! Every task of this repository: `cargo xtask check|test|layers|bench|sim|conformance`.
+//! Every task of this repository: `cargo xtask check|test|layers|bench|sim|instructions|conformance`.
 //!
 //! A task is a list of commands that a person could type. Nothing has to be installed for `test` and `layers` beyond
 //! the Rust toolchain; what the others need they say when it is missing.
 
+mod instructions;
 mod layers;
 mod tidy;
 
@@ -21,6 +22,8 @@ Usage: cargo xtask <TASK> [ARGS…]
                 `broker`, `guarantees` or `state` to the script of that name
   sim           the whole engine under simulated clock, disk, source and sink, a seed at a time; ARGS go to the simulation:
                 --seeds N, --seed S to replay one, --budget SECONDS, --fault NAME; `--release` builds it so
+  instructions  counts the instructions of a small batch and of a payment monitor's row under valgrind, and compares them
+                with bench/instructions.json; `record` replaces the figures
   conformance   replays what Apache Spark answered; `record` asks a real Spark again
 ";
 
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
         "layers" => layers_and_tidy(),
         "bench" => bench(&rest),
         "sim" => sim(&rest),
+        "instructions" => instructions::instructions(&rest),
         "conformance" => conformance(&rest),
         "" | "help" | "--help" | "-h" => {
             say(HELP);

@@ -1,5 +1,5 @@
-//! Small rules that a compiler does not know: what a file may not contain, and how it may not be called. Their reasons are
-//! in `docs/STYLE.md`.
+//! Small rules that a compiler does not know: what a file may not contain, and how it may not be called. Their reasons
+//! are in `docs/STYLE.md`.
 //!
 //! A rule that older code breaks in many places is a [`ratchet`]: the number of places may fall, and never rises.
 

@@ -116,6 +116,19 @@ pub(super) const LAYERS: &[Layer] = &[
         because: "tests of every crate that sees Arrow use its doubles",
     },
     Layer {
+        package: "millstream-instructions",
+        may_use: &[
+            "millstream-core",
+            "millstream-engine",
+            "millstream-formats",
+            "millstream-functions",
+            "millstream-sql",
+            "millstream-testing",
+        ],
+        never: &["kafka-protocol"],
+        because: "the work whose instructions are counted is the engine's and the analyzer's alone",
+    },
+    Layer {
         package: "xtask",
         may_use: &[],
         never: &["tokio", "arrow", "datafusion"],

@@ -226,6 +226,7 @@ pub(super) const TABLES: &[Table] = &[
             (
                 "entry",
                 &[
+                    "failure",
                     "aggregate",
                     "call",
                     "collection",

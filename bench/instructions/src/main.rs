@@ -16,7 +16,7 @@ use millstream_core::{
     Clock, ConnectorRegistry, LoggedBatch, MemoryLedger, OutputMode, QuerySettings, Sink, SinkBatch, SinkProgress,
     Trigger,
 };
-use millstream_engine::{Engine, Platform, QuerySpec, StreamingQueryManager, SyncPolicy};
+use millstream_engine::{Engine, Platform, QuerySpec, StreamingQueryManager, SyncPolicy, Work};
 use millstream_sql::{AnalysisContext, Catalog, NamedRelation, analyze};
 use millstream_testing::ManualClock;
 use prost::Message;
@@ -88,6 +88,7 @@ fn context(source: Payments, clock: Arc<dyn Clock>) -> AnalysisContext {
         catalog: Arc::new(NoNames),
         memory: MemoryLedger::unlimited(),
         cores: 1,
+        work: Work::uninterrupted(MemoryLedger::unlimited()),
         clock,
     }
 }
@@ -105,8 +106,8 @@ impl Catalog for NoNames {
         Vec::new()
     }
 
-    fn cached_remote_relation(&self, _relation_id: &str) -> Option<NamedRelation> {
-        None
+    fn cached_remote_relation(&self, relation_id: &str) -> millstream_core::Result<NamedRelation> {
+        Err(millstream_core::Error::not_found(format!("nothing is held as {relation_id}")))
     }
 
     fn cached_local_relation(&self, hash: &str) -> millstream_core::Result<Vec<u8>> {

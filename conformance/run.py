@@ -1,15 +1,21 @@
 """Replays the cases of conformance/cases on Millstream and compares with what Apache Spark answered.
 
-usage: cargo xtask conformance [-- record] [CASE…]
+usage: cargo xtask conformance [record | record-streams] [--jobs N] [CASE…]
 
-`record` starts a real Apache Spark (dev/servers/spark) and writes conformance/golden/CASE.json anew.
+`--jobs` says how many cases run side by side, each on a server of its own; by default as many as there are cores.
+`record` starts a real Apache Spark (dev/servers/spark) and writes conformance/golden/CASE.json anew; `record-streams` asks one
+the questions of conformance/streams (see streams/record.py).
 """
+import argparse
+import concurrent.futures
+import contextlib
 import json
 import os
 import pathlib
 import signal
 import subprocess
 import sys
+import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent
@@ -38,15 +44,22 @@ def start_spark():
     return started["SPARK_REMOTE"], int(started["SPARK_PID"])
 
 
-def start_millstream():
-    binary = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "debug" / "millstream"
-    process = subprocess.Popen(
-        [binary, "serve", "--listen", "127.0.0.1:0"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-    )
-    for line in process.stdout:
-        if "sc://" in line:
-            return "sc://" + line.split("sc://", 1)[1].split()[0], process.pid
-    raise SystemExit("millstream serve printed no address")
+@contextlib.contextmanager
+def millstream():
+    """The address of a server of one's own: on a free port, in a folder of its own, ended by its process id."""
+    target = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+    command = [target / "debug" / "millstream", "serve", "--listen", "127.0.0.1:0"]
+    with tempfile.TemporaryDirectory() as folder:
+        process = subprocess.Popen(
+            command, cwd=folder, env={**os.environ, "TMPDIR": folder}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        try:
+            line = next((line for line in process.stdout if "sc://" in line), None)
+            if line is None:
+                raise SystemExit("millstream serve printed no address")
+            yield "sc://" + line.split("sc://", 1)[1].split()[0]
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(60)
 
 
 def differences(label, ours, theirs):
@@ -73,26 +86,35 @@ def known_differences():
     return {(case, label): reason for case, label, reason in rows}
 
 
-def compare(python, cases):
-    remote, pid = start_millstream()
-    failed, compared, known = 0, 0, known_differences()
-    try:
-        for case in cases:
-            golden = json.loads((HERE / "golden" / f"{case.stem}.json").read_text())
-            answers = run_case(python, remote, case, "0.5")["answers"]
-            lines, bad = [], 0
-            for label, theirs in golden["answers"].items():
-                found = differences(label, answers.get(label), theirs)
-                if (case.stem, label) in known:
-                    # One that has come to agree fails too, so that the list stays true.
-                    found = [] if found else [f"  {label}\n    agrees now: take it off differences.tsv"]
-                bad += bool(found)
-                lines += found[:4]
-            compared, failed = compared + len(golden["answers"]), failed + bad
-            print(f"{case.stem:<28} {len(golden['answers']) - bad:>4} of {len(golden['answers'])} as Spark {golden['version']}")
-            print("\n".join(lines), end="\n" if lines else "")
-    finally:
-        os.kill(pid, signal.SIGTERM)
+def compare_case(python, case, known):
+    """How many questions of a case there are and how many are answered wrongly, and the lines that say so."""
+    golden = json.loads((HERE / "golden" / f"{case.stem}.json").read_text())
+    with millstream() as remote:
+        ours = run_case(python, remote, case, "0.5")["answers"]
+    lines, bad, labels = [], 0, list(golden["answers"]) + [label for label in ours if label not in golden["answers"]]
+    for label in labels:
+        if label not in golden["answers"]:
+            found = [f"  {label}\n    was never recorded: cargo xtask conformance record {case.stem}"]
+        else:
+            found = differences(label, ours.get(label), golden["answers"][label])
+            if (case.stem, label) in known:
+                # One that has come to agree fails too, so that the list stays true.
+                found = [] if found else [f"  {label}\n    agrees now: take it off differences.tsv"]
+        bad += bool(found)
+        lines += found[:4]
+    for label in sorted({label for stem, label in known if stem == case.stem} - set(labels)):
+        bad += 1
+        lines.append(f"  {label}\n    is in differences.tsv, but nobody asks it")
+    lines.insert(0, f"{case.stem:<28} {len(labels) - bad:>4} of {len(labels)} as Spark {golden['version']}")
+    return len(labels), bad, lines
+
+
+def compare(python, cases, jobs):
+    known, compared, failed = known_differences(), 0, 0
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        for count, bad, lines in pool.map(lambda case: compare_case(python, case, known), cases):
+            compared, failed = compared + count, failed + bad
+            print("\n".join(lines), flush=True)
     print(f"{compared - failed} passed, {failed} failed")
     return 1 if failed or not compared else 0
 
@@ -111,14 +133,21 @@ def record(python, cases):
 
 
 def main():
-    arguments = [argument for argument in sys.argv[1:] if argument != "--"]
-    recording = arguments[:1] == ["record"]
-    chosen = arguments[1:] if recording else arguments
-    cases = [case for case in sorted((HERE / "cases").glob("*.py")) if not chosen or case.stem in chosen]
+    parser = argparse.ArgumentParser(prog="cargo xtask conformance")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("words", nargs="*")
+    options, rest = parser.parse_known_args([argument for argument in sys.argv[1:] if argument != "--"])
     python = os.environ.get("MILLSTREAM_PYTHON")
     if python is None:
         python = subprocess.run([ROOT / "dev/python"], check=True, text=True, stdout=subprocess.PIPE).stdout.strip()
-    return record(python, cases) if recording else compare(python, cases)
+    if options.words[:1] == ["record-streams"]:
+        return subprocess.run([python, HERE / "streams/record.py", *options.words[1:], *rest]).returncode
+    if rest:
+        parser.error(f"unknown: {' '.join(rest)}")
+    recording = options.words[:1] == ["record"]
+    chosen = options.words[1:] if recording else options.words
+    cases = [case for case in sorted((HERE / "cases").glob("*.py")) if not chosen or case.stem in chosen]
+    return record(python, cases) if recording else compare(python, cases, options.jobs)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,8 @@ Usage: cargo xtask <TASK> [ARGS…]
                 --seeds N, --seed S to replay one, --budget SECONDS, --fault NAME; `--release` builds it so
   instructions  counts the instructions of a small batch and of a payment monitor's row under valgrind, and compares them
                 with bench/instructions.json; `record` replaces the figures
-  conformance   replays what Apache Spark answered; `record` asks a real Spark again
+  conformance   replays end to end what Apache Spark answered, `--jobs N` cases side by side; `record` asks a real Spark again,
+                `record-streams` asks it what is new in conformance/streams, which `cargo test -p millstream-sql` replays
 ";
 
 fn main() -> ExitCode {

@@ -55,6 +55,7 @@ async fn run(query: &str, source: Payments) -> Result<()> {
         sync: SyncPolicy::Never,
         settings: QuerySettings::default(),
         conf: Default::default(),
+        pinned: vec![],
     };
     let manager = StreamingQueryManager::new(Engine::on(Platform::system(clock), MemoryLedger::unlimited(), 1));
     let query = manager.start(spec).await?;

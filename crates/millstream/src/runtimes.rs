@@ -101,9 +101,10 @@ fn niceness(stat: &str) -> Option<i32> {
     stat.rsplit_once(')')?.1.split_whitespace().nth(16)?.parse().ok()
 }
 
-/// The library counts from 0, the lowest priority, to 99 for the forty steps from 19 down to -20.
+/// The library counts from 0, the lowest priority, to 99 over the 39 steps from 19 down to -20, and rounds; so this is the middle of
+/// a step.
 fn library_priority(niceness: i32) -> u8 {
-    u8::try_from(99 * (195 - 10 * niceness) / 400).unwrap_or_default()
+    u8::try_from(99 * (185 - 10 * niceness) / 390).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -115,6 +116,15 @@ mod tests {
         let stat = "7 (a) b) S 1 7 7 0 -1 4194560 1 0 0 0 3 2 0 0 25 5 1 0 100 1 1";
         assert_eq!(niceness(stat), Some(5));
         assert_eq!(niceness("7 (short) S 1"), None);
+    }
+
+    #[test]
+    fn each_niceness_is_the_librarys_too() {
+        let policy = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Batch);
+        for niceness in 0..=NICEST {
+            let priority = ThreadPriorityValue::try_from(library_priority(niceness)).unwrap();
+            assert_eq!(ThreadPriority::Crossplatform(priority).to_posix(policy), Ok(niceness));
+        }
     }
 
     #[test]

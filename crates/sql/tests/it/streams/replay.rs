@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::TryStreamExt;
 use millstream_core::progress::{StateOperatorProgress, StreamingQueryProgress};
 use millstream_core::{ConnectorRegistry, Error, MemoryLedger, QuerySettings, Result, Trigger};
-use millstream_engine::{Engine, Platform, QuerySpec, StreamingQuery, StreamingQueryManager, SyncPolicy};
+use millstream_engine::{Engine, Platform, QuerySpec, StreamingQuery, StreamingQueryManager, SyncPolicy, Work};
 use millstream_sql::parser::simple_string;
 use millstream_sql::{AnalysisContext, Catalog, NamedRelation, analyze, collect_stream, schema_to_proto};
 use millstream_testing::ManualClock;
@@ -64,6 +64,7 @@ fn context(connectors: ConnectorRegistry, conf: &BTreeMap<String, String>, clock
         catalog: Arc::new(NoNames),
         memory: MemoryLedger::unlimited(),
         cores: 2,
+        work: Work::uninterrupted(MemoryLedger::unlimited()),
         clock,
     }
 }
@@ -174,6 +175,7 @@ async fn start(
         sink: Arc::clone(sink) as _,
         checkpoint: None,
         sync: SyncPolicy::Never,
+        pinned: vec![],
         settings: context.settings,
         conf,
     };

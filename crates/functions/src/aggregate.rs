@@ -96,22 +96,20 @@ fn aggregate(
     call: &FunctionCall<'_>,
     function: Arc<AggregateUDF>,
     arguments: Vec<Expr>,
-    result: (DataType, bool),
+    data_type: DataType,
+    nullable: bool,
 ) -> TypedExpr {
-    ordered(call, function, arguments, result, (call.order_by.clone(), None))
+    TypedExpr::new(aggregate_expr(call, function, arguments, None), data_type, nullable)
 }
 
-fn ordered(
+fn aggregate_expr(
     call: &FunctionCall<'_>,
     function: Arc<AggregateUDF>,
     arguments: Vec<Expr>,
-    result: (DataType, bool),
-    order: (Vec<SortExpr>, Option<NullTreatment>),
-) -> TypedExpr {
-    let filter = call.filter.clone().map(Box::new);
-    let (order, nulls) = order;
-    let expr = AggregateFunction::new_udf(function, arguments, call.distinct, filter, order, nulls);
-    TypedExpr::new(Expr::AggregateFunction(expr), result.0, result.1)
+    nulls: Option<NullTreatment>,
+) -> Expr {
+    let (filter, order) = (call.filter.clone().map(Box::new), call.order_by.clone());
+    Expr::AggregateFunction(AggregateFunction::new_udf(function, arguments, call.distinct, filter, order, nulls))
 }
 
 fn resolved(expr: TypedExpr) -> Result<Resolved> {
@@ -132,7 +130,7 @@ fn count(call: &FunctionCall<'_>) -> Result<Resolved> {
     } else {
         call.arguments.iter().map(|one| one.expr.clone()).collect()
     };
-    resolved(aggregate(call, counting(), arguments, (DataType::Int64, false)))
+    resolved(aggregate(call, counting(), arguments, DataType::Int64, false))
 }
 
 /// A value that is there just where the condition is true.
@@ -159,7 +157,7 @@ fn bits(call: &FunctionCall<'_>, function: Arc<AggregateUDF>) -> Result<Resolved
         return unexpected_input_type(call, 0, "\"INTEGRAL\"");
     }
     let data_type = value.data_type.clone();
-    resolved(aggregate(call, function, vec![value.expr], (data_type, true)))
+    resolved(aggregate(call, function, vec![value.expr], data_type, true))
 }
 
 fn bit_and(call: &FunctionCall<'_>) -> Result<Resolved> {
@@ -180,7 +178,7 @@ fn count_if(call: &FunctionCall<'_>) -> Result<Resolved> {
     }
     let condition = call.implicit(0, &DataType::Boolean)?;
     let counted = counted_where(condition.expr)?;
-    resolved(aggregate(call, counting(), vec![counted], (DataType::Int64, false)))
+    resolved(aggregate(call, counting(), vec![counted], DataType::Int64, false))
 }
 
 fn avg(call: &FunctionCall<'_>) -> Result<Resolved> {
@@ -197,11 +195,11 @@ fn average_of(call: &FunctionCall<'_>, fails: bool) -> Result<Resolved> {
     if let DataType::Decimal128(precision, scale) = value.data_type {
         let (function, data_type) = average::decimal_average(precision, scale, fails);
         let function = StreamAggregate::wrap(function, NativeAggregate::Avg(on_overflow));
-        return resolved(aggregate(call, function, vec![value.expr], (data_type, true)));
+        return resolved(aggregate(call, function, vec![value.expr], data_type, true));
     }
     let value = call.cast(value, &DataType::Float64)?;
     let function = StreamAggregate::wrap(native::average::avg_udaf(), NativeAggregate::Avg(on_overflow));
-    resolved(aggregate(call, function, vec![value.expr], (DataType::Float64, true)))
+    resolved(aggregate(call, function, vec![value.expr], DataType::Float64, true))
 }
 
 fn orderable(call: &FunctionCall<'_>, index: usize) -> Result<TypedExpr> {
@@ -216,14 +214,14 @@ fn min(call: &FunctionCall<'_>) -> Result<Resolved> {
     let value = orderable(call, 0)?;
     let data_type = value.data_type.clone();
     let function = StreamAggregate::wrap(native::min_max::min_udaf(), NativeAggregate::Min);
-    resolved(aggregate(call, function, vec![value.expr], (data_type, true)))
+    resolved(aggregate(call, function, vec![value.expr], data_type, true))
 }
 
 fn max(call: &FunctionCall<'_>) -> Result<Resolved> {
     let value = orderable(call, 0)?;
     let data_type = value.data_type.clone();
     let function = StreamAggregate::wrap(native::min_max::max_udaf(), NativeAggregate::Max);
-    resolved(aggregate(call, function, vec![value.expr], (data_type, true)))
+    resolved(aggregate(call, function, vec![value.expr], data_type, true))
 }
 
 /// Whether NULL is skipped: said by the second argument or behind the call.
@@ -243,8 +241,8 @@ fn edge(call: &FunctionCall<'_>, function: Arc<AggregateUDF>) -> Result<Resolved
     let data_type = value.data_type.clone();
     // What is done with NULL does not show.
     let sql = if call.count() > 1 { format!("{}({})", call.name, value.sql) } else { String::new() };
-    let order = (call.order_by.clone(), Some(nulls));
-    resolved(ordered(call, function, vec![value.expr], (data_type, true), order).with_sql(sql))
+    let expr = aggregate_expr(call, function, vec![value.expr], Some(nulls));
+    resolved(TypedExpr::new(expr, data_type, true).with_sql(sql))
 }
 
 fn first(call: &FunctionCall<'_>) -> Result<Resolved> {
@@ -284,7 +282,7 @@ fn boolean(call: &FunctionCall<'_>, function: Arc<AggregateUDF>) -> Result<Resol
         return unexpected_input_type(call, 0, "\"BOOLEAN\"");
     }
     let value = call.implicit(0, &DataType::Boolean)?;
-    resolved(aggregate(call, function, vec![value.expr], (DataType::Boolean, true)))
+    resolved(aggregate(call, function, vec![value.expr], DataType::Boolean, true))
 }
 
 fn bool_and(call: &FunctionCall<'_>) -> Result<Resolved> {
@@ -296,7 +294,6 @@ fn bool_or(call: &FunctionCall<'_>) -> Result<Resolved> {
     boolean(call, StreamAggregate::wrap(native::bool_and_or::bool_or_udaf(), NativeAggregate::Max))
 }
 
-/// DataFusion's sketch has a standard error of 0.8 %, below any that Spark is asked for in practice.
 /// ARRAY&lt;element&gt; without NULL.
 fn array_of(element: &DataType) -> DataType {
     array(element.clone(), false)

@@ -14,22 +14,17 @@ use datafusion::execution::context::ExecutionProps;
 use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext;
 use datafusion::logical_expr::{ColumnarValue, Expr};
 use datafusion::physical_expr::create_physical_expr;
-use millstream_core::Result;
+use millstream_core::{Options, Result, spark_error};
 
+use crate::coercion::common_type;
 use crate::data_type::{is_numeric, sql_name, timestamp};
-use crate::naming::call_sql;
 use crate::typed_expr::TypedExpr;
 
 use super::call::{FunctionCall, Resolved};
 use super::cast::{CastMode, cast};
-use super::failure::{non_foldable, unexpected_input_type};
+use super::failure::{differing_types, non_foldable, unexpected_input_type};
 
 impl FunctionCall<'_> {
-    /// The call as Spark writes it.
-    pub(super) fn sql(&self) -> String {
-        call_sql(self.name, &self.arguments, self.distinct)
-    }
-
     /// How many arguments there are.
     pub(super) fn count(&self) -> usize {
         self.arguments.len()
@@ -136,6 +131,17 @@ impl FunctionCall<'_> {
         }
     }
 
+    /// An argument that is a constant map of options; none where the call has no such argument.
+    pub(super) fn options(&self, index: usize) -> Result<Options> {
+        if self.count() <= index {
+            return Ok(Options::new());
+        }
+        let Some(options) = self.constant_map(index)? else {
+            return Err(spark_error!("INVALID_OPTIONS.NON_MAP_FUNCTION"));
+        };
+        Ok(options.into_iter().collect())
+    }
+
     /// A constant MAP&lt;STRING, STRING&gt; argument, such as options.
     pub(super) fn constant_map(&self, index: usize) -> Result<Option<Vec<(String, String)>>> {
         let Some(ScalarValue::Map(entries)) = constant_of(&self.argument(index).expr) else {
@@ -149,6 +155,12 @@ impl FunctionCall<'_> {
         let last = entries.value_offsets()[1] as usize;
         Ok(Some((first..last).map(|at| (keys.value(at).to_owned(), values.value(at).to_owned())).collect()))
     }
+}
+
+/// The type in which all these arguments meet.
+pub(crate) fn common_type_of(call: &FunctionCall<'_>, indexes: &[usize]) -> Result<DataType> {
+    let types = indexes.iter().map(|&index| call.data_type(index));
+    common_type(types, &call.context.settings).ok_or_else(|| differing_types(call))
 }
 
 /// Whether Spark casts by itself where a function takes another type.

@@ -4,6 +4,7 @@ use arrow::datatypes::DataType;
 use datafusion::logical_expr::{Expr, SortExpr};
 use millstream_core::{QuerySettings, Result};
 
+use crate::sql_form::SqlForm;
 use crate::typed_expr::TypedExpr;
 
 /// What a call's meaning depends on beside its arguments.
@@ -28,6 +29,8 @@ pub struct FunctionContext {
 pub struct FunctionCall<'a> {
     /// The name as the user wrote it.
     pub name: &'a str,
+    /// How it is written.
+    pub form: SqlForm,
     /// Resolved arguments, each with its `sql` text.
     pub arguments: Vec<TypedExpr>,
     /// `f(DISTINCT …)`
@@ -42,11 +45,10 @@ pub struct FunctionCall<'a> {
     pub context: &'a FunctionContext,
 }
 
-impl<'a> FunctionCall<'a> {
-    /// A call with nothing but arguments.
-    pub fn new(name: &'a str, arguments: Vec<TypedExpr>, context: &'a FunctionContext) -> Self {
-        let (filter, order_by) = (None, Vec::new());
-        Self { name, arguments, distinct: false, filter, order_by, ignore_nulls: false, context }
+impl FunctionCall<'_> {
+    /// The call as Spark writes it.
+    pub fn sql(&self) -> String {
+        self.form.text(self.name, &self.arguments, self.distinct)
     }
 }
 

@@ -26,7 +26,6 @@ use crate::typed_expr::TypedExpr;
 
 use super::kernel::{Evaluation, Function};
 
-pub(super) use decimal::{decimal_text, power_of_ten, rescale, round_decimal_text};
 use rules::can_cast;
 
 /// What happens to a value that the target type cannot hold.
@@ -63,17 +62,17 @@ impl Casting {
     }
 }
 
-const CAST: Function = Function::new("cast", |evaluation| {
+static CAST: Function = Function::new("cast", |evaluation| {
     cast_column(&evaluation.columns[0], evaluation.data_type, Casting::of(evaluation.settings))
 });
 
 /// The cast from BINARY to STRING.
-const TO_STRING: Function = Function::total("binary_to_string", |evaluation| {
+static TO_STRING: Function = Function::total("binary_to_string", |evaluation| {
     cast_column(&evaluation.columns[0], evaluation.data_type, Casting::of(evaluation.settings))
 })
 .meaning(Meaning::BytesAsText);
 
-const TRY_CAST: Function = Function::total("try_cast", try_cast);
+static TRY_CAST: Function = Function::total("try_cast", try_cast);
 
 fn try_cast(evaluation: &Evaluation<'_>) -> Result<ArrayRef> {
     let casting = Casting { mode: CastMode::Try, zone: evaluation.settings.time_zone };
@@ -107,11 +106,11 @@ pub fn cast(expr: TypedExpr, to: &DataType, mode: CastMode, zone: Tz) -> Result<
     }
     let settings = QuerySettings { time_zone: zone, ansi: mode == CastMode::Ansi, case_sensitive: false };
     let function = match (mode, &from, to) {
-        (_, DataType::Binary, DataType::Utf8) => TO_STRING,
-        (CastMode::Try, ..) => TRY_CAST,
-        _ => CAST,
+        (_, DataType::Binary, DataType::Utf8) => &TO_STRING,
+        (CastMode::Try, ..) => &TRY_CAST,
+        _ => &CAST,
     };
-    Ok(function.over([expr], (to.clone(), nullable), &settings).with_sql(sql))
+    Ok(function.over([expr], to.clone(), nullable, &settings).with_sql(sql))
 }
 
 /// Casts without loss that Arrow does as Spark does.

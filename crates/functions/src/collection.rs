@@ -17,6 +17,7 @@ pub use sort_by::array_sort_by;
 
 use super::entry::Arity::{AtLeast, Between, Exactly};
 use super::entry::FunctionEntry;
+use super::sql_form::SqlForm;
 
 /// The functions on collections.
 pub(super) static FUNCTIONS: &[FunctionEntry] = &[
@@ -29,8 +30,9 @@ pub(super) static FUNCTIONS: &[FunctionEntry] = &[
         construct::map_from_arrays,
         "a map of an array of keys and one of values",
     ),
-    FunctionEntry::new("concat", AtLeast(0), construct::concat, "strings, binaries or arrays one behind the other")
-        .or(&["||"]),
+    FunctionEntry::new("concat", AtLeast(0), construct::concat, "strings, binaries or arrays one behind the other"),
+    FunctionEntry::new("||", AtLeast(0), construct::concat, "`concat` as an operator")
+        .shown(SqlForm::Template("concat({..})")),
     FunctionEntry::new("get_item", Exactly(2), access::get_item, "`array[index]`, `map[key]`").or(&["getitem"]),
     FunctionEntry::new("get_array_struct_fields", Exactly(2), access::array_struct_fields, "`array.field`"),
     FunctionEntry::new("element_at", Exactly(2), access::element_at, "the n-th element from 1, or a key's value"),

@@ -17,12 +17,17 @@ use super::entry::Arity::{AtLeast, Exactly};
 use super::entry::FunctionEntry;
 use super::failure::{differing_types, unexpected_input_type};
 use super::kernel::{Evaluation, Function, native};
-use super::operators::{choose, common_type_of, equal, less, null_safe};
+use super::operators::{equal, null_safe};
+use super::sql_form::SqlForm;
+use crate::argument::common_type_of;
+use crate::columns::ordering::{choose, less};
 
 /// The conditional functions.
 pub(super) static FUNCTIONS: &[FunctionEntry] = &[
-    FunctionEntry::new("when", AtLeast(2), case_when, "the first branch whose condition is true"),
-    FunctionEntry::new("if", Exactly(3), if_else, "one value or the other").or(&["iff"]),
+    FunctionEntry::new("when", AtLeast(2), case_when, "the first branch whose condition is true").shown(SqlForm::Case),
+    FunctionEntry::new("if", Exactly(3), if_else, "one value or the other")
+        .shown(SqlForm::Template("(IF({}, {}, {}))")),
+    FunctionEntry::new("iff", Exactly(3), if_else, "`if` by another name"),
     FunctionEntry::new("coalesce", AtLeast(1), coalesce, "the first value that is not NULL"),
     FunctionEntry::new("nvl", Exactly(2), coalesce, "the second value where the first is NULL").or(&["ifnull"]),
     FunctionEntry::new("nvl2", Exactly(3), nvl2, "the second value where the first is not NULL, else the third"),
@@ -132,8 +137,8 @@ fn zeroifnull(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(native(native_coalesce(vec![value.expr, zero.expr]), data_type, false))
 }
 
-const GREATEST: Function = Function::total("greatest", |one| extreme(one, true));
-const LEAST: Function = Function::total("least", |one| extreme(one, false));
+static GREATEST: Function = Function::total("greatest", |one| extreme(one, true));
+static LEAST: Function = Function::total("least", |one| extreme(one, false));
 
 fn extreme(one: &Evaluation<'_>, greatest: bool) -> Result<ArrayRef> {
     let mut best = Arc::clone(&one.columns[0]);
@@ -147,7 +152,7 @@ fn extreme(one: &Evaluation<'_>, greatest: bool) -> Result<ArrayRef> {
     Ok(best)
 }
 
-fn resolve_extreme(call: &FunctionCall<'_>, function: Function) -> Result<Resolved> {
+fn resolve_extreme(call: &FunctionCall<'_>, function: &'static Function) -> Result<Resolved> {
     let all: Vec<usize> = (0..call.count()).collect();
     let is_string = |index: &usize| *call.data_type(*index) == DataType::Utf8;
     let is_other = |index: &usize| !matches!(call.data_type(*index), DataType::Utf8 | DataType::Null);
@@ -157,18 +162,18 @@ fn resolve_extreme(call: &FunctionCall<'_>, function: Function) -> Result<Resolv
     }
     let (meeting, values) = at(&all, call)?;
     let nullable = values.iter().all(|value| value.nullable);
-    scalar(function.over(values, (meeting, nullable), &call.context.settings))
+    scalar(function.over(values, meeting, nullable, &call.context.settings))
 }
 
 fn greatest(call: &FunctionCall<'_>) -> Result<Resolved> {
-    resolve_extreme(call, GREATEST)
+    resolve_extreme(call, &GREATEST)
 }
 
 fn least(call: &FunctionCall<'_>) -> Result<Resolved> {
-    resolve_extreme(call, LEAST)
+    resolve_extreme(call, &LEAST)
 }
 
-const IS_NAN: Function = Function::total("isnan", |one| {
+static IS_NAN: Function = Function::total("isnan", |one| {
     let flags = nan_flags(&one.columns[0]);
     Ok(Arc::new(flags.iter().map(|flag| Some(flag == Some(true))).collect::<BooleanArray>()))
 });
@@ -188,10 +193,10 @@ fn floating(call: &FunctionCall<'_>, index: usize) -> Result<TypedExpr> {
 fn is_nan(call: &FunctionCall<'_>) -> Result<Resolved> {
     // Under one name, however it was called.
     let sql = format!("isnan({})", call.arguments[0].sql);
-    scalar(IS_NAN.over([floating(call, 0)?], (DataType::Boolean, false), &call.context.settings).with_sql(sql))
+    scalar(IS_NAN.over([floating(call, 0)?], DataType::Boolean, false, &call.context.settings).with_sql(sql))
 }
 
-const NANVL: Function = Function::total("nanvl", |one| {
+static NANVL: Function = Function::total("nanvl", |one| {
     let flags = nan_flags(&one.columns[0]);
     choose(&flags, &one.columns[1], &one.columns[0])
 });

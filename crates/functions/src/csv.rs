@@ -20,20 +20,21 @@ use millstream_formats::text::cast_to_string;
 use self::record::Dialect;
 use super::argument::{constant_of, scalar};
 use super::call::{FunctionCall, Resolved};
-use super::cast::time::to_local_us;
 use super::cast::{CastMode, Casting, cast_column};
-use super::date_time::DateTimePattern;
+use super::columns::calendar::to_local_us;
+use super::columns::date_time_pattern::DateTimePattern;
 use super::entry::Arity::Between;
 use super::entry::FunctionEntry;
-use super::json::options_argument;
 use super::kernel::{Evaluation, Function};
+use super::sql_form::SqlForm;
 use crate::data_type::{is_integral, sql_name};
 use crate::failure::{schema_not_constant, sql_expr, sql_type, unexpected_input_type};
 use crate::typed_expr::TypedExpr;
 
 /// The CSV functions.
 pub(super) static FUNCTIONS: &[FunctionEntry] = &[
-    FunctionEntry::new("from_csv", Between(2, 3), from_csv, "the struct of a CSV record, by a schema"),
+    FunctionEntry::new("from_csv", Between(2, 3), from_csv, "the struct of a CSV record, by a schema")
+        .shown(SqlForm::FirstArgument),
     FunctionEntry::new("to_csv", Between(1, 2), to_csv, "the CSV record of a struct"),
 ];
 
@@ -128,7 +129,7 @@ fn from_csv(call: &FunctionCall<'_>) -> Result<Resolved> {
         return Err(spark_error!("UNSUPPORTED_DATATYPE", typeName = sql_type(field.data_type()))
             .with_exception(SparkException::UnsupportedOperation));
     }
-    let options = options_argument(call, 2)?;
+    let options = call.options(2)?;
     if options.get("mode").is_some_and(|mode| mode.eq_ignore_ascii_case("DROPMALFORMED")) {
         return Err(spark_error!("PARSE_MODE_UNSUPPORTED", funcName = "`from_csv`", mode = "DROPMALFORMED"));
     }
@@ -138,7 +139,7 @@ fn from_csv(call: &FunctionCall<'_>) -> Result<Resolved> {
     let value = call.string(0)?;
     let nullable = value.nullable;
     let arguments = std::iter::once(value).chain(constants(&options)?);
-    let decoded = FROM_CSV.over(arguments, (DataType::Struct(fields.into()), nullable), &call.context.settings);
+    let decoded = FROM_CSV.over(arguments, DataType::Struct(fields.into()), nullable, &call.context.settings);
     scalar(decoded.with_sql(sql))
 }
 
@@ -149,7 +150,7 @@ fn is_flat(data_type: &DataType) -> bool {
     )
 }
 
-const FROM_CSV: Function = Function::new("from_csv", |one| {
+static FROM_CSV: Function = Function::new("from_csv", |one| {
     let DataType::Struct(fields) = one.data_type else { return Err(Error::internal("a struct that is none")) };
     let Some(settings) = Settings::of(one)? else { return Ok(arrow::array::new_empty_array(one.data_type)) };
     let texts = one.strings(0);
@@ -255,13 +256,13 @@ fn to_csv(call: &FunctionCall<'_>) -> Result<Resolved> {
     if let Some(field) = fields.iter().find(|field| !plain(field)) {
         return Err(Error::unsupported(format!("to_csv of a field of type {}", sql_name(field.data_type()))));
     }
-    let options = options_argument(call, 1)?;
+    let options = call.options(1)?;
     let sql = format!("to_csv({})", call.arguments[0].sql);
     let arguments = std::iter::once(call.argument(0)).chain(constants(&options)?);
     scalar(TO_CSV.call_nullable(arguments, DataType::Utf8, call).with_sql(sql))
 }
 
-const TO_CSV: Function = Function::new("to_csv", |one| {
+static TO_CSV: Function = Function::new("to_csv", |one| {
     let Some(settings) = Settings::of(one)? else { return Ok(arrow::array::new_empty_array(one.data_type)) };
     let values = one.columns[0].as_struct();
     let texts = values.columns().iter().map(|column| shown(column, &settings, one)).collect::<Result<Vec<_>>>()?;

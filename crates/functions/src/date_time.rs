@@ -5,11 +5,8 @@ mod construct;
 mod current;
 mod field;
 mod parse;
-mod pattern;
 mod truncate;
 mod unix;
-
-pub(super) use pattern::DateTimePattern;
 
 use super::entry::Arity::{Between, Exactly};
 use super::entry::FunctionEntry;

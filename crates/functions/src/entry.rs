@@ -1,12 +1,11 @@
-//! The function table: an entry a function, found by name.
-
-use crate::failure::wrong_argument_count;
-use std::collections::HashMap;
-use std::sync::LazyLock;
+//! An entry of the function table: a function's names, its arguments, and how its calls are resolved and written.
 
 use millstream_core::Result;
 
-use super::call::{FunctionCall, Resolved};
+use super::call::{FunctionCall, FunctionContext, Resolved};
+use super::failure::wrong_argument_count;
+use super::sql_form::SqlForm;
+use super::typed_expr::TypedExpr;
 
 /// How many arguments a function takes.
 #[derive(Debug, Clone, Copy)]
@@ -30,21 +29,44 @@ pub struct FunctionEntry {
     pub aliases: &'static [&'static str],
     /// How many arguments it takes.
     pub arity: Arity,
+    /// How its calls stand in SQL text, by whichever of its names.
+    pub form: SqlForm,
     resolve: Resolve,
     /// What it does, in a line.
     pub doc: &'static str,
 }
 
 impl FunctionEntry {
-    /// An entry without further names.
+    /// An entry without further names, whose calls are written `name(a, b)`.
     pub(super) const fn new(name: &'static str, arity: Arity, resolve: Resolve, doc: &'static str) -> Self {
-        Self { name, aliases: &[], arity, resolve, doc }
+        Self { name, aliases: &[], arity, form: SqlForm::Call, resolve, doc }
     }
 
     /// The same under more names.
     pub(super) const fn or(mut self, aliases: &'static [&'static str]) -> Self {
         self.aliases = aliases;
         self
+    }
+
+    /// The same with calls that are written in this form.
+    pub(super) const fn shown(mut self, form: SqlForm) -> Self {
+        self.form = form;
+        self
+    }
+
+    /// A call by one of the names, as the user wrote it, with nothing but arguments.
+    pub fn call<'a>(&self, name: &'a str, arguments: Vec<TypedExpr>, context: &'a FunctionContext) -> FunctionCall<'a> {
+        let (filter, order_by) = (None, Vec::new());
+        FunctionCall {
+            name,
+            form: self.form,
+            arguments,
+            distinct: false,
+            filter,
+            order_by,
+            ignore_nulls: false,
+            context,
+        }
     }
 
     /// Checks the number of arguments, then the arguments, and answers what the call means.
@@ -63,42 +85,4 @@ impl FunctionEntry {
         }
         (self.resolve)(call)
     }
-}
-
-/// All functions by all their names, in lower case.
-static TABLE: LazyLock<HashMap<&'static str, &'static FunctionEntry>> = LazyLock::new(|| {
-    let mut table = HashMap::new();
-    for entry in entries() {
-        for name in std::iter::once(entry.name).chain(entry.aliases.iter().copied()) {
-            let before = table.insert(name, entry);
-            assert!(before.is_none(), "two functions are called {name}");
-        }
-    }
-    table
-});
-
-/// All entries, family by family.
-pub(super) fn entries() -> impl Iterator<Item = &'static FunctionEntry> {
-    let families: [&'static [FunctionEntry]; 14] = [
-        super::conversion::FUNCTIONS,
-        super::operators::FUNCTIONS,
-        super::conditional::FUNCTIONS,
-        super::string::FUNCTIONS,
-        super::math::FUNCTIONS,
-        super::date_time::FUNCTIONS,
-        super::json::FUNCTIONS,
-        super::csv::FUNCTIONS,
-        super::collection::FUNCTIONS,
-        super::aggregate::FUNCTIONS,
-        super::generator::FUNCTIONS,
-        super::window::FUNCTIONS,
-        super::window_time::FUNCTIONS,
-        super::session::FUNCTIONS,
-    ];
-    families.into_iter().flatten().chain(super::hash::FUNCTIONS)
-}
-
-/// The function of this name, in any letter case.
-pub fn lookup(name: &str) -> Option<&'static FunctionEntry> {
-    TABLE.get(name.to_lowercase().as_str()).copied()
 }

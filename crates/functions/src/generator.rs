@@ -15,9 +15,8 @@ use crate::typed_expr::TypedExpr;
 use super::call::{FunctionCall, Generator, Resolved};
 use super::entry::Arity::{AtLeast, Exactly};
 use super::entry::FunctionEntry;
-use super::json::json_tuple;
 use super::kernel::{Evaluation, Function};
-use super::operators::common_type_of;
+use crate::argument::common_type_of;
 use crate::failure::{unexpected_input_type, value_out_of_range};
 
 /// The generators.
@@ -44,24 +43,23 @@ pub(super) static FUNCTIONS: &[FunctionEntry] = &[
     FunctionEntry::new("inline", Exactly(1), |call| inline(call, false), "a row for each struct"),
     FunctionEntry::new("inline_outer", Exactly(1), |call| inline(call, true), "the same, with a row of NULL for none"),
     FunctionEntry::new("stack", AtLeast(2), stack, "the values as so many rows"),
-    FunctionEntry::new("json_tuple", AtLeast(2), json_tuple, "top-level fields of a JSON object as columns"),
 ];
 
 /// A generator whose rows a kernel makes.
 pub(super) fn generator(
     call: &FunctionCall<'_>,
-    function: Function,
+    function: &'static Function,
     arguments: Vec<TypedExpr>,
     columns: Vec<(String, DataType, bool)>,
     outer: bool,
 ) -> Resolved {
     let rows = array(structure(columns.iter().cloned()), true);
-    let rows = function.over(arguments, (rows, true), &call.context.settings);
+    let rows = function.over(arguments, rows, true, &call.context.settings);
     let columns = columns.into_iter().map(|(name, data_type, nullable)| (name, data_type, nullable || outer)).collect();
     Resolved::Generator(Generator { rows, columns, outer })
 }
 
-const EXPLODE: Function = Function::new("explode", |one| {
+static EXPLODE: Function = Function::new("explode", |one| {
     with_places(one, |entries, _| {
         Ok(match entries.data_type() {
             DataType::Struct(_) if matches!(one.columns[0].data_type(), DataType::Map(_, _)) => {
@@ -72,7 +70,7 @@ const EXPLODE: Function = Function::new("explode", |one| {
     })
 });
 
-const POSEXPLODE: Function = Function::new("posexplode", |one| {
+static POSEXPLODE: Function = Function::new("posexplode", |one| {
     with_places(one, |entries, places| {
         let mut columns = vec![places];
         match one.columns[0].data_type() {
@@ -150,11 +148,11 @@ fn explode(call: &FunctionCall<'_>, with_place: bool, outer: bool) -> Result<Res
         }
         _ => return unexpected_input_type(call, 0, "(\"ARRAY\" or \"MAP\")"),
     }
-    let function = if with_place { POSEXPLODE } else { EXPLODE };
+    let function = if with_place { &POSEXPLODE } else { &EXPLODE };
     Ok(generator(call, function, vec![call.argument(0)], columns, outer))
 }
 
-const INLINE: Function = Function::new("inline", |one| {
+static INLINE: Function = Function::new("inline", |one| {
     let (offsets, nulls, entries) = elements(&one.columns[0])?;
     let structs = entries.as_struct();
     // A NULL among the structs is a row of NULLs.
@@ -181,10 +179,10 @@ fn inline(call: &FunctionCall<'_>, outer: bool) -> Result<Resolved> {
         (field.name().clone(), field.data_type().clone(), field.is_nullable() || element.is_nullable())
     };
     let columns = fields.iter().map(column).collect();
-    Ok(generator(call, INLINE, vec![call.argument(0)], columns, outer))
+    Ok(generator(call, &INLINE, vec![call.argument(0)], columns, outer))
 }
 
-const STACK: Function = Function::new("stack", |one| {
+static STACK: Function = Function::new("stack", |one| {
     let DataType::List(element) = one.data_type else {
         return Err(Error::internal("a generator's rows are an array"));
     };
@@ -223,5 +221,5 @@ fn stack(call: &FunctionCall<'_>) -> Result<Resolved> {
         let null = || TypedExpr::literal(datafusion::common::ScalarValue::Null, "NULL");
         arguments.push(call.cast(argument.unwrap_or_else(null), data_type)?);
     }
-    Ok(generator(call, STACK, arguments, columns, false))
+    Ok(generator(call, &STACK, arguments, columns, false))
 }

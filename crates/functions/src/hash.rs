@@ -130,9 +130,9 @@ fn hash_rows<H: Hasher>(one: &Evaluation<'_>, seed: H::Hash) -> Result<Vec<H::Ha
     (0..one.rows).map(row).collect()
 }
 
-const HASH: Function =
+static HASH: Function =
     Function::total("hash", |one| Ok(Arc::new(Int32Array::from(hash_rows::<murmur3::Murmur3>(one, 42)?))));
-const XXHASH64: Function = Function::total("xxhash64", |one| {
+static XXHASH64: Function = Function::total("xxhash64", |one| {
     let hashes = hash_rows::<xxhash::XxHash64>(one, 42)?;
     Ok(Arc::new(Int64Array::from_iter_values(hashes.into_iter().map(|hash| hash as i64))))
 });
@@ -147,9 +147,9 @@ fn all(call: &FunctionCall<'_>) -> Vec<TypedExpr> {
 }
 
 fn hash(call: &FunctionCall<'_>) -> Result<Resolved> {
-    scalar(HASH.over(all(call), (DataType::Int32, false), &call.context.settings))
+    scalar(HASH.over(all(call), DataType::Int32, false, &call.context.settings))
 }
 
 fn xxhash64(call: &FunctionCall<'_>) -> Result<Resolved> {
-    scalar(XXHASH64.over(all(call), (DataType::Int64, false), &call.context.settings))
+    scalar(XXHASH64.over(all(call), DataType::Int64, false, &call.context.settings))
 }

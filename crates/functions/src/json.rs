@@ -10,7 +10,7 @@ use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Expr, ScalarUDF};
 use millstream_core::decode::ValueDecoder;
-use millstream_core::{Error, Options, QuerySettings, Result, spark_error};
+use millstream_core::{Error, QuerySettings, Result};
 use millstream_engine::functions::{Decode, Meaning, meaning_of};
 use millstream_formats::json::{JsonDecoder, JsonOptions};
 use millstream_formats::json_text::JsonTextOptions;
@@ -19,15 +19,17 @@ use crate::typed_expr::TypedExpr;
 
 use super::argument::{constant_of, scalar};
 use super::call::{FunctionCall, Resolved};
-use super::entry::Arity::{Between, Exactly};
+use super::entry::Arity::{AtLeast, Between, Exactly};
 use super::entry::FunctionEntry;
 use super::generator::generator;
 use super::kernel::{Evaluation, Function};
+use super::sql_form::SqlForm;
 use crate::failure::{invalid_json_schema, schema_not_constant, unexpected_input_type};
 
 /// The JSON functions.
 pub(super) static FUNCTIONS: &[FunctionEntry] = &[
-    FunctionEntry::new("from_json", Between(2, 3), from_json, "the value of a JSON text, by a schema"),
+    FunctionEntry::new("from_json", Between(2, 3), from_json, "the value of a JSON text, by a schema")
+        .shown(SqlForm::FirstArgument),
     FunctionEntry::new("to_json", Between(1, 2), to_json, "the JSON text of a struct, array or map"),
     FunctionEntry::new("get_json_object", Exactly(2), get_json_object, "what a path finds in a JSON text"),
     FunctionEntry::new(
@@ -37,6 +39,7 @@ pub(super) static FUNCTIONS: &[FunctionEntry] = &[
         "the schema of a constant JSON text",
     ),
     FunctionEntry::new("json_object_keys", Exactly(1), path::object_keys, "the names of a JSON object's fields"),
+    FunctionEntry::new("json_tuple", AtLeast(2), json_tuple, "top-level fields of a JSON object as columns"),
     FunctionEntry::new("json_array_length", Exactly(1), path::array_length, "the number of elements of a JSON array"),
 ];
 
@@ -47,7 +50,7 @@ fn from_json(call: &FunctionCall<'_>) -> Result<Resolved> {
         _ => return unexpected_input_type(call, 0, "\"STRING\""),
     };
     let schema = schema_argument(call)?;
-    let options = options_argument(call, 2)?;
+    let options = call.options(2)?;
     let identity = format!("{schema:?}|{options:?}|{}", call.context.settings.time_zone);
     let options = JsonOptions::from_options(&options, call.context.settings.time_zone)?;
     let decoder = JsonDecoder::of_type(&schema, options)?;
@@ -80,18 +83,7 @@ fn schema_argument(call: &FunctionCall<'_>) -> Result<DataType> {
     }
 }
 
-/// A constant map of options.
-pub(super) fn options_argument(call: &FunctionCall<'_>, index: usize) -> Result<Options> {
-    if call.count() <= index {
-        return Ok(Options::new());
-    }
-    let Some(options) = call.constant_map(index)? else {
-        return Err(spark_error!("INVALID_OPTIONS.NON_MAP_FUNCTION"));
-    };
-    Ok(options.into_iter().collect())
-}
-
-const TO_JSON: Function = Function::new("to_json", |one| {
+static TO_JSON: Function = Function::new("to_json", |one| {
     // The second column is the option, the same in all rows.
     let ignore_null_fields = one.rows == 0 || one.booleans(1).value(0);
     let options =
@@ -106,7 +98,7 @@ fn to_json(call: &FunctionCall<'_>) -> Result<Resolved> {
     if !matches!(call.data_type(0), DataType::Struct(_) | DataType::List(_) | DataType::Map(_, _)) {
         return Err(invalid_json_schema(&call.sql(), call.data_type(0)));
     }
-    let options = JsonTextOptions::from_options(&options_argument(call, 1)?, call.context.settings.time_zone)?;
+    let options = JsonTextOptions::from_options(&call.options(1)?, call.context.settings.time_zone)?;
     if options.ascii {
         return Err(Error::unsupported("the option 'writeNonAsciiCharacterAsCodePoint' of to_json"));
     }
@@ -114,10 +106,10 @@ fn to_json(call: &FunctionCall<'_>) -> Result<Resolved> {
     let value = call.argument(0);
     let option = TypedExpr::literal(ScalarValue::from(options.ignore_null_fields), "");
     let settings = QuerySettings { time_zone: options.time_zone, ..call.context.settings };
-    scalar(TO_JSON.over([value, option], (DataType::Utf8, true), &settings).with_sql(text))
+    scalar(TO_JSON.over([value, option], DataType::Utf8, true, &settings).with_sql(text))
 }
 
-const GET_JSON_OBJECT: Function = Function::total("get_json_object", |one| {
+static GET_JSON_OBJECT: Function = Function::total("get_json_object", |one| {
     let (texts, paths) = (one.strings(0), one.strings(1));
     let mut prepared: Option<(String, Option<path::JsonPath>)> = None;
     let find = |row: usize| {
@@ -137,14 +129,14 @@ fn get_json_object(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(GET_JSON_OBJECT.call_nullable(call.all_strings()?, DataType::Utf8, call))
 }
 
-const JSON_TUPLE: Function = Function::new("json_tuple", tuple_rows);
+static JSON_TUPLE: Function = Function::new("json_tuple", tuple_rows);
 
 fn tuple_rows(one: &Evaluation<'_>) -> Result<ArrayRef> {
     path::tuples(one)
 }
 
 /// The generator of `json_tuple`.
-pub(super) fn json_tuple(call: &FunctionCall<'_>) -> Result<Resolved> {
+fn json_tuple(call: &FunctionCall<'_>) -> Result<Resolved> {
     let columns = (0..call.count() - 1).map(|index| (format!("c{index}"), DataType::Utf8, true)).collect();
-    Ok(generator(call, JSON_TUPLE, call.all_strings()?, columns, false))
+    Ok(generator(call, &JSON_TUPLE, call.all_strings()?, columns, false))
 }

@@ -93,25 +93,25 @@ impl Evaluation<'_> {
 /// How a kernel shows in plans, and what its meaning depends on.
 #[derive(Clone)]
 struct KernelFunction {
-    name: &'static str,
-    kernel: Kernel,
+    function: &'static Function,
     data_type: DataType,
     nullable: bool,
     settings: QuerySettings,
-    fallible: bool,
     signature: Signature,
 }
 
 impl fmt::Debug for KernelFunction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KernelFunction").field("name", &self.name).field("data_type", &self.data_type).finish()
+        f.debug_struct("KernelFunction").field("name", &self.function.name).field("data_type", &self.data_type).finish()
     }
 }
 
+/// Equal calls over equal arguments are computed once, so two of these are equal only if they compute the same: by the
+/// same static, whatever the names say.
 impl PartialEq for KernelFunction {
     fn eq(&self, other: &Self) -> bool {
-        (self.name, &self.data_type, self.nullable, self.settings, self.signature.volatility)
-            == (other.name, &other.data_type, other.nullable, other.settings, other.signature.volatility)
+        std::ptr::eq(self.function, other.function)
+            && (&self.data_type, self.nullable, self.settings) == (&other.data_type, other.nullable, other.settings)
     }
 }
 
@@ -119,7 +119,7 @@ impl Eq for KernelFunction {}
 
 impl Hash for KernelFunction {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.name, &self.data_type, self.nullable, self.settings).hash(state);
+        (self.function.name, &self.data_type, self.nullable, self.settings).hash(state);
     }
 }
 
@@ -143,8 +143,8 @@ impl KernelFunction {
     }
 
     fn evaluate_slice(&self, columns: Vec<ArrayRef>, rows: usize, work: Option<&Work>) -> Result<ArrayRef> {
-        let (name, settings, data_type) = (self.name, &self.settings, &self.data_type);
-        (self.kernel)(&Evaluation { name, columns, rows, settings, data_type, work })
+        let (name, settings, data_type) = (self.function.name, &self.settings, &self.data_type);
+        (self.function.kernel)(&Evaluation { name, columns, rows, settings, data_type, work })
     }
 }
 
@@ -161,7 +161,7 @@ fn slices(columns: &[ArrayRef]) -> usize {
 
 impl ScalarUDFImpl for KernelFunction {
     fn name(&self) -> &str {
-        self.name
+        self.function.name
     }
 
     fn signature(&self) -> &Signature {
@@ -173,7 +173,7 @@ impl ScalarUDFImpl for KernelFunction {
     }
 
     fn return_field_from_args(&self, _arguments: ReturnFieldArgs<'_>) -> datafusion::error::Result<FieldRef> {
-        Ok(Arc::new(Field::new(self.name, self.data_type.clone(), self.nullable)))
+        Ok(Arc::new(Field::new(self.function.name, self.data_type.clone(), self.nullable)))
     }
 
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> datafusion::error::Result<ColumnarValue> {
@@ -192,8 +192,8 @@ impl ScalarUDFImpl for KernelFunction {
     }
 }
 
-/// A kernel and the name it has in plans; two kernels of one name must be one kernel.
-#[derive(Clone, Copy)]
+/// A kernel and the name it has in plans. Each is a `static`, whose address is what it is known by: a `const` would be
+/// another kernel wherever it is used.
 pub(super) struct Function {
     name: &'static str,
     kernel: Kernel,
@@ -225,41 +225,39 @@ impl Function {
 
     /// The kernel over these arguments: NULL possible if it is for one of them.
     pub(super) fn call(
-        self,
+        &'static self,
         arguments: impl IntoIterator<Item = TypedExpr>,
         data_type: DataType,
         call: &FunctionCall<'_>,
     ) -> TypedExpr {
         let arguments: Vec<_> = arguments.into_iter().collect();
         let nullable = arguments.iter().any(|argument| argument.nullable);
-        self.over(arguments, (data_type, nullable), &call.context.settings)
+        self.over(arguments, data_type, nullable, &call.context.settings)
     }
 
     /// The kernel over these arguments, NULL possible in any case.
     pub(super) fn call_nullable(
-        self,
+        &'static self,
         arguments: impl IntoIterator<Item = TypedExpr>,
         data_type: DataType,
         call: &FunctionCall<'_>,
     ) -> TypedExpr {
-        self.over(arguments, (data_type, true), &call.context.settings)
+        self.over(arguments, data_type, true, &call.context.settings)
     }
 
     /// The kernel over these arguments with this type and nullability.
     pub(super) fn over(
-        self,
+        &'static self,
         arguments: impl IntoIterator<Item = TypedExpr>,
-        result: (DataType, bool),
+        data_type: DataType,
+        nullable: bool,
         settings: &QuerySettings,
     ) -> TypedExpr {
-        let (data_type, nullable) = result;
         let function = KernelFunction {
-            name: self.name,
-            kernel: self.kernel,
+            function: self,
             data_type: data_type.clone(),
             nullable,
             settings: *settings,
-            fallible: self.fallible,
             signature: Signature::one_of(vec![TypeSignature::VariadicAny, TypeSignature::Nullary], self.volatility),
         };
         let arguments = arguments.into_iter().map(|argument| argument.expr).collect();
@@ -281,8 +279,11 @@ pub(super) fn native(expr: Expr, data_type: DataType, nullable: bool) -> TypedEx
 pub(super) fn is_fallible_call(expr: &Expr) -> bool {
     match expr {
         Expr::ScalarFunction(call) => {
-            unmarked(&call.func).inner().downcast_ref::<KernelFunction>().is_some_and(|kernel| kernel.fallible)
+            unmarked(&call.func).inner().downcast_ref::<KernelFunction>().is_some_and(|kernel| kernel.function.fallible)
         }
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests;

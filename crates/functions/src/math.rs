@@ -7,15 +7,15 @@ mod rounding;
 
 use super::entry::Arity::{Between, Exactly};
 use super::entry::FunctionEntry;
-
-pub(super) use rounding::{Rounding, divide};
+use super::sql_form::SqlForm;
 
 /// The mathematical functions.
 pub(super) static FUNCTIONS: &[FunctionEntry] = &[
     FunctionEntry::new("abs", Exactly(1), rounding::abs, "without sign"),
     FunctionEntry::new("sign", Exactly(1), elementary::sign, "−1, 0 or 1").or(&["signum"]),
-    FunctionEntry::new("ceil", Between(1, 2), rounding::ceil, "rounded up").or(&["ceiling"]),
-    FunctionEntry::new("floor", Between(1, 2), rounding::floor, "rounded down"),
+    FunctionEntry::new("ceil", Between(1, 2), rounding::ceil, "rounded up").shown(SqlForm::Capitals),
+    FunctionEntry::new("ceiling", Between(1, 2), rounding::ceil, "`ceil` by another name"),
+    FunctionEntry::new("floor", Between(1, 2), rounding::floor, "rounded down").shown(SqlForm::Capitals),
     FunctionEntry::new("round", Between(1, 2), rounding::round, "rounded, halves away from zero"),
     FunctionEntry::new("bround", Between(1, 2), rounding::bround, "rounded, halves to the even neighbour"),
     FunctionEntry::new("rint", Exactly(1), elementary::rint, "the nearest whole number as a double"),

@@ -69,7 +69,7 @@ fn spark_partition_id(_call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(TypedExpr { sql: String::new(), ..TypedExpr::literal(ScalarValue::Int32(Some(0)), "") })
 }
 
-const RAISE_ERROR: Function = Function::volatile("raise_error", |one| {
+static RAISE_ERROR: Function = Function::volatile("raise_error", |one| {
     let messages = one.strings(0);
     if one.rows == 0 {
         return Ok(new_null_array(one.data_type, 0));
@@ -89,7 +89,7 @@ fn raise_error(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(RAISE_ERROR.call_nullable([call.string(0)?], DataType::Null, call))
 }
 
-const ASSERT_TRUE: Function = Function::volatile("assert_true", |one| {
+static ASSERT_TRUE: Function = Function::volatile("assert_true", |one| {
     let (flags, messages) = (one.booleans(0), one.strings(1));
     match (0..one.rows).find(|&row| flags.is_null(row) || !flags.value(row)) {
         Some(row) => Err(user_raised(messages.value(row))),
@@ -109,7 +109,7 @@ fn assert_true(call: &FunctionCall<'_>) -> Result<Resolved> {
 /// Identifiers given out by this process: one counter for all queries keeps them increasing and unique.
 static NEXT_ID: AtomicI64 = AtomicI64::new(0);
 
-const INCREASING_ID: Function = Function::volatile("monotonically_increasing_id", |one| {
+static INCREASING_ID: Function = Function::volatile("monotonically_increasing_id", |one| {
     let rows = one.rows as i64;
     let first = NEXT_ID.fetch_add(rows, Ordering::Relaxed);
     Ok(Arc::new(Int64Array::from_iter_values(first..first + rows)))
@@ -120,7 +120,7 @@ fn increasing_id(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(INCREASING_ID.call([], DataType::Int64, call))
 }
 
-const UUID: Function = Function::volatile("uuid", new_uuids);
+static UUID: Function = Function::volatile("uuid", new_uuids);
 
 fn new_uuids(one: &Evaluation<'_>) -> Result<ArrayRef> {
     let new = |_| uuid::Uuid::new_v4().to_string();

@@ -10,6 +10,8 @@ mod search;
 mod slicing;
 mod url;
 
+pub(super) use format::joined;
+
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, StringArray};
@@ -22,9 +24,6 @@ use super::entry::Arity::{AtLeast, Between, Exactly};
 use super::entry::FunctionEntry;
 use super::kernel::{Evaluation, Function};
 use super::room::Room;
-
-pub(super) use format::joined;
-pub(super) use pattern::{Patterns, java_regex};
 
 /// The string functions.
 pub(super) static FUNCTIONS: &[FunctionEntry] = &[
@@ -120,6 +119,6 @@ fn long_texts(
 }
 
 /// A function of strings to a value of this type.
-fn of_strings(call: &FunctionCall<'_>, function: Function, data_type: DataType) -> Result<Resolved> {
+fn of_strings(call: &FunctionCall<'_>, function: &'static Function, data_type: DataType) -> Result<Resolved> {
     scalar(function.call(call.all_strings()?, data_type, call))
 }

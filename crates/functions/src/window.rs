@@ -14,14 +14,17 @@ use crate::typed_expr::TypedExpr;
 use super::call::{FunctionCall, Resolved};
 use super::entry::Arity::{Between, Exactly};
 use super::entry::FunctionEntry;
-use super::operators::common_type_of;
+use super::sql_form::SqlForm;
+use crate::argument::common_type_of;
 
 /// The window functions.
 pub(super) static FUNCTIONS: &[FunctionEntry] = &[
     FunctionEntry::new("row_number", Exactly(0), row_number, "the row's place"),
-    FunctionEntry::new("rank", Exactly(0), rank, "the place, equal rows sharing one, with gaps"),
-    FunctionEntry::new("dense_rank", Exactly(0), dense_rank, "the place, equal rows sharing one, without gaps"),
-    FunctionEntry::new("percent_rank", Exactly(0), percent_rank, "the rank as a share"),
+    FunctionEntry::new("rank", Exactly(0), rank, "the place, equal rows sharing one, with gaps")
+        .shown(SqlForm::Capitals),
+    FunctionEntry::new("dense_rank", Exactly(0), dense_rank, "the place, equal rows sharing one, without gaps")
+        .shown(SqlForm::Capitals),
+    FunctionEntry::new("percent_rank", Exactly(0), percent_rank, "the rank as a share").shown(SqlForm::Capitals),
     FunctionEntry::new("cume_dist", Exactly(0), cume_dist, "the share of rows not after this one"),
     FunctionEntry::new("ntile", Between(0, 1), ntile, "the number of the row's bucket"),
     FunctionEntry::new("lag", Between(1, 3), lag, "the value some rows before"),

@@ -132,7 +132,7 @@ fn session_window(call: &FunctionCall<'_>) -> Result<Resolved> {
 }
 
 /// The last microsecond of a window. It takes the window and not its end, because only the window is event time.
-const LAST_MOMENT: Function = Function::new("last_moment", |one| {
+static LAST_MOMENT: Function = Function::new("last_moment", |one| {
     use arrow::array::{Array, AsArray};
     use arrow::datatypes::TimestampMicrosecondType;
     let windows = one.columns[0].as_struct();
@@ -161,7 +161,7 @@ fn last_moment(call: &FunctionCall<'_>) -> Result<TypedExpr> {
         _ => timestamp(),
     };
     let nullable = window.nullable;
-    Ok(LAST_MOMENT.over([window], (data_type, nullable), &call.context.settings))
+    Ok(LAST_MOMENT.over([window], data_type, nullable, &call.context.settings))
 }
 
 fn window_time(call: &FunctionCall<'_>) -> Result<Resolved> {

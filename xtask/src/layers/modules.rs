@@ -23,6 +23,16 @@ pub(super) type Row = (&'static str, &'static [&'static str]);
 /// What a row calls the items that the crate's root defines itself.
 const ROOT: &str = "lib";
 
+/// What a family of functions may name: the ground of the crate, and the families that are listed.
+macro_rules! family {
+    ($($other:literal),*) => {
+        &[
+            "argument", "call", "cast", "coercion", "columns", "data_type", "entry", "failure", "kernel", "room", "sql_form",
+            "typed_expr", $($other),*
+        ]
+    };
+}
+
 pub(super) const TABLES: &[Table] = &[
     Table {
         package: "core",
@@ -224,11 +234,10 @@ pub(super) const TABLES: &[Table] = &[
         sources: "crates/functions/src",
         rows: &[
             (
-                "entry",
+                "table",
                 &[
-                    "failure",
+                    "entry",
                     "aggregate",
-                    "call",
                     "collection",
                     "conditional",
                     "conversion",
@@ -245,112 +254,31 @@ pub(super) const TABLES: &[Table] = &[
                     "window_time",
                 ],
             ),
-            (
-                "aggregate",
-                &[
-                    "argument",
-                    "call",
-                    "cast",
-                    "collection",
-                    "data_type",
-                    "entry",
-                    "failure",
-                    "hash",
-                    "kernel",
-                    "math",
-                    "operators",
-                    "typed_expr",
-                ],
-            ),
-            (
-                "collection",
-                &[
-                    "argument",
-                    "call",
-                    "cast",
-                    "coercion",
-                    "data_type",
-                    "entry",
-                    "failure",
-                    "kernel",
-                    "operators",
-                    "room",
-                    "string",
-                    "typed_expr",
-                ],
-            ),
-            ("conditional", &["argument", "call", "entry", "failure", "kernel", "operators", "typed_expr"]),
-            ("conversion", &["argument", "call", "data_type", "entry"]),
-            (
-                "csv",
-                &[
-                    "argument",
-                    "call",
-                    "cast",
-                    "data_type",
-                    "date_time",
-                    "entry",
-                    "failure",
-                    "json",
-                    "kernel",
-                    "typed_expr",
-                ],
-            ),
-            (
-                "date_time",
-                &["argument", "call", "cast", "data_type", "entry", "failure", "kernel", "operators", "typed_expr"],
-            ),
-            ("generator", &["call", "data_type", "entry", "failure", "json", "kernel", "operators", "typed_expr"]),
-            ("hash", &["argument", "call", "data_type", "entry", "kernel", "typed_expr"]),
-            (
-                "json",
-                &["argument", "call", "cast", "data_type", "entry", "failure", "generator", "kernel", "typed_expr"],
-            ),
-            ("math", &["argument", "call", "cast", "data_type", "entry", "failure", "kernel", "typed_expr"]),
-            (
-                "operators",
-                &[
-                    "argument",
-                    "call",
-                    "cast",
-                    "coercion",
-                    "data_type",
-                    "entry",
-                    "failure",
-                    "kernel",
-                    "string",
-                    "typed_expr",
-                ],
-            ),
-            ("session", &["argument", "call", "data_type", "entry", "kernel", "typed_expr"]),
-            (
-                "string",
-                &[
-                    "argument",
-                    "call",
-                    "cast",
-                    "conditional",
-                    "data_type",
-                    "entry",
-                    "failure",
-                    "kernel",
-                    "room",
-                    "typed_expr",
-                ],
-            ),
-            ("window", &["call", "entry", "operators", "typed_expr"]),
-            (
-                "window_time",
-                &["argument", "call", "data_type", "entry", "failure", "kernel", "operators", "typed_expr"],
-            ),
-            ("argument", &["call", "cast", "data_type", "failure", "naming", "typed_expr"]),
+            ("aggregate", family!["collection", "hash"]),
+            ("collection", family!["string"]),
+            ("conditional", family!["operators"]),
+            ("conversion", family![]),
+            ("csv", family![]),
+            ("date_time", family![]),
+            ("generator", family![]),
+            ("hash", family![]),
+            ("json", family!["generator"]),
+            ("math", family![]),
+            ("operators", family![]),
+            ("session", family![]),
+            ("string", family!["conditional"]),
+            ("window", family![]),
+            ("window_time", family!["operators"]),
+            ("argument", &["call", "cast", "coercion", "data_type", "failure", "typed_expr"]),
             ("coercion", &["cast", "data_type", "typed_expr"]),
-            ("cast", &["data_type", "failure", "kernel", "math", "typed_expr"]),
-            ("naming", &["typed_expr"]),
-            ("failure", &["call", "data_type"]),
+            ("cast", &["columns", "data_type", "failure", "kernel", "typed_expr"]),
             ("kernel", &["call", "room", "typed_expr"]),
+            ("columns", &["failure"]),
             ("room", &[]),
-            ("call", &["typed_expr"]),
+            ("failure", &["call", "data_type"]),
+            ("entry", &["call", "failure", "sql_form", "typed_expr"]),
+            ("call", &["sql_form", "typed_expr"]),
+            ("sql_form", &["typed_expr"]),
             ("typed_expr", &[]),
             ("data_type", &[]),
         ],

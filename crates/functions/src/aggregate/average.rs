@@ -12,10 +12,9 @@ use millstream_engine::error::to_datafusion;
 use millstream_engine::state::Overflow;
 
 use super::sum::{DistinctSum, SumState};
-use crate::cast::{power_of_ten, rescale};
+use crate::columns::decimal::{Rounding, divide, power_of_ten, rescale};
 use crate::data_type::decimal;
 use crate::failure::arithmetic_overflow;
-use crate::math::{Rounding, divide};
 
 /// The function and its type for DECIMAL(precision, scale).
 pub(super) fn decimal_average(precision: u8, scale: i8, ansi: bool) -> (Arc<AggregateUDF>, DataType) {

@@ -42,7 +42,7 @@ fn resolve(call: &FunctionCall<'_>, once: bool) -> Result<Resolved> {
 pub(super) fn list_of(call: &FunctionCall<'_>, value: TypedExpr) -> TypedExpr {
     // The order is the business of the function around the list.
     let mut plain =
-        aggregate(call, collector(&value, false), vec![value.expr.clone()], (array_of(&value.data_type), false));
+        aggregate(call, collector(&value, false), vec![value.expr.clone()], array_of(&value.data_type), false);
     if let Expr::AggregateFunction(function) = &mut plain.expr {
         function.params.order_by.clear();
     }
@@ -52,7 +52,7 @@ pub(super) fn list_of(call: &FunctionCall<'_>, value: TypedExpr) -> TypedExpr {
 fn collected(call: &FunctionCall<'_>, value: TypedExpr, once: bool) -> TypedExpr {
     let function = collector(&value, once);
     let data_type = array_of(&value.data_type);
-    aggregate(call, function, vec![value.expr], (data_type, false))
+    aggregate(call, function, vec![value.expr], data_type, false)
 }
 
 fn collector(value: &TypedExpr, once: bool) -> Arc<AggregateUDF> {
@@ -132,7 +132,7 @@ impl Collected {
 
 /// The values without repetitions, each where it came first.
 fn first_of_each(values: &ArrayRef) -> DataFusionResult<ArrayRef> {
-    let normal = crate::operators::normal_column(values);
+    let normal = crate::columns::ordering::normal_column(values);
     let converter = RowConverter::new(vec![SortField::new(normal.data_type().clone())])?;
     let rows = converter.convert_columns(&[normal])?;
     let mut seen = std::collections::HashSet::new();

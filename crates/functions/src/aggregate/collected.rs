@@ -13,9 +13,9 @@ use millstream_core::{Error, Result, spark_error};
 use super::{collect, resolved};
 use crate::argument::constant_of;
 use crate::call::{FunctionCall, Resolved};
+use crate::columns::ordering::normal_column;
 use crate::failure::{non_foldable, sql_expr, sql_id, unexpected_input_type};
 use crate::kernel::{Evaluation, Function};
-use crate::operators::normal_column;
 use crate::typed_expr::TypedExpr;
 
 /// A function of the values of each group, which come as arrays.
@@ -33,44 +33,44 @@ fn moments(values: &Float64Array) -> [f64; 4] {
     [count, sum(2), sum(3), sum(4)]
 }
 
-const SKEWNESS: Function = Function::total("skewness", |one| {
+static SKEWNESS: Function = Function::total("skewness", |one| {
     Ok(of_lists(one, |values| {
         let [count, second, third, _] = moments(values);
         (count > 0.0 && second != 0.0).then(|| count.sqrt() * third / (second * second * second).sqrt())
     }))
 });
 
-const KURTOSIS: Function = Function::total("kurtosis", |one| {
+static KURTOSIS: Function = Function::total("kurtosis", |one| {
     Ok(of_lists(one, |values| {
         let [count, second, _, fourth] = moments(values);
         (count > 0.0 && second != 0.0).then(|| count * fourth / (second * second) - 3.0)
     }))
 });
 
-const PRODUCT: Function = Function::total("product", |one| {
+static PRODUCT: Function = Function::total("product", |one| {
     Ok(of_lists(one, |values| (!values.is_empty()).then(|| values.values().iter().product())))
 });
 
-fn of_doubles(call: &FunctionCall<'_>, function: Function) -> Result<Resolved> {
+fn of_doubles(call: &FunctionCall<'_>, function: &'static Function) -> Result<Resolved> {
     let values = call.cast(call.numeric(0)?, &DataType::Float64)?;
     let list = collect::list_of(call, values);
     resolved(function.call_nullable([list], DataType::Float64, call))
 }
 
 pub(super) fn skewness(call: &FunctionCall<'_>) -> Result<Resolved> {
-    of_doubles(call, SKEWNESS)
+    of_doubles(call, &SKEWNESS)
 }
 
 pub(super) fn kurtosis(call: &FunctionCall<'_>) -> Result<Resolved> {
-    of_doubles(call, KURTOSIS)
+    of_doubles(call, &KURTOSIS)
 }
 
 pub(super) fn product(call: &FunctionCall<'_>) -> Result<Resolved> {
-    of_doubles(call, PRODUCT)
+    of_doubles(call, &PRODUCT)
 }
 
-const MODE: Function = Function::total("mode", |one| modes(one, false));
-const LEAST_MODE: Function = Function::total("least_mode", |one| modes(one, true));
+static MODE: Function = Function::total("mode", |one| modes(one, false));
+static LEAST_MODE: Function = Function::total("least_mode", |one| modes(one, true));
 
 fn modes(one: &Evaluation<'_>, least: bool) -> Result<ArrayRef> {
     let list = one.columns[0].as_list::<i32>();
@@ -116,11 +116,11 @@ pub(super) fn mode(call: &FunctionCall<'_>) -> Result<Resolved> {
         false => format!("{}({})", call.name, value.sql),
     };
     let list = collect::list_of(call, value);
-    let mode = (if least { LEAST_MODE } else { MODE }).call_nullable([list], data_type, call);
+    let mode = (if least { &LEAST_MODE } else { &MODE }).call_nullable([list], data_type, call);
     resolved(mode.with_sql(sql))
 }
 
-const LISTAGG: Function = Function::total("listagg", |one| {
+static LISTAGG: Function = Function::total("listagg", |one| {
     let (list, delimiters) = (one.columns[0].as_list::<i32>(), one.strings(1));
     let orders = one.strings(2);
     let join = |row: usize| {

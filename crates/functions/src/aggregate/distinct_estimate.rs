@@ -18,9 +18,9 @@ use millstream_engine::error::to_datafusion;
 use super::{aggregate, resolved};
 use crate::argument::constant_of;
 use crate::call::{FunctionCall, Resolved};
+use crate::columns::ordering::normal_column;
 use crate::failure::{sql_id, unexpected_input_type};
 use crate::hash::distinct_hash;
-use crate::operators::normal_column;
 
 /// The relative error unless the user says otherwise.
 const ERROR: f64 = 0.05;
@@ -47,7 +47,7 @@ pub(super) fn approx_count_distinct(call: &FunctionCall<'_>) -> Result<Resolved>
     let function = DistinctEstimate { bits, signature: Signature::any(1, Volatility::Immutable) };
     let function = Arc::new(AggregateUDF::new_from_impl(function));
     let sql = format!("{}({})", call.name, value.sql);
-    resolved(aggregate(call, function, vec![value.expr], (DataType::Int64, false)).with_sql(sql))
+    resolved(aggregate(call, function, vec![value.expr], DataType::Int64, false).with_sql(sql))
 }
 
 fn relative_error(call: &FunctionCall<'_>) -> Result<f64> {

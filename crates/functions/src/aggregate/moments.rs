@@ -14,7 +14,7 @@ fn resolve(call: &FunctionCall<'_>, function: Arc<AggregateUDF>) -> Result<Resol
     let arguments: Vec<Expr> = (0..call.count())
         .map(|index| Ok(call.cast(call.numeric(index)?, &DataType::Float64)?.expr))
         .collect::<Result<_>>()?;
-    resolved(aggregate(call, function, arguments, (DataType::Float64, true)))
+    resolved(aggregate(call, function, arguments, DataType::Float64, true))
 }
 
 pub(super) fn stddev_samp(call: &FunctionCall<'_>) -> Result<Resolved> {
@@ -80,5 +80,5 @@ pub(super) fn regr_sxy(call: &FunctionCall<'_>) -> Result<Resolved> {
 pub(super) fn regr_count(call: &FunctionCall<'_>) -> Result<Resolved> {
     let both = call.arguments.iter().map(|one| one.expr.clone().is_not_null()).reduce(Expr::and);
     let counted = super::counted_where(both.unwrap_or_else(|| datafusion::logical_expr::lit(true)))?;
-    resolved(aggregate(call, super::counting(), vec![counted], (DataType::Int64, false)))
+    resolved(aggregate(call, super::counting(), vec![counted], DataType::Int64, false))
 }

@@ -89,7 +89,7 @@ fn resolve(
         _ => String::new(),
     };
     let function = Arc::new(AggregateUDF::new_from_impl(function));
-    resolved(aggregate(call, function, vec![value.expr], (data_type, true)).with_sql(sql))
+    resolved(aggregate(call, function, vec![value.expr], data_type, true).with_sql(sql))
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

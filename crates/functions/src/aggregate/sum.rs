@@ -49,7 +49,7 @@ fn resolve(call: &FunctionCall<'_>, on_overflow: Overflow) -> Result<Resolved> {
         _ => Arc::new(AggregateUDF::new_from_impl(ExactSum::new(data_type.clone(), on_overflow))),
     };
     let function = StreamAggregate::wrap(function, NativeAggregate::Sum(on_overflow));
-    resolved(aggregate(call, function, vec![value.expr], (data_type, true)))
+    resolved(aggregate(call, function, vec![value.expr], data_type, true))
 }
 
 /// A sum of integers or decimals.

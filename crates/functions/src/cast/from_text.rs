@@ -11,8 +11,8 @@ use millstream_core::interval::parse_interval;
 use millstream_core::{Error, Result};
 use millstream_formats::datetime::{parse_date, parse_timestamp, parse_timestamp_ntz};
 
-use super::decimal::parse_decimal;
 use super::{CastMode, Casting};
+use crate::columns::decimal::parse_decimal;
 use crate::data_type::sql_name;
 use crate::failure::{cast_invalid_input, decimal_out_of_range};
 

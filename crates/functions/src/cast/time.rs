@@ -6,29 +6,18 @@ use arrow::array::TimestampMicrosecondArray;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Date32Array, Float32Array, Float64Array, Int64Array};
 use arrow::compute;
 use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Float64Type, Int64Type, TimestampMicrosecondType};
-use chrono_tz::Tz;
 use millstream_core::interval::DAY_US;
 use millstream_core::{Error, Result};
-use millstream_formats::datetime::{SECOND_US, Zone, offset_at};
+use millstream_formats::datetime::SECOND_US;
 use millstream_formats::text::cast_to_string;
 
-use super::decimal::rescale;
 use super::number::cast_number;
 use super::to_text::double_literal;
 use super::{CastMode, Casting};
+use crate::columns::calendar::{from_local_us, to_local_us};
+use crate::columns::decimal::{power_of_ten, rescale};
 use crate::data_type::sql_name;
 use crate::failure::{cast_invalid_value, cast_overflow};
-
-/// The clock's time in a zone at an instant, both in microseconds.
-pub(crate) fn to_local_us(us: i64, zone: Tz) -> i64 {
-    us.saturating_add(i64::from(offset_at(zone, us.div_euclid(SECOND_US))) * SECOND_US)
-}
-
-/// The instant at which a zone's clock shows this time, both in microseconds.
-pub(crate) fn from_local_us(local_us: i64, zone: Tz) -> i64 {
-    let seconds = Zone::Region(zone).to_utc_s(local_us.div_euclid(SECOND_US));
-    seconds.saturating_mul(SECOND_US).saturating_add(local_us.rem_euclid(SECOND_US))
-}
 
 /// Casts from or to a date or timestamp.
 pub(super) fn cast_time(column: &ArrayRef, to: &DataType, casting: Casting) -> Result<ArrayRef> {
@@ -146,7 +135,7 @@ fn to_timestamp(column: &ArrayRef, to: &DataType, casting: Casting) -> Result<Ar
             let scale = values.scale();
             // Digits after the sixth are cut off, not rounded.
             let us = |value: i128| match u32::try_from(scale - 6) {
-                Ok(surplus) => super::power_of_ten(surplus).map_or(0, |divisor| value / divisor),
+                Ok(surplus) => power_of_ten(surplus).map_or(0, |divisor| value / divisor),
                 Err(_) => rescale(value, scale, 38, 6).unwrap_or(i128::MAX),
             };
             Ok(instants(values.iter().map(|one| one.map(|value| us(value) as i64)).collect()))

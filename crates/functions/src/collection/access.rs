@@ -13,12 +13,12 @@ use crate::argument::{constant_of, scalar};
 use crate::call::{FunctionCall, Resolved};
 use crate::coercion::wider_type;
 use crate::collection::construct::ARRAY_NAME;
+use crate::columns::ordering::normal_column;
 use crate::data_type::{array, map_entry};
 use crate::failure::{
     differing_key_type, index_of_zero, invalid_array_index, invalid_index_of_element_at, unexpected_input_type,
 };
 use crate::kernel::{Evaluation, Function};
-use crate::operators::normal_column;
 use crate::typed_expr::TypedExpr;
 
 /// How an index is read, and what one beside the array is.
@@ -71,18 +71,18 @@ fn values_of_keys(one: &Evaluation<'_>) -> Result<ArrayRef> {
     Ok(take(maps.values(), &places, None)?)
 }
 
-const ITEM: Function = Function::new("get_item", |one| {
+static ITEM: Function = Function::new("get_item", |one| {
     let beside = one.settings.ansi.then_some(invalid_array_index as fn(i64, usize) -> Error);
     elements(one, Indexing { one_based: false, beside })
 });
-const GET: Function = Function::total("get", |one| elements(one, Indexing { one_based: false, beside: None }));
-const ELEMENT_AT: Function = Function::new("element_at", |one| {
+static GET: Function = Function::total("get", |one| elements(one, Indexing { one_based: false, beside: None }));
+static ELEMENT_AT: Function = Function::new("element_at", |one| {
     let beside = one.settings.ansi.then_some(invalid_index_of_element_at as fn(i64, usize) -> Error);
     elements(one, Indexing { one_based: true, beside })
 });
-const TRY_ELEMENT_AT: Function =
+static TRY_ELEMENT_AT: Function =
     Function::total("try_element_at", |one| elements(one, Indexing { one_based: true, beside: None }));
-const MAP_VALUE: Function = Function::total("map_value", values_of_keys);
+static MAP_VALUE: Function = Function::total("map_value", values_of_keys);
 
 /// Whether a constant index surely finds an element: in an array that is made right here.
 fn has_element(array: &TypedExpr, index: &TypedExpr, one_based: bool) -> bool {
@@ -95,7 +95,7 @@ fn has_element(array: &TypedExpr, index: &TypedExpr, one_based: bool) -> bool {
 }
 
 /// `collection[key]` with this function for arrays, which counts from one or from zero.
-fn resolve(call: &FunctionCall<'_>, of_array: Function, one_based: bool) -> Result<Resolved> {
+fn resolve(call: &FunctionCall<'_>, of_array: &'static Function, one_based: bool) -> Result<Resolved> {
     match call.data_type(0) {
         DataType::List(element) => {
             let index = match call.data_type(1) {
@@ -104,8 +104,8 @@ fn resolve(call: &FunctionCall<'_>, of_array: Function, one_based: bool) -> Resu
             };
             let present = has_element(&call.arguments[0], &index, one_based);
             let nullable = element.is_nullable() || !present;
-            let result = (element.data_type().clone(), nullable);
-            scalar(of_array.over([call.argument(0), index], result, &call.context.settings))
+            let data_type = element.data_type().clone();
+            scalar(of_array.over([call.argument(0), index], data_type, nullable, &call.context.settings))
         }
         DataType::Map(entries, _) => {
             let (key, value) = map_entry(entries).ok_or_else(|| Error::internal("a map without entries"))?;
@@ -122,25 +122,25 @@ fn resolve(call: &FunctionCall<'_>, of_array: Function, one_based: bool) -> Resu
 }
 
 pub(super) fn get_item(call: &FunctionCall<'_>) -> Result<Resolved> {
-    resolve(call, ITEM, false)
+    resolve(call, &ITEM, false)
 }
 
 pub(super) fn element_at(call: &FunctionCall<'_>) -> Result<Resolved> {
-    resolve(call, ELEMENT_AT, true)
+    resolve(call, &ELEMENT_AT, true)
 }
 
 pub(super) fn try_element_at(call: &FunctionCall<'_>) -> Result<Resolved> {
-    resolve(call, TRY_ELEMENT_AT, true)
+    resolve(call, &TRY_ELEMENT_AT, true)
 }
 
 pub(super) fn get(call: &FunctionCall<'_>) -> Result<Resolved> {
     if !matches!(call.data_type(0), DataType::List(_)) {
         return unexpected_input_type(call, 0, "\"ARRAY\"");
     }
-    resolve(call, GET, false)
+    resolve(call, &GET, false)
 }
 
-const FIELDS: Function = Function::total("get_array_struct_fields", |one| {
+static FIELDS: Function = Function::total("get_array_struct_fields", |one| {
     let list: &ListArray = one.columns[0].as_list();
     let DataType::List(element) = one.data_type else {
         return Err(Error::internal("an array that is none"));
@@ -174,8 +174,8 @@ pub(super) fn array_struct_fields(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(FIELDS.call([call.argument(0), call.argument(1)], data_type, call))
 }
 
-const SIZE: Function = Function::total("size", |one| sizes(one, !one.settings.ansi));
-const ARRAY_SIZE: Function = Function::total("array_size", |one| sizes(one, false));
+static SIZE: Function = Function::total("size", |one| sizes(one, !one.settings.ansi));
+static ARRAY_SIZE: Function = Function::total("array_size", |one| sizes(one, false));
 
 /// The number of elements; of NULL it is −1 in the old way.
 fn sizes(one: &Evaluation<'_>, of_null: bool) -> Result<ArrayRef> {
@@ -197,7 +197,7 @@ pub(super) fn size(call: &FunctionCall<'_>) -> Result<Resolved> {
     match argument.data_type {
         DataType::List(_) | DataType::Map(_, _) => {
             let nullable = ansi && argument.nullable;
-            scalar(SIZE.over([argument], (DataType::Int32, nullable), &call.context.settings))
+            scalar(SIZE.over([argument], DataType::Int32, nullable, &call.context.settings))
         }
         DataType::Null => {
             let size = if ansi { None } else { Some(-1) };

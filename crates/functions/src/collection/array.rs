@@ -16,10 +16,10 @@ use millstream_core::{Error, Result, spark_error};
 use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
 use crate::coercion::wider_type;
+use crate::columns::ordering::normal_column;
 use crate::data_type;
 use crate::failure::{sql_expr, sql_id, sql_type, unexpected_input_type};
 use crate::kernel::{Evaluation, Function};
-use crate::operators::normal_column;
 use crate::typed_expr::TypedExpr;
 
 /// The element's field of an array argument.
@@ -98,7 +98,7 @@ fn search(one: &Evaluation<'_>) -> Result<Vec<Option<Found>>> {
     Ok((0..one.rows).map(find).collect())
 }
 
-const CONTAINS: Function = Function::total("array_contains", |one| {
+static CONTAINS: Function = Function::total("array_contains", |one| {
     let answer = |found: Option<Found>| match found? {
         (Some(_), _) => Some(true),
         // It may be the NULL.
@@ -119,10 +119,10 @@ pub(super) fn contains(call: &FunctionCall<'_>) -> Result<Resolved> {
     let contains_null = element(call, 0)?.is_nullable();
     let arguments = with_element(call)?;
     let nullable = contains_null || arguments.iter().any(|one| one.nullable);
-    scalar(CONTAINS.over(arguments, (DataType::Boolean, nullable), &call.context.settings))
+    scalar(CONTAINS.over(arguments, DataType::Boolean, nullable, &call.context.settings))
 }
 
-const POSITION: Function = Function::total("array_position", |one| {
+static POSITION: Function = Function::total("array_position", |one| {
     let answer = |found: Option<Found>| found.map(|(at, _)| at.map_or(0, |at| at as i64 + 1));
     Ok(Arc::new(search(one)?.into_iter().map(answer).collect::<Int64Array>()))
 });
@@ -131,7 +131,7 @@ pub(super) fn position(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(POSITION.call(with_element(call)?, DataType::Int64, call))
 }
 
-const DISTINCT: Function = Function::new("array_distinct", |one| {
+static DISTINCT: Function = Function::new("array_distinct", |one| {
     map_lists(one, |_, values| {
         let normal = normal_column(&values);
         let converter = RowConverter::new(vec![SortField::new(normal.data_type().clone())])?;
@@ -148,7 +148,7 @@ pub(super) fn distinct(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(DISTINCT.call([call.argument(0)], call.data_type(0).clone(), call))
 }
 
-const JOIN: Function = Function::total("array_join", |one| {
+static JOIN: Function = Function::total("array_join", |one| {
     let list: &ListArray = one.columns[0].as_list();
     let join = |row: usize| {
         if !one.all_valid(row) {
@@ -193,8 +193,8 @@ fn extreme(one: &Evaluation<'_>, descending: bool) -> Result<ArrayRef> {
     Ok(take(list.values(), &UInt64Array::from(places), None)?)
 }
 
-const MAX: Function = Function::new("array_max", |one| extreme(one, true));
-const MIN: Function = Function::new("array_min", |one| extreme(one, false));
+static MAX: Function = Function::new("array_max", |one| extreme(one, true));
+static MIN: Function = Function::new("array_min", |one| extreme(one, false));
 
 pub(super) fn max(call: &FunctionCall<'_>) -> Result<Resolved> {
     let data_type = element(call, 0)?.data_type().clone();
@@ -219,7 +219,7 @@ fn sorted(values: &ArrayRef, options: SortOptions) -> Result<ArrayRef> {
     Ok(take(values, &order, None)?)
 }
 
-const SORT: Function = Function::new("sort_array", |one| {
+static SORT: Function = Function::new("sort_array", |one| {
     map_lists(one, |row, values| {
         let ascending = one.booleans(1).value(row);
         sorted(&values, SortOptions { descending: !ascending, nulls_first: ascending })
@@ -237,7 +237,7 @@ pub(super) fn sort_array(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(SORT.call([call.argument(0), ascending], call.data_type(0).clone(), call).with_sql(sql))
 }
 
-const ARRAY_SORT: Function = Function::new("array_sort", |one| {
+static ARRAY_SORT: Function = Function::new("array_sort", |one| {
     map_lists(one, |_, values| sorted(&values, SortOptions { descending: false, nulls_first: false }))
 });
 
@@ -246,7 +246,7 @@ pub(super) fn array_sort(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(ARRAY_SORT.call([call.argument(0)], call.data_type(0).clone(), call))
 }
 
-const FLATTEN: Function = Function::new("flatten", |one| {
+static FLATTEN: Function = Function::new("flatten", |one| {
     let list: &ListArray = one.columns[0].as_list();
     let mut rows = Vec::with_capacity(one.rows);
     for row in 0..one.rows {
@@ -270,10 +270,10 @@ pub(super) fn flatten(call: &FunctionCall<'_>) -> Result<Resolved> {
     };
     let data_type = data_type::array(inner.data_type().clone(), inner.is_nullable());
     let nullable = outer.is_nullable() || call.arguments[0].nullable;
-    scalar(FLATTEN.over([call.argument(0)], (data_type, nullable), &call.context.settings))
+    scalar(FLATTEN.over([call.argument(0)], data_type, nullable, &call.context.settings))
 }
 
-const SLICE: Function = Function::new("slice", |one| {
+static SLICE: Function = Function::new("slice", |one| {
     let (starts, lengths) = (one.numbers::<Int32Type>(1), one.numbers::<Int32Type>(2));
     map_lists(one, |row, values| {
         let (start, length) = (starts.value(row), lengths.value(row));
@@ -304,14 +304,14 @@ pub(super) fn slice(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(SLICE.call([call.argument(0), call.int(1)?, call.int(2)?], call.data_type(0).clone(), call))
 }
 
-const REVERSE: Function = Function::new("reverse", |one| {
+static REVERSE: Function = Function::new("reverse", |one| {
     let texts = one.strings(0);
     Ok(Arc::new(
         texts.iter().map(|text| text.map(|text| text.chars().rev().collect::<String>())).collect::<StringArray>(),
     ))
 });
 
-const REVERSE_ARRAY: Function = Function::new("reverse_array", |one| {
+static REVERSE_ARRAY: Function = Function::new("reverse_array", |one| {
     map_lists(one, |_, values| {
         let order: UInt32Array = (0..values.len() as u32).rev().collect::<Vec<_>>().into();
         Ok(take(&values, &order, None)?)
@@ -325,7 +325,7 @@ pub(super) fn reverse(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(REVERSE.call([call.string(0)?], DataType::Utf8, call))
 }
 
-const REPEAT: Function = Function::new("array_repeat", |one| {
+static REPEAT: Function = Function::new("array_repeat", |one| {
     let times = one.numbers::<Int32Type>(1);
     let mut room = one.room("array_repeat");
     let repeat = |row: usize| {
@@ -346,5 +346,5 @@ pub(super) fn repeat(call: &FunctionCall<'_>) -> Result<Resolved> {
     let (value, times) = (call.argument(0), call.int(1)?);
     let data_type = DataType::List(Arc::new(Field::new_list_field(value.data_type.clone(), value.nullable)));
     let nullable = times.nullable;
-    scalar(REPEAT.over([value, times], (data_type, nullable), &call.context.settings))
+    scalar(REPEAT.over([value, times], data_type, nullable, &call.context.settings))
 }

@@ -11,19 +11,20 @@ use arrow::row::{RowConverter, SortField};
 use datafusion::common::ScalarValue;
 use millstream_core::{Error, Result, spark_error};
 
+use crate::argument::common_type_of;
 use crate::argument::{constant_of, scalar};
 use crate::call::{FunctionCall, Resolved};
+use crate::columns::ordering::normal_column;
 use crate::data_type::{self, structure};
 use crate::failure::{differing_types, sql_expr, sql_type, unexpected_input_type, wrong_argument_count};
 use crate::kernel::{Evaluation, Function};
-use crate::operators::{common_type_of, normal_column};
 use crate::string::joined;
 use crate::typed_expr::TypedExpr;
 
 /// The name that an array made of values has in plans.
 pub(super) const ARRAY_NAME: &str = "array";
 
-const ARRAY: Function = Function::total(ARRAY_NAME, |one| {
+static ARRAY: Function = Function::total(ARRAY_NAME, |one| {
     let DataType::List(element) = one.data_type else {
         return Err(Error::internal("an array that is none"));
     };
@@ -57,10 +58,10 @@ pub(super) fn array(call: &FunctionCall<'_>) -> Result<Resolved> {
     let (element, values) = meeting(call, &all)?;
     let contains_null = values.iter().any(|value| value.nullable);
     let data_type = data_type::array(element, contains_null);
-    scalar(ARRAY.over(values, (data_type, false), &call.context.settings))
+    scalar(ARRAY.over(values, data_type, false, &call.context.settings))
 }
 
-const STRUCT: Function = Function::total("named_struct", |one| {
+static STRUCT: Function = Function::total("named_struct", |one| {
     let DataType::Struct(fields) = one.data_type else {
         return Err(Error::internal("a struct that is none"));
     };
@@ -89,10 +90,10 @@ pub(crate) fn struct_of(call: &FunctionCall<'_>, pairs: Vec<TypedExpr>) -> Resul
         fields.push((name, value.data_type.clone(), value.nullable));
         values.push(value);
     }
-    Ok(STRUCT.over(values, (structure(fields), false), &call.context.settings))
+    Ok(STRUCT.over(values, structure(fields), false, &call.context.settings))
 }
 
-const MAP: Function = Function::new("map", |one| {
+static MAP: Function = Function::new("map", |one| {
     let (keys, values): (Vec<ArrayRef>, Vec<ArrayRef>) =
         one.columns.chunks_exact(2).map(|pair| (Arc::clone(&pair[0]), Arc::clone(&pair[1]))).unzip();
     let (key_type, value_type) = entry_types(one.data_type)?;
@@ -166,10 +167,10 @@ pub(super) fn map(call: &FunctionCall<'_>) -> Result<Resolved> {
     let contains_null = values.iter().any(|value| value.nullable);
     let data_type = data_type::map(key, value, contains_null);
     let arguments = keys.into_iter().zip(values).flat_map(|(key, value)| [key, value]);
-    scalar(MAP.over(arguments, (data_type, false), &call.context.settings))
+    scalar(MAP.over(arguments, data_type, false, &call.context.settings))
 }
 
-const MAP_FROM_ARRAYS: Function = Function::new("map_from_arrays", |one| {
+static MAP_FROM_ARRAYS: Function = Function::new("map_from_arrays", |one| {
     let (keys, values) = (one.columns[0].as_list::<i32>(), one.columns[1].as_list::<i32>());
     let nulls = NullBuffer::union(keys.nulls(), values.nulls());
     let mut lengths = Vec::with_capacity(one.rows);
@@ -207,9 +208,9 @@ pub(super) fn map_from_arrays(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(MAP_FROM_ARRAYS.call([call.argument(0), call.argument(1)], data_type, call))
 }
 
-const CONCAT: Function = Function::total("concat", joined);
+static CONCAT: Function = Function::total("concat", joined);
 
-const CONCAT_BINARY: Function = Function::total("concat_binary", |one| {
+static CONCAT_BINARY: Function = Function::total("concat_binary", |one| {
     let mut room = one.room("concat");
     let join = |row: usize| {
         if !one.all_valid(row) {
@@ -222,7 +223,7 @@ const CONCAT_BINARY: Function = Function::total("concat_binary", |one| {
     Ok(Arc::new((0..one.rows).map(join).collect::<Result<BinaryArray>>()?))
 });
 
-const CONCAT_ARRAYS: Function = Function::new("concat_arrays", |one| {
+static CONCAT_ARRAYS: Function = Function::new("concat_arrays", |one| {
     let DataType::List(element) = one.data_type else {
         return Err(Error::internal("an array that is none"));
     };

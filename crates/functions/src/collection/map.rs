@@ -10,10 +10,10 @@ use millstream_core::{Error, Result};
 use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
 use crate::coercion::wider_type;
+use crate::columns::ordering::normal_column;
 use crate::data_type::{array, map_entry, structure};
 use crate::failure::{differing_key_type, unexpected_input_type};
 use crate::kernel::{Evaluation, Function};
-use crate::operators::normal_column;
 
 /// Key and value field of the first argument.
 fn entry(call: &FunctionCall<'_>) -> Result<(Field, Field)> {
@@ -34,9 +34,9 @@ fn list_of(one: &Evaluation<'_>, values: impl Fn(&MapArray) -> ArrayRef) -> Resu
     Ok(Arc::new(ListArray::try_new(Arc::clone(element), offsets, values(maps), nulls)?))
 }
 
-const KEYS: Function = Function::total("map_keys", |one| list_of(one, |maps| Arc::clone(maps.keys())));
-const VALUES: Function = Function::total("map_values", |one| list_of(one, |maps| Arc::clone(maps.values())));
-const ENTRIES: Function = Function::total("map_entries", |one| list_of(one, |maps| Arc::new(maps.entries().clone())));
+static KEYS: Function = Function::total("map_keys", |one| list_of(one, |maps| Arc::clone(maps.keys())));
+static VALUES: Function = Function::total("map_values", |one| list_of(one, |maps| Arc::clone(maps.values())));
+static ENTRIES: Function = Function::total("map_entries", |one| list_of(one, |maps| Arc::new(maps.entries().clone())));
 
 pub(super) fn keys(call: &FunctionCall<'_>) -> Result<Resolved> {
     let (key, _) = entry(call)?;
@@ -55,7 +55,7 @@ pub(super) fn entries(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(ENTRIES.call([call.argument(0)], array(entry, false), call))
 }
 
-const CONTAINS_KEY: Function = Function::total("map_contains_key", |one| {
+static CONTAINS_KEY: Function = Function::total("map_contains_key", |one| {
     let maps = one.columns[0].as_map();
     let (keys, wanted) = (normal_column(maps.keys()), normal_column(&one.columns[1]));
     let compare = make_comparator(&keys, &wanted, SortOptions::default())?;

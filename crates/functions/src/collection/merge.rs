@@ -12,13 +12,13 @@ use millstream_core::Result;
 use super::construct::{entry_types, map_of, meeting};
 use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
+use crate::columns::java_regex::{Patterns, java_regex};
 use crate::data_type;
 use crate::failure::{differing_types, unexpected_input_type};
 use crate::kernel::Function;
-use crate::string::{Patterns, java_regex};
 use crate::typed_expr::TypedExpr;
 
-const MAP_CONCAT: Function = Function::new("map_concat", |one| {
+static MAP_CONCAT: Function = Function::new("map_concat", |one| {
     let maps: Vec<&MapArray> = one.columns.iter().map(|column| column.as_map()).collect();
     let nulls = maps.iter().fold(None, |nulls, map| NullBuffer::union(nulls.as_ref(), map.nulls()));
     let (mut keys, mut values, mut lengths) = (Vec::new(), Vec::new(), Vec::with_capacity(one.rows));
@@ -51,7 +51,7 @@ pub(super) fn map_concat(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(MAP_CONCAT.call(maps, data_type, call))
 }
 
-const MAP_FROM_ENTRIES: Function = Function::new("map_from_entries", |one| {
+static MAP_FROM_ENTRIES: Function = Function::new("map_from_entries", |one| {
     let list: &ListArray = one.columns[0].as_list();
     let entries = list.values().as_struct();
     // A NULL among the pairs makes the whole map NULL.
@@ -85,10 +85,10 @@ pub(super) fn map_from_entries(call: &FunctionCall<'_>) -> Result<Resolved> {
     let data_type = data_type::map(key.data_type().clone(), value.data_type().clone(), value.is_nullable());
     let argument = call.argument(0);
     let nullable = argument.nullable || element.is_nullable();
-    scalar(MAP_FROM_ENTRIES.over([argument], (data_type, nullable), &call.context.settings))
+    scalar(MAP_FROM_ENTRIES.over([argument], data_type, nullable, &call.context.settings))
 }
 
-const STR_TO_MAP: Function = Function::new("str_to_map", |one| {
+static STR_TO_MAP: Function = Function::new("str_to_map", |one| {
     let (mut between_pairs, mut within_pair) = (Patterns::default(), Patterns::default());
     let (mut keys, mut values, mut lengths) = (Vec::new(), Vec::new(), Vec::with_capacity(one.rows));
     let mut present = Vec::with_capacity(one.rows);

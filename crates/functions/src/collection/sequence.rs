@@ -14,13 +14,14 @@ use millstream_core::error::{ErrorKind, SparkException};
 use millstream_core::interval::DAY_US;
 use millstream_core::{Error, Result, spark_error};
 
+use crate::argument::common_type_of;
 use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
-use crate::cast::time::{from_local_us, to_local_us};
+use crate::columns::calendar::add_months_to_days;
+use crate::columns::calendar::{from_local_us, to_local_us};
 use crate::data_type::{array, is_timestamp};
 use crate::failure::{differing_types, sql_expr, sql_id};
 use crate::kernel::{Evaluation, Function};
-use crate::operators::{add_months_to_days, common_type_of};
 use crate::room::Room;
 
 /// More elements than this in one array are refused, as the JVM could not hold them.
@@ -39,7 +40,7 @@ impl Step {
     }
 }
 
-const SEQUENCE: Function = Function::new("sequence", |one| {
+static SEQUENCE: Function = Function::new("sequence", |one| {
     let DataType::List(element) = one.data_type else {
         return Err(Error::internal("an array that is none"));
     };

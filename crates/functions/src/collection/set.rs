@@ -13,10 +13,10 @@ use super::array::{element, lists_of, map_lists, with_element, with_element_at};
 use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
 use crate::coercion::wider_type;
+use crate::columns::ordering::normal_column;
 use crate::data_type::{self, structure};
 use crate::failure::{index_of_zero, sql_expr, sql_id, sql_type, unexpected_input_type};
 use crate::kernel::{Evaluation, Function};
-use crate::operators::normal_column;
 use crate::typed_expr::TypedExpr;
 
 /// The elements of two arrays in a form in which equal ones have equal bytes.
@@ -46,9 +46,9 @@ fn combined(one: &Evaluation<'_>, keeps: fn(bool, bool) -> bool) -> Result<Array
     })
 }
 
-const UNION: Function = Function::total("array_union", |one| combined(one, |_, _| true));
-const INTERSECT: Function = Function::total("array_intersect", |one| combined(one, |left, right| left && right));
-const EXCEPT: Function = Function::total("array_except", |one| combined(one, |left, right| left && !right));
+static UNION: Function = Function::total("array_union", |one| combined(one, |_, _| true));
+static INTERSECT: Function = Function::total("array_intersect", |one| combined(one, |left, right| left && right));
+static EXCEPT: Function = Function::total("array_except", |one| combined(one, |left, right| left && !right));
 
 /// Two arrays of one type.
 fn both(call: &FunctionCall<'_>) -> Result<[TypedExpr; 2]> {
@@ -77,7 +77,11 @@ fn both(call: &FunctionCall<'_>) -> Result<[TypedExpr; 2]> {
     Ok([cast(0, left.is_nullable())?, cast(1, right.is_nullable())?])
 }
 
-fn set_operation(call: &FunctionCall<'_>, function: Function, keeps_null: fn(bool, bool) -> bool) -> Result<Resolved> {
+fn set_operation(
+    call: &FunctionCall<'_>,
+    function: &'static Function,
+    keeps_null: fn(bool, bool) -> bool,
+) -> Result<Resolved> {
     let [left, right] = both(call)?;
     let contains_null = |one: &TypedExpr| matches!(&one.data_type, DataType::List(of) if of.is_nullable());
     let nulls = keeps_null(contains_null(&left), contains_null(&right));
@@ -87,18 +91,18 @@ fn set_operation(call: &FunctionCall<'_>, function: Function, keeps_null: fn(boo
 }
 
 pub(super) fn union(call: &FunctionCall<'_>) -> Result<Resolved> {
-    set_operation(call, UNION, |left, right| left || right)
+    set_operation(call, &UNION, |left, right| left || right)
 }
 
 pub(super) fn intersect(call: &FunctionCall<'_>) -> Result<Resolved> {
-    set_operation(call, INTERSECT, |left, right| left && right)
+    set_operation(call, &INTERSECT, |left, right| left && right)
 }
 
 pub(super) fn except(call: &FunctionCall<'_>) -> Result<Resolved> {
-    set_operation(call, EXCEPT, |left, _| left)
+    set_operation(call, &EXCEPT, |left, _| left)
 }
 
-const OVERLAP: Function = Function::total("arrays_overlap", |one| {
+static OVERLAP: Function = Function::total("arrays_overlap", |one| {
     let (left, right): (&ListArray, &ListArray) = (one.columns[0].as_list(), one.columns[1].as_list());
     let overlap = |row: usize| {
         if !one.all_valid(row) {
@@ -121,10 +125,10 @@ pub(super) fn overlap(call: &FunctionCall<'_>) -> Result<Resolved> {
     let arrays = both(call)?;
     let contains_null = element(call, 0)?.is_nullable() || element(call, 1)?.is_nullable();
     let nullable = contains_null || arrays.iter().any(|one| one.nullable);
-    scalar(OVERLAP.over(arrays, (DataType::Boolean, nullable), &call.context.settings))
+    scalar(OVERLAP.over(arrays, DataType::Boolean, nullable, &call.context.settings))
 }
 
-const REMOVE: Function = Function::total("array_remove", |one| {
+static REMOVE: Function = Function::total("array_remove", |one| {
     let wanted = &one.columns[1];
     map_lists(one, |row, values| {
         let (rows, wanted) = comparable(&values, &wanted.slice(row, 1))?;
@@ -151,26 +155,26 @@ fn extended(one: &Evaluation<'_>, in_front: bool) -> Result<ArrayRef> {
     lists_of(one.data_type, (0..one.rows).map(row).collect::<Result<_>>()?)
 }
 
-const APPEND: Function = Function::total("array_append", |one| extended(one, false));
-const PREPEND: Function = Function::total("array_prepend", |one| extended(one, true));
+static APPEND: Function = Function::total("array_append", |one| extended(one, false));
+static PREPEND: Function = Function::total("array_prepend", |one| extended(one, true));
 
-fn extend(call: &FunctionCall<'_>, function: Function) -> Result<Resolved> {
+fn extend(call: &FunctionCall<'_>, function: &'static Function) -> Result<Resolved> {
     let [array, added] = with_element(call)?;
     let DataType::List(of) = &array.data_type else { return unexpected_input_type(call, 0, "\"ARRAY\"") };
     let data_type = data_type::array(of.data_type().clone(), of.is_nullable() || added.nullable);
     let nullable = array.nullable;
-    scalar(function.over([array, added], (data_type, nullable), &call.context.settings))
+    scalar(function.over([array, added], data_type, nullable, &call.context.settings))
 }
 
 pub(super) fn append(call: &FunctionCall<'_>) -> Result<Resolved> {
-    extend(call, APPEND)
+    extend(call, &APPEND)
 }
 
 pub(super) fn prepend(call: &FunctionCall<'_>) -> Result<Resolved> {
-    extend(call, PREPEND)
+    extend(call, &PREPEND)
 }
 
-const INSERT: Function = Function::new("array_insert", |one| {
+static INSERT: Function = Function::new("array_insert", |one| {
     let list: &ListArray = one.columns[0].as_list();
     let places = one.numbers::<Int32Type>(1);
     let row = |row: usize| {
@@ -210,10 +214,10 @@ pub(super) fn insert(call: &FunctionCall<'_>) -> Result<Resolved> {
     let data_type = data_type::array(of.data_type().clone(), true);
     let place = call.int(1)?;
     let nullable = array.nullable || place.nullable;
-    scalar(INSERT.over([array, place, added], (data_type, nullable), &call.context.settings))
+    scalar(INSERT.over([array, place, added], data_type, nullable, &call.context.settings))
 }
 
-const COMPACT: Function =
+static COMPACT: Function =
     Function::total("array_compact", |one| map_lists(one, |_, values| Ok(filter(&values, &is_not_null(&values)?)?)));
 
 pub(super) fn compact(call: &FunctionCall<'_>) -> Result<Resolved> {
@@ -221,7 +225,7 @@ pub(super) fn compact(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(COMPACT.call([call.argument(0)], data_type, call))
 }
 
-const ZIP: Function = Function::total("arrays_zip", |one| {
+static ZIP: Function = Function::total("arrays_zip", |one| {
     let DataType::List(entry) = one.data_type else { return Err(Error::internal("an array that is none")) };
     let DataType::Struct(fields) = entry.data_type() else { return Err(Error::internal("a struct that is none")) };
     let lists: Vec<&ListArray> = one.columns.iter().map(|column| column.as_list::<i32>()).collect();
@@ -270,7 +274,7 @@ pub(super) fn zip_by_place(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(zipped(call, &["0".to_owned(), "1".to_owned()])?)
 }
 
-const WITH_INDEX: Function = Function::total("array_with_index", |one| {
+static WITH_INDEX: Function = Function::total("array_with_index", |one| {
     let DataType::List(entry) = one.data_type else { return Err(Error::internal("an array that is none")) };
     let DataType::Struct(fields) = entry.data_type() else { return Err(Error::internal("a struct that is none")) };
     map_lists(one, |_, values| {

@@ -9,14 +9,16 @@ use millstream_core::interval::DAY_US;
 use millstream_core::{Error, Result, spark_error};
 use millstream_formats::datetime::{civil_from_days, days_from_civil};
 
-use super::field::{local_us, weekday_of};
+use super::field::local_us;
 use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
-use crate::cast::time::{dates, from_local_us};
+use crate::cast::time::dates;
+use crate::columns::calendar::add_months_to_days;
+use crate::columns::calendar::from_local_us;
+use crate::columns::calendar::weekday_of;
 use crate::data_type::is_timestamp;
 use crate::failure::{arithmetic_overflow, sql_id, sql_value, unexpected_input_type};
 use crate::kernel::{Evaluation, Function};
-use crate::operators::add_months_to_days;
 use crate::typed_expr::TypedExpr;
 
 /// A date of each date and number.
@@ -26,11 +28,11 @@ fn moved(one: &Evaluation<'_>, by: fn(i64, i64) -> i64) -> Result<ArrayRef> {
     Ok(dates(moved))
 }
 
-const DATE_ADD: Function = Function::new("date_add", |one| moved(one, |days, by| days + by));
-const DATE_SUB: Function = Function::new("date_sub", |one| moved(one, |days, by| days - by));
-const ADD_MONTHS: Function = Function::new("add_months", |one| moved(one, add_months_to_days));
+static DATE_ADD: Function = Function::new("date_add", |one| moved(one, |days, by| days + by));
+static DATE_SUB: Function = Function::new("date_sub", |one| moved(one, |days, by| days - by));
+static ADD_MONTHS: Function = Function::new("add_months", |one| moved(one, add_months_to_days));
 
-fn resolve_moved(call: &FunctionCall<'_>, function: Function) -> Result<Resolved> {
+fn resolve_moved(call: &FunctionCall<'_>, function: &'static Function) -> Result<Resolved> {
     let number = match call.data_type(1) {
         DataType::Int64 | DataType::Float32 | DataType::Float64 | DataType::Decimal128(_, _) => {
             return unexpected_input_type(call, 1, "(\"INT\" or \"SMALLINT\" or \"TINYINT\")");
@@ -41,18 +43,18 @@ fn resolve_moved(call: &FunctionCall<'_>, function: Function) -> Result<Resolved
 }
 
 pub(super) fn date_add(call: &FunctionCall<'_>) -> Result<Resolved> {
-    resolve_moved(call, DATE_ADD)
+    resolve_moved(call, &DATE_ADD)
 }
 
 pub(super) fn date_sub(call: &FunctionCall<'_>) -> Result<Resolved> {
-    resolve_moved(call, DATE_SUB)
+    resolve_moved(call, &DATE_SUB)
 }
 
 pub(super) fn add_months(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(ADD_MONTHS.call([call.date(0)?, call.int(1)?], DataType::Date32, call))
 }
 
-const DATEDIFF: Function = Function::new("datediff", |one| {
+static DATEDIFF: Function = Function::new("datediff", |one| {
     let (ends, starts) = (one.columns[0].as_primitive::<Date32Type>(), one.columns[1].as_primitive::<Date32Type>());
     let difference = ends.iter().zip(starts).map(|(end, start)| Some(end?.wrapping_sub(start?)));
     Ok(Arc::new(difference.collect::<Int32Array>()))
@@ -62,7 +64,7 @@ pub(super) fn datediff(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(DATEDIFF.call([call.date(0)?, call.date(1)?], DataType::Int32, call))
 }
 
-const LAST_DAY: Function = Function::new("last_day", |one| {
+static LAST_DAY: Function = Function::new("last_day", |one| {
     let last = |days: i32| {
         let (year, month, _) = civil_from_days(days.into());
         let first = days_from_civil(year, month, 1);
@@ -82,7 +84,7 @@ fn weekday_named(name: &str) -> Option<i64> {
     NAMES.iter().position(|full| name == *full || name == full[..2] || name == full[..3]).map(|at| at as i64)
 }
 
-const NEXT_DAY: Function = Function::new("next_day", |one| {
+static NEXT_DAY: Function = Function::new("next_day", |one| {
     let (days, names) = (one.columns[0].as_primitive::<Date32Type>(), one.strings(1));
     let next = |row: usize| {
         if !one.all_valid(row) {
@@ -106,7 +108,7 @@ pub(super) fn next_day(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(NEXT_DAY.call_nullable([call.date(0)?, call.string(1)?], DataType::Date32, call))
 }
 
-const MONTHS_BETWEEN: Function = Function::new("months_between", |one| {
+static MONTHS_BETWEEN: Function = Function::new("months_between", |one| {
     let rounds = one.booleans(2);
     let months = local_us(one, 0).zip(local_us(one, 1)).enumerate().map(|(row, (end, start))| {
         rounds.is_valid(row).then_some(())?;
@@ -186,7 +188,7 @@ fn unit_argument(call: &FunctionCall<'_>) -> Result<TypedExpr> {
     }
 }
 
-const TIMESTAMPADD: Function = Function::new("timestampadd", |one| {
+static TIMESTAMPADD: Function = Function::new("timestampadd", |one| {
     let DataType::Timestamp(_, zone) = one.data_type else {
         return Err(Error::internal("a timestamp that is none"));
     };
@@ -217,7 +219,7 @@ pub(super) fn timestampadd(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(TIMESTAMPADD.call([unit_argument(call)?, call.bigint(1)?, time], data_type, call))
 }
 
-const TIMESTAMPDIFF: Function = Function::new("timestampdiff", |one| {
+static TIMESTAMPDIFF: Function = Function::new("timestampdiff", |one| {
     let units = one.strings(0);
     let difference = local_us(one, 1).zip(local_us(one, 2)).enumerate().map(|(row, (start, end))| {
         let (start, end) = (start?, end?);

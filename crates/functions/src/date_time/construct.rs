@@ -60,22 +60,22 @@ fn invalid_time(hour: i64, minute: i64, second: i64) -> String {
 }
 
 /// What there is not is an error under ANSI, else NULL.
-fn made(function: Function, parts: Vec<TypedExpr>, data_type: DataType, call: &FunctionCall<'_>) -> TypedExpr {
+fn made(function: &'static Function, parts: Vec<TypedExpr>, data_type: DataType, call: &FunctionCall<'_>) -> TypedExpr {
     let nullable = !call.context.settings.ansi || parts.iter().any(|part| part.nullable);
-    function.over(parts, (data_type, nullable), &call.context.settings)
+    function.over(parts, data_type, nullable, &call.context.settings)
 }
 
-const MAKE_DATE: Function = Function::new("make_date", |one| {
+static MAKE_DATE: Function = Function::new("make_date", |one| {
     let make = |row: usize| if one.all_valid(row) { days(one, row) } else { Ok(None) };
     let made = (0..one.rows).map(make).collect::<Result<Vec<_>>>()?;
     Ok(dates(made.into_iter().map(|days| days.map(|days| days as i32))))
 });
 
 pub(super) fn make_date(call: &FunctionCall<'_>) -> Result<Resolved> {
-    scalar(made(MAKE_DATE, vec![call.int(0)?, call.int(1)?, call.int(2)?], DataType::Date32, call))
+    scalar(made(&MAKE_DATE, vec![call.int(0)?, call.int(1)?, call.int(2)?], DataType::Date32, call))
 }
 
-const MAKE_TIMESTAMP: Function = Function::new("make_timestamp", |one| {
+static MAKE_TIMESTAMP: Function = Function::new("make_timestamp", |one| {
     let make = |row: usize| {
         if !one.all_valid(row) {
             return Ok(None);
@@ -115,16 +115,16 @@ fn timestamp_parts(call: &FunctionCall<'_>) -> Result<Vec<TypedExpr>> {
 }
 
 pub(super) fn make_timestamp(call: &FunctionCall<'_>) -> Result<Resolved> {
-    scalar(made(MAKE_TIMESTAMP, timestamp_parts(call)?, timestamp(), call))
+    scalar(made(&MAKE_TIMESTAMP, timestamp_parts(call)?, timestamp(), call))
 }
 
 pub(super) fn make_timestamp_ntz(call: &FunctionCall<'_>) -> Result<Resolved> {
-    scalar(made(MAKE_TIMESTAMP, timestamp_parts(call)?, timestamp_ntz(), call))
+    scalar(made(&MAKE_TIMESTAMP, timestamp_parts(call)?, timestamp_ntz(), call))
 }
 
 fn tried(call: &FunctionCall<'_>, data_type: DataType) -> Result<Resolved> {
     let settings = QuerySettings { ansi: false, ..call.context.settings };
-    scalar(MAKE_TIMESTAMP.over(timestamp_parts(call)?, (data_type, true), &settings))
+    scalar(MAKE_TIMESTAMP.over(timestamp_parts(call)?, data_type, true, &settings))
 }
 
 pub(super) fn try_make_timestamp(call: &FunctionCall<'_>) -> Result<Resolved> {
@@ -135,7 +135,7 @@ pub(super) fn try_make_timestamp_ntz(call: &FunctionCall<'_>) -> Result<Resolved
     tried(call, timestamp_ntz())
 }
 
-const MAKE_DAY_TIME: Function = Function::new("make_dt_interval", |one| {
+static MAKE_DAY_TIME: Function = Function::new("make_dt_interval", |one| {
     let seconds = one.numbers::<Decimal128Type>(3);
     let make = |row: usize| {
         if !one.all_valid(row) {
@@ -163,7 +163,7 @@ pub(super) fn make_day_time_interval(call: &FunctionCall<'_>) -> Result<Resolved
     scalar(MAKE_DAY_TIME.call(arguments, DataType::Duration(TimeUnit::Microsecond), call).with_sql(sql))
 }
 
-const MAKE_YEAR_MONTH: Function = Function::new("make_ym_interval", |one| {
+static MAKE_YEAR_MONTH: Function = Function::new("make_ym_interval", |one| {
     let (years, months) = (one.numbers::<Int32Type>(0), one.numbers::<Int32Type>(1));
     let make = |row: usize| {
         if !one.all_valid(row) {

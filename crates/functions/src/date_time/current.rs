@@ -9,7 +9,7 @@ use millstream_engine::functions::BatchTimestamp;
 
 use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
-use crate::cast::time::to_local_us;
+use crate::columns::calendar::to_local_us;
 use crate::data_type::{timestamp, timestamp_ntz};
 use crate::typed_expr::TypedExpr;
 

@@ -12,7 +12,7 @@ use millstream_formats::datetime::{civil_from_days, days_from_civil};
 
 use crate::argument::{constant_of, scalar};
 use crate::call::{FunctionCall, Resolved};
-use crate::cast::time::to_local_us;
+use crate::columns::calendar::{to_local_us, weekday_of};
 use crate::data_type::{decimal, is_timestamp};
 use crate::failure::{non_foldable, sql_expr, unexpected_input_type};
 use crate::kernel::{Evaluation, Function};
@@ -47,11 +47,6 @@ fn month_of(days: i64) -> i64 {
     civil_from_days(days).1
 }
 
-/// Monday is 0.
-pub(super) fn weekday_of(days: i64) -> i64 {
-    (days + 3).rem_euclid(7)
-}
-
 fn day_of_year(days: i64) -> i64 {
     days - days_from_civil(year_of(days), 1, 1) + 1
 }
@@ -63,26 +58,27 @@ fn iso_week(days: i64) -> (i64, i64) {
     (year, (thursday - days_from_civil(year, 1, 1)) / 7 + 1)
 }
 
-const YEAR: Function = Function::total("year", |one| date_part(one, year_of));
-const QUARTER: Function = Function::total("quarter", |one| date_part(one, |days| (month_of(days) + 2) / 3));
-const MONTH: Function = Function::total("month", |one| date_part(one, month_of));
-const DAY: Function = Function::total("day", |one| date_part(one, |days| civil_from_days(days).2));
-const DAY_OF_WEEK: Function = Function::total("dayofweek", |one| date_part(one, |days| (weekday_of(days) + 1) % 7 + 1));
-const WEEKDAY: Function = Function::total("weekday", |one| date_part(one, weekday_of));
-const ISO_DAY_OF_WEEK: Function = Function::new("dayofweek_iso", |one| date_part(one, |days| weekday_of(days) + 1));
-const DAY_OF_YEAR: Function = Function::total("dayofyear", |one| date_part(one, day_of_year));
-const WEEK: Function = Function::total("weekofyear", |one| date_part(one, |days| iso_week(days).1));
-const ISO_YEAR: Function = Function::new("yearofweek", |one| date_part(one, |days| iso_week(days).0));
-const HOUR: Function = Function::total("hour", |one| time_part(one, 3_600_000_000, 24));
-const MINUTE: Function = Function::total("minute", |one| time_part(one, 60_000_000, 60));
-const SECOND: Function = Function::total("second", |one| time_part(one, 1_000_000, 60));
-const EXACT_SECOND: Function = Function::new("second_with_fraction", |one| {
+static YEAR: Function = Function::total("year", |one| date_part(one, year_of));
+static QUARTER: Function = Function::total("quarter", |one| date_part(one, |days| (month_of(days) + 2) / 3));
+static MONTH: Function = Function::total("month", |one| date_part(one, month_of));
+static DAY: Function = Function::total("day", |one| date_part(one, |days| civil_from_days(days).2));
+static DAY_OF_WEEK: Function =
+    Function::total("dayofweek", |one| date_part(one, |days| (weekday_of(days) + 1) % 7 + 1));
+static WEEKDAY: Function = Function::total("weekday", |one| date_part(one, weekday_of));
+static ISO_DAY_OF_WEEK: Function = Function::new("dayofweek_iso", |one| date_part(one, |days| weekday_of(days) + 1));
+static DAY_OF_YEAR: Function = Function::total("dayofyear", |one| date_part(one, day_of_year));
+static WEEK: Function = Function::total("weekofyear", |one| date_part(one, |days| iso_week(days).1));
+static ISO_YEAR: Function = Function::new("yearofweek", |one| date_part(one, |days| iso_week(days).0));
+static HOUR: Function = Function::total("hour", |one| time_part(one, 3_600_000_000, 24));
+static MINUTE: Function = Function::total("minute", |one| time_part(one, 60_000_000, 60));
+static SECOND: Function = Function::total("second", |one| time_part(one, 1_000_000, 60));
+static EXACT_SECOND: Function = Function::new("second_with_fraction", |one| {
     let seconds = local_us(one, 0).map(|us| us.map(|us| i128::from(us.rem_euclid(60_000_000))));
     Ok(Arc::new(seconds.collect::<Decimal128Array>().with_precision_and_scale(8, 6)?))
 });
 
 /// The last argument as a date.
-fn of_date(call: &FunctionCall<'_>, function: Function) -> Result<Resolved> {
+fn of_date(call: &FunctionCall<'_>, function: &'static Function) -> Result<Resolved> {
     let value = call.date(call.count() - 1)?;
     scalar(function.call([value], DataType::Int32, call))
 }
@@ -93,7 +89,7 @@ fn moment(call: &FunctionCall<'_>) -> Result<TypedExpr> {
     if is_timestamp(call.data_type(last)) { Ok(call.argument(last)) } else { call.timestamp(last) }
 }
 
-fn of_time(call: &FunctionCall<'_>, function: Function) -> Result<Resolved> {
+fn of_time(call: &FunctionCall<'_>, function: &'static Function) -> Result<Resolved> {
     scalar(function.call([moment(call)?], DataType::Int32, call))
 }
 
@@ -101,7 +97,7 @@ fn of_time(call: &FunctionCall<'_>, function: Function) -> Result<Resolved> {
 macro_rules! fields {
     ($($name:ident = $resolve:ident($function:ident);)*) => {
         $(pub(super) fn $name(call: &FunctionCall<'_>) -> Result<Resolved> {
-            $resolve(call, $function)
+            $resolve(call, &$function)
         })*
     };
 }
@@ -140,17 +136,17 @@ fn extracted(call: &FunctionCall<'_>) -> Result<Resolved> {
         return unexpected_input_type(call, 1, "(\"DATE\" or \"TIMESTAMP\")");
     }
     match field.to_ascii_uppercase().as_str() {
-        "YEAR" | "Y" | "YEARS" | "YR" | "YRS" => of_date(call, YEAR),
-        "YEAROFWEEK" => of_date(call, ISO_YEAR),
-        "QUARTER" | "QTR" => of_date(call, QUARTER),
-        "MONTH" | "MON" | "MONS" | "MONTHS" => of_date(call, MONTH),
-        "WEEK" | "W" | "WEEKS" => of_date(call, WEEK),
-        "DAY" | "D" | "DAYS" => of_date(call, DAY),
-        "DAYOFWEEK" | "DOW" => of_date(call, DAY_OF_WEEK),
-        "DAYOFWEEK_ISO" | "DOW_ISO" => of_date(call, ISO_DAY_OF_WEEK),
-        "DOY" => of_date(call, DAY_OF_YEAR),
-        "HOUR" | "H" | "HOURS" | "HR" | "HRS" => of_time(call, HOUR),
-        "MINUTE" | "M" | "MIN" | "MINS" | "MINUTES" => of_time(call, MINUTE),
+        "YEAR" | "Y" | "YEARS" | "YR" | "YRS" => of_date(call, &YEAR),
+        "YEAROFWEEK" => of_date(call, &ISO_YEAR),
+        "QUARTER" | "QTR" => of_date(call, &QUARTER),
+        "MONTH" | "MON" | "MONS" | "MONTHS" => of_date(call, &MONTH),
+        "WEEK" | "W" | "WEEKS" => of_date(call, &WEEK),
+        "DAY" | "D" | "DAYS" => of_date(call, &DAY),
+        "DAYOFWEEK" | "DOW" => of_date(call, &DAY_OF_WEEK),
+        "DAYOFWEEK_ISO" | "DOW_ISO" => of_date(call, &ISO_DAY_OF_WEEK),
+        "DOY" => of_date(call, &DAY_OF_YEAR),
+        "HOUR" | "H" | "HOURS" | "HR" | "HRS" => of_time(call, &HOUR),
+        "MINUTE" | "M" | "MIN" | "MINS" | "MINUTES" => of_time(call, &MINUTE),
         "SECOND" | "S" | "SEC" | "SECONDS" | "SECS" => scalar(EXACT_SECOND.call([moment(call)?], decimal(8, 6), call)),
         _ => Err(spark_error!(
             "INVALID_EXTRACT_FIELD",

@@ -10,11 +10,12 @@ use millstream_core::interval::DAY_US;
 use millstream_formats::datetime::SECOND_US;
 
 use super::current::now;
-use super::pattern::CompiledPatterns;
 use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
-use crate::cast::time::{dates, to_local_us};
+use crate::cast::time::dates;
 use crate::cast::{CastMode, cast};
+use crate::columns::calendar::to_local_us;
+use crate::columns::date_time_pattern::CompiledPatterns;
 use crate::data_type::{timestamp, timestamp_ntz};
 use crate::failure::cannot_parse_timestamp;
 use crate::kernel::{Evaluation, Function};
@@ -42,15 +43,15 @@ fn timestamps(moments: Vec<Option<i64>>) -> ArrayRef {
     Arc::new(TimestampMicrosecondArray::from(moments).with_timezone("UTC"))
 }
 
-const TO_TIMESTAMP: Function =
+static TO_TIMESTAMP: Function =
     Function::new("to_timestamp", |one| Ok(timestamps(moments(one, Some("try_to_timestamp"))?)));
-const TRY_TO_TIMESTAMP: Function = Function::new("try_to_timestamp", |one| Ok(timestamps(moments(one, None)?)));
-const TO_DATE: Function = Function::new("to_date", |one| {
+static TRY_TO_TIMESTAMP: Function = Function::new("try_to_timestamp", |one| Ok(timestamps(moments(one, None)?)));
+static TO_DATE: Function = Function::new("to_date", |one| {
     let zone = one.settings.time_zone;
     let moments = moments(one, Some("try_to_date"))?;
     Ok(dates(moments.into_iter().map(|us| us.map(|us| to_local_us(us, zone).div_euclid(DAY_US) as i32))))
 });
-const UNIX_TIMESTAMP: Function = Function::new("unix_timestamp", |one| {
+static UNIX_TIMESTAMP: Function = Function::new("unix_timestamp", |one| {
     let moments = moments(one, Some("try_to_timestamp"))?;
     Ok(Arc::new(moments.into_iter().map(|us| us.map(|us| us.div_euclid(SECOND_US))).collect::<Int64Array>()))
 });
@@ -77,7 +78,7 @@ pub(super) fn to_date(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(TO_DATE.call(call.all_strings()?, DataType::Date32, call).into_nullable(!call.context.settings.ansi))
 }
 
-const TRY_TO_DATE: Function = Function::total("try_to_date", |one| {
+static TRY_TO_DATE: Function = Function::total("try_to_date", |one| {
     let zone = one.settings.time_zone;
     let moments = moments(one, None)?;
     Ok(dates(moments.into_iter().map(|us| us.map(|us| to_local_us(us, zone).div_euclid(DAY_US) as i32))))
@@ -91,7 +92,7 @@ pub(super) fn try_to_date(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(TRY_TO_DATE.call_nullable(call.all_strings()?, DataType::Date32, call))
 }
 
-const TO_TIMESTAMP_NTZ: Function = Function::new("to_timestamp_ntz", |one| {
+static TO_TIMESTAMP_NTZ: Function = Function::new("to_timestamp_ntz", |one| {
     let zone = one.settings.time_zone;
     let moments = moments(one, Some("try_to_timestamp"))?;
     let local = moments.into_iter().map(|us| us.map(|us| to_local_us(us, zone)));
@@ -117,7 +118,7 @@ impl IntoNullable for TypedExpr {
     }
 }
 
-const SECONDS: Function = Function::new("seconds_since_epoch", |one| {
+static SECONDS: Function = Function::new("seconds_since_epoch", |one| {
     let times = one.columns[0].as_primitive::<TimestampMicrosecondType>();
     Ok(Arc::new(times.iter().map(|us| us.map(|us| us.div_euclid(SECOND_US))).collect::<Int64Array>()))
 });

@@ -8,10 +8,12 @@ use millstream_core::Result;
 use millstream_core::interval::DAY_US;
 use millstream_formats::datetime::{civil_from_days, days_from_civil};
 
-use super::field::{local_us, weekday_of};
+use super::field::local_us;
 use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
-use crate::cast::time::{dates, from_local_us};
+use crate::cast::time::dates;
+use crate::columns::calendar::from_local_us;
+use crate::columns::calendar::weekday_of;
 use crate::data_type::{is_timestamp, timestamp};
 use crate::kernel::Function;
 
@@ -27,7 +29,7 @@ fn first_day(days: i64, unit: &str) -> Option<i64> {
     })
 }
 
-const TRUNC: Function = Function::new("trunc", |one| {
+static TRUNC: Function = Function::new("trunc", |one| {
     let (days, units) = (one.columns[0].as_primitive::<Date32Type>(), one.strings(1));
     let trunc = |row: usize| {
         one.all_valid(row).then_some(())?;
@@ -40,7 +42,7 @@ pub(super) fn trunc(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(TRUNC.call_nullable([call.date(0)?, call.string(1)?], DataType::Date32, call))
 }
 
-const DATE_TRUNC: Function = Function::new("date_trunc", |one| {
+static DATE_TRUNC: Function = Function::new("date_trunc", |one| {
     let units = one.strings(0);
     let zone = one.settings.time_zone;
     let trunc = |(row, local): (usize, Option<i64>)| {

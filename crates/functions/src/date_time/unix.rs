@@ -12,9 +12,9 @@ use datafusion::common::ScalarValue;
 use millstream_core::{Result, spark_error};
 use millstream_formats::datetime::{SECOND_US, Zone};
 
-use super::pattern::CompiledPatterns;
 use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
+use crate::columns::date_time_pattern::CompiledPatterns;
 use crate::data_type::{timestamp, timestamp_ntz};
 use crate::failure::{arithmetic_overflow, unexpected_input_type};
 use crate::kernel::{Evaluation, Function};
@@ -33,7 +33,7 @@ fn formatted(one: &Evaluation<'_>, moment: impl Fn(usize) -> i64) -> Result<Arra
     Ok(Arc::new((0..one.rows).map(format).collect::<Result<StringArray>>()?))
 }
 
-const DATE_FORMAT: Function = Function::new("date_format", |one| {
+static DATE_FORMAT: Function = Function::new("date_format", |one| {
     let times = one.columns[0].as_primitive::<TimestampMicrosecondType>();
     formatted(one, |row| times.value(row))
 });
@@ -57,7 +57,7 @@ pub(super) fn monthname(call: &FunctionCall<'_>) -> Result<Resolved> {
     named(call, "MMM")
 }
 
-const FROM_UNIXTIME: Function = Function::new("from_unixtime", |one| {
+static FROM_UNIXTIME: Function = Function::new("from_unixtime", |one| {
     let seconds = one.numbers::<Int64Type>(0);
     formatted(one, |row| seconds.value(row).saturating_mul(SECOND_US))
 });
@@ -89,7 +89,7 @@ fn from_units(one: &Evaluation<'_>, unit_us: i64) -> Result<ArrayRef> {
     Ok(instants(one.numbers::<Int64Type>(0).iter().map(us).collect::<Result<_>>()?))
 }
 
-const TIMESTAMP_SECONDS: Function = Function::new("timestamp_seconds", |one| match one.columns[0].data_type() {
+static TIMESTAMP_SECONDS: Function = Function::new("timestamp_seconds", |one| match one.columns[0].data_type() {
     DataType::Float64 => {
         let values: &Float64Array = one.numbers::<Float64Type>(0);
         let us = |value: f64| (value.is_finite()).then_some((value * 1e6) as i64);
@@ -111,8 +111,8 @@ const TIMESTAMP_SECONDS: Function = Function::new("timestamp_seconds", |one| mat
     }
     _ => from_units(one, SECOND_US),
 });
-const TIMESTAMP_MILLIS: Function = Function::new("timestamp_millis", |one| from_units(one, 1000));
-const TIMESTAMP_MICROS: Function = Function::new("timestamp_micros", |one| from_units(one, 1));
+static TIMESTAMP_MILLIS: Function = Function::new("timestamp_millis", |one| from_units(one, 1000));
+static TIMESTAMP_MICROS: Function = Function::new("timestamp_micros", |one| from_units(one, 1));
 
 pub(super) fn timestamp_seconds(call: &FunctionCall<'_>) -> Result<Resolved> {
     let value = match call.data_type(0) {
@@ -123,7 +123,7 @@ pub(super) fn timestamp_seconds(call: &FunctionCall<'_>) -> Result<Resolved> {
         _ => return unexpected_input_type(call, 0, "\"NUMERIC\""),
     };
     let nullable = value.nullable || value.data_type == DataType::Float64;
-    scalar(TIMESTAMP_SECONDS.over([value], (timestamp(), nullable), &call.context.settings))
+    scalar(TIMESTAMP_SECONDS.over([value], timestamp(), nullable, &call.context.settings))
 }
 
 fn integral(call: &FunctionCall<'_>) -> Result<TypedExpr> {
@@ -146,9 +146,9 @@ fn to_units(one: &Evaluation<'_>, unit_us: i64) -> ArrayRef {
     Arc::new(times.iter().map(|us| us.map(|us| us.div_euclid(unit_us))).collect::<Int64Array>())
 }
 
-const UNIX_SECONDS: Function = Function::total("unix_seconds", |one| Ok(to_units(one, SECOND_US)));
-const UNIX_MILLIS: Function = Function::total("unix_millis", |one| Ok(to_units(one, 1000)));
-const UNIX_MICROS: Function = Function::total("unix_micros", |one| Ok(to_units(one, 1)));
+static UNIX_SECONDS: Function = Function::total("unix_seconds", |one| Ok(to_units(one, SECOND_US)));
+static UNIX_MILLIS: Function = Function::total("unix_millis", |one| Ok(to_units(one, 1000)));
+static UNIX_MICROS: Function = Function::total("unix_micros", |one| Ok(to_units(one, 1)));
 
 pub(super) fn unix_seconds(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(UNIX_SECONDS.call([call.timestamp(0)?], DataType::Int64, call))
@@ -162,10 +162,10 @@ pub(super) fn unix_micros(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(UNIX_MICROS.call([call.timestamp(0)?], DataType::Int64, call))
 }
 
-const UNIX_DATE: Function = Function::new("unix_date", |one| {
+static UNIX_DATE: Function = Function::new("unix_date", |one| {
     Ok(Arc::new(one.columns[0].as_primitive::<Date32Type>().iter().collect::<Int32Array>()))
 });
-const DATE_FROM_UNIX_DATE: Function = Function::new("date_from_unix_date", |one| {
+static DATE_FROM_UNIX_DATE: Function = Function::new("date_from_unix_date", |one| {
     Ok(Arc::new(one.numbers::<Int32Type>(0).iter().collect::<Date32Array>()))
 });
 
@@ -198,8 +198,8 @@ fn shifted(one: &Evaluation<'_>, from_utc: bool) -> Result<ArrayRef> {
     Ok(instants((0..one.rows).map(shift).collect::<Result<_>>()?))
 }
 
-const FROM_UTC: Function = Function::new("from_utc_timestamp", |one| shifted(one, true));
-const TO_UTC: Function = Function::new("to_utc_timestamp", |one| shifted(one, false));
+static FROM_UTC: Function = Function::new("from_utc_timestamp", |one| shifted(one, true));
+static TO_UTC: Function = Function::new("to_utc_timestamp", |one| shifted(one, false));
 
 pub(super) fn from_utc_timestamp(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(FROM_UTC.call([call.timestamp(0)?, call.string(1)?], timestamp(), call))
@@ -209,7 +209,7 @@ pub(super) fn to_utc_timestamp(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(TO_UTC.call([call.timestamp(0)?, call.string(1)?], timestamp(), call))
 }
 
-const CONVERT_TIMEZONE: Function = Function::new("convert_timezone", |one| {
+static CONVERT_TIMEZONE: Function = Function::new("convert_timezone", |one| {
     let times = one.columns[2].as_primitive::<TimestampMicrosecondType>();
     let convert = |row: usize| {
         if !one.all_valid(row) {

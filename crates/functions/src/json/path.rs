@@ -152,7 +152,7 @@ pub(super) fn tuples(one: &Evaluation<'_>) -> Result<ArrayRef> {
     Ok(Arc::new(ListArray::try_new(Arc::clone(element), offsets, Arc::new(rows), None)?))
 }
 
-const ARRAY_LENGTH: Function = Function::new("json_array_length", |one| {
+static ARRAY_LENGTH: Function = Function::new("json_array_length", |one| {
     let texts = one.strings(0);
     let length = |text: Option<&str>| match first_value(text?)? {
         Value::Array(elements) => i32::try_from(elements.len()).ok(),
@@ -165,7 +165,7 @@ pub(super) fn array_length(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(ARRAY_LENGTH.call_nullable([call.string(0)?], DataType::Int32, call))
 }
 
-const OBJECT_KEYS: Function = Function::total("json_object_keys", |one| {
+static OBJECT_KEYS: Function = Function::total("json_object_keys", |one| {
     let DataType::List(element) = one.data_type else {
         return Err(Error::internal("an array that is none"));
     };

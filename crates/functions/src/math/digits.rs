@@ -11,7 +11,7 @@ use crate::call::{FunctionCall, Resolved};
 use crate::failure::arithmetic_overflow;
 use crate::kernel::Function;
 
-const BIN: Function = Function::new("bin", |one| {
+static BIN: Function = Function::new("bin", |one| {
     let values = one.numbers::<Int64Type>(0);
     Ok(Arc::new(values.iter().map(|value| value.map(|value| format!("{value:b}"))).collect::<StringArray>()))
 });
@@ -20,7 +20,7 @@ pub(super) fn bin(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(BIN.call([call.bigint(0)?], DataType::Utf8, call))
 }
 
-const CONV: Function = Function::new("conv", |one| {
+static CONV: Function = Function::new("conv", |one| {
     let (from, to) = (one.numbers::<Int32Type>(1), one.numbers::<Int32Type>(2));
     let convert = |row: usize| {
         if !one.all_valid(row) {
@@ -77,7 +77,7 @@ pub(super) fn conv(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(CONV.call_nullable([call.string(0)?, call.int(1)?, call.int(2)?], DataType::Utf8, call))
 }
 
-const FACTORIAL: Function = Function::new("factorial", |one| {
+static FACTORIAL: Function = Function::new("factorial", |one| {
     let of = |value: i32| (0..=20).contains(&value).then(|| (1..=i64::from(value)).product::<i64>());
     let values = one.numbers::<Int32Type>(0);
     Ok(Arc::new(values.iter().map(|value| value.and_then(of)).collect::<Int64Array>()))

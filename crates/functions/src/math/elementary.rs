@@ -28,12 +28,12 @@ fn map_two(one: &Evaluation<'_>, function: fn(f64, f64) -> f64) -> Result<ArrayR
     Ok(Arc::new(binary::<_, _, _, Float64Type>(left, right, function)?))
 }
 
-fn resolve(call: &FunctionCall<'_>, function: Function) -> Result<Resolved> {
+fn resolve(call: &FunctionCall<'_>, function: &'static Function) -> Result<Resolved> {
     let arguments = (0..call.count()).map(|index| call.double(index)).collect::<Result<Vec<_>>>()?;
     scalar(function.call(arguments, DataType::Float64, call))
 }
 
-fn resolve_nullable(call: &FunctionCall<'_>, function: Function) -> Result<Resolved> {
+fn resolve_nullable(call: &FunctionCall<'_>, function: &'static Function) -> Result<Resolved> {
     let arguments = (0..call.count()).map(|index| call.double(index)).collect::<Result<Vec<_>>>()?;
     scalar(function.call_nullable(arguments, DataType::Float64, call))
 }
@@ -42,7 +42,8 @@ fn resolve_nullable(call: &FunctionCall<'_>, function: Function) -> Result<Resol
 macro_rules! functions_of_double {
     ($($name:ident = $function:expr;)*) => {
         $(pub(super) fn $name(call: &FunctionCall<'_>) -> Result<Resolved> {
-            resolve_nullable(call, Function::total(stringify!($name), |one| map(one, $function)))
+            static KERNEL: Function = Function::total(stringify!($name), |one| map(one, $function));
+            resolve_nullable(call, &KERNEL)
         })*
     };
 }
@@ -73,15 +74,15 @@ functions_of_double! {
     sign = |value| if value == 0.0 || value.is_nan() { value } else { value.signum() };
 }
 
-const LN: Function = Function::new("ln", |one| logarithm(one, 0.0, f64::ln));
-const LOG10: Function = Function::new("log10", |one| logarithm(one, 0.0, f64::log10));
-const LOG2: Function = Function::new("log2", |one| logarithm(one, 0.0, f64::log2));
-const LOG1P: Function = Function::new("log1p", |one| logarithm(one, -1.0, f64::ln_1p));
-const POW: Function = Function::new("pow", |one| map_two(one, f64::powf));
-const ATAN2: Function = Function::new("atan2", |one| map_two(one, |y, x| (y + 0.0).atan2(x + 0.0)));
-const HYPOT: Function = Function::new("hypot", |one| map_two(one, f64::hypot));
+static LN: Function = Function::new("ln", |one| logarithm(one, 0.0, f64::ln));
+static LOG10: Function = Function::new("log10", |one| logarithm(one, 0.0, f64::log10));
+static LOG2: Function = Function::new("log2", |one| logarithm(one, 0.0, f64::log2));
+static LOG1P: Function = Function::new("log1p", |one| logarithm(one, -1.0, f64::ln_1p));
+static POW: Function = Function::new("pow", |one| map_two(one, f64::powf));
+static ATAN2: Function = Function::new("atan2", |one| map_two(one, |y, x| (y + 0.0).atan2(x + 0.0)));
+static HYPOT: Function = Function::new("hypot", |one| map_two(one, f64::hypot));
 
-const LOG: Function = Function::new("log", |one| {
+static LOG: Function = Function::new("log", |one| {
     let (bases, values) = (one.numbers::<Float64Type>(0), one.numbers::<Float64Type>(1));
     let log = |(base, value): (Option<f64>, Option<f64>)| match (base?, value?) {
         (base, value) if base <= 0.0 || value <= 0.0 => None,
@@ -91,23 +92,23 @@ const LOG: Function = Function::new("log", |one| {
 });
 
 pub(super) fn ln(call: &FunctionCall<'_>) -> Result<Resolved> {
-    resolve_nullable(call, LN)
+    resolve_nullable(call, &LN)
 }
 
 pub(super) fn log10(call: &FunctionCall<'_>) -> Result<Resolved> {
-    resolve_nullable(call, LOG10)
+    resolve_nullable(call, &LOG10)
 }
 
 pub(super) fn log2(call: &FunctionCall<'_>) -> Result<Resolved> {
-    resolve_nullable(call, LOG2)
+    resolve_nullable(call, &LOG2)
 }
 
 pub(super) fn log1p(call: &FunctionCall<'_>) -> Result<Resolved> {
-    resolve_nullable(call, LOG1P)
+    resolve_nullable(call, &LOG1P)
 }
 
 pub(super) fn log(call: &FunctionCall<'_>) -> Result<Resolved> {
-    resolve_nullable(call, if call.count() == 1 { LN } else { LOG })
+    resolve_nullable(call, if call.count() == 1 { &LN } else { &LOG })
 }
 
 /// Spark's expression calls itself POWER, but `pow` in SQL keeps its name.
@@ -118,11 +119,11 @@ pub(super) fn pow(call: &FunctionCall<'_>) -> Result<Resolved> {
 }
 
 pub(super) fn atan2(call: &FunctionCall<'_>) -> Result<Resolved> {
-    resolve(call, ATAN2)
+    resolve(call, &ATAN2)
 }
 
 pub(super) fn hypot(call: &FunctionCall<'_>) -> Result<Resolved> {
-    resolve(call, HYPOT)
+    resolve(call, &HYPOT)
 }
 
 fn constant(value: f64) -> Result<Resolved> {
@@ -137,7 +138,7 @@ pub(super) fn e(_call: &FunctionCall<'_>) -> Result<Resolved> {
     constant(std::f64::consts::E)
 }
 
-const WIDTH_BUCKET: Function = Function::total("width_bucket", |one| {
+static WIDTH_BUCKET: Function = Function::total("width_bucket", |one| {
     let [values, lows, highs] = [0, 1, 2].map(|index| one.numbers::<Float64Type>(index));
     let counts = one.numbers::<Int64Type>(3);
     let bucket = |row: usize| {

@@ -60,12 +60,12 @@ fn generator(one: &Evaluation<'_>) -> XorShift {
     XorShift::new(if one.rows == 0 { 0 } else { seeds.value(0) })
 }
 
-const RAND: Function = Function::volatile("rand", |one| {
+static RAND: Function = Function::volatile("rand", |one| {
     let mut random = generator(one);
     Ok(Arc::new(Float64Array::from_iter_values((0..one.rows).map(|_| random.next_double()))))
 });
 
-const RANDN: Function = Function::volatile("randn", normal);
+static RANDN: Function = Function::volatile("randn", normal);
 
 /// Marsaglia's polar method, as Java's `nextGaussian`.
 fn normal(one: &Evaluation<'_>) -> Result<ArrayRef> {
@@ -88,20 +88,20 @@ fn normal(one: &Evaluation<'_>) -> Result<ArrayRef> {
     Ok(Arc::new(Float64Array::from_iter_values((0..one.rows).map(next))))
 }
 
-fn resolve(call: &FunctionCall<'_>, function: Function) -> Result<Resolved> {
+fn resolve(call: &FunctionCall<'_>, function: &'static Function) -> Result<Resolved> {
     let seed = if call.count() > 0 {
         call.constant_bigint(0, "seed")?.unwrap_or(0)
     } else {
         uuid::Uuid::new_v4().as_u64_pair().0 as i64
     };
     let seed = TypedExpr::new(ScalarUDF::from(BatchSeed::new(seed)).call(vec![]), DataType::Int64, false);
-    scalar(function.over([seed], (DataType::Float64, false), &call.context.settings))
+    scalar(function.over([seed], DataType::Float64, false, &call.context.settings))
 }
 
 pub(super) fn rand(call: &FunctionCall<'_>) -> Result<Resolved> {
-    resolve(call, RAND)
+    resolve(call, &RAND)
 }
 
 pub(super) fn randn(call: &FunctionCall<'_>) -> Result<Resolved> {
-    resolve(call, RANDN)
+    resolve(call, &RANDN)
 }

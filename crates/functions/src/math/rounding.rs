@@ -11,34 +11,13 @@ use millstream_core::{Error, Result};
 use crate::argument::{constant_of, scalar};
 use crate::call::{FunctionCall, Resolved};
 use crate::cast::to_text::{double_text, float_text};
-use crate::cast::{power_of_ten, round_decimal_text};
+use crate::columns::decimal::{Rounding, divide, power_of_ten, round_decimal_text};
 use crate::data_type::decimal;
 use crate::failure::{arithmetic_overflow, non_foldable, unexpected_input_type};
 use crate::kernel::{Evaluation, Function};
 use crate::typed_expr::TypedExpr;
 
-/// Where halves and the rest go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Rounding {
-    HalfUp,
-    HalfEven,
-    Up,
-    Down,
-}
-
-/// A whole number divided by a power of ten, rounded.
-pub(crate) fn divide(value: i128, divisor: i128, rounding: Rounding) -> i128 {
-    let (quotient, remainder) = (value.div_euclid(divisor), value.rem_euclid(divisor));
-    let up = match rounding {
-        Rounding::Down => false,
-        Rounding::Up => remainder > 0,
-        Rounding::HalfUp => remainder * 2 > divisor || (remainder * 2 == divisor && value > 0),
-        Rounding::HalfEven => remainder * 2 > divisor || (remainder * 2 == divisor && quotient % 2 != 0),
-    };
-    quotient + i128::from(up)
-}
-
-const ABS: Function = Function::new("abs", |one| {
+static ABS: Function = Function::new("abs", |one| {
     let column = &one.columns[0];
     let wrapped = || if one.settings.ansi { Err(arithmetic_overflow("overflow", "")) } else { Ok(()) };
     macro_rules! integers {
@@ -71,8 +50,8 @@ pub(super) fn abs(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(ABS.call([value], data_type, call))
 }
 
-const CEIL: Function = Function::new("ceil", |one| to_whole(one, f64::ceil, Rounding::Up));
-const FLOOR: Function = Function::new("floor", |one| to_whole(one, f64::floor, Rounding::Down));
+static CEIL: Function = Function::new("ceil", |one| to_whole(one, f64::ceil, Rounding::Up));
+static FLOOR: Function = Function::new("floor", |one| to_whole(one, f64::floor, Rounding::Down));
 
 fn to_whole(one: &Evaluation<'_>, of_double: fn(f64) -> f64, rounding: Rounding) -> Result<ArrayRef> {
     let column = &one.columns[0];
@@ -93,7 +72,7 @@ fn to_whole(one: &Evaluation<'_>, of_double: fn(f64) -> f64, rounding: Rounding)
     }
 }
 
-fn whole(call: &FunctionCall<'_>, function: Function, rounding: Function) -> Result<Resolved> {
+fn whole(call: &FunctionCall<'_>, function: &'static Function, rounding: &'static Function) -> Result<Resolved> {
     if call.count() == 2 {
         return to_places(call, rounding);
     }
@@ -112,17 +91,17 @@ fn whole(call: &FunctionCall<'_>, function: Function, rounding: Function) -> Res
 }
 
 pub(super) fn ceil(call: &FunctionCall<'_>) -> Result<Resolved> {
-    whole(call, CEIL, CEIL_TO)
+    whole(call, &CEIL, &CEIL_TO)
 }
 
 pub(super) fn floor(call: &FunctionCall<'_>) -> Result<Resolved> {
-    whole(call, FLOOR, FLOOR_TO)
+    whole(call, &FLOOR, &FLOOR_TO)
 }
 
-const ROUND: Function = Function::new("round", |one| rounded(one, Rounding::HalfUp));
-const BROUND: Function = Function::new("bround", |one| rounded(one, Rounding::HalfEven));
-const CEIL_TO: Function = Function::new("ceil_to", |one| rounded(one, Rounding::Up));
-const FLOOR_TO: Function = Function::new("floor_to", |one| rounded(one, Rounding::Down));
+static ROUND: Function = Function::new("round", |one| rounded(one, Rounding::HalfUp));
+static BROUND: Function = Function::new("bround", |one| rounded(one, Rounding::HalfEven));
+static CEIL_TO: Function = Function::new("ceil_to", |one| rounded(one, Rounding::Up));
+static FLOOR_TO: Function = Function::new("floor_to", |one| rounded(one, Rounding::Down));
 
 /// Rounds to the places in the second column, which is constant.
 fn rounded(one: &Evaluation<'_>, rounding: Rounding) -> Result<ArrayRef> {
@@ -199,7 +178,7 @@ fn integers(column: &ArrayRef, narrow: &DataType, how: (i32, Rounding), ansi: bo
     Ok(cast(&rounded, narrow)?)
 }
 
-fn to_places(call: &FunctionCall<'_>, function: Function) -> Result<Resolved> {
+fn to_places(call: &FunctionCall<'_>, function: &'static Function) -> Result<Resolved> {
     let places = match call.arguments.get(1) {
         None => 0,
         Some(_) => match constant_of(&call.int(1)?.expr) {
@@ -240,9 +219,9 @@ fn to_places(call: &FunctionCall<'_>, function: Function) -> Result<Resolved> {
 }
 
 pub(super) fn round(call: &FunctionCall<'_>) -> Result<Resolved> {
-    to_places(call, ROUND)
+    to_places(call, &ROUND)
 }
 
 pub(super) fn bround(call: &FunctionCall<'_>) -> Result<Resolved> {
-    to_places(call, BROUND)
+    to_places(call, &BROUND)
 }

@@ -81,26 +81,26 @@ impl Operation {
     }
 }
 
-const ADD: Function = Function::new("add", |one| compute(one, Operation::Add, OnFailure::of(one)));
-const SUBTRACT: Function = Function::new("subtract", |one| compute(one, Operation::Subtract, OnFailure::of(one)));
-const MULTIPLY: Function = Function::new("multiply", |one| compute(one, Operation::Multiply, OnFailure::of(one)));
-const DIVIDE: Function = Function::new("divide", |one| compute(one, Operation::Divide, OnFailure::of(one)));
-const INTEGRAL_DIVIDE: Function =
+static ADD: Function = Function::new("add", |one| compute(one, Operation::Add, OnFailure::of(one)));
+static SUBTRACT: Function = Function::new("subtract", |one| compute(one, Operation::Subtract, OnFailure::of(one)));
+static MULTIPLY: Function = Function::new("multiply", |one| compute(one, Operation::Multiply, OnFailure::of(one)));
+static DIVIDE: Function = Function::new("divide", |one| compute(one, Operation::Divide, OnFailure::of(one)));
+static INTEGRAL_DIVIDE: Function =
     Function::new("integral_divide", |one| compute(one, Operation::IntegralDivide, OnFailure::of(one)));
-const REMAINDER: Function = Function::new("remainder", |one| compute(one, Operation::Remainder, OnFailure::of(one)));
-const PMOD: Function = Function::new("pmod", |one| compute(one, Operation::Pmod, OnFailure::of(one)));
-const TRY_ADD: Function = Function::new("try_add", |one| compute(one, Operation::Add, OnFailure::Null));
-const TRY_SUBTRACT: Function = Function::new("try_subtract", |one| compute(one, Operation::Subtract, OnFailure::Null));
-const TRY_MULTIPLY: Function = Function::new("try_multiply", |one| compute(one, Operation::Multiply, OnFailure::Null));
-const TRY_DIVIDE: Function = Function::new("try_divide", |one| compute(one, Operation::Divide, OnFailure::Null));
-const TRY_MOD: Function = Function::new("try_mod", |one| compute(one, Operation::Remainder, OnFailure::Null));
-const NEGATIVE: Function = Function::new("negative", negate);
+static REMAINDER: Function = Function::new("remainder", |one| compute(one, Operation::Remainder, OnFailure::of(one)));
+static PMOD: Function = Function::new("pmod", |one| compute(one, Operation::Pmod, OnFailure::of(one)));
+static TRY_ADD: Function = Function::new("try_add", |one| compute(one, Operation::Add, OnFailure::Null));
+static TRY_SUBTRACT: Function = Function::new("try_subtract", |one| compute(one, Operation::Subtract, OnFailure::Null));
+static TRY_MULTIPLY: Function = Function::new("try_multiply", |one| compute(one, Operation::Multiply, OnFailure::Null));
+static TRY_DIVIDE: Function = Function::new("try_divide", |one| compute(one, Operation::Divide, OnFailure::Null));
+static TRY_MOD: Function = Function::new("try_mod", |one| compute(one, Operation::Remainder, OnFailure::Null));
+static NEGATIVE: Function = Function::new("negative", negate);
 
 pub(super) fn add(call: &FunctionCall<'_>) -> Result<Resolved> {
     if call.count() == 1 {
         return positive(call);
     }
-    resolve(call, Operation::Add, ADD)
+    resolve(call, Operation::Add, &ADD)
 }
 
 /// A timestamp moved by an interval.
@@ -113,47 +113,47 @@ pub(super) fn subtract(call: &FunctionCall<'_>) -> Result<Resolved> {
     if call.count() == 1 {
         return negative(call);
     }
-    resolve(call, Operation::Subtract, SUBTRACT)
+    resolve(call, Operation::Subtract, &SUBTRACT)
 }
 
 pub(super) fn multiply(call: &FunctionCall<'_>) -> Result<Resolved> {
-    resolve(call, Operation::Multiply, MULTIPLY)
+    resolve(call, Operation::Multiply, &MULTIPLY)
 }
 
 pub(super) fn divide(call: &FunctionCall<'_>) -> Result<Resolved> {
-    resolve(call, Operation::Divide, DIVIDE)
+    resolve(call, Operation::Divide, &DIVIDE)
 }
 
 pub(super) fn integral_divide(call: &FunctionCall<'_>) -> Result<Resolved> {
-    resolve(call, Operation::IntegralDivide, INTEGRAL_DIVIDE)
+    resolve(call, Operation::IntegralDivide, &INTEGRAL_DIVIDE)
 }
 
 pub(super) fn remainder(call: &FunctionCall<'_>) -> Result<Resolved> {
-    resolve(call, Operation::Remainder, REMAINDER)
+    resolve(call, Operation::Remainder, &REMAINDER)
 }
 
 pub(super) fn pmod(call: &FunctionCall<'_>) -> Result<Resolved> {
-    resolve(call, Operation::Pmod, PMOD)
+    resolve(call, Operation::Pmod, &PMOD)
 }
 
 pub(super) fn try_add(call: &FunctionCall<'_>) -> Result<Resolved> {
-    resolve(call, Operation::Add, TRY_ADD)
+    resolve(call, Operation::Add, &TRY_ADD)
 }
 
 pub(super) fn try_subtract(call: &FunctionCall<'_>) -> Result<Resolved> {
-    resolve(call, Operation::Subtract, TRY_SUBTRACT)
+    resolve(call, Operation::Subtract, &TRY_SUBTRACT)
 }
 
 pub(super) fn try_multiply(call: &FunctionCall<'_>) -> Result<Resolved> {
-    resolve(call, Operation::Multiply, TRY_MULTIPLY)
+    resolve(call, Operation::Multiply, &TRY_MULTIPLY)
 }
 
 pub(super) fn try_divide(call: &FunctionCall<'_>) -> Result<Resolved> {
-    resolve(call, Operation::Divide, TRY_DIVIDE)
+    resolve(call, Operation::Divide, &TRY_DIVIDE)
 }
 
 pub(super) fn try_mod(call: &FunctionCall<'_>) -> Result<Resolved> {
-    resolve(call, Operation::Remainder, TRY_MOD)
+    resolve(call, Operation::Remainder, &TRY_MOD)
 }
 
 pub(super) fn positive(call: &FunctionCall<'_>) -> Result<Resolved> {
@@ -173,7 +173,7 @@ pub(super) fn negative(call: &FunctionCall<'_>) -> Result<Resolved> {
 }
 
 /// Finds the type in which the operands meet, and the result's.
-fn resolve(call: &FunctionCall<'_>, operation: Operation, function: Function) -> Result<Resolved> {
+fn resolve(call: &FunctionCall<'_>, operation: Operation, function: &'static Function) -> Result<Resolved> {
     if let Some(resolved) = time::resolve(call, operation, function)? {
         return scalar(resolved);
     }
@@ -216,7 +216,7 @@ fn resolve(call: &FunctionCall<'_>, operation: Operation, function: Function) ->
     }
     let nullable = left.nullable || right.nullable || operation.divides() || is_tolerant(call);
     let operands = [call.cast(left, &meeting)?, call.cast(right, &meeting)?];
-    scalar(function.over(operands, (meeting, nullable), settings))
+    scalar(function.over(operands, meeting, nullable, settings))
 }
 
 /// Whether the function is one that answers NULL instead of failing.

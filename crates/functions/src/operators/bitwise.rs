@@ -17,7 +17,7 @@ use crate::failure::{different_types, unexpected_input_type, wrong_operand_type}
 use crate::kernel::{Evaluation, Function, native};
 use crate::typed_expr::TypedExpr;
 
-use super::comparison::common_type_of;
+use crate::argument::common_type_of;
 
 fn resolve(call: &FunctionCall<'_>, operator: Operator) -> Result<Resolved> {
     let (left, right) = (call.data_type(0), call.data_type(1));
@@ -45,7 +45,7 @@ pub(super) fn xor(call: &FunctionCall<'_>) -> Result<Resolved> {
     resolve(call, Operator::BitwiseXor)
 }
 
-const NOT: Function = Function::new("bitwise_not", |one| {
+static NOT: Function = Function::new("bitwise_not", |one| {
     Ok(match one.columns[0].data_type() {
         DataType::Int8 => Arc::new(bitwise_not(one.numbers::<Int8Type>(0))?),
         DataType::Int16 => Arc::new(bitwise_not(one.numbers::<Int16Type>(0))?),
@@ -64,9 +64,9 @@ pub(super) fn not(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(NOT.call([operand], data_type, call))
 }
 
-const SHIFT_LEFT: Function = Function::new("shiftleft", |one| shift(one, i32::wrapping_shl, i64::wrapping_shl));
-const SHIFT_RIGHT: Function = Function::new("shiftright", |one| shift(one, i32::wrapping_shr, i64::wrapping_shr));
-const SHIFT_RIGHT_UNSIGNED: Function = Function::new("shiftrightunsigned", |one| {
+static SHIFT_LEFT: Function = Function::new("shiftleft", |one| shift(one, i32::wrapping_shl, i64::wrapping_shl));
+static SHIFT_RIGHT: Function = Function::new("shiftright", |one| shift(one, i32::wrapping_shr, i64::wrapping_shr));
+static SHIFT_RIGHT_UNSIGNED: Function = Function::new("shiftrightunsigned", |one| {
     let narrow = |value: i32, by: u32| (value as u32).wrapping_shr(by) as i32;
     shift(one, narrow, |value, by| (value as u64).wrapping_shr(by) as i64)
 });
@@ -85,25 +85,25 @@ fn shift(one: &Evaluation<'_>, narrow: fn(i32, u32) -> i32, wide: fn(i64, u32) -
     })
 }
 
-fn resolve_shift(call: &FunctionCall<'_>, function: Function) -> Result<Resolved> {
+fn resolve_shift(call: &FunctionCall<'_>, function: &'static Function) -> Result<Resolved> {
     let wide = *call.data_type(0) == DataType::Int64;
     let data_type = if wide { DataType::Int64 } else { DataType::Int32 };
     scalar(function.call([call.implicit(0, &data_type)?, call.int(1)?], data_type, call))
 }
 
 pub(super) fn shift_left(call: &FunctionCall<'_>) -> Result<Resolved> {
-    resolve_shift(call, SHIFT_LEFT)
+    resolve_shift(call, &SHIFT_LEFT)
 }
 
 pub(super) fn shift_right(call: &FunctionCall<'_>) -> Result<Resolved> {
-    resolve_shift(call, SHIFT_RIGHT)
+    resolve_shift(call, &SHIFT_RIGHT)
 }
 
 pub(super) fn shift_right_unsigned(call: &FunctionCall<'_>) -> Result<Resolved> {
-    resolve_shift(call, SHIFT_RIGHT_UNSIGNED)
+    resolve_shift(call, &SHIFT_RIGHT_UNSIGNED)
 }
 
-const BIT_COUNT: Function = Function::total("bit_count", |one| {
+static BIT_COUNT: Function = Function::total("bit_count", |one| {
     let values = one.numbers::<Int64Type>(0);
     Ok(Arc::new(values.iter().map(|value| value.map(|value| value.count_ones() as i32)).collect::<Int32Array>()))
 });
@@ -118,7 +118,7 @@ pub(super) fn bit_count(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(BIT_COUNT.call([value], DataType::Int32, call))
 }
 
-const BIT_GET: Function = Function::new("bit_get", |one| {
+static BIT_GET: Function = Function::new("bit_get", |one| {
     let (values, places, widths) =
         (one.numbers::<Int64Type>(0), one.numbers::<Int32Type>(1), one.numbers::<Int32Type>(2));
     let get = |row: usize| {

@@ -3,11 +3,10 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Datum, make_comparator};
+use arrow::array::{Array, ArrayRef, BooleanArray, Datum, make_comparator};
 use arrow::compute::SortOptions;
 use arrow::compute::kernels::cmp;
-use arrow::compute::kernels::zip::zip;
-use arrow::datatypes::{DataType, Float32Type, Float64Type};
+use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 use datafusion::logical_expr::{Expr, Operator, binary_expr};
 use millstream_core::Result;
@@ -15,17 +14,12 @@ use millstream_core::Result;
 use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
 use crate::coercion::{common_type, comparison_type};
+use crate::columns::ordering::normal_column;
 use crate::failure::{different_types, differing_types, invalid_ordering_type};
 use crate::kernel::{Evaluation, Function, native};
 use crate::typed_expr::TypedExpr;
 
 const BOOLEAN: DataType = DataType::Boolean;
-
-/// The type in which all these arguments meet.
-pub(crate) fn common_type_of(call: &FunctionCall<'_>, indexes: &[usize]) -> Result<DataType> {
-    let types = indexes.iter().map(|&index| call.data_type(index));
-    common_type(types, &call.context.settings).ok_or_else(|| differing_types(call))
-}
 
 fn operands(call: &FunctionCall<'_>) -> Result<(TypedExpr, TypedExpr)> {
     let (left, right) = (call.data_type(0), call.data_type(1));
@@ -51,24 +45,25 @@ fn compare(operator: Operator, left: TypedExpr, right: TypedExpr, call: &Functio
         return native(binary_expr(left.expr, operator, right.expr), BOOLEAN, nullable);
     }
     let function = match operator {
-        Operator::Eq => EQUAL,
-        Operator::NotEq => NOT_EQUAL,
-        Operator::Lt => LESS,
-        Operator::LtEq => LESS_OR_EQUAL,
-        Operator::Gt => GREATER,
-        Operator::GtEq => GREATER_OR_EQUAL,
-        _ => NULL_SAFE_EQUAL,
+        Operator::Eq => &EQUAL,
+        Operator::NotEq => &NOT_EQUAL,
+        Operator::Lt => &LESS,
+        Operator::LtEq => &LESS_OR_EQUAL,
+        Operator::Gt => &GREATER,
+        Operator::GtEq => &GREATER_OR_EQUAL,
+        _ => &NULL_SAFE_EQUAL,
     };
-    function.over([left, right], (BOOLEAN, nullable), &call.context.settings)
+    function.over([left, right], BOOLEAN, nullable, &call.context.settings)
 }
 
-const EQUAL: Function = Function::total("equal", |one| ordered(one, cmp::eq, Ordering::is_eq));
-const NOT_EQUAL: Function = Function::total("not_equal", |one| ordered(one, cmp::neq, Ordering::is_ne));
-const LESS: Function = Function::total("less", |one| ordered(one, cmp::lt, Ordering::is_lt));
-const LESS_OR_EQUAL: Function = Function::total("less_or_equal", |one| ordered(one, cmp::lt_eq, Ordering::is_le));
-const GREATER: Function = Function::total("greater", |one| ordered(one, cmp::gt, Ordering::is_gt));
-const GREATER_OR_EQUAL: Function = Function::total("greater_or_equal", |one| ordered(one, cmp::gt_eq, Ordering::is_ge));
-const NULL_SAFE_EQUAL: Function = Function::total("null_safe_equal", |one| {
+static EQUAL: Function = Function::total("equal", |one| ordered(one, cmp::eq, Ordering::is_eq));
+static NOT_EQUAL: Function = Function::total("not_equal", |one| ordered(one, cmp::neq, Ordering::is_ne));
+static LESS: Function = Function::total("less", |one| ordered(one, cmp::lt, Ordering::is_lt));
+static LESS_OR_EQUAL: Function = Function::total("less_or_equal", |one| ordered(one, cmp::lt_eq, Ordering::is_le));
+static GREATER: Function = Function::total("greater", |one| ordered(one, cmp::gt, Ordering::is_gt));
+static GREATER_OR_EQUAL: Function =
+    Function::total("greater_or_equal", |one| ordered(one, cmp::gt_eq, Ordering::is_ge));
+static NULL_SAFE_EQUAL: Function = Function::total("null_safe_equal", |one| {
     let [left, right] = [0, 1].map(|index| normal_column(&one.columns[index]));
     let order = make_comparator(&left, &right, SortOptions::default())?;
     Ok(Arc::new((0..one.rows).map(|row| Some(order(row, row).is_eq())).collect::<BooleanArray>()))
@@ -87,21 +82,6 @@ fn ordered(evaluation: &Evaluation<'_>, plain: Comparison, accept: fn(Ordering) 
     Ok(Arc::new((0..evaluation.rows).map(compare).collect::<BooleanArray>()))
 }
 
-/// Floating-point numbers with one zero and one NaN, so that Arrow's total order is Spark's.
-pub(crate) fn normal_column(column: &ArrayRef) -> ArrayRef {
-    match column.data_type() {
-        DataType::Float64 => {
-            let normal = |value: f64| if value.is_nan() { f64::NAN } else { value + 0.0 };
-            Arc::new(column.as_primitive::<Float64Type>().unary::<_, Float64Type>(normal))
-        }
-        DataType::Float32 => {
-            let normal = |value: f32| if value.is_nan() { f32::NAN } else { value + 0.0 };
-            Arc::new(column.as_primitive::<Float32Type>().unary::<_, Float32Type>(normal))
-        }
-        _ => Arc::clone(column),
-    }
-}
-
 /// `left = right`, for functions that are defined by it.
 pub(crate) fn equal(left: TypedExpr, right: TypedExpr, call: &FunctionCall<'_>) -> TypedExpr {
     compare(Operator::Eq, left, right, call)
@@ -110,13 +90,6 @@ pub(crate) fn equal(left: TypedExpr, right: TypedExpr, call: &FunctionCall<'_>) 
 /// `left <=> right`, for functions that are defined by it.
 pub(crate) fn null_safe(left: TypedExpr, right: TypedExpr, call: &FunctionCall<'_>) -> TypedExpr {
     compare(Operator::IsNotDistinctFrom, left, right, call)
-}
-
-/// Whether one value is less than the other, row by row: for `greatest` and `least`.
-pub(crate) fn less(left: &ArrayRef, right: &ArrayRef) -> Result<BooleanArray> {
-    let (left_normal, right_normal) = (normal_column(left), normal_column(right));
-    let order = make_comparator(&left_normal, &right_normal, SortOptions::default())?;
-    Ok((0..left.len()).map(|row| Some(order(row, row).is_lt())).collect())
 }
 
 fn resolve(call: &FunctionCall<'_>, operator: Operator) -> Result<Resolved> {
@@ -200,9 +173,4 @@ pub(super) fn in_list(call: &FunctionCall<'_>) -> Result<Resolved> {
     let any = list.into_iter().map(|one| equal(value.clone(), one, call).expr).reduce(Expr::or);
     let any = any.unwrap_or_else(|| datafusion::logical_expr::lit(false));
     scalar(native(any, BOOLEAN, nullable))
-}
-
-/// The values of `left` where the mask is true, else those of `right`.
-pub(crate) fn choose(mask: &BooleanArray, left: &ArrayRef, right: &ArrayRef) -> Result<ArrayRef> {
-    Ok(zip(mask, left, right)?)
 }

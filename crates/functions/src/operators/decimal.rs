@@ -9,8 +9,8 @@ use millstream_core::{Error, Result};
 
 use super::arithmetic::{OnFailure, Operation, is_tolerant};
 use crate::call::FunctionCall;
-use crate::cast::decimal_text;
 use crate::coercion::as_decimal;
+use crate::columns::decimal::decimal_text;
 use crate::data_type::decimal;
 use crate::failure::{arithmetic_overflow, decimal_out_of_range};
 use crate::kernel::{Evaluation, Function};
@@ -20,7 +20,7 @@ use crate::typed_expr::TypedExpr;
 pub(super) fn resolve(
     call: &FunctionCall<'_>,
     operation: Operation,
-    function: Function,
+    function: &'static Function,
     operands: (TypedExpr, TypedExpr),
 ) -> Result<TypedExpr> {
     let (left, right) = (as_decimal_operand(operands.0, call)?, as_decimal_operand(operands.1, call)?);
@@ -34,7 +34,7 @@ pub(super) fn resolve(
     // Sums that overflow are NULL without ANSI mode.
     let nullable =
         left.nullable || right.nullable || operation.divides() || !call.context.settings.ansi || is_tolerant(call);
-    Ok(function.over([left, right], (result, nullable), &call.context.settings))
+    Ok(function.over([left, right], result, nullable, &call.context.settings))
 }
 
 /// Integers as decimals: a literal with just its digits, anything else with those of its type.

@@ -35,17 +35,17 @@ fn is_fallible(expr: &Expr) -> bool {
     expr.exists(|one| Ok(is_fallible_call(one))).unwrap_or(true)
 }
 
-const AS_NUMBER: Function =
+static AS_NUMBER: Function =
     Function::total("boolean_as_number", |one| Ok(compute::cast(&one.columns[0], &DataType::Int8)?));
-const AS_BOOLEAN: Function = Function::total("number_as_boolean", |one| Ok(compute::cast(&one.columns[0], &BOOLEAN)?));
+static AS_BOOLEAN: Function = Function::total("number_as_boolean", |one| Ok(compute::cast(&one.columns[0], &BOOLEAN)?));
 
 /// `either` where the condition holds, else `decided`; for other rows `either` is not evaluated. A CASE of numbers, because
 /// DataFusion makes AND and OR of a CASE of booleans, which look at both their sides.
 fn guarded(condition: Expr, either: Expr, decided: bool, call: &FunctionCall<'_>) -> Result<TypedExpr> {
     let settings = &call.context.settings;
-    let either = AS_NUMBER.over([native(either, BOOLEAN, true)], (DataType::Int8, true), settings);
+    let either = AS_NUMBER.over([native(either, BOOLEAN, true)], DataType::Int8, true, settings);
     let case = when(condition, either.expr).otherwise(lit(i8::from(decided))).map_err(from_datafusion)?;
-    Ok(AS_BOOLEAN.over([native(case, DataType::Int8, true)], (BOOLEAN, true), settings))
+    Ok(AS_BOOLEAN.over([native(case, DataType::Int8, true)], BOOLEAN, true, settings))
 }
 
 pub(super) fn and(call: &FunctionCall<'_>) -> Result<Resolved> {

@@ -13,15 +13,15 @@ use regex::Regex;
 
 use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
+use crate::columns::java_regex::{Patterns, java_regex};
 use crate::failure::sql_value;
 use crate::kernel::{Evaluation, Function, native};
-use crate::string::{Patterns, java_regex};
 
-const LIKE: Function =
+static LIKE: Function =
     Function::new("like", |one| matches(one, |one, pattern, row| like_regex(pattern, escape(one, row), false)));
-const ILIKE: Function =
+static ILIKE: Function =
     Function::new("ilike", |one| matches(one, |one, pattern, row| like_regex(pattern, escape(one, row), true)));
-const RLIKE: Function = Function::new("rlike", |one| matches(one, |one, pattern, _| java_regex(pattern, one.name)));
+static RLIKE: Function = Function::new("rlike", |one| matches(one, |one, pattern, _| java_regex(pattern, one.name)));
 
 fn escape(one: &Evaluation<'_>, row: usize) -> char {
     if one.columns.len() < 3 {
@@ -74,7 +74,7 @@ fn like_regex(pattern: &str, escape: char, any_case: bool) -> Result<Regex> {
     Regex::new(&text).map_err(|error| Error::data(format!("the pattern '{pattern}' is too large")).with_source(error))
 }
 
-fn resolve(call: &FunctionCall<'_>, function: Function) -> Result<Resolved> {
+fn resolve(call: &FunctionCall<'_>, function: &'static Function) -> Result<Resolved> {
     scalar(function.call(call.all_strings()?, DataType::Boolean, call))
 }
 
@@ -108,13 +108,13 @@ pub(super) fn not_like_all(call: &FunctionCall<'_>) -> Result<Resolved> {
 }
 
 pub(super) fn like(call: &FunctionCall<'_>) -> Result<Resolved> {
-    resolve(call, LIKE)
+    resolve(call, &LIKE)
 }
 
 pub(super) fn ilike(call: &FunctionCall<'_>) -> Result<Resolved> {
-    resolve(call, ILIKE)
+    resolve(call, &ILIKE)
 }
 
 pub(super) fn rlike(call: &FunctionCall<'_>) -> Result<Resolved> {
-    resolve(call, RLIKE)
+    resolve(call, &RLIKE)
 }

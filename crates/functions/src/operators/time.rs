@@ -20,11 +20,11 @@ use chrono_tz::Tz;
 use datafusion::common::ScalarValue;
 use millstream_core::interval::DAY_US;
 use millstream_core::{Error, Result};
-use millstream_formats::datetime::{civil_from_days, days_from_civil};
 
 use super::arithmetic::Operation;
 use crate::call::FunctionCall;
-use crate::cast::time::{dates, from_local_us, to_local_us};
+use crate::cast::time::dates;
+use crate::columns::calendar::{add_months_to_days, from_local_us, to_local_us};
 use crate::data_type::{is_numeric, is_timestamp, sql_name, timestamp};
 use crate::failure::{arithmetic_overflow, divide_by_zero, unexpected_input_type};
 use crate::kernel::{Evaluation, Function};
@@ -43,7 +43,11 @@ fn is_time(data_type: &DataType) -> bool {
 }
 
 /// The operator over dates, timestamps or intervals, if it is one.
-pub(super) fn resolve(call: &FunctionCall<'_>, operation: Operation, function: Function) -> Result<Option<TypedExpr>> {
+pub(super) fn resolve(
+    call: &FunctionCall<'_>,
+    operation: Operation,
+    function: &'static Function,
+) -> Result<Option<TypedExpr>> {
     let (left, right) = (call.argument(0), call.argument(1));
     let (a, b) = (left.data_type.clone(), right.data_type.clone());
     let minus = operation == Operation::Subtract;
@@ -53,7 +57,7 @@ pub(super) fn resolve(call: &FunctionCall<'_>, operation: Operation, function: F
     }
     let build = |left: TypedExpr, right: TypedExpr, data_type: DataType| {
         let nullable = left.nullable || right.nullable || operation.divides();
-        Ok(Some(function.over([left, right], (data_type, nullable), &call.context.settings)))
+        Ok(Some(function.over([left, right], data_type, nullable, &call.context.settings)))
     };
     let moving = |time: TypedExpr, by: TypedExpr| {
         // Spark shows the time first, and no parentheses.
@@ -127,10 +131,10 @@ fn as_calendar_if(expr: TypedExpr, meeting: &DataType, call: &FunctionCall<'_>) 
         return expr;
     }
     let nullable = expr.nullable;
-    TO_CALENDAR.over([expr], (CALENDAR, nullable), &call.context.settings)
+    TO_CALENDAR.over([expr], CALENDAR, nullable, &call.context.settings)
 }
 
-const TO_CALENDAR: Function = Function::new("to_calendar_interval", |one| to_calendar(&one.columns[0]));
+static TO_CALENDAR: Function = Function::new("to_calendar_interval", |one| to_calendar(&one.columns[0]));
 
 fn to_calendar(column: &ArrayRef) -> Result<ArrayRef> {
     let column: IntervalMonthDayNanoArray = match column.data_type() {
@@ -213,16 +217,6 @@ fn subtract_times(left: &ArrayRef, right: &ArrayRef, evaluation: &Evaluation<'_>
     let rows = left.iter().zip(right as &TimestampMicrosecondArray);
     let spans = checked(rows, |a, b| to_local_us(a, zone).checked_sub(to_local_us(b, zone)))?;
     Ok(Arc::new(DurationMicrosecondArray::from(spans)))
-}
-
-/// A number of days, this many months later; the day is cut at the month's end.
-pub(crate) fn add_months_to_days(days: i64, months: i64) -> i64 {
-    let (year, month, day) = civil_from_days(days);
-    let total = year * 12 + month - 1 + months;
-    let (year, month) = (total.div_euclid(12), total.rem_euclid(12) + 1);
-    let next = if month == 12 { days_from_civil(year + 1, 1, 1) } else { days_from_civil(year, month + 1, 1) };
-    let first = days_from_civil(year, month, 1);
-    first + day.min(next - first) - 1
 }
 
 fn move_dates(dates: &ArrayRef, by: &ArrayRef, sign: i64) -> Result<ArrayRef> {

@@ -16,8 +16,8 @@ use crate::failure::{non_foldable, sql_expr, sql_value};
 use crate::kernel::{Evaluation, Function};
 use crate::typed_expr::TypedExpr;
 
-const TO_BINARY: Function = Function::new("to_binary", |one| bytes(one, true));
-const TRY_TO_BINARY: Function = Function::total("try_to_binary", |one| bytes(one, false));
+static TO_BINARY: Function = Function::new("to_binary", |one| bytes(one, true));
+static TRY_TO_BINARY: Function = Function::total("try_to_binary", |one| bytes(one, false));
 
 fn bytes(one: &Evaluation<'_>, fails: bool) -> Result<arrow::array::ArrayRef> {
     let read = |row: usize| {
@@ -67,9 +67,9 @@ fn resolve(call: &FunctionCall<'_>, fails: bool) -> Result<Resolved> {
     let text = call.string(0)?;
     // Base 64 either can be read or fails; of the other formats Spark says that they can be NULL.
     let nullable = !fails || text.nullable || format != "base64";
-    let function = if fails { TO_BINARY } else { TRY_TO_BINARY };
+    let function = if fails { &TO_BINARY } else { &TRY_TO_BINARY };
     let format = TypedExpr::literal(ScalarValue::from(format.as_str()), "");
-    scalar(function.over([text, format], (DataType::Binary, nullable), &call.context.settings))
+    scalar(function.over([text, format], DataType::Binary, nullable, &call.context.settings))
 }
 
 pub(super) fn to_binary(call: &FunctionCall<'_>) -> Result<Resolved> {

@@ -7,20 +7,20 @@ use super::{map_text, of_strings};
 use crate::call::{FunctionCall, Resolved};
 use crate::kernel::Function;
 
-const UPPER: Function = Function::total("upper", |one| Ok(map_text(one, str::to_uppercase)));
-const LOWER: Function = Function::total("lower", |one| Ok(map_text(one, str::to_lowercase)));
-const INITCAP: Function = Function::total("initcap", |one| Ok(map_text(one, capitalized)));
+static UPPER: Function = Function::total("upper", |one| Ok(map_text(one, str::to_uppercase)));
+static LOWER: Function = Function::total("lower", |one| Ok(map_text(one, str::to_lowercase)));
+static INITCAP: Function = Function::total("initcap", |one| Ok(map_text(one, capitalized)));
 
 pub(super) fn upper(call: &FunctionCall<'_>) -> Result<Resolved> {
-    of_strings(call, UPPER, DataType::Utf8)
+    of_strings(call, &UPPER, DataType::Utf8)
 }
 
 pub(super) fn lower(call: &FunctionCall<'_>) -> Result<Resolved> {
-    of_strings(call, LOWER, DataType::Utf8)
+    of_strings(call, &LOWER, DataType::Utf8)
 }
 
 pub(super) fn initcap(call: &FunctionCall<'_>) -> Result<Resolved> {
-    of_strings(call, INITCAP, DataType::Utf8)
+    of_strings(call, &INITCAP, DataType::Utf8)
 }
 
 /// Words are what lies between blanks.

@@ -15,7 +15,7 @@ use crate::failure::invalid_array_index;
 use crate::kernel::Function;
 use crate::typed_expr::TypedExpr;
 
-const ELT: Function = Function::new("elt", |one| {
+static ELT: Function = Function::new("elt", |one| {
     let places = one.numbers::<Int32Type>(0);
     let pick = |row: usize| {
         if places.is_null(row) {
@@ -43,7 +43,7 @@ pub(super) fn elt(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(ELT.call_nullable(arguments, DataType::Utf8, call))
 }
 
-const FIND_IN_SET: Function = Function::total("find_in_set", |one| {
+static FIND_IN_SET: Function = Function::total("find_in_set", |one| {
     Ok(rows::<Int32Array, _>(one, |row| {
         let (wanted, list) = (one.strings(0).value(row), one.strings(1).value(row));
         if wanted.contains(',') {
@@ -54,7 +54,7 @@ const FIND_IN_SET: Function = Function::total("find_in_set", |one| {
 });
 
 pub(super) fn find_in_set(call: &FunctionCall<'_>) -> Result<Resolved> {
-    of_strings(call, FIND_IN_SET, DataType::Int32)
+    of_strings(call, &FIND_IN_SET, DataType::Int32)
 }
 
 /// Upper case, lower case, digit or other, by the character's general category alone.
@@ -74,7 +74,7 @@ fn kind_of(ch: char) -> usize {
     }
 }
 
-const MASK: Function = Function::total("mask", |one| {
+static MASK: Function = Function::total("mask", |one| {
     let instead = |index: usize, row: usize| {
         let texts = one.strings(index);
         if texts.is_valid(row) { texts.value(row).chars().next() } else { None }
@@ -108,7 +108,7 @@ pub(super) fn mask(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(masked.with_sql(format!("{}({})", call.name, texts.join(", "))))
 }
 
-const LUHN: Function = Function::total("luhn_check", |one| {
+static LUHN: Function = Function::total("luhn_check", |one| {
     Ok(rows::<BooleanArray, _>(one, |row| {
         let text = one.strings(0).value(row);
         let digits: Option<Vec<u32>> = text.chars().rev().map(|ch| ch.to_digit(10)).collect();

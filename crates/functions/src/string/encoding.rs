@@ -16,15 +16,15 @@ use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
 use crate::kernel::Function;
 
-const ASCII: Function = Function::new("ascii", |one| {
+static ASCII: Function = Function::new("ascii", |one| {
     Ok(rows::<Int32Array, _>(one, |row| one.strings(0).value(row).chars().next().map_or(0, |letter| letter as i32)))
 });
 
 pub(super) fn ascii(call: &FunctionCall<'_>) -> Result<Resolved> {
-    of_strings(call, ASCII, DataType::Int32)
+    of_strings(call, &ASCII, DataType::Int32)
 }
 
-const CHR: Function = Function::new("chr", |one| {
+static CHR: Function = Function::new("chr", |one| {
     let codes = one.numbers::<Int64Type>(0);
     Ok(rows::<StringArray, _>(one, |row| match codes.value(row) {
         ..0 => String::new(),
@@ -36,7 +36,7 @@ pub(super) fn chr(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(CHR.call([call.bigint(0)?], DataType::Utf8, call))
 }
 
-const BASE64: Function = Function::new("base64", |one| {
+static BASE64: Function = Function::new("base64", |one| {
     Ok(rows::<StringArray, _>(one, |row| general_purpose::STANDARD.encode(one.binary(0).value(row))))
 });
 
@@ -52,7 +52,7 @@ const LENIENT: GeneralPurpose = GeneralPurpose::new(
         .with_decode_allow_trailing_bits(true),
 );
 
-const UNBASE64: Function = Function::new("unbase64", |one| {
+static UNBASE64: Function = Function::new("unbase64", |one| {
     let decode = |text: Option<&str>| {
         let Some(text) = text else { return Ok(None) };
         let letters: Vec<u8> =
@@ -71,7 +71,7 @@ pub(super) fn unbase64(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(UNBASE64.call([call.string(0)?], DataType::Binary, call))
 }
 
-const HEX: Function = Function::new("hex", |one| {
+static HEX: Function = Function::new("hex", |one| {
     Ok(match one.columns[0].data_type() {
         DataType::Int64 => {
             let values = one.columns[0].as_primitive::<Int64Type>();
@@ -91,7 +91,7 @@ pub(super) fn hex(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(HEX.call([value], DataType::Utf8, call))
 }
 
-const UNHEX: Function = Function::new("unhex", |one| {
+static UNHEX: Function = Function::new("unhex", |one| {
     Ok(Arc::new(one.strings(0).iter().map(|text| from_hex(text?)).collect::<BinaryArray>()))
 });
 
@@ -126,7 +126,7 @@ fn malformed(charset: &str, function: &str) -> Error {
     spark_error!("MALFORMED_CHARACTER_CODING", function = format!("`{function}`"), charset = charset)
 }
 
-const ENCODE: Function = Function::new("encode", |one| {
+static ENCODE: Function = Function::new("encode", |one| {
     let encode = |row: usize| {
         if !one.all_valid(row) {
             return Ok(None);
@@ -154,7 +154,7 @@ pub(super) fn encode(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(ENCODE.call_nullable(call.all_strings()?, DataType::Binary, call))
 }
 
-const DECODE: Function = Function::new("decode", |one| {
+static DECODE: Function = Function::new("decode", |one| {
     let decode = |row: usize| {
         if !one.all_valid(row) {
             return Ok(None);
@@ -189,7 +189,7 @@ pub(super) fn decode(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(DECODE.call_nullable([call.binary(0)?, call.string(1)?], DataType::Utf8, call))
 }
 
-const SOUNDEX: Function = Function::new("soundex", |one| Ok(map_text(one, sound)));
+static SOUNDEX: Function = Function::new("soundex", |one| Ok(map_text(one, sound)));
 
 /// A letter and three digits; what does not begin with a letter stays as it is.
 fn sound(text: &str) -> String {
@@ -214,5 +214,5 @@ fn sound(text: &str) -> String {
 }
 
 pub(super) fn soundex(call: &FunctionCall<'_>) -> Result<Resolved> {
-    of_strings(call, SOUNDEX, DataType::Utf8)
+    of_strings(call, &SOUNDEX, DataType::Utf8)
 }

@@ -14,7 +14,7 @@ use crate::data_type::sql_name;
 use crate::failure::unexpected_input_type;
 use crate::kernel::{Evaluation, Function};
 
-const CONCAT_WS: Function = Function::new("concat_ws", |one| {
+static CONCAT_WS: Function = Function::new("concat_ws", |one| {
     let separators = one.strings(0);
     let mut room = one.room("concat_ws");
     let join = |row: usize| {
@@ -47,10 +47,10 @@ pub(super) fn concat_ws(call: &FunctionCall<'_>) -> Result<Resolved> {
         });
     }
     let nullable = arguments[0].nullable;
-    scalar(CONCAT_WS.over(arguments, (DataType::Utf8, nullable), &call.context.settings))
+    scalar(CONCAT_WS.over(arguments, DataType::Utf8, nullable, &call.context.settings))
 }
 
-const FORMAT_STRING: Function = Function::new("format_string", |one| {
+static FORMAT_STRING: Function = Function::new("format_string", |one| {
     let texts: Vec<ArrayRef> =
         one.columns.iter().map(|column| column_to_text(column, one.settings.time_zone)).collect::<Result<_>>()?;
     let formats = one.strings(0);
@@ -231,10 +231,10 @@ pub(super) fn format_string(call: &FunctionCall<'_>) -> Result<Resolved> {
     let mut arguments = vec![call.string(0)?];
     arguments.extend((1..call.count()).map(|index| call.argument(index)));
     let nullable = arguments[0].nullable;
-    scalar(FORMAT_STRING.over(arguments, (DataType::Utf8, nullable), &call.context.settings))
+    scalar(FORMAT_STRING.over(arguments, DataType::Utf8, nullable, &call.context.settings))
 }
 
-const FORMAT_NUMBER: Function = Function::new("format_number", |one| {
+static FORMAT_NUMBER: Function = Function::new("format_number", |one| {
     let values = one.numbers::<Float64Type>(0);
     let places = one.numbers::<Int32Type>(1);
     let format = |row: usize| {

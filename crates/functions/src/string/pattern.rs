@@ -1,8 +1,4 @@
-//! Regular expressions.
-//!
-//! Spark's are Java's; ours are the `regex` crate's, which match in linear time and know the same classes, groups,
-//! quantifiers and flags, with these differences: no look-around, no back-references, no possessive quantifiers and atomic
-//! groups. A pattern with one of those is refused by name. `\d`, `\w`, `\s` and `\b` are ASCII, as in Java.
+//! The functions that take a regular expression.
 
 use std::sync::Arc;
 
@@ -15,91 +11,10 @@ use regex::{Captures, Regex};
 
 use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
+use crate::columns::java_regex::{Patterns, java_regex};
 use crate::data_type::array;
-use crate::failure::sql_value;
 use crate::kernel::{Evaluation, Function};
 use crate::typed_expr::TypedExpr;
-
-/// The pattern of the row before, compiled: it mostly is the pattern of all rows.
-#[derive(Debug, Default)]
-pub(crate) struct Patterns(Option<(String, Regex)>);
-
-impl Patterns {
-    /// The compiled pattern.
-    pub(crate) fn get(&mut self, pattern: &str, compile: impl FnOnce(&str) -> Result<Regex>) -> Result<&Regex> {
-        if self.0.as_ref().is_none_or(|(known, _)| known != pattern) {
-            self.0 = Some((pattern.to_owned(), compile(pattern)?));
-        }
-        self.0.as_ref().map(|(_, regex)| regex).ok_or_else(|| Error::internal("a pattern was not kept"))
-    }
-}
-
-/// A pattern in Java's syntax, for this function.
-pub(crate) fn java_regex(pattern: &str, function: &str) -> Result<Regex> {
-    let ascii = ascii_classes(pattern);
-    Regex::new(&ascii).map_err(|error| {
-        let shown = error.to_string();
-        let beyond = ["look-around", "backreferences"].iter().any(|word| shown.contains(word))
-            || ["*+", "++", "?+", "}+", "(?>"].iter().any(|text| pattern.contains(text));
-        if beyond {
-            return Error::unsupported(format!(
-                "The regular expression '{pattern}' uses look-around, a back-reference, a possessive quantifier or an \
-                 atomic group, which are not supported."
-            ));
-        }
-        spark_error!(
-            "INVALID_PARAMETER_VALUE.PATTERN",
-            parameter = "`regexp`",
-            functionName = format!("`{function}`"),
-            value = sql_value(pattern),
-        )
-        .with_source(error)
-    })
-}
-
-/// Java's `\d`, `\w`, `\s`, `\b` mean ASCII, the crate's mean Unicode.
-fn ascii_classes(pattern: &str) -> String {
-    let mut out = String::with_capacity(pattern.len());
-    let mut letters = pattern.chars().peekable();
-    let mut depth = 0;
-    while let Some(letter) = letters.next() {
-        if letter == '[' {
-            depth += 1;
-        } else if letter == ']' && depth > 0 {
-            depth -= 1;
-        }
-        if letter != '\\' {
-            out.push(letter);
-            continue;
-        }
-        let Some(class) = letters.next() else {
-            out.push(letter);
-            break;
-        };
-        let inside = depth > 0;
-        match class {
-            'd' => out.push_str(if inside { "0-9" } else { "[0-9]" }),
-            'D' => out.push_str("[^0-9]"),
-            'w' => out.push_str(if inside { "a-zA-Z0-9_" } else { "[a-zA-Z0-9_]" }),
-            'W' => out.push_str("[^a-zA-Z0-9_]"),
-            's' => out.push_str(if inside { " \\t\\n\\x0B\\f\\r" } else { "[ \\t\\n\\x0B\\f\\r]" }),
-            'S' => out.push_str("[^ \\t\\n\\x0B\\f\\r]"),
-            'b' if !inside => out.push_str("(?-u:\\b)"),
-            'Q' => {
-                let rest: String = letters.by_ref().collect();
-                let (quoted, behind) = rest.split_once("\\E").unwrap_or((&rest, ""));
-                out.push_str(&regex::escape(quoted));
-                out.push_str(&ascii_classes(behind));
-            }
-            'Z' => out.push_str("\\n?\\z"),
-            other => {
-                out.push('\\');
-                out.push(other);
-            }
-        }
-    }
-    out
-}
 
 /// A value of the text and the compiled pattern of each row.
 fn each<C, T>(one: &Evaluation<'_>, mut value: impl FnMut(usize, &str, &Regex) -> Result<Option<T>>) -> Result<ArrayRef>
@@ -117,7 +32,7 @@ where
     Ok(Arc::new((0..one.rows).map(compute).collect::<Result<C>>()?))
 }
 
-const SPLIT: Function = Function::new("split", |one| {
+static SPLIT: Function = Function::new("split", |one| {
     let limits = one.numbers::<Int32Type>(2);
     let field = Field::new_list_field(DataType::Utf8, false);
     let mut lists = ListBuilder::new(StringBuilder::new()).with_field(field);
@@ -169,7 +84,7 @@ pub(super) fn split(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(SPLIT.call(arguments, array(DataType::Utf8, false), call).with_sql(sql))
 }
 
-const REPLACE: Function = Function::new("regexp_replace", |one| {
+static REPLACE: Function = Function::new("regexp_replace", |one| {
     let starts = one.numbers::<Int32Type>(3);
     each::<StringArray, String>(one, |row, text, regex| {
         let skipped = (starts.value(row) - 1).max(0) as usize;
@@ -253,7 +168,7 @@ fn group_index(regex: &Regex, group: i32, function: &str) -> Result<usize> {
     })
 }
 
-const EXTRACT: Function = Function::new("regexp_extract", |one| {
+static EXTRACT: Function = Function::new("regexp_extract", |one| {
     let groups = one.numbers::<Int32Type>(2);
     each::<StringArray, String>(one, |row, text, regex| {
         let Some(captures) = regex.captures(text) else { return Ok(Some(String::new())) };
@@ -273,7 +188,7 @@ pub(super) fn regexp_extract(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(EXTRACT.call(arguments, DataType::Utf8, call).with_sql(sql))
 }
 
-const EXTRACT_ALL: Function = Function::new("regexp_extract_all", |one| {
+static EXTRACT_ALL: Function = Function::new("regexp_extract_all", |one| {
     let groups = one.numbers::<Int32Type>(2);
     let mut lists = ListBuilder::new(StringBuilder::new()).with_field(Field::new_list_field(DataType::Utf8, true));
     let mut patterns = Patterns::default();
@@ -297,7 +212,7 @@ pub(super) fn regexp_extract_all(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(EXTRACT_ALL.call(arguments, array(DataType::Utf8, true), call).with_sql(sql))
 }
 
-const SUBSTR: Function = Function::new("regexp_substr", |one| {
+static SUBSTR: Function = Function::new("regexp_substr", |one| {
     each::<StringArray, String>(one, |_, text, regex| {
         Ok(regex.find(text).map(|found| found.as_str().to_owned()).filter(|found| !found.is_empty()))
     })
@@ -307,7 +222,7 @@ pub(super) fn regexp_substr(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(SUBSTR.call_nullable(call.all_strings()?, DataType::Utf8, call))
 }
 
-const COUNT: Function = Function::new("regexp_count", |one| {
+static COUNT: Function = Function::new("regexp_count", |one| {
     each::<Int32Array, i32>(one, |_, text, regex| Ok(Some(regex.find_iter(text).count() as i32)))
 });
 
@@ -315,7 +230,7 @@ pub(super) fn regexp_count(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(COUNT.call(call.all_strings()?, DataType::Int32, call))
 }
 
-const INSTR: Function = Function::new("regexp_instr", |one| {
+static INSTR: Function = Function::new("regexp_instr", |one| {
     each::<Int32Array, i32>(one, |_, text, regex| {
         Ok(Some(regex.find(text).map_or(0, |found| text[..found.start()].chars().count() as i32 + 1)))
     })

@@ -15,7 +15,7 @@ use crate::failure::index_of_zero;
 use crate::kernel::{Evaluation, Function};
 use crate::typed_expr::TypedExpr;
 
-const TRANSLATE: Function = Function::total("translate", |one| {
+static TRANSLATE: Function = Function::total("translate", |one| {
     Ok(rows::<StringArray, _>(one, |row| {
         let mut to = one.strings(2).value(row).chars();
         let mut table = HashMap::new();
@@ -29,10 +29,10 @@ const TRANSLATE: Function = Function::total("translate", |one| {
 });
 
 pub(super) fn translate(call: &FunctionCall<'_>) -> Result<Resolved> {
-    of_strings(call, TRANSLATE, DataType::Utf8)
+    of_strings(call, &TRANSLATE, DataType::Utf8)
 }
 
-const REPLACE: Function = Function::total("replace", |one| {
+static REPLACE: Function = Function::total("replace", |one| {
     long_texts(one, "replace", |row, room| {
         let (text, search) = (one.strings(0).value(row), one.strings(1).value(row));
         if search.is_empty() {
@@ -58,7 +58,7 @@ fn place(text: &str, byte: usize) -> i32 {
     text[..byte].chars().count() as i32 + 1
 }
 
-const INSTR: Function = Function::total("instr", |one| {
+static INSTR: Function = Function::total("instr", |one| {
     Ok(rows::<Int32Array, _>(one, |row| {
         let text = one.strings(0).value(row);
         text.find(one.strings(1).value(row)).map_or(0, |byte| place(text, byte))
@@ -66,10 +66,10 @@ const INSTR: Function = Function::total("instr", |one| {
 });
 
 pub(super) fn instr(call: &FunctionCall<'_>) -> Result<Resolved> {
-    of_strings(call, INSTR, DataType::Int32)
+    of_strings(call, &INSTR, DataType::Int32)
 }
 
-const LOCATE: Function = Function::total("locate", |one| {
+static LOCATE: Function = Function::total("locate", |one| {
     let starts = one.numbers::<Int32Type>(2);
     // A NULL among the texts is NULL, a NULL as the start finds nothing.
     let locate = |row: usize| {
@@ -94,7 +94,7 @@ pub(super) fn locate(call: &FunctionCall<'_>) -> Result<Resolved> {
     let start = if call.count() > 2 { call.int(2)? } else { TypedExpr::literal(ScalarValue::Int32(Some(1)), "1") };
     let (search, text) = (call.string(0)?, call.string(1)?);
     let nullable = search.nullable || text.nullable;
-    scalar(LOCATE.over([search, text, start], (DataType::Int32, nullable), &call.context.settings))
+    scalar(LOCATE.over([search, text, start], DataType::Int32, nullable, &call.context.settings))
 }
 
 fn test(one: &Evaluation<'_>, matches: fn(&[u8], &[u8]) -> bool) -> arrow::array::ArrayRef {
@@ -105,13 +105,13 @@ fn test(one: &Evaluation<'_>, matches: fn(&[u8], &[u8]) -> bool) -> arrow::array
     rows::<BooleanArray, _>(one, |row| matches(&value(one, 0, row), &value(one, 1, row)))
 }
 
-const STARTSWITH: Function = Function::total("startswith", |one| Ok(test(one, <[u8]>::starts_with)));
-const ENDSWITH: Function = Function::total("endswith", |one| Ok(test(one, <[u8]>::ends_with)));
-const CONTAINS: Function = Function::total("contains", |one| {
+static STARTSWITH: Function = Function::total("startswith", |one| Ok(test(one, <[u8]>::starts_with)));
+static ENDSWITH: Function = Function::total("endswith", |one| Ok(test(one, <[u8]>::ends_with)));
+static CONTAINS: Function = Function::total("contains", |one| {
     Ok(test(one, |text, part| part.is_empty() || text.windows(part.len()).any(|window| window == part)))
 });
 
-fn resolve_test(call: &FunctionCall<'_>, function: Function) -> Result<Resolved> {
+fn resolve_test(call: &FunctionCall<'_>, function: &'static Function) -> Result<Resolved> {
     let sql = format!("{}({}, {})", call.name.to_lowercase(), call.arguments[0].sql, call.arguments[1].sql);
     if (0..2).all(|index| *call.data_type(index) == DataType::Binary) {
         return scalar(
@@ -122,18 +122,18 @@ fn resolve_test(call: &FunctionCall<'_>, function: Function) -> Result<Resolved>
 }
 
 pub(super) fn startswith(call: &FunctionCall<'_>) -> Result<Resolved> {
-    resolve_test(call, STARTSWITH)
+    resolve_test(call, &STARTSWITH)
 }
 
 pub(super) fn endswith(call: &FunctionCall<'_>) -> Result<Resolved> {
-    resolve_test(call, ENDSWITH)
+    resolve_test(call, &ENDSWITH)
 }
 
 pub(super) fn contains(call: &FunctionCall<'_>) -> Result<Resolved> {
-    resolve_test(call, CONTAINS)
+    resolve_test(call, &CONTAINS)
 }
 
-const LEVENSHTEIN: Function = Function::total("levenshtein", |one| {
+static LEVENSHTEIN: Function = Function::total("levenshtein", |one| {
     let limited = |row: usize| {
         if !one.all_valid(row) {
             return Ok(None);
@@ -178,7 +178,7 @@ pub(super) fn levenshtein(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(LEVENSHTEIN.call(arguments, DataType::Int32, call))
 }
 
-const SPLIT_PART: Function = Function::new("split_part", |one| {
+static SPLIT_PART: Function = Function::new("split_part", |one| {
     let places = one.numbers::<Int32Type>(2);
     let part = |row: usize| {
         if !one.all_valid(row) {

@@ -33,32 +33,32 @@ fn trimmed(one: &Evaluation<'_>, sides: (bool, bool)) -> ArrayRef {
     rows::<StringArray, _>(one, |row| cut(one.strings(0).value(row), one.strings(1).value(row)))
 }
 
-const TRIM: Function = Function::total("trim", |one| Ok(trimmed(one, (true, true))));
-const LTRIM: Function = Function::total("ltrim", |one| Ok(trimmed(one, (true, false))));
-const RTRIM: Function = Function::total("rtrim", |one| Ok(trimmed(one, (false, true))));
+static TRIM: Function = Function::total("trim", |one| Ok(trimmed(one, (true, true))));
+static LTRIM: Function = Function::total("ltrim", |one| Ok(trimmed(one, (true, false))));
+static RTRIM: Function = Function::total("rtrim", |one| Ok(trimmed(one, (false, true))));
 
 /// `btrim(text, letters)`
 pub(super) fn btrim(call: &FunctionCall<'_>) -> Result<Resolved> {
-    of_strings(call, TRIM, DataType::Utf8)
+    of_strings(call, &TRIM, DataType::Utf8)
 }
 
 /// The letters come first in `trim(letters, text)`, which is also `trim(BOTH letters FROM text)`.
-fn letters_first(call: &FunctionCall<'_>, function: Function) -> Result<Resolved> {
+fn letters_first(call: &FunctionCall<'_>, function: &'static Function) -> Result<Resolved> {
     let mut arguments = call.all_strings()?;
     arguments.reverse();
     scalar(function.call(arguments, DataType::Utf8, call))
 }
 
 pub(super) fn trim(call: &FunctionCall<'_>) -> Result<Resolved> {
-    letters_first(call, TRIM)
+    letters_first(call, &TRIM)
 }
 
 pub(super) fn ltrim(call: &FunctionCall<'_>) -> Result<Resolved> {
-    letters_first(call, LTRIM)
+    letters_first(call, &LTRIM)
 }
 
 pub(super) fn rtrim(call: &FunctionCall<'_>) -> Result<Resolved> {
-    letters_first(call, RTRIM)
+    letters_first(call, &RTRIM)
 }
 
 /// Text as it is, and bytes as they are.
@@ -66,7 +66,7 @@ fn text_or_bytes(call: &FunctionCall<'_>, index: usize) -> Result<TypedExpr> {
     if *call.data_type(index) == DataType::Binary { Ok(call.argument(index)) } else { call.string(index) }
 }
 
-const LENGTH: Function = Function::total("length", |one| {
+static LENGTH: Function = Function::total("length", |one| {
     Ok(match one.columns[0].data_type() {
         DataType::Binary => sizes(one, 1),
         _ => {
@@ -87,8 +87,8 @@ fn sizes(one: &Evaluation<'_>, factor: i32) -> ArrayRef {
     }
 }
 
-const OCTET_LENGTH: Function = Function::total("octet_length", |one| Ok(sizes(one, 1)));
-const BIT_LENGTH: Function = Function::total("bit_length", |one| Ok(sizes(one, 8)));
+static OCTET_LENGTH: Function = Function::total("octet_length", |one| Ok(sizes(one, 1)));
+static BIT_LENGTH: Function = Function::total("bit_length", |one| Ok(sizes(one, 8)));
 
 pub(super) fn length(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(LENGTH.call([text_or_bytes(call, 0)?], INT, call))
@@ -128,7 +128,7 @@ fn count(text: &str) -> usize {
     if text.is_ascii() { text.len() } else { text.chars().count() }
 }
 
-const SUBSTRING: Function = Function::total("substring", |one| {
+static SUBSTRING: Function = Function::total("substring", |one| {
     let starts = one.numbers::<Int32Type>(1);
     let length = |row: usize| if one.columns.len() > 2 { one.numbers::<Int32Type>(2).value(row) } else { i32::MAX };
     Ok(match one.columns[0].data_type() {
@@ -158,7 +158,7 @@ pub(super) fn substring(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(SUBSTRING.call(arguments, data_type, call).with_sql(sql))
 }
 
-const LEFT: Function = Function::total("left", |one| {
+static LEFT: Function = Function::total("left", |one| {
     let lengths = one.numbers::<Int32Type>(1);
     Ok(rows::<StringArray, _>(one, |row| {
         let text = one.strings(0).value(row);
@@ -166,7 +166,7 @@ const LEFT: Function = Function::total("left", |one| {
     }))
 });
 
-const RIGHT: Function = Function::total("right", |one| {
+static RIGHT: Function = Function::total("right", |one| {
     let lengths = one.numbers::<Int32Type>(1);
     Ok(rows::<StringArray, _>(one, |row| {
         let text = one.strings(0).value(row);
@@ -183,7 +183,7 @@ pub(super) fn right(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(RIGHT.call_nullable([call.string(0)?, call.int(1)?], DataType::Utf8, call))
 }
 
-const SUBSTRING_INDEX: Function = Function::total("substring_index", |one| {
+static SUBSTRING_INDEX: Function = Function::total("substring_index", |one| {
     let counts = one.numbers::<Int32Type>(2);
     Ok(rows::<StringArray, _>(one, |row| {
         before_delimiter(one.strings(0).value(row), one.strings(1).value(row), counts.value(row)).to_owned()
@@ -208,7 +208,7 @@ pub(super) fn substring_index(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(SUBSTRING_INDEX.call(arguments, DataType::Utf8, call))
 }
 
-const OVERLAY: Function = Function::new("overlay", |one| {
+static OVERLAY: Function = Function::new("overlay", |one| {
     let (starts, lengths) = (one.numbers::<Int32Type>(2), one.numbers::<Int32Type>(3));
     Ok(rows::<StringArray, _>(one, |row| {
         let (text, other) = (one.strings(0).value(row), one.strings(1).value(row));
@@ -239,23 +239,23 @@ fn padded(one: &Evaluation<'_>, function: &'static str, left: bool) -> Result<Ar
     })
 }
 
-const LPAD: Function = Function::new("lpad", |one| padded(one, "lpad", true));
-const RPAD: Function = Function::new("rpad", |one| padded(one, "rpad", false));
+static LPAD: Function = Function::new("lpad", |one| padded(one, "lpad", true));
+static RPAD: Function = Function::new("rpad", |one| padded(one, "rpad", false));
 
-fn pad(call: &FunctionCall<'_>, function: Function) -> Result<Resolved> {
+fn pad(call: &FunctionCall<'_>, function: &'static Function) -> Result<Resolved> {
     let filling = if call.count() > 2 { call.string(2)? } else { TypedExpr::literal(ScalarValue::from(" "), " ") };
     scalar(function.call([call.string(0)?, call.int(1)?, filling], DataType::Utf8, call))
 }
 
 pub(super) fn lpad(call: &FunctionCall<'_>) -> Result<Resolved> {
-    pad(call, LPAD)
+    pad(call, &LPAD)
 }
 
 pub(super) fn rpad(call: &FunctionCall<'_>) -> Result<Resolved> {
-    pad(call, RPAD)
+    pad(call, &RPAD)
 }
 
-const REPEAT: Function = Function::new("repeat", |one| {
+static REPEAT: Function = Function::new("repeat", |one| {
     let times = one.numbers::<Int32Type>(1);
     long_texts(one, "repeat", |row, room| {
         let (text, times) = (one.strings(0).value(row), times.value(row).max(0) as usize);
@@ -268,7 +268,7 @@ pub(super) fn repeat(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(REPEAT.call([call.string(0)?, call.int(1)?], DataType::Utf8, call))
 }
 
-const SPACE: Function = Function::new("space", |one| {
+static SPACE: Function = Function::new("space", |one| {
     let times = one.numbers::<Int32Type>(0);
     long_texts(one, "space", |row, room| {
         let times = times.value(row).max(0) as usize;

@@ -11,7 +11,7 @@ use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
 use crate::kernel::{Evaluation, Function};
 
-const URL_ENCODE: Function = Function::total("url_encode", |one| Ok(map_text(one, encoded)));
+static URL_ENCODE: Function = Function::total("url_encode", |one| Ok(map_text(one, encoded)));
 
 /// As forms are sent: a blank is a plus, and all but letters, digits and four signs are percent-encoded.
 fn encoded(text: &str) -> String {
@@ -56,8 +56,8 @@ fn decode(one: &Evaluation<'_>, fails: bool) -> Result<StringArray> {
     one.strings(0).iter().map(decode).collect()
 }
 
-const URL_DECODE: Function = Function::new("url_decode", |one| Ok(Arc::new(decode(one, true)?)));
-const TRY_URL_DECODE: Function = Function::total("try_url_decode", |one| Ok(Arc::new(decode(one, false)?)));
+static URL_DECODE: Function = Function::new("url_decode", |one| Ok(Arc::new(decode(one, true)?)));
+static TRY_URL_DECODE: Function = Function::total("try_url_decode", |one| Ok(Arc::new(decode(one, false)?)));
 
 pub(super) fn url_decode(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(URL_DECODE.call_nullable([call.string(0)?], DataType::Utf8, call))
@@ -150,8 +150,8 @@ fn value_of(query: &str, key: &str) -> Option<String> {
         .map(|(_, value)| value.to_owned())
 }
 
-const PARSE_URL: Function = Function::new("parse_url", |one| Ok(Arc::new(parse(one, one.settings.ansi)?)));
-const TRY_PARSE_URL: Function = Function::total("try_parse_url", |one| Ok(Arc::new(parse(one, false)?)));
+static PARSE_URL: Function = Function::new("parse_url", |one| Ok(Arc::new(parse(one, one.settings.ansi)?)));
+static TRY_PARSE_URL: Function = Function::total("try_parse_url", |one| Ok(Arc::new(parse(one, false)?)));
 
 pub(super) fn parse_url(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(PARSE_URL.call_nullable(call.all_strings()?, DataType::Utf8, call))

@@ -123,7 +123,7 @@ fn escape(text: &str) -> String {
     text.replace('\\', "\\\\").replace('\t', "\\t").replace('\n', "\\n").replace('\r', "\\r")
 }
 
-fn unescape(text: &str) -> String {
+pub(crate) fn unescape(text: &str) -> String {
     let mut out = String::new();
     let mut letters = text.chars();
     while let Some(letter) = letters.next() {
@@ -143,6 +143,19 @@ fn unescape(text: &str) -> String {
 
 fn golden(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/functions").join(name)
+}
+
+/// All recorded answers, each with the name of its family.
+pub(crate) fn golden_files() -> Vec<(String, String)> {
+    let folder = golden("");
+    let paths = std::fs::read_dir(folder).expect("the golden files").map(|entry| entry.expect("an entry").path());
+    let texts = paths.filter(|path| path.extension().is_some_and(|extension| extension == "txt"));
+    texts
+        .map(|path| {
+            let family = path.file_stem().expect("a name").to_string_lossy().into_owned();
+            (family, std::fs::read_to_string(&path).expect("recorded answers"))
+        })
+        .collect()
 }
 
 /// What differs, by mode and expression, with the reason.
@@ -182,11 +195,14 @@ async fn check(family: &str) {
             writeln!(failures, "{mode}\t{expression}\n    {word}: Spark {wanted}\n    ours {found}").expect("a string");
         }
     }
+    assert!(cases > 0, "{family} asks nothing");
     assert!(failures.is_empty(), "of {cases} cases these are not as they should be:\n{failures}");
 }
 
 macro_rules! families {
     ($($family:ident)*) => {
+        const FAMILIES: &[&str] = &[$(stringify!($family)),*];
+
         $(#[tokio::test]
         async fn $family() {
             check(stringify!($family)).await;
@@ -195,3 +211,21 @@ macro_rules! families {
 }
 
 families! { operators cast conditional string hash math date_time json csv collection session aggregate }
+
+#[test]
+fn every_golden_file_is_replayed() {
+    let mut recorded: Vec<String> = golden_files().into_iter().map(|(family, _)| family).collect();
+    recorded.sort();
+    let mut replayed = FAMILIES.to_vec();
+    replayed.sort_unstable();
+    assert_eq!(recorded, replayed);
+}
+
+#[test]
+fn every_difference_is_one_of_a_recorded_case() {
+    let texts = golden_files();
+    let lines = || texts.iter().flat_map(|(_, text)| text.lines());
+    for known in differences().keys() {
+        assert!(lines().any(|line| line.starts_with(&format!("{known}\t"))), "no case: {known}");
+    }
+}

@@ -3,3 +3,4 @@
 mod errors;
 mod functions;
 mod limits;
+mod table;

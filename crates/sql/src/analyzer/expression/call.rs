@@ -3,7 +3,7 @@
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::SortExpr;
 use millstream_core::{Error, Result, spark_error};
-use millstream_functions::{FunctionCall, Resolved, TypedExpr, call_sql, lookup};
+use millstream_functions::{FunctionCall, Resolved, TypedExpr, lookup};
 use spark_connect_proto::Expression;
 use spark_connect_proto::expression::{ExprType, UnresolvedFunction};
 
@@ -62,7 +62,7 @@ impl Analyzer<'_> {
         let mut function = FunctionCall {
             distinct: call.distinct,
             ignore_nulls: call.qualified.is_some_and(|one| one.ignore_nulls),
-            ..FunctionCall::new(call.name, arguments, &functions)
+            ..entry.call(call.name, arguments, &functions)
         };
         let mut suffix = String::new();
         if let Some(qualified) = call.qualified {
@@ -73,20 +73,19 @@ impl Analyzer<'_> {
             }
             function.order_by = self.sort_orders(&qualified.within_group, scope)?;
         }
-        let sql = || call_sql(call.name, &function.arguments, call.distinct);
         let resolved = entry.resolve(&function)?;
         let aggregate = matches!(resolved, Resolved::Aggregate(_));
         match resolved {
             Resolved::Scalar(expr) | Resolved::Aggregate(expr) | Resolved::Window(expr) => {
-                let text = if expr.sql.is_empty() { sql() } else { expr.sql.clone() };
-                let expr = if matches!(lower.as_str(), "not" | "!") { super::subquery::negated(expr) } else { expr };
+                let text = if expr.sql.is_empty() { function.sql() } else { expr.sql.clone() };
+                let expr = super::subquery::negated(expr);
                 let text = format!("{text}{suffix}");
                 if aggregate {
                     self.aggregates.push(text.clone());
                 }
                 Ok(Value::One(expr.with_sql(text)))
             }
-            Resolved::Generator(generator) => Ok(Value::Rows(generator, sql())),
+            Resolved::Generator(generator) => Ok(Value::Rows(generator, function.sql())),
             Resolved::TimeWindow(window) => Ok(Value::One(self.time_window(window))),
             Resolved::SessionWindow(window) => Ok(Value::One(self.session_window(window))),
         }

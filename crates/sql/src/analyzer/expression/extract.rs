@@ -6,7 +6,7 @@ use datafusion::functions::core::expr_fn::get_field;
 use datafusion::logical_expr::Expr;
 use millstream_core::Result;
 use millstream_functions::data_type::array;
-use millstream_functions::{FunctionCall, Resolved, TypedExpr, lookup};
+use millstream_functions::{Resolved, TypedExpr, lookup};
 use spark_connect_proto::expression::{ExprType, UnresolvedExtractValue, UpdateFields};
 
 use super::super::scope::Scope;
@@ -63,7 +63,7 @@ fn find_field<'f>(fields: &'f Fields, name: &str, context: &AnalysisContext) -> 
 pub(crate) fn call_internal(name: &str, arguments: Vec<TypedExpr>, context: &AnalysisContext) -> Result<TypedExpr> {
     let entry = lookup(name).ok_or_else(|| error::unresolved_routine(name))?;
     let functions = function_context(context);
-    let call = FunctionCall::new(name, arguments, &functions);
+    let call = entry.call(name, arguments, &functions);
     match entry.resolve(&call)? {
         Resolved::Scalar(expr) | Resolved::Aggregate(expr) | Resolved::Window(expr) => Ok(expr),
         Resolved::Generator(_) | Resolved::TimeWindow(_) | Resolved::SessionWindow(_) => {

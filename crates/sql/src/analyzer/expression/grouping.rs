@@ -6,7 +6,7 @@ use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 use millstream_core::Result;
-use millstream_functions::{TypedExpr, call_sql};
+use millstream_functions::{SqlForm, TypedExpr};
 
 use super::super::Analyzer;
 use super::super::scope::Scope;
@@ -21,7 +21,7 @@ impl Analyzer<'_> {
         for argument in call.arguments {
             arguments.push(self.expression(argument, scope)?);
         }
-        let sql = call_sql(call.name, &arguments, false);
+        let sql = SqlForm::Call.text(call.name, &arguments, false);
         let data_type = if of_one { DataType::Int8 } else { DataType::Int64 };
         let marked = if of_one { arguments.into_iter().map(|argument| argument.expr).collect() } else { Vec::new() };
         let mark =

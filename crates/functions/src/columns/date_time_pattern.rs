@@ -9,8 +9,7 @@ use millstream_core::interval::DAY_US;
 use millstream_core::{Error, Result, spark_error};
 use millstream_formats::datetime::{SECOND_US, Zone, checked_days, civil_from_days, days_from_civil, offset_at};
 
-use super::field::weekday_of;
-use crate::cast::time::to_local_us;
+use super::calendar::{to_local_us, weekday_of};
 use crate::failure::sql_value;
 
 const MONTHS: [&str; 12] = [
@@ -408,10 +407,10 @@ impl Parser<'_> {
 
 /// The compiled pattern of the row before.
 #[derive(Debug, Default)]
-pub(super) struct CompiledPatterns(Option<(String, DateTimePattern)>);
+pub(crate) struct CompiledPatterns(Option<(String, DateTimePattern)>);
 
 impl CompiledPatterns {
-    pub(super) fn get(&mut self, pattern: &str) -> Result<&DateTimePattern> {
+    pub(crate) fn get(&mut self, pattern: &str) -> Result<&DateTimePattern> {
         if self.0.as_ref().is_none_or(|(known, _)| known != pattern) {
             self.0 = Some((pattern.to_owned(), DateTimePattern::new(pattern)?));
         }

@@ -1,0 +1,7 @@
+//! Help on columns and plain values for several families; nothing here knows a call or a plan.
+
+pub(crate) mod calendar;
+pub(crate) mod date_time_pattern;
+pub(crate) mod decimal;
+pub(crate) mod java_regex;
+pub(crate) mod ordering;

@@ -1,7 +1,7 @@
 //! All chance of a run, from one seed.
 //!
-//! The generator is SplitMix64: each number is a mix of a counter. Who needs chance of his own takes a fork, so that one who
-//! asks more often does not change what another gets.
+//! The generator is SplitMix64: each number is a mix of a counter. Who needs chance of his own takes a fork, so that
+//! one who asks more often does not change what another gets.
 
 use std::sync::Arc;
 

@@ -1,9 +1,9 @@
 //! What a disk holds: what a process sees of it, and what a power cut leaves of that.
 //!
-//! Bytes are durable when their file was synced, names when their folder was. A power cut keeps, of what is not durable, a
-//! beginning: of each file some bytes, perhaps with zeros behind them, of each folder some of the newest changes of names, in
-//! their order, as journals keep them. What a failed sync left behind stays visible, and no later sync makes it durable:
-//! that is what Linux does.
+//! Bytes are durable when their file was synced, names when their folder was. A power cut keeps, of what is not
+//! durable, a beginning: of each file some bytes, perhaps with zeros behind them, of each folder some of the newest
+//! changes of names, in their order, as journals keep them. What a failed sync left behind stays visible, and no later
+//! sync makes it durable: that is what Linux does.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;

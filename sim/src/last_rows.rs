@@ -1,8 +1,8 @@
-//! An operator from outside of the engine, written against what the engine gives to anybody: the last rows of each key in
-//! each span of event time, given when the watermark passes the end of the span.
+//! An operator from outside of the engine, written against what the engine gives to anybody: the last rows of each key
+//! in each span of event time, given when the watermark passes the end of the span.
 //!
-//! It uses what joins, sessions and patterns will: a bucket of rows a key in the order of sub-keys, rows as values, removal
-//! of single rows, and a timer by event time. Equal rows count as one.
+//! It uses what joins, sessions and patterns will: a bucket of rows a key in the order of sub-keys, rows as values,
+//! removal of single rows, and a timer by event time. Equal rows count as one.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! One process: an engine that runs the query until it stops, fails, or dies in the middle of whatever it was doing.
 //!
-//! A process is a runtime of one thread. It dies by being dropped with all its tasks. When no task has anything to do, the
-//! driver lets something happen: rows arrive, or time passes.
+//! A process is a runtime of one thread. It dies by being dropped with all its tasks. When no task has anything to do,
+//! the driver lets something happen: rows arrive, or time passes.
 
 use millstream_core::{Error, ErrorKind, MemoryLedger, Result as CoreResult};
 use millstream_engine::{Engine, Platform, StreamingQuery, StreamingQueryManager, StreamingThreads};
@@ -134,7 +134,8 @@ impl Driver<'_> {
         Ok(Some(query.exception().map_or(End::Stopped { has_written }, End::Failed)))
     }
 
-    /// A second process wants the checkpoint while the first runs, and must not get it. Says whether that ended this life.
+    /// A second process wants the checkpoint while the first runs, and must not get it. Says whether that ended this
+    /// life.
     async fn rival(&self) -> Result<bool, String> {
         let (rival, spec) =
             (StreamingQueryManager::new(engine(self.world, self.fate, MemoryLedger::unlimited())), self.world.spec());

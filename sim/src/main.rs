@@ -1,9 +1,9 @@
 //! Simulates the whole engine under a seed: its clock, its disk, its source and its sink are simulated, everything else
 //! is the product. A seed decides about all chance, so a failure is replayed by its seed.
 //!
-//! Each seed is a query that lives several lives: it is killed at a step of its disk, at a fail point or at any moment, the
-//! power goes, the disk fills up, fails or flips bits, source and sink fail. At the end the sink must hold the answer that
-//! a few plain lines compute over all rows, each batch once.
+//! Each seed is a query that lives several lives: it is killed at a step of its disk, at a fail point or at any moment,
+//! the power goes, the disk fills up, fails or flips bits, source and sink fail. At the end the sink must hold the
+//! answer that a few plain lines compute over all rows, each batch once.
 //!
 //! Deliberately not here: anything of the product. What a simulation finds is mended there, with a test of its own.
 

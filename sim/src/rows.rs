@@ -32,7 +32,8 @@ pub(crate) enum Question {
     Keys,
     /// `dropDuplicates(["key", "ts"])` with the same watermark, append.
     Moments,
-    /// The last [`crate::last_rows::KEPT`] rows of each key in each window, append; an operator that is not the engine's.
+    /// The last [`crate::last_rows::KEPT`] rows of each key in each window, append; an operator that is not the
+    /// engine's.
     LastRows,
 }
 

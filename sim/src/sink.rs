@@ -1,5 +1,5 @@
-//! A sink that is written to exactly once: with the rows of a batch it keeps the batch's number, both or nothing. It checks
-//! on the spot that batches come in turn, and that a batch that comes again is the same.
+//! A sink that is written to exactly once: with the rows of a batch it keeps the batch's number, both or nothing. It
+//! checks on the spot that batches come in turn, and that a batch that comes again is the same.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

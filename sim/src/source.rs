@@ -1,4 +1,5 @@
-//! A source of several partitions whose rows arrive bit by bit, which answers in pieces of any size and fails now and then.
+//! A source of several partitions whose rows arrive bit by bit, which answers in pieces of any size and fails now and
+//! then.
 
 use std::sync::Arc;
 
@@ -61,8 +62,8 @@ impl SimSource {
         Self(Arc::new(Shared { chance, trace, rows: by_partition, state: Mutex::new(state), arrived: Notify::new() }))
     }
 
-    /// A process begins; the source fails so many times in a hundred while it lives. Some rows are kept back for the last
-    /// process: as in Spark, a query that starts again runs a batch without data only after one with data.
+    /// A process begins; the source fails so many times in a hundred while it lives. Some rows are kept back for the
+    /// last process: as in Spark, a query that starts again runs a batch without data only after one with data.
     pub(crate) fn boot(&self, fails: u64, is_last: bool) {
         let mut state = self.0.state.lock();
         (state.fails, state.fixed_end, state.scanned) = (fails, None, None);

@@ -166,7 +166,8 @@ impl World {
         }
     }
 
-    /// One life, and whether there may be another one. `may_lack` says that a power cut took what was not promised to stay.
+    /// One life, and whether there may be another one. `may_lack` says that a power cut took what was not promised to
+    /// stay.
     fn pass(&self, fate: &Fate, may_lack: bool) -> Result<bool, String> {
         let end = live(self, fate)?;
         self.trace.add(format!("the process ended: {end:?}"));

@@ -1,9 +1,10 @@
 //! The threads on which plans are analysed and batch queries computed, and nothing else.
 //!
-//! A batch query may compute for minutes without a pause that a scheduler of tasks could use: a kernel over long texts, the
-//! planning of a thousand relations. Only the operating system takes a thread away from it. So each query has, as far as
-//! there are any, threads for itself: a *lane*, which is a small runtime. The next query takes a lane where nothing runs, a
-//! new one if there is none, and shares one only when all are taken. Who started the threads decides on their priority.
+//! A batch query may compute for minutes without a pause that a scheduler of tasks could use: a kernel over long texts,
+//! the planning of a thousand relations. Only the operating system takes a thread away from it. So each query has, as
+//! far as there are any, threads for itself: a *lane*, which is a small runtime. The next query takes a lane where
+//! nothing runs, a new one if there is none, and shares one only when all are taken. Who started the threads decides on
+//! their priority.
 
 use std::fmt;
 use std::sync::Arc;
@@ -53,8 +54,8 @@ impl Lane {
 }
 
 impl BatchThreads {
-    /// Threads for batch queries, `cores` for each query; every thread calls `prepare` before anything else. None is started
-    /// before it is needed.
+    /// Threads for batch queries, `cores` for each query; every thread calls `prepare` before anything else. None is
+    /// started before it is needed.
     pub fn new(cores: usize, prepare: fn()) -> Self {
         Self { shared: Arc::new(Shared { lanes: Mutex::default(), cores: cores.max(1), prepare }) }
     }

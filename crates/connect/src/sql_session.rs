@@ -1,7 +1,7 @@
 //! SQL programs inside of the process: a session to which statements come without a client.
 //!
-//! A query over streams that names no table to go to is printed by the console sink: the whole result at each batch where it
-//! is aggregated, else its new rows.
+//! A query over streams that names no table to go to is printed by the console sink: the whole result at each batch
+//! where it is aggregated, else its new rows.
 
 mod variables;
 

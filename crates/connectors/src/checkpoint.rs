@@ -1,8 +1,9 @@
 //! Where checkpoints lie, by their location: folders of this machine, or buckets of an object store.
 //!
-//! [`ObjectStoreDisk`] is a [`millstream_core::Disk`] over any `object_store` with conditional writes; [`CheckpointDisks`]
-//! picks the disk for a path and opens buckets of S3 when they are first named. Sources and sinks are not concerned: they
-//! are of another kind, and only share the crate because it is the one that speaks to other systems.
+//! [`ObjectStoreDisk`] is a [`millstream_core::Disk`] over any `object_store` with conditional writes;
+//! [`CheckpointDisks`] picks the disk for a path and opens buckets of S3 when they are first named. Sources and sinks
+//! are not concerned: they are of another kind, and only share the crate because it is the one that speaks to other
+//! systems.
 //!
 //! ```text
 //! <path>                             a file that is replaced as a whole
@@ -10,8 +11,8 @@
 //! <path>/merged-<start>-<end>        many chunks as one, which are then removed
 //! ```
 //!
-//! [`objects`] is what we ask of a store, [`growing_file`] the files that grow, [`lease`] the lock, [`error`] what to do
-//! about errors, [`s3`] how a bucket is opened, [`scratch`] the local folder for files of no worth.
+//! [`objects`] is what we ask of a store, [`growing_file`] the files that grow, [`lease`] the lock, [`error`] what to
+//! do about errors, [`s3`] how a bucket is opened, [`scratch`] the local folder for files of no worth.
 
 mod error;
 mod growing_file;

@@ -3,8 +3,8 @@
 //! Options of both: `path` (a file, a folder or a glob; several as a JSON list in `paths`), `pathGlobFilter`,
 //! `recursiveFileLookup`, `lineSep`. A file is read while it is pulled; files come in the order of their names.
 //!
-//! Deliberately not here yet: streamed reading, writing, folders that are partitions (`k=v`; they are refused), compressed
-//! files, other encodings than UTF-8 and guessing a schema.
+//! Deliberately not here yet: streamed reading, writing, folders that are partitions (`k=v`; they are refused),
+//! compressed files, other encodings than UTF-8 and guessing a schema.
 
 mod json;
 mod lines;

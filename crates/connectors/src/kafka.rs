@@ -1,5 +1,5 @@
-//! `format("kafka")`: reads Apache Kafka as a stream or once and writes to it, with Spark's options, columns, offsets and
-//! errors.
+//! `format("kafka")`: reads Apache Kafka as a stream or once and writes to it, with Spark's options, columns, offsets
+//! and errors.
 //!
 //! The client is the crate `millstream-kafka`; here is what makes a Spark source and a Spark sink of it.
 

@@ -1,8 +1,8 @@
 //! The memory sink: keeps the result as a table under the query's name (Spark: `MemorySink`). For tests and notebooks.
 //!
 //! Append and update add rows, complete replaces them. A batch id that was written before is not written again. What is
-//! kept is counted in the memory ledger and lost with the query's table; so a query cannot go on from a checkpoint here,
-//! but in complete mode, whose next batch brings the whole result.
+//! kept is counted in the memory ledger and lost with the query's table; so a query cannot go on from a checkpoint
+//! here, but in complete mode, whose next batch brings the whole result.
 
 use std::sync::Arc;
 

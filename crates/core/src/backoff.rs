@@ -1,4 +1,5 @@
-//! How long to wait before something outside is tried again. Pure: whoever retries sleeps on its own [`Clock`](crate::Clock).
+//! How long to wait before something outside is tried again. Pure: whoever retries sleeps on its own
+//! [`Clock`](crate::Clock).
 
 use std::time::Duration;
 
@@ -42,8 +43,8 @@ impl Retries {
         self.failures
     }
 
-    /// Counts a failure, and says how long to wait before the step is tried again. `None` where that makes no sense: the
-    /// error will be the same, or it has been tried often enough.
+    /// Counts a failure, and says how long to wait before the step is tried again. `None` where that makes no sense:
+    /// the error will be the same, or it has been tried often enough.
     pub fn wait_after(&mut self, error: &Error) -> Option<Duration> {
         self.failures += 1;
         if error.kind() == ErrorKind::Unavailable { self.backoff.wait(self.failures) } else { None }

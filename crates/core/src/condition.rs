@@ -1,10 +1,11 @@
 //! Spark's error conditions: what each is called, and what it says.
 //!
-//! `conditions.tsv` has a line for every condition that Millstream raises: its class with the sub-class, what the caller
-//! should do, the JVM exceptions under which Spark raises it (the usual one first), its SQLSTATE, and its message with
-//! `<name>` for each parameter. [`spark_error!`](crate::spark_error) makes an error of a line. It is checked while the
-//! calling crate is compiled: a class that is not in the table, a parameter that the message lacks and one that was
-//! forgotten are errors of the compiler. `conformance/conditions.py` compares the table with Spark's own list.
+//! `conditions.tsv` has a line for every condition that Millstream raises: its class with the sub-class, what the
+//! caller should do, the JVM exceptions under which Spark raises it (the usual one first), its SQLSTATE, and its
+//! message with `<name>` for each parameter. [`spark_error!`](crate::spark_error) makes an error of a line. It is
+//! checked while the calling crate is compiled: a class that is not in the table, a parameter that the message lacks
+//! and one that was forgotten are errors of the compiler. `conformance/conditions.py` compares the table with Spark's
+//! own list.
 //!
 //! Hints are not here: they are Millstream's, and are added to the error.
 
@@ -233,8 +234,8 @@ const fn cut(text: &str, separator: u8) -> (&str, &str) {
     (text, "")
 }
 
-/// What stands before the first `<parameter>`, its name, and what stands behind it. A name is one word: `<name STRING>` and
-/// `< 0 or >` are text.
+/// What stands before the first `<parameter>`, its name, and what stands behind it. A name is one word: `<name STRING>`
+/// and `< 0 or >` are text.
 const fn next_parameter(template: &str) -> Option<(&str, &str, &str)> {
     let bytes = template.as_bytes();
     let mut start = 0;

@@ -139,8 +139,8 @@ pub trait Connector: Send + Sync + Debug {
         true
     }
 
-    /// Says whether a batch can be written in this mode, each connector in Spark's words for it. `format` is the name that
-    /// the user called it by.
+    /// Says whether a batch can be written in this mode, each connector in Spark's words for it. `format` is the name
+    /// that the user called it by.
     fn check_save_mode(&self, mode: SaveMode, format: &str) -> Result<()> {
         let _ = mode;
         Err(Error::unsupported(format!("Writing a batch with format '{format}' is not supported by Millstream.")))

@@ -1,4 +1,5 @@
-//! What a decoder is: from the bytes of a message to an Arrow column, driven by a schema that is known only at run time.
+//! What a decoder is: from the bytes of a message to an Arrow column, driven by a schema that is known only at run
+//! time.
 //!
 //! A source calls a decoder on slices of its own buffers while it scans, `from_json` calls it on a column: one
 //! implementation, one meaning. The decoders themselves are in `millstream-formats`.
@@ -19,8 +20,8 @@ pub trait ValueDecoder: Send + Sync + Debug {
     /// Starts decoding for one task.
     fn start(&self) -> Box<dyn ValueDecoding>;
 
-    /// A decoder to a STRUCT of only these top-level fields, by index and in this order. It reads every value as this one
-    /// does, what is malformed included. `None` where the fields cannot be had apart; then all must be asked for.
+    /// A decoder to a STRUCT of only these top-level fields, by index and in this order. It reads every value as this
+    /// one does, what is malformed included. `None` where the fields cannot be had apart; then all must be asked for.
     fn prune(&self, fields: &[usize]) -> Option<Arc<dyn ValueDecoder>> {
         let _ = fields;
         None
@@ -29,8 +30,8 @@ pub trait ValueDecoder: Send + Sync + Debug {
 
 /// Decodes value after value into one column.
 pub trait ValueDecoding: Send {
-    /// Appends one value; `None` is SQL NULL. What cannot be decoded becomes what the decoder's mode says, an error only
-    /// where the mode asks for one.
+    /// Appends one value; `None` is SQL NULL. What cannot be decoded becomes what the decoder's mode says, an error
+    /// only where the mode asks for one.
     fn append(&mut self, value: Option<&[u8]>) -> Result<()>;
 
     /// Values appended since the last [`ValueDecoding::finish`].

@@ -1,15 +1,16 @@
-//! The disk as a dependency, so that tests and the simulation own it: what a checkpoint asks of the place where it lies.
+//! The disk as a dependency, so that tests and the simulation own it: what a checkpoint asks of the place where it
+//! lies.
 //!
-//! Files are never changed inside. A log only grows, and everything else is replaced as a whole; so an object store can stand
-//! behind this trait too, with an object an append, and folders that exist by themselves. A path is a name below the root
-//! of the store, taken apart by nobody but the implementation.
+//! Files are never changed inside. A log only grows, and everything else is replaced as a whole; so an object store can
+//! stand behind this trait too, with an object an append, and folders that exist by themselves. A path is a name below
+//! the root of the store, taken apart by nobody but the implementation.
 //!
-//! Errors are the system's own: whoever asked names the file and what to do. Where the system is not a disk of this machine,
-//! the implementation knows better what to do, and says it in a [`DiskError`]. After an error of [`DiskFile::append`] or
-//! [`DiskFile::sync`] nothing is known of what was written last.
+//! Errors are the system's own: whoever asked names the file and what to do. Where the system is not a disk of this
+//! machine, the implementation knows better what to do, and says it in a [`DiskError`]. After an error of
+//! [`DiskFile::append`] or [`DiskFile::sync`] nothing is known of what was written last.
 //!
-//! What outlives what: a process that is killed loses nothing that was written. A power cut loses all that this file does not
-//! call durable, as a whole or from some byte on, and new names with it.
+//! What outlives what: a process that is killed loses nothing that was written. A power cut loses all that this file
+//! does not call durable, as a whole or from some byte on, and new names with it.
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Debug};
@@ -42,8 +43,8 @@ pub trait Disk: Send + Sync + Debug {
     /// Makes a folder and those above it, with `durable` so that they outlive a power cut. One that is there is fine.
     async fn create_folder(&self, folder: &Path, durable: bool) -> io::Result<()>;
 
-    /// Makes a new file that grows, and refuses a name that is taken. The name is durable after [`Disk::sync_folder`]; it may
-    /// not be seen before the first bytes are.
+    /// Makes a new file that grows, and refuses a name that is taken. The name is durable after [`Disk::sync_folder`];
+    /// it may not be seen before the first bytes are.
     async fn create_file(&self, path: &Path) -> io::Result<Arc<dyn DiskFile>>;
 
     /// Puts a whole file in its place: readers see the old one or the new one. With `durable` that also holds after a
@@ -62,8 +63,8 @@ pub trait Disk: Send + Sync + Debug {
     /// Removes a folder and all in it.
     async fn remove_folder(&self, folder: &Path) -> io::Result<()>;
 
-    /// Takes a lock that no other process can have at the same time. The system lets go of it when the process ends, however
-    /// it ends, if need be after a while. [`io::ErrorKind::WouldBlock`] where another process has it.
+    /// Takes a lock that no other process can have at the same time. The system lets go of it when the process ends,
+    /// however it ends, if need be after a while. [`io::ErrorKind::WouldBlock`] where another process has it.
     ///
     /// Where a process can lose a lock without noticing, what it then does to the folder of the lock fails, and changes
     /// nothing that the next holder reads.
@@ -79,7 +80,8 @@ pub trait Disk: Send + Sync + Debug {
         None
     }
 
-    /// A folder of this machine for files that are worth nothing once the process has ended, for whoever has locked `folder`.
+    /// A folder of this machine for files that are worth nothing once the process has ended, for whoever has locked
+    /// `folder`.
     fn scratch(&self, folder: &Path) -> io::Result<PathBuf> {
         Ok(folder.to_owned())
     }
@@ -94,8 +96,8 @@ pub trait DiskFile: Send + Sync + Debug {
     /// Takes back what an [`DiskFile::append`] that failed may have left behind this length.
     async fn truncate(&self, length: u64) -> io::Result<()>;
 
-    /// Makes everything that was appended durable. Where it failed once it does not help to ask again: the system may have
-    /// forgotten what it could not write.
+    /// Makes everything that was appended durable. Where it failed once it does not help to ask again: the system may
+    /// have forgotten what it could not write.
     async fn sync(&self) -> io::Result<()>;
 }
 

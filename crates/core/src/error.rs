@@ -118,7 +118,8 @@ impl Error {
         error
     }
 
-    /// An error of this kind. Messages are lower case without a full stop, say what was attempted and quote user values.
+    /// An error of this kind. Messages are lower case without a full stop, say what was attempted and quote user
+    /// values.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
         Self(Box::new(Inner { kind, message: message.into(), spark: None, hint: None, source: None }))
     }

@@ -1,8 +1,8 @@
 //! The words of the field, and the three traits a plug-in implements: [`Source`], [`Sink`] and [`Connector`].
 //!
 //! This crate does no I/O, starts no task and reads no clock: time, randomness and disk are traits here ([`Clock`],
-//! [`Random`], [`Disk`]). Everything in it is either plain data with Spark's names, or a pure function of its arguments.
-//! It changes slowly, because every other crate is built on it.
+//! [`Random`], [`Disk`]). Everything in it is either plain data with Spark's names, or a pure function of its
+//! arguments. It changes slowly, because every other crate is built on it.
 
 pub mod backoff;
 pub mod clock;

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 
-/// A position in a source: JSON in the form that Spark's own source writes, so that checkpoints can move. Copies of it, of
-/// which a batch makes several, share the JSON.
+/// A position in a source: JSON in the form that Spark's own source writes, so that checkpoints can move. Copies of it,
+/// of which a batch makes several, share the JSON.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Offset(Arc<Value>);
 

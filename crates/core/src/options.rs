@@ -1,6 +1,7 @@
 //! The options of a source or sink: names in any letter case, typed getters, errors that name the option.
 //!
-//! Spark: `CaseInsensitiveMap`. The case in which the user wrote a name is kept, because `kafka.*` settings are handed on.
+//! Spark: `CaseInsensitiveMap`. The case in which the user wrote a name is kept, because `kafka.*` settings are handed
+//! on.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,8 +1,8 @@
 //! What a scan may leave out: conditions on columns, in a form that a reader understands without seeing a plan.
 //!
-//! A filter is a hint. A reader uses those that let it read less (a Kafka partition, a range of offsets, a row group) and
-//! ignores all others; whoever asked checks every row again. So a reader may give rows that fail a filter, and must never
-//! leave out a row that passes all of them.
+//! A filter is a hint. A reader uses those that let it read less (a Kafka partition, a range of offsets, a row group)
+//! and ignores all others; whoever asked checks every row again. So a reader may give rows that fail a filter, and must
+//! never leave out a row that passes all of them.
 
 /// A condition that every wanted row meets: a test of one column.
 #[derive(Debug, Clone, PartialEq)]

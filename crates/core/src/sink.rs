@@ -15,8 +15,9 @@ use crate::output_mode::OutputMode;
 use crate::query::{BatchId, QueryId, RunId};
 use crate::source::{BatchStream, GroupOffsets};
 
-/// What the rows of a batch mean to the rows that were written before. A sink names every kind in its `match`, so that a
-/// kind that is added later (rows that take others back) does not compile until each sink has said what it does with it.
+/// What the rows of a batch mean to the rows that were written before. A sink names every kind in its `match`, so that
+/// a kind that is added later (rows that take others back) does not compile until each sink has said what it does with
+/// it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WriteKind {
     /// New rows that stay as they are.
@@ -71,7 +72,8 @@ pub struct SinkProgress {
 pub struct SinkStart {
     /// The query and its run; absent for a batch write, which has no log.
     pub query: Option<(QueryId, RunId)>,
-    /// The batches that the log knows, with a hash of what each depends on. Empty when the query starts for the first time.
+    /// The batches that the log knows, with a hash of what each depends on. Empty when the query starts for the first
+    /// time.
     pub logged: BTreeMap<BatchId, u64>,
     /// The newest batch that is done, as far as the log knows.
     pub newest_commit: Option<BatchId>,
@@ -160,8 +162,8 @@ pub trait Sink: Send + Sync + Debug {
         Duration::ZERO
     }
 
-    /// Called once, before the first batch. A sink that keeps a marker of the newest batch beside what it has written gives
-    /// that batch, and fences off an older run.
+    /// Called once, before the first batch. A sink that keeps a marker of the newest batch beside what it has written
+    /// gives that batch, and fences off an older run.
     async fn open(&self, start: SinkStart) -> Result<Option<BatchId>> {
         drop(start);
         Ok(None)
@@ -180,9 +182,9 @@ pub trait Sink: Send + Sync + Debug {
         None
     }
 
-    /// The sink as one in which each batch shows exactly once whatever happens, if it is one. The log of such a query must
-    /// not lose an entry to a power cut; in return [`Sink::write`] is called before the batch's entry is durable, and the
-    /// sink itself waits for [`LoggedBatch::durable`] before anything of the batch shows.
+    /// The sink as one in which each batch shows exactly once whatever happens, if it is one. The log of such a query
+    /// must not lose an entry to a power cut; in return [`Sink::write`] is called before the batch's entry is durable,
+    /// and the sink itself waits for [`LoggedBatch::durable`] before anything of the batch shows.
     fn exactly_once(&self) -> Option<&dyn ExactlyOnce> {
         None
     }
@@ -197,7 +199,8 @@ pub trait ExactlyOnce: Send + Sync + Debug {
         Ok(())
     }
 
-    /// Says whether [`Sink::write`] itself tells this consumer group, as part of the batch, so that nobody else needs to.
+    /// Says whether [`Sink::write`] itself tells this consumer group, as part of the batch, so that nobody else needs
+    /// to.
     fn tells(&self, group: &GroupOffsets) -> bool {
         let _ = group;
         false

@@ -62,8 +62,8 @@ pub struct ScanRequest {
     pub range: OffsetRange,
     /// The output's columns in their order; possibly none, when only the number of rows matters.
     pub columns: Vec<ScanColumn>,
-    /// What the query wants of the rows, the same in every batch. Every filter may be ignored: who asks checks every row
-    /// again.
+    /// What the query wants of the rows, the same in every batch. Every filter may be ignored: who asks checks every
+    /// row again.
     pub filters: Arc<[ScanFilter]>,
     /// Rows of one output batch at the most.
     pub batch_rows: usize,
@@ -125,8 +125,8 @@ pub trait Source: Send + Sync + Debug {
     /// Everything before `end` is committed and may be forgotten.
     async fn commit(&self, end: &Offset) -> Result<()>;
 
-    /// What a group is told of everything before `end`, if the user wants one to know. A sink that writes to the same system
-    /// can make it part of the batch; else [`Source::commit`] tells the group.
+    /// What a group is told of everything before `end`, if the user wants one to know. A sink that writes to the same
+    /// system can make it part of the batch; else [`Source::commit`] tells the group.
     fn group_offsets(&self, end: &Offset) -> Option<GroupOffsets> {
         let _ = end;
         None

@@ -6,12 +6,13 @@ use async_trait::async_trait;
 
 use crate::error::Result;
 
-/// A source's own log in its query's checkpoint: lines of text by number, for sources whose offsets alone do not say what
-/// was read. An offset is such a number then, and the log says which files it stands for (Spark: `FileStreamSourceLog`).
+/// A source's own log in its query's checkpoint: lines of text by number, for sources whose offsets alone do not say
+/// what was read. An offset is such a number then, and the log says which files it stands for (Spark:
+/// `FileStreamSourceLog`).
 ///
-/// It lies in `sources/<i>` of the checkpoint in Spark's layout, so that such a query too can move to a cluster. A source
-/// adds an entry before it gives out the offset that means it; an entry that was never reached by the query's log is added
-/// again with the same number, and replaced.
+/// It lies in `sources/<i>` of the checkpoint in Spark's layout, so that such a query too can move to a cluster. A
+/// source adds an entry before it gives out the offset that means it; an entry that was never reached by the query's
+/// log is added again with the same number, and replaced.
 #[async_trait]
 pub trait SourceLog: Send + Sync + Debug {
     /// The number of the newest entry, if there is one.

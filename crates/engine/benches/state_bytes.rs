@@ -1,8 +1,8 @@
 //! What a group of a streaming aggregation takes in memory: bytes a group for each kind of function.
 //!
-//! `cargo bench -p millstream-engine --bench state_bytes` prints a line for each function: over 100,000 groups of one BIGINT
-//! key, two rows a group. Keys, the map that finds them, and what the vectors have in reserve are counted; `none` is a
-//! deduplication, which has keys alone.
+//! `cargo bench -p millstream-engine --bench state_bytes` prints a line for each function: over 100,000 groups of one
+//! BIGINT key, two rows a group. Keys, the map that finds them, and what the vectors have in reserve are counted;
+//! `none` is a deduplication, which has keys alone.
 
 #![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a benchmark prints, and ends where something fails")]
 

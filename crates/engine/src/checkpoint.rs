@@ -7,9 +7,9 @@
 //! <checkpoint>/millstream/snapshot-41                   all state after batch 41
 //! ```
 //!
-//! The log is the truth. [`frame`] says what one durable write is, [`entry`] what is in it and [`formats`] what was in it
-//! before, [`log`] writes, [`history`] reads, [`spark_files`] translates; all of them through a [`millstream_core::Disk`]. This module knows nothing of plans,
-//! sources and sinks.
+//! The log is the truth. [`frame`] says what one durable write is, [`entry`] what is in it and [`formats`] what was in
+//! it before, [`log`] writes, [`history`] reads, [`spark_files`] translates; all of them through a
+//! [`millstream_core::Disk`]. This module knows nothing of plans, sources and sinks.
 
 mod entry;
 mod files;

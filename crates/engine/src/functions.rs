@@ -1,6 +1,6 @@
 //! Functions that the engine must recognise in a plan, always by type and never by name: decoding, which it pushes into
-//! the scan, the batch's timestamp, which it fixes per batch, aggregates that say what they mean, and functions of others
-//! that carry a mark.
+//! the scan, the batch's timestamp, which it fixes per batch, aggregates that say what they mean, and functions of
+//! others that carry a mark.
 
 pub mod aggregates;
 mod batch_seed;

@@ -4,10 +4,9 @@
 //! trigger.next → latestOffset → walCommit → [sink pulls: addBatch] → state and commit → report
 //! ```
 //!
-//! [`execution`] is the loop, [`start`] and [`restart`] what comes before it, [`recovery`] where it goes on; [`batch`] is one
-//! batch, [`trigger`] when it is due, [`availability`] what it can read, [`prepared`] how one runs that cannot run
-//! again, [`progress`] what it says of itself;
-//! [`planted_fault`] is how a batch runs for checkers of crashes.
+//! [`execution`] is the loop, [`start`] and [`restart`] what comes before it, [`recovery`] where it goes on; [`batch`]
+//! is one batch, [`trigger`] when it is due, [`availability`] what it can read, [`prepared`] how one runs that cannot
+//! run again, [`progress`] what it says of itself; [`planted_fault`] is how a batch runs for checkers of crashes.
 
 mod availability;
 mod batch;

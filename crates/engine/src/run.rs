@@ -1,8 +1,9 @@
-//! The ground that one run of a query stands on: what it is given, what it shares with its owner, and where it is to fail.
+//! The ground that one run of a query stands on: what it is given, what it shares with its owner, and where it is to
+//! fail.
 //!
-//! [`spec`] is what the user wants and [`pinned`] what else a batch depends on, [`platform`] what the process gives (its disk
-//! is [`local_disk`]), [`threads`] where it runs, [`control`] what the handle and the loop share, [`events`] what others hear
-//! of it, [`status`] Spark's words for it; [`fail_point`] and [`planted_fault`] are for checkers of
+//! [`spec`] is what the user wants and [`pinned`] what else a batch depends on, [`platform`] what the process gives
+//! (its disk is [`local_disk`]), [`threads`] where it runs, [`control`] what the handle and the loop share, [`events`]
+//! what others hear of it, [`status`] Spark's words for it; [`fail_point`] and [`planted_fault`] are for checkers of
 //! crashes. This module knows nothing of plans, checkpoints and batches: all of those stand on it.
 
 mod control;

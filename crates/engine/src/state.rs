@@ -1,7 +1,7 @@
 //! Keyed state: in memory, undone when a batch fails, written as deltas with the batch and as snapshots behind it.
 //!
-//! A stateful operator has one [`KeyedState`] or more, each over a kind of [`Values`]. All that is public here is what an
-//! operator of another crate needs; checkpoint, spilling and recovery come with the store.
+//! A stateful operator has one [`KeyedState`] or more, each over a kind of [`Values`]. All that is public here is what
+//! an operator of another crate needs; checkpoint, spilling and recovery come with the store.
 
 mod aggregates;
 mod codec;

@@ -1,9 +1,9 @@
 //! The watermark of a query: how far event time has come, by all of its `withWatermark`s together.
 //!
 //! Spark: `WatermarkTracker`. Each watermark operator has its own, the greatest event time that it saw less its delay;
-//! the query's is the least of them (or the greatest, by `spark.sql.streaming.multipleWatermarkPolicy`), and never moves
-//! back. It is computed at the end of a batch and in force from the next one on. It begins at 0 (1970), and an operator
-//! that saw nothing yet counts as 0: so under `min` one idle input holds back everything.
+//! the query's is the least of them (or the greatest, by `spark.sql.streaming.multipleWatermarkPolicy`), and never
+//! moves back. It is computed at the end of a batch and in force from the next one on. It begins at 0 (1970), and an
+//! operator that saw nothing yet counts as 0: so under `min` one idle input holds back everything.
 
 use millstream_core::{Error, Result};
 use parking_lot::Mutex;

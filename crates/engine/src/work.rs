@@ -1,8 +1,9 @@
-//! One computation as its kernels and rules see it: whether somebody still waits for it, and how much memory it may take.
+//! One computation as its kernels and rules see it: whether somebody still waits for it, and how much memory it may
+//! take.
 //!
-//! A kernel or a rule runs to its end on its thread, whatever becomes of the future that called it. One that may take long
-//! looks here as it goes. DataFusion carries a [`Work`] to them in its configuration, so that it reaches every kernel of a
-//! plan, those that a rule evaluates included, without being an argument of any.
+//! A kernel or a rule runs to its end on its thread, whatever becomes of the future that called it. One that may take
+//! long looks here as it goes. DataFusion carries a [`Work`] to them in its configuration, so that it reaches every
+//! kernel of a plan, those that a rule evaluates included, without being an argument of any.
 
 use std::any::Any;
 
@@ -44,7 +45,8 @@ impl Work {
         self.given_up.cancel();
     }
 
-    /// Fails once nobody waits for the result any more. Cheap, but not free: to be asked after some microseconds of work.
+    /// Fails once nobody waits for the result any more. Cheap, but not free: to be asked after some microseconds of
+    /// work.
     ///
     /// # Errors
     /// [`millstream_core::ErrorKind::Cancelled`].

@@ -1,7 +1,8 @@
 //! Dates, timestamps and time zones as Spark reads them out of text.
 //!
-//! The grammar is that of `cast(text as timestamp)`: any prefix of `[+-]y…-m-d[T ]h:m:s.f` that ends after a whole part,
-//! then a zone. Local times are resolved as the JVM does it: forward over a gap, to the earlier offset in an overlap.
+//! The grammar is that of `cast(text as timestamp)`: any prefix of `[+-]y…-m-d[T ]h:m:s.f` that ends after a whole
+//! part, then a zone. Local times are resolved as the JVM does it: forward over a gap, to the earlier offset in an
+//! overlap.
 //!
 //! Deliberately not here: a time without a date (`12:00`), to which Spark gives the day on which it happens to run; a
 //! record must not change its meaning with the day it is read, so that text is no timestamp here.

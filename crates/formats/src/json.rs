@@ -38,8 +38,8 @@ pub struct JsonDecoder {
     data_type: DataType,
     corrupt: Option<usize>,
     options: Arc<JsonOptions>,
-    /// What tasks that have ended knew of the records' shapes. A stream's batches are tasks one after the other, often of a
-    /// single record.
+    /// What tasks that have ended knew of the records' shapes. A stream's batches are tasks one after the other, often
+    /// of a single record.
     known: Arc<Mutex<Vec<Templates>>>,
 }
 

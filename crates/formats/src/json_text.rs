@@ -1,7 +1,7 @@
 //! Values as `to_json` writes them.
 //!
-//! NULL fields of structs are left out unless asked for, NULL elements and map values stay. Timestamps have exactly three
-//! digits of fraction and the zone's offset, doubles are the JVM's, decimals keep their scale.
+//! NULL fields of structs are left out unless asked for, NULL elements and map values stay. Timestamps have exactly
+//! three digits of fraction and the zone's offset, doubles are the JVM's, decimals keep their scale.
 //!
 //! Deliberately not here: patterns (`timestampFormat`, `dateFormat`) and `pretty`.
 

@@ -1,7 +1,8 @@
-//! Aggregate functions: DataFusion's where they are right for Spark, under Spark's types; our own accumulators elsewhere.
+//! Aggregate functions: DataFusion's where they are right for Spark, under Spark's types; our own accumulators
+//! elsewhere.
 //!
-//! The common ones tell the streaming engine what they mean ([`StreamAggregate`]), and have native state over streams. Of all
-//! others the engine keeps the state of the accumulator.
+//! The common ones tell the streaming engine what they mean ([`StreamAggregate`]), and have native state over streams.
+//! Of all others the engine keeps the state of the accumulator.
 
 mod average;
 mod collect;

@@ -1,7 +1,7 @@
 //! What functions ask of their arguments: a type they can be cast to, or a constant.
 //!
-//! The rules are Spark's implicit casts: NULL fits anywhere, a string fits any plain type and any plain type a string, and
-//! numbers fit each other. What does not fit is `DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE`.
+//! The rules are Spark's implicit casts: NULL fits anywhere, a string fits any plain type and any plain type a string,
+//! and numbers fit each other. What does not fit is `DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE`.
 
 use std::sync::Arc;
 

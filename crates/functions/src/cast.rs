@@ -1,7 +1,7 @@
 //! `CAST` between all types, in Spark's three ways: ANSI (errors), legacy (NULL, or Java's wrapping), and `try_cast`.
 //!
-//! What can be cast is decided here; a column is cast by [`cast_column`], which goes into arrays, maps and structs. Casts
-//! that cannot fail and that Arrow does as Spark does stay DataFusion's own, because its optimizer knows those.
+//! What can be cast is decided here; a column is cast by [`cast_column`], which goes into arrays, maps and structs.
+//! Casts that cannot fail and that Arrow does as Spark does stay DataFusion's own, because its optimizer knows those.
 //!
 //! Deliberately not here: the text of the cast expression itself, which shows only where the user wrote it.
 

@@ -1,7 +1,7 @@
 //! Implicit casts: the type in which two or more values meet.
 //!
-//! Spark has two sets of rules: ANSI (`AnsiTypeCoercion`, the default since 4.0), in which a string follows the other side,
-//! and the older one (`TypeCoercion`), in which most things can become strings.
+//! Spark has two sets of rules: ANSI (`AnsiTypeCoercion`, the default since 4.0), in which a string follows the other
+//! side, and the older one (`TypeCoercion`), in which most things can become strings.
 
 use arrow::datatypes::{DataType, Field, Fields, TimeUnit};
 use datafusion::common::ScalarValue;
@@ -17,8 +17,8 @@ pub fn cast_mode(settings: &QuerySettings) -> CastMode {
     if settings.ansi { CastMode::Ansi } else { CastMode::Legacy }
 }
 
-/// The expression as a value of this type. What has the type already stays as it is; the text stays in any case, because
-/// Spark does not show implicit casts.
+/// The expression as a value of this type. What has the type already stays as it is; the text stays in any case,
+/// because Spark does not show implicit casts.
 pub fn coerce_to(expr: TypedExpr, to: &DataType, settings: &QuerySettings) -> Result<TypedExpr> {
     if expr.data_type == *to {
         return Ok(expr);

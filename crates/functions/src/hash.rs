@@ -1,7 +1,7 @@
 //! Digests, and Spark's two hashes of values (Murmur3 with 32 bits, xxHash with 64), both with the seed 42.
 //!
-//! A value is hashed by its Spark type: narrow integers as INT, doubles by their bits with one zero and one NaN, NULL not
-//! at all. Each column's hash is the seed of the next one's.
+//! A value is hashed by its Spark type: narrow integers as INT, doubles by their bits with one zero and one NaN, NULL
+//! not at all. Each column's hash is the seed of the next one's.
 
 mod murmur3;
 mod xxhash;

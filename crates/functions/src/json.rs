@@ -62,8 +62,9 @@ fn from_json(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(TypedExpr::new(expr, data_type, true).with_sql(text))
 }
 
-/// `cast(value as string)` of binary values is taken off: the decoder reads bytes, and right over a source's column it can
-/// be pushed into the scan. Bytes that are no UTF-8 are the decoder's business then, which treats them as the cast would.
+/// `cast(value as string)` of binary values is taken off: the decoder reads bytes, and right over a source's column it
+/// can be pushed into the scan. Bytes that are no UTF-8 are the decoder's business then, which treats them as the cast
+/// would.
 fn bytes_below(value: TypedExpr) -> Expr {
     match value.expr {
         Expr::ScalarFunction(ref cast) if meaning_of(&cast.func) == Some(Meaning::BytesAsText) => cast.args[0].clone(),

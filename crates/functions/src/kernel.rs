@@ -1,8 +1,8 @@
 //! The one DataFusion function behind all of our kernels: a plain function from columns to a column.
 //!
 //! The types were settled when the call was resolved, so a kernel takes its columns as they come. What else its meaning
-//! depends on (zone, ANSI mode, types) stands in [`Evaluation`]; constants such as a pattern are arguments, and a kernel
-//! that compiles one keeps it while it stays the same.
+//! depends on (zone, ANSI mode, types) stands in [`Evaluation`]; constants such as a pattern are arguments, and a
+//! kernel that compiles one keeps it while it stays the same.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -73,8 +73,8 @@ impl Evaluation<'_> {
         self.columns[index].as_primitive()
     }
 
-    /// Fails once nobody waits for the result. For kernels whose work may be more than linear in their arguments; between
-    /// slices of large columns it is asked for all of them.
+    /// Fails once nobody waits for the result. For kernels whose work may be more than linear in their arguments;
+    /// between slices of large columns it is asked for all of them.
     pub(super) fn check(&self) -> Result<()> {
         self.work.map_or(Ok(()), Work::check)
     }

@@ -1,12 +1,13 @@
 //! Spark's functions: one table of names, and for each what its arguments may be, what type comes out, and what is
 //! computed.
 //!
-//! A family of functions is a file with one static slice of [`entry::FunctionEntry`]s; [`lookup`] finds an entry under any of its
-//! names. An entry *resolves* a call: it checks and casts the arguments by Spark's rules and answers an expression with
-//! Spark's type. DataFusion's own coercion therefore never has anything to do, and what is computed is either a
-//! DataFusion expression that is right for Spark or a [`kernel`] of ours.
+//! A family of functions is a file with one static slice of [`entry::FunctionEntry`]s; [`lookup`] finds an entry under
+//! any of its names. An entry *resolves* a call: it checks and casts the arguments by Spark's rules and answers an
+//! expression with Spark's type. DataFusion's own coercion therefore never has anything to do, and what is computed is
+//! either a DataFusion expression that is right for Spark or a [`kernel`] of ours.
 //!
-//! Deliberately not here: names, stars, lambdas' variables and the windows of window functions, which are the analyzer's.
+//! Deliberately not here: names, stars, lambdas' variables and the windows of window functions, which are the
+//! analyzer's.
 
 mod aggregate;
 mod argument;

@@ -1,7 +1,8 @@
 //! Operators, under the names that Spark Connect gives them.
 //!
-//! Comparisons of what Arrow compares as Spark does, and logic, are DataFusion's expressions, because its optimizer knows
-//! them. Arithmetic is ours: overflow is an error under ANSI and wraps otherwise, which DataFusion does not offer.
+//! Comparisons of what Arrow compares as Spark does, and logic, are DataFusion's expressions, because its optimizer
+//! knows them. Arithmetic is ours: overflow is an error under ANSI and wraps otherwise, which DataFusion does not
+//! offer.
 
 mod arithmetic;
 mod bitwise;

@@ -1,8 +1,8 @@
 //! The one place where a kernel asks for room before it makes a value that may be longer than its arguments.
 //!
-//! What is asked for is counted in the ledger while the kernel runs, so that a query that wants too much is refused and the
-//! process lives; a value and a column have bounds of their own. Asking is also where a kernel notices that nobody waits
-//! for its result any more.
+//! What is asked for is counted in the ledger while the kernel runs, so that a query that wants too much is refused and
+//! the process lives; a value and a column have bounds of their own. Asking is also where a kernel notices that nobody
+//! waits for its result any more.
 
 use millstream_core::{Error, Reservation, Result};
 use millstream_engine::Work;

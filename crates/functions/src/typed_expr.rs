@@ -1,7 +1,8 @@
 //! An expression after resolution: DataFusion's expression together with what Spark knows of it.
 //!
 //! DataFusion computes types and nullability of its own from an expression; Spark's may differ (an ANSI division is
-//! never NULL for non-NULL inputs, DataFusion's is). What the user sees is Spark's, so it travels beside the expression.
+//! never NULL for non-NULL inputs, DataFusion's is). What the user sees is Spark's, so it travels beside the
+//! expression.
 
 use arrow::datatypes::DataType;
 use datafusion::common::{Column, ScalarValue};

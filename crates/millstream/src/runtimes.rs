@@ -6,8 +6,9 @@
 //! | streaming | one a core | the loops of streaming queries with their Kafka connections, sinks and checkpoints |
 //! | batch | `--cores` a query, eight queries side by side, at a lower priority | analysis, planning, batch queries |
 //!
-//! So whatever a batch query does, calls are answered, signals obeyed and streams go on. A query's Kafka connections are not
-//! on the control runtime, because waking a thread of another runtime for each record would cost more than the record.
+//! So whatever a batch query does, calls are answered, signals obeyed and streams go on. A query's Kafka connections
+//! are not on the control runtime, because waking a thread of another runtime for each record would cost more than the
+//! record.
 
 use millstream_connect::BatchThreads;
 use millstream_core::{Error, Result};
@@ -21,8 +22,8 @@ use tokio::runtime::{Builder, Runtime};
 /// Plans of streaming queries are deep, and the memory is only touched when one is.
 const STACK_BYTES: usize = 16 << 20;
 
-/// How much nicer than the process the threads of batch queries are. Ten steps are a tenth of the weight: streams hardly feel
-/// them, and a batch query still goes on where something else wants the whole machine.
+/// How much nicer than the process the threads of batch queries are. Ten steps are a tenth of the weight: streams
+/// hardly feel them, and a batch query still goes on where something else wants the whole machine.
 const BATCH_NICER: i32 = 10;
 
 /// As nice as a thread can be.
@@ -78,8 +79,8 @@ fn start(name: &str) -> Result<Runtime> {
         .map_err(|error| Error::unavailable(format!("cannot start the {name} runtime")).with_source(error))
 }
 
-/// Lets the operating system prefer every other thread to this one. Where it refuses, batch queries are merely as important
-/// as everything else.
+/// Lets the operating system prefer every other thread to this one. Where it refuses, batch queries are merely as
+/// important as everything else.
 fn lower_priority() {
     let priority = library_priority((own_niceness() + BATCH_NICER).min(NICEST));
     let priority = ThreadPriorityValue::try_from(priority).map(ThreadPriority::Crossplatform);
@@ -101,8 +102,8 @@ fn niceness(stat: &str) -> Option<i32> {
     stat.rsplit_once(')')?.1.split_whitespace().nth(16)?.parse().ok()
 }
 
-/// The library counts from 0, the lowest priority, to 99 over the 39 steps from 19 down to -20, and rounds; so this is the middle of
-/// a step.
+/// The library counts from 0, the lowest priority, to 99 over the 39 steps from 19 down to -20, and rounds; so this is
+/// the middle of a step.
 fn library_priority(niceness: i32) -> u8 {
     u8::try_from(99 * (185 - 10 * niceness) / 390).unwrap_or_default()
 }

@@ -1,4 +1,5 @@
-//! The ways between Spark Connect's messages of types and the Arrow forms that [`millstream_functions::data_type`] fixes.
+//! The ways between Spark Connect's messages of types and the Arrow forms that [`millstream_functions::data_type`]
+//! fixes.
 
 mod from_proto;
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Spark's language: SQL text and the analyzer.
 //!
-//! SQL text becomes Spark Connect messages ([`parser`]); Spark Connect relations, from whatever client, become DataFusion
-//! plans ([`analyze`]) whose streaming leaves and operators are the engine's own nodes. Batch plans are executed here
-//! ([`collect_stream`]); streaming plans are handed to the engine.
+//! SQL text becomes Spark Connect messages ([`parser`]); Spark Connect relations, from whatever client, become
+//! DataFusion plans ([`analyze`]) whose streaming leaves and operators are the engine's own nodes. Batch plans are
+//! executed here ([`collect_stream`]); streaming plans are handed to the engine.
 //!
 //! Deliberately not here: sessions, gRPC, and anything about how a stream runs.
 

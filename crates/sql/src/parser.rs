@@ -1,18 +1,19 @@
 //! Spark's SQL text to the unresolved messages of Spark Connect, so that one analyzer serves DataFrames and SQL.
 //!
-//! sqlparser's tokenizer cuts the text ([`dialect`], [`token`]); the grammar is ours, one file per chapter of Spark's, and
-//! writes messages without a syntax tree between. sqlparser's own grammar is not used: it reserves words that Spark leaves
-//! to users (`SELECT 1 FROM` names a column), binds operators otherwise, takes what Spark refuses, and cannot say which
-//! token it stumbled over, which is what Spark's errors are made of.
+//! sqlparser's tokenizer cuts the text ([`dialect`], [`token`]); the grammar is ours, one file per chapter of Spark's,
+//! and writes messages without a syntax tree between. sqlparser's own grammar is not used: it reserves words that Spark
+//! leaves to users (`SELECT 1 FROM` names a column), binds operators otherwise, takes what Spark refuses, and cannot
+//! say which token it stumbled over, which is what Spark's errors are made of.
 //!
 //! # For the analyzer: what the messages mean
 //!
-//! Operators are calls by the names PySpark uses: `==`, `<=>`, `<`, `and`, `or`, `not`, `+`, `negative`, `div`, `in`, `like`
-//! (a third argument is the escape), `rlike`, `isnull`, `isnotnull`, `when`, `struct`, `concat` for `||`, `<<`,
-//! `>>`, `>>>`, `locate` for POSITION, `trim`, `ltrim`, `rtrim` with the characters before the text, `extract(field, source)`,
-//! `timestampadd` and `timestampdiff` with the unit as string; `a != b` is `not(a == b)`; `a BETWEEN b AND c` is the function
-//! `between(a, b, c)`, after which Spark names the column. `a.b.c` is one attribute; a field of anything else, and `a[0]`, is
-//! an extract value. A parameter of a lambda hides a column of its name. Beyond DataFrames' usage:
+//! Operators are calls by the names PySpark uses: `==`, `<=>`, `<`, `and`, `or`, `not`, `+`, `negative`, `div`, `in`,
+//! `like` (a third argument is the escape), `rlike`, `isnull`, `isnotnull`, `when`, `struct`, `concat` for `||`, `<<`,
+//! `>>`, `>>>`, `locate` for POSITION, `trim`, `ltrim`, `rtrim` with the characters before the text, `extract(field,
+//! source)`, `timestampadd` and `timestampdiff` with the unit as string; `a != b` is `not(a == b)`; `a BETWEEN b AND c`
+//! is the function `between(a, b, c)`, after which Spark names the column. `a.b.c` is one attribute; a field of
+//! anything else, and `a[0]`, is an extract value. A parameter of a lambda hides a column of its name. Beyond
+//! DataFrames' usage:
 //!
 //! | text | message |
 //! | --- | --- |
@@ -36,8 +37,8 @@
 //! | PIVOT, UNPIVOT | [`extension::PivotSelect`], [`extension::UnpivotSelect`] |
 //! | `TIMESTAMP '2024-01-31 12:00'` | a cast of the string, because it means the session's zone; with `Z` or `+02:00` a literal |
 //!
-//! Not here: names, types, functions, coercion (the analyzer's), pipe syntax, DDL other than temporary views and tables of a
-//! session, parameters in places of identifiers, recursive WITH, time travel.
+//! Not here: names, types, functions, coercion (the analyzer's), pipe syntax, DDL other than temporary views and tables
+//! of a session, parameters in places of identifiers, recursive WITH, time travel.
 
 mod cursor;
 mod datetime;
@@ -84,7 +85,8 @@ pub fn parse_expression(text: &str) -> Result<Expression> {
 /// Parses one statement.
 ///
 /// # Errors
-/// Spark's parse errors, with the place in the text; `UNSUPPORTED_FEATURE` for statements that Spark has and we have not.
+/// Spark's parse errors, with the place in the text; `UNSUPPORTED_FEATURE` for statements that Spark has and we have
+/// not.
 pub fn parse_statement(text: &str) -> Result<Statement> {
     parse_statement_with(text, Parameters::default())
 }
@@ -98,8 +100,8 @@ pub fn parse_statement_with(text: &str, parameters: Parameters) -> Result<Statem
     parsed.map_err(|error| error.into_error(text))
 }
 
-/// Cuts a script at its semicolons, which may also stand in strings and comments. Pieces of white space and comments alone
-/// are left out.
+/// Cuts a script at its semicolons, which may also stand in strings and comments. Pieces of white space and comments
+/// alone are left out.
 ///
 /// # Errors
 /// Spark's parse errors for a string, name or comment without end.

@@ -18,7 +18,8 @@ pub fn numbers(rows: &[(i64, i64)]) -> RecordBatch {
     RecordBatch::try_new(number_schema(), vec![values, Arc::new(times.with_timezone("UTC"))]).unwrap()
 }
 
-/// The rows of a batch as numbers: a time in whole seconds, a struct by its fields in turn, so a window by start and end.
+/// The rows of a batch as numbers: a time in whole seconds, a struct by its fields in turn, so a window by start and
+/// end.
 ///
 /// # Panics
 /// On a column of another type.

@@ -1,7 +1,7 @@
 //! `AddArtifacts` and `ArtifactStatus`: what a client uploads ahead of a plan.
 //!
-//! Only local relations (`cache/<hash>`) have a use here. Python files, jars and archives are refused by name, because a
-//! client that thinks they arrived would fail much later.
+//! Only local relations (`cache/<hash>`) have a use here. Python files, jars and archives are refused by name, because
+//! a client that thinks they arrived would fail much later.
 
 use bytes::BytesMut;
 use futures::StreamExt;

@@ -79,7 +79,8 @@ fn refused_name(command: &CommandType) -> &'static str {
     }
 }
 
-/// `localCheckpoint()`: the rows as they are now, whatever its inputs become. They are read at once even if asked for later.
+/// `localCheckpoint()`: the rows as they are now, whatever its inputs become. They are read at once even if asked for
+/// later.
 async fn checkpoint(session: &Computation, command: CheckpointCommand, sender: &ResponseSender) -> Result<()> {
     let input = command.relation.ok_or_else(relation_not_set)?;
     let (schema, rows) = query_plan::rows(session, &input).await?;

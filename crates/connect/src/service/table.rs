@@ -1,9 +1,9 @@
-//! `CREATE TABLE … USING` and `INSERT INTO`: a table is a name for a data source, and writing into it is a write with its
-//! format and options.
+//! `CREATE TABLE … USING` and `INSERT INTO`: a table is a name for a data source, and writing into it is a write with
+//! its format and options.
 //!
-//! Apache Spark refuses to insert into Kafka and to read such a table as a stream. What is streaming starts a query: the
-//! options `outputMode`, `trigger` (`availableNow`, `once`, or an interval), `queryName` and `checkpointLocation` are those
-//! of `writeStream`.
+//! Apache Spark refuses to insert into Kafka and to read such a table as a stream. What is streaming starts a query:
+//! the options `outputMode`, `trigger` (`availableNow`, `once`, or an interval), `queryName` and `checkpointLocation`
+//! are those of `writeStream`.
 
 use std::collections::HashMap;
 

@@ -1,7 +1,7 @@
 //! A session as what computes for it sees it: only from here are plans analysed and rows computed.
 //!
-//! The threads that answer calls must never do either, so [`Session`] itself offers no analysis, and a [`Computation`] is
-//! only to be had on the threads of batch queries.
+//! The threads that answer calls must never do either, so [`Session`] itself offers no analysis, and a [`Computation`]
+//! is only to be had on the threads of batch queries.
 
 use std::ops::Deref;
 use std::sync::Arc;

@@ -29,8 +29,8 @@ impl Conf {
         Self { set: BTreeMap::new(), default_time_zone }
     }
 
-    /// The value or Spark's default; `None` for a key that Spark knows without a value. A key that neither Spark nor the
-    /// session knows is an error.
+    /// The value or Spark's default; `None` for a key that Spark knows without a value. A key that neither Spark nor
+    /// the session knows is an error.
     pub(crate) fn get(&self, key: &str) -> Result<Option<String>> {
         match self.find(key) {
             Some(value) => Ok(Some(value)),

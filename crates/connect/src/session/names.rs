@@ -101,8 +101,8 @@ impl SessionCatalog {
         self.memory.reservation(format!("the rows that session {} keeps by localCheckpoint", self.session))
     }
 
-    /// Keeps rows until [`Self::remove_checkpoint`], or as long as the session lives; the reservation is what was made for
-    /// them. Answers the id to ask for them by.
+    /// Keeps rows until [`Self::remove_checkpoint`], or as long as the session lives; the reservation is what was made
+    /// for them. Answers the id to ask for them by.
     pub(crate) fn add_checkpoint(&self, rows: Relation, mut reservation: Reservation) -> Result<String> {
         reservation.resize(rows.encoded_len())?;
         let id = Uuid::new_v4().to_string();

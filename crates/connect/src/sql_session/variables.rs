@@ -1,5 +1,5 @@
-//! `${…}` in SQL programs (Spark: `VariableSubstitution`). Beyond Spark: `${name:-default}`, and an error instead of nothing
-//! for a name without a value.
+//! `${…}` in SQL programs (Spark: `VariableSubstitution`). Beyond Spark: `${name:-default}`, and an error instead of
+//! nothing for a name without a value.
 
 use millstream_core::{Error, Result};
 

@@ -2,8 +2,8 @@
 //!
 //! Inside, TIMESTAMP is microseconds in UTC; only here it takes the session's zone into its Arrow type, as clients
 //! expect it. Names come from the analysed schema, since a plan gives columns of equal names other ones. Fields of one
-//! struct have to have different names for clients, though, so that a name that comes twice is sent with a number, as by
-//! Spark; clients go by the analysed schema.
+//! struct have to have different names for clients, though, so that a name that comes twice is sent with a number, as
+//! by Spark; clients go by the analysed schema.
 
 use std::sync::Arc;
 
@@ -14,8 +14,8 @@ use arrow::ipc::writer::StreamWriter;
 use millstream_core::Result;
 use spark_connect_proto::execute_plan_response::ArrowBatch;
 
-/// Bytes of one response at the most, by estimate. Clients take 128 MB; small ones come sooner, and more of them fit into
-/// the buffer of an operation.
+/// Bytes of one response at the most, by estimate. Clients take 128 MB; small ones come sooner, and more of them fit
+/// into the buffer of an operation.
 const BATCH_BYTES_MAX: usize = 1 << 20;
 
 /// Encodes the rows of one result, in order.

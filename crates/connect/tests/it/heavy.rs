@@ -1,5 +1,5 @@
-//! Batch queries that compute for hours, more of them than there are threads: everything else goes on, and each of them can be
-//! interrupted.
+//! Batch queries that compute for hours, more of them than there are threads: everything else goes on, and each of them
+//! can be interrupted.
 
 use spark_connect_proto::Sql;
 use spark_connect_proto::expression::{ExprType, ExpressionString};

@@ -1,7 +1,7 @@
 //! What went wrong with an object store, in a line, and what to do about it.
 //!
-//! The client's errors are long and hold the store's answer as XML somewhere inside. Here they are taken apart once, so that
-//! whoever reads the message sees the store's own words and the mend.
+//! The client's errors are long and hold the store's answer as XML somewhere inside. Here they are taken apart once, so
+//! that whoever reads the message sees the store's own words and the mend.
 
 use std::error::Error as _;
 use std::io::{self, ErrorKind};

@@ -1,11 +1,11 @@
 //! A file that grows, as objects that are each written once.
 //!
-//! An append is one object, named by the place of its first byte, and put only where there is none: two writers cannot both
-//! have the same place. After many appends their bytes are put once more as one object and the chunks are removed, so that
-//! a reader asks for few.
+//! An append is one object, named by the place of its first byte, and put only where there is none: two writers cannot
+//! both have the same place. After many appends their bytes are put once more as one object and the chunks are removed,
+//! so that a reader asks for few.
 //!
-//! An empty chunk at the end is a seal: nobody appends to that file any more. It outlives the file, because the one whom it keeps
-//! out may come back when the file is long gone; a seal alone is no file.
+//! An empty chunk at the end is a seal: nobody appends to that file any more. It outlives the file, because the one
+//! whom it keeps out may come back when the file is long gone; a seal alone is no file.
 
 use std::io;
 
@@ -90,7 +90,8 @@ pub(super) fn is_seal(object: &ObjectMeta) -> bool {
     Piece::parse(object).is_some_and(|piece| piece.is_seal())
 }
 
-/// The seals that have lasted long enough, by the clock of the store: the newest of the objects, a lock, was written just now.
+/// The seals that have lasted long enough, by the clock of the store: the newest of the objects, a lock, was written
+/// just now.
 pub(super) fn old_seals(listed: &[ObjectMeta]) -> Vec<Key> {
     let Some(now) = listed.iter().map(|object| object.last_modified).max() else { return Vec::new() };
     let is_old = |object: &&ObjectMeta| is_seal(object) && now - object.last_modified > SEALS_LAST;

@@ -1,12 +1,12 @@
 //! The lock of a folder, as an object that its holder writes anew all the time.
 //!
-//! A store does not notice the end of a process. So a lock is a lease: an object that says who holds it, and that changes at
-//! least each quarter of the lease. Whoever wants it and sees it unchanged for a whole lease takes it over; every change is
-//! conditional on the version that was seen, so that only one can.
+//! A store does not notice the end of a process. So a lock is a lease: an object that says who holds it, and that
+//! changes at least each quarter of the lease. Whoever wants it and sees it unchanged for a whole lease takes it over;
+//! every change is conditional on the version that was seen, so that only one can.
 //!
-//! Time alone is no proof: a process that was stopped, with its clock, may go on and believe that it holds the lock. Whoever
-//! takes over therefore seals the files that grow ([`super::growing_file`]), and everything else a holder only does right
-//! after the store has renewed its lease ([`Lease::confirm`]).
+//! Time alone is no proof: a process that was stopped, with its clock, may go on and believe that it holds the lock.
+//! Whoever takes over therefore seals the files that grow ([`super::growing_file`]), and everything else a holder only
+//! does right after the store has renewed its lease ([`Lease::confirm`]).
 
 use std::io;
 use std::path::{Path, PathBuf};

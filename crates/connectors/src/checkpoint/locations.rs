@@ -12,8 +12,8 @@ use parking_lot::Mutex;
 use super::object_store_disk::{LEASE, ObjectStoreDisk};
 use super::s3::S3Settings;
 
-/// `s3://bucket/…` and `s3a://bucket/…` lie in that bucket, everything else on the disk of this machine. Clones share what
-/// they have opened.
+/// `s3://bucket/…` and `s3a://bucket/…` lie in that bucket, everything else on the disk of this machine. Clones share
+/// what they have opened.
 #[derive(Debug, Clone)]
 pub struct CheckpointDisks {
     local: Arc<dyn Disk>,

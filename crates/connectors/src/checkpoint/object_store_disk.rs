@@ -109,7 +109,8 @@ impl Disk for ObjectStoreDisk {
     async fn replace(&self, path: &Path, bytes: Vec<u8>, _durable: bool) -> io::Result<()> {
         let key = key(path)?;
         self.confirm(&key).await?;
-        // Chunks of the same name are not looked at from now on. A seal among them stays, to keep others from appending.
+        // Chunks of the same name are not looked at from now on. A seal among them stays, to keep others from
+        // appending.
         self.objects.put(&key, bytes.into()).await
     }
 

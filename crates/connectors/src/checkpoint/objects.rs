@@ -1,8 +1,8 @@
 //! What a checkpoint asks of an object store, and how often.
 //!
-//! The store's client tries again what it knows to be safe. A conditional write is not: when its answer is lost, nobody knows
-//! whether it was carried out. Here it is asked again, and where the store then says that the object is there, the object says
-//! whose it is: each carries the name of its writer.
+//! The store's client tries again what it knows to be safe. A conditional write is not: when its answer is lost, nobody
+//! knows whether it was carried out. Here it is asked again, and where the store then says that the object is there,
+//! the object says whose it is: each carries the name of its writer.
 
 use std::io;
 use std::sync::Arc;

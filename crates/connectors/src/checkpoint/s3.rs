@@ -17,8 +17,8 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(2);
 /// One request: the longest are parts of a snapshot, 4 MB each.
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 
-/// What Spark's programs set for Hadoop's client, and the variables that say the same. The path style is not among them:
-/// it is always used, and every store understands it.
+/// What Spark's programs set for Hadoop's client, and the variables that say the same. The path style is not among
+/// them: it is always used, and every store understands it.
 const HADOOP: [(&str, &str); 5] = [
     ("access.key", "AWS_ACCESS_KEY_ID"),
     ("secret.key", "AWS_SECRET_ACCESS_KEY"),

@@ -1,7 +1,7 @@
 //! A folder of this machine for files that are worth nothing once the process has ended.
 //!
-//! It is locked by the process that made it. What a killed process leaves is therefore free, and goes when the next one makes
-//! a folder of its own.
+//! It is locked by the process that made it. What a killed process leaves is therefore free, and goes when the next one
+//! makes a folder of its own.
 
 use std::fs::{self, DirBuilder, File};
 use std::io;

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use millstream_kafka::{ClientConfig, OffsetToCommit, TopicPartition};
 
-/// The brokers to begin with, as one text. Who names other brokers of the same cluster is taken for another one, and then
-/// offsets follow the batch instead of being part of it.
+/// The brokers to begin with, as one text. Who names other brokers of the same cluster is taken for another one, and
+/// then offsets follow the batch instead of being part of it.
 pub(super) fn system_of(config: &ClientConfig) -> String {
     let mut servers: Vec<_> = config.bootstrap_servers.iter().map(|(host, port)| format!("{host}:{port}")).collect();
     servers.sort();

@@ -1,7 +1,7 @@
 //! A lane: some of the partitions, the fetcher that reads them ahead, and what has come and is not yet consumed.
 //!
-//! Lanes are what can be read at the same time. A lane outlives batches, so that the next batch begins with what is there
-//! already. Asking for a range that it has passed (a batch is run again) makes it fetch anew.
+//! Lanes are what can be read at the same time. A lane outlives batches, so that the next batch begins with what is
+//! there already. Asking for a range that it has passed (a batch is run again) makes it fetch anew.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;

@@ -1,4 +1,5 @@
-//! Questions to the cluster: which partitions there are, and which offsets a position means (Spark: `KafkaOffsetReader`).
+//! Questions to the cluster: which partitions there are, and which offsets a position means (Spark:
+//! `KafkaOffsetReader`).
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

@@ -85,8 +85,8 @@ pub(crate) fn set_of<'a>(partitions: impl IntoIterator<Item = &'a TopicPartition
     format!("Set({})", texts.join(", "))
 }
 
-/// Spark's `rateLimit`: shares `limit` out over partitions in proportion to what each has to give, at least one row each.
-/// `start` knows every partition of `until`, new ones with their first offset.
+/// Spark's `rateLimit`: shares `limit` out over partitions in proportion to what each has to give, at least one row
+/// each. `start` knows every partition of `until`, new ones with their first offset.
 pub(crate) fn rate_limit(limit: i64, start: &PartitionMap, until: &PartitionMap) -> PartitionMap {
     let size = |of: &TopicPartition, end: i64| start.get(of).map(|begin| end - begin).filter(|&size| size > 0);
     let total: i64 = until.iter().filter_map(|(of, &end)| size(of, end)).sum();

@@ -1,8 +1,9 @@
 //! The options of the Kafka source, Spark's names and errors (`KafkaSourceProvider`).
 //!
 //! Everything is checked when the source is opened, before anything is connected. Options that only tune Spark's own
-//! consumers (`kafkaConsumer.pollTimeoutMs`, `fetchOffset.*`, `minPartitions`, `maxRecordsPerPartition`, `groupIdPrefix`)
-//! are checked and have no meaning here, because ranges are not bound to tasks and offsets not to a consumer.
+//! consumers (`kafkaConsumer.pollTimeoutMs`, `fetchOffset.*`, `minPartitions`, `maxRecordsPerPartition`,
+//! `groupIdPrefix`) are checked and have no meaning here, because ranges are not bound to tasks and offsets not to a
+//! consumer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,7 +49,8 @@ pub(crate) struct KafkaOptions {
     pub(crate) strategy: Strategy,
     pub(crate) starting: Position,
     pub(crate) ending: Position,
-    /// `startingOffsetsByTimestampStrategy=latest`: a timestamp after the last record means latest, else it is an error.
+    /// `startingOffsetsByTimestampStrategy=latest`: a timestamp after the last record means latest, else it is an
+    /// error.
     pub(crate) late_timestamp_is_latest: bool,
     pub(crate) fail_on_data_loss: bool,
     pub(crate) max_offsets_per_trigger: Option<i64>,

@@ -1,5 +1,5 @@
-//! What a batch read need not fetch, by the filters of its query: partitions, and what lies before and behind a range of
-//! offsets or before a time.
+//! What a batch read need not fetch, by the filters of its query: partitions, and what lies before and behind a range
+//! of offsets or before a time.
 //!
 //! A stream is read whole: a batch's range is logged before it is planned, and Spark counts its rows before they are
 //! filtered.
@@ -39,8 +39,8 @@ pub(crate) fn prune(ranges: Ranges, filters: &[ScanFilter]) -> Ranges {
     narrowed.collect()
 }
 
-/// The first millisecond whose rows can pass the filters on the timestamp, if any filter says so. Only a beginning is of
-/// use: timestamps need not ascend, so what lies behind a row that is too late may be in time.
+/// The first millisecond whose rows can pass the filters on the timestamp, if any filter says so. Only a beginning is
+/// of use: timestamps need not ascend, so what lies behind a row that is too late may be in time.
 pub(crate) fn first_timestamp_ms(filters: &[ScanFilter]) -> Option<i64> {
     let first = |filter: &ScanFilter| match &filter.test {
         ColumnTest::Compare(Comparison::Equal | Comparison::GreaterOrEqual, Literal::Timestamp(us)) => {

@@ -1,5 +1,5 @@
-//! Rows as Kafka records: the columns that the sink looks at, Spark's checks of their types, and each row's parts without a
-//! copy (Spark: `KafkaWriter.validateQuery`, `KafkaRowWriter`).
+//! Rows as Kafka records: the columns that the sink looks at, Spark's checks of their types, and each row's parts
+//! without a copy (Spark: `KafkaWriter.validateQuery`, `KafkaRowWriter`).
 //!
 //! `value` is required; `key`, `topic`, `partition` and `headers` are optional; others are not looked at. Names are
 //! compared exactly, as Spark does here.

@@ -1,7 +1,7 @@
 //! The rows of a range of offsets: pulls what lanes hold and get, decodes it, gives Arrow batches.
 //!
-//! A partition is done when the reader's position reaches the end of its range, not when a record with the last offset was
-//! seen: transaction markers and compaction leave gaps.
+//! A partition is done when the reader's position reaches the end of its range, not when a record with the last offset
+//! was seen: transaction markers and compaction leave gaps.
 
 use std::collections::{HashMap, VecDeque};
 use std::ops::Range;

@@ -1,8 +1,9 @@
 //! `writeStream.format("kafka")`: each row a record (Spark: `KafkaStreamingWrite`).
 //!
-//! At least once by default, as in Spark: a batch is done when every record of it is acknowledged, and a batch that is run
-//! again is written again. With `delivery.guarantee=exactly-once` each batch is a transaction that carries its own number
-//! ([`exactly_once`]). All output modes are taken; the rows of an update or of a complete result follow those written before.
+//! At least once by default, as in Spark: a batch is done when every record of it is acknowledged, and a batch that is
+//! run again is written again. With `delivery.guarantee=exactly-once` each batch is a transaction that carries its own
+//! number ([`exactly_once`]). All output modes are taken; the rows of an update or of a complete result follow those
+//! written before.
 //!
 //! The producer lives as long as the query, because it keeps connections, metadata and its place in each partition's
 //! sequence. After any failure it is thrown away and the next batch makes a new one, so that nothing of a failed batch

@@ -1,8 +1,8 @@
 //! The streaming source (Spark: `KafkaMicroBatchStream`).
 //!
-//! Under the default trigger a batch ends where the reader has got to, so no broker is asked on the way of a record. The
-//! newest offsets are asked for only where the answer needs them: `Trigger.AvailableNow`, limits on offsets, and after
-//! rows were lost.
+//! Under the default trigger a batch ends where the reader has got to, so no broker is asked on the way of a record.
+//! The newest offsets are asked for only where the answer needs them: `Trigger.AvailableNow`, limits on offsets, and
+//! after rows were lost.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -3,8 +3,8 @@
 //! Options: `rowsPerSecond` (1), `rampUpTime` (0s; `10s`, `1m` …), `numPartitions`.
 //!
 //! An offset is a number of whole seconds since the query first started, and that moment with it: `{"seconds":5,
-//! "startMs":1767225600000}`. Spark's is the number alone, the moment being in a file beside the log; here it must travel
-//! with the offset, so that a range gives the same timestamps after a restart.
+//! "startMs":1767225600000}`. Spark's is the number alone, the moment being in a file beside the log; here it must
+//! travel with the offset, so that a range gives the same timestamps after a restart.
 
 use std::sync::Arc;
 use std::time::Duration;

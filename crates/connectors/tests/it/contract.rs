@@ -1,11 +1,11 @@
 //! What the engine may expect of every source, reader and sink.
 //!
-//! A source: the same range gives the same rows, also from another instance; offsets outlive their text; a pinned end stays.
-//! A reader: it gives its columns in any choice, keeps to the sizes it is asked for, and reads the same again. A sink: it
-//! drains every stream, and a batch written twice is there once, or the sink keeps nothing to look at.
+//! A source: the same range gives the same rows, also from another instance; offsets outlive their text; a pinned end
+//! stays. A reader: it gives its columns in any choice, keeps to the sizes it is asked for, and reads the same again. A
+//! sink: it drains every stream, and a batch written twice is there once, or the sink keeps nothing to look at.
 //!
-//! The connectors are those that are registered: one that [`kit`] does not know fails, and what a connector is not tried
-//! with it must refuse in Spark's words. Kafka is the embedded broker.
+//! The connectors are those that are registered: one that [`kit`] does not know fails, and what a connector is not
+//! tried with it must refuse in Spark's words. Kafka is the embedded broker.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "in a test a panic is the report")]
 

@@ -1,5 +1,5 @@
-//! What exactly-once asks of a batch, against real Apache Kafka. Whole queries, their deaths and their copies are tested where
-//! everything comes together, in the binary's tests.
+//! What exactly-once asks of a batch, against real Apache Kafka. Whole queries, their deaths and their copies are
+//! tested where everything comes together, in the binary's tests.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -156,7 +156,8 @@ async fn nothing_of_a_batch_shows_before_the_log_is_durable() {
     assert_eq!(marked().await, Some(1));
     while ends("read_committed").await != Some(2) {}
 
-    // A log that cannot be made durable: the row is aborted, and the next start finds the batch as if it had never been.
+    // A log that cannot be made durable: the row is aborted, and the next start finds the batch as if it had never
+    // been.
     let durable = Durable::when(async { Err(Error::data("the disk is broken")) });
     let logged = LoggedBatch { hash: 8, group_offsets: Vec::new(), durable };
     let next = || SinkBatch { id: BatchId(1), ..batch(one()) };

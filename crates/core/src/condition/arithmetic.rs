@@ -4,8 +4,8 @@ use super::ANSI_ENABLED;
 use crate::error::Error;
 use crate::spark_error;
 
-/// A computation left the range of its type: what Spark says happened, and the function that answers NULL instead, if there
-/// is one.
+/// A computation left the range of its type: what Spark says happened, and the function that answers NULL instead, if
+/// there is one.
 pub fn arithmetic_overflow(message: &str, instead: &str) -> Error {
     let alternative = match instead {
         "" => String::new(),

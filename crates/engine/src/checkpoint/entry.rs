@@ -11,8 +11,8 @@
 //! | 5 | the head of a snapshot | JSON |
 //! | 6 | a batch's state is whole, and the sink is about to hold the batch | JSON of its commit |
 //!
-//! JSON has room: a field that is new is left out where it says nothing. A kind, a field or a body that is not known is an
-//! error with its place, never a default. Heads carry the version of the format ([`formats`](super::formats)).
+//! JSON has room: a field that is new is left out where it says nothing. A kind, a field or a body that is not known is
+//! an error with its place, never a default. Heads carry the version of the format ([`formats`](super::formats)).
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -112,8 +112,8 @@ pub(crate) struct OffsetsEntry {
 }
 
 impl OffsetsEntry {
-    /// Tells it from an entry of the same number in another copy of the log. Sinks keep it for as long as they keep rows, so
-    /// it is XXH3 as its specification has it, over the entry's JSON.
+    /// Tells it from an entry of the same number in another copy of the log. Sinks keep it for as long as they keep
+    /// rows, so it is XXH3 as its specification has it, over the entry's JSON.
     pub(crate) fn hash(&self) -> u64 {
         let mut body = Vec::new();
         put_json(&mut body, &OffsetsJson::from(self));

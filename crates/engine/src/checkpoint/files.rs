@@ -107,7 +107,8 @@ impl Files {
     }
 }
 
-/// A disk error. It is not tried again: what the system still holds of the file is not known after it. A new start looks.
+/// A disk error. It is not tried again: what the system still holds of the file is not known after it. A new start
+/// looks.
 pub(crate) fn disk_error(attempted: &str, path: &Path, error: io::Error) -> Error {
     let mend = match (DiskError::mend(&error), error.kind()) {
         (Some(mend), _) => mend,

@@ -18,7 +18,8 @@ pub(super) struct CheckpointFolder {
     pub(super) lock: CheckpointLock,
 }
 
-/// The hold of a process on a checkpoint; clones are the same one. Where all are dropped, it is as if the process had died.
+/// The hold of a process on a checkpoint; clones are the same one. Where all are dropped, it is as if the process had
+/// died.
 #[derive(Debug, Clone)]
 pub(crate) struct CheckpointLock(Arc<Mutex<Option<Box<dyn DiskLock>>>>);
 

@@ -1,9 +1,10 @@
 //! The formats of a log that this build reads, each by its version. It writes the newest.
 //!
-//! A log and a snapshot begin with a head, and a head is JSON with a `version` in every format there was and will be. What
-//! follows, the rest of the head included, is read as that version has it, into the entries of today: to change the format
-//! is to write a new version and to keep a reader of the old one here. A state entry ends with the bytes of its store in
-//! every format; what is in them is the store's own affair ([`StoreEntry::format`](super::entry::StoreEntry)).
+//! A log and a snapshot begin with a head, and a head is JSON with a `version` in every format there was and will be.
+//! What follows, the rest of the head included, is read as that version has it, into the entries of today: to change
+//! the format is to write a new version and to keep a reader of the old one here. A state entry ends with the bytes of
+//! its store in every format; what is in them is the store's own affair
+//! ([`StoreEntry::format`](super::entry::StoreEntry)).
 
 use millstream_core::{Error, Result};
 use serde::Deserialize;

@@ -5,8 +5,8 @@
 //! ```
 //!
 //! The first sum also covers the frame's place in its file, so that no bytes inside a payload can be taken for a frame.
-//! A frame that is cut short or spoilt at the end of a file was being written when the process or the machine died: it is
-//! cut off. The same with a good frame anywhere behind it is damage to what was promised, and is refused.
+//! A frame that is cut short or spoilt at the end of a file was being written when the process or the machine died: it
+//! is cut off. The same with a good frame anywhere behind it is damage to what was promised, and is refused.
 
 /// Bytes before the payload.
 pub(crate) const HEADER_BYTES: usize = 16;

@@ -24,8 +24,8 @@ pub(crate) struct History {
     pub(crate) start: Option<StartEntry>,
     pub(crate) offsets: BTreeMap<BatchId, Arc<OffsetsEntry>>,
     pub(crate) commits: BTreeMap<BatchId, CommitEntry>,
-    /// Those of committed batches, in the order in which they were written; those of the newest snapshot and before it are
-    /// left out.
+    /// Those of committed batches, in the order in which they were written; those of the newest snapshot and before it
+    /// are left out.
     pub(crate) deltas: Vec<DeltaPlace>,
     /// Those of the batch that is due, which has neither a commit nor a prepared entry behind them.
     pub(crate) uncommitted: Vec<DeltaPlace>,

@@ -1,8 +1,8 @@
 //! The writing half of a query's log: entries gather, and one frame makes all of them durable.
 //!
-//! A batch costs one write: its commit waits for the next batch's offsets, or for the query to idle or stop. A run never
-//! writes behind what an earlier run wrote; it begins a segment of its own. After an error of the disk nothing more is written:
-//! what the last write left behind is for the next start to find out.
+//! A batch costs one write: its commit waits for the next batch's offsets, or for the query to idle or stop. A run
+//! never writes behind what an earlier run wrote; it begins a segment of its own. After an error of the disk nothing
+//! more is written: what the last write left behind is for the next start to find out.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -102,14 +102,14 @@ impl Log {
         !self.pending.is_empty()
     }
 
-    /// Writes everything that was added, as one frame, and forces it to the disk as the policy says. Does nothing once a write
-    /// has failed.
+    /// Writes everything that was added, as one frame, and forces it to the disk as the policy says. Does nothing once
+    /// a write has failed.
     pub(crate) async fn write(&mut self) -> Result<()> {
         self.begin_write().await?.wait().await
     }
 
-    /// The same without waiting for the disk: a killed process loses nothing of it from here on, a power cut may until what
-    /// is given says otherwise. Until then nothing more is written.
+    /// The same without waiting for the disk: a killed process loses nothing of it from here on, a power cut may until
+    /// what is given says otherwise. Until then nothing more is written.
     pub(crate) async fn begin_write(&mut self) -> Result<Durable> {
         if self.pending.is_empty() || self.is_unsettled.swap(true, Ordering::AcqRel) {
             return Ok(Durable::now());
@@ -195,7 +195,8 @@ impl Log {
         let old = self.segments.iter().skip(1).take_while(|next| is_old(next)).count();
         for _ in 0..old {
             self.place.files.remove(&segment_path(&self.place.folder, self.segments[0].number)).await?;
-            // Only now: one that could not be removed is the first to go the next time, or there would be a gap behind it.
+            // Only now: one that could not be removed is the first to go the next time, or there would be a gap behind
+            // it.
             self.segments.remove(0);
         }
         Ok(())

@@ -1,9 +1,9 @@
 //! The whole state of a query after one batch, so that the log before it can go.
 //!
-//! It lies in files of a few megabytes, so that neither writing nor reading it needs a second copy of the state in memory.
-//! The parts come first; the head, which says how many there are, makes a snapshot of them. Parts without a head are of a
-//! process that died. They go with the next snapshot and not before: should that process only have been stopped, and finish
-//! its snapshot late, then it is whole.
+//! It lies in files of a few megabytes, so that neither writing nor reading it needs a second copy of the state in
+//! memory. The parts come first; the head, which says how many there are, makes a snapshot of them. Parts without a
+//! head are of a process that died. They go with the next snapshot and not before: should that process only have been
+//! stopped, and finish its snapshot late, then it is whole.
 //!
 //! ```text
 //! snapshot-<batch>            one frame: a snapshot entry
@@ -34,8 +34,8 @@ pub(crate) struct Snapshot {
 }
 
 impl Snapshot {
-    /// The newest snapshot of the folder, in one of these formats. One that is spoilt is refused by name: the log before it may
-    /// be gone.
+    /// The newest snapshot of the folder, in one of these formats. One that is spoilt is refused by name: the log
+    /// before it may be gone.
     pub(crate) async fn newest(files: &Files, folder: &Path, formats: Formats) -> Result<Option<Self>> {
         let newest = files.numbered(folder, PREFIX).await?.pop().map(BatchId);
         let Some(batch) = newest else { return Ok(None) };

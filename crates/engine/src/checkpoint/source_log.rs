@@ -6,8 +6,8 @@
 //! ```
 //!
 //! The interval is Spark's setting, but an older log keeps the one that its `.compact` files show. What lies before a
-//! compacted entry that is old enough is removed; Spark would also let ten minutes pass, which matters to its readers on
-//! other machines.
+//! compacted entry that is old enough is removed; Spark would also let ten minutes pass, which matters to its readers
+//! on other machines.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -175,8 +175,8 @@ fn first_needed(entry: u64, interval: u64) -> u64 {
     ((entry + 1) / interval * interval).saturating_sub(1)
 }
 
-/// The interval of a log in which these entries are compacted, as Spark derives it: what two of them show; with one alone,
-/// the least divisor of its distance from the beginning that is no less than the setting.
+/// The interval of a log in which these entries are compacted, as Spark derives it: what two of them show; with one
+/// alone, the least divisor of its distance from the beginning that is no less than the setting.
 fn interval(setting: u64, compacted: &[u64]) -> u64 {
     match compacted {
         [] => setting,

@@ -1,8 +1,8 @@
 //! Spark's own checkpoint files, byte for byte: written from the log, and read when a query comes from a cluster.
 //!
-//! `metadata` is `{"id":"…"}`. `offsets/N` is `v1`, a line with watermark, timestamp and pinned settings, and a line per
-//! source; `commits/N` is `v1` and a line with the next watermark. There is no newline at the end of any of them. Hadoop
-//! keeps a checksum of `N` in `.N.crc`, which must go when we replace `N`, or Spark refuses the file.
+//! `metadata` is `{"id":"…"}`. `offsets/N` is `v1`, a line with watermark, timestamp and pinned settings, and a line
+//! per source; `commits/N` is `v1` and a line with the next watermark. There is no newline at the end of any of them.
+//! Hadoop keeps a checksum of `N` in `.N.crc`, which must go when we replace `N`, or Spark refuses the file.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -212,8 +212,8 @@ struct OffsetsFile {
 }
 
 impl SparkCheckpoint {
-    /// What Spark's files say of batches after this one; `None` where they know of none. Older files are not looked at: a power
-    /// cut may have torn them.
+    /// What Spark's files say of batches after this one; `None` where they know of none. Older files are not looked at:
+    /// a power cut may have torn them.
     pub(crate) async fn read(files: &Files, root: &Path, after: Option<BatchId>) -> Result<Option<Self>> {
         let (offsets, commits) = (root.join("offsets"), root.join("commits"));
         let newest = files.numbered(&offsets, "").await?.pop();

@@ -200,8 +200,8 @@ impl Checkpoint {
     }
 }
 
-/// Makes durable what an earlier run left behind, which may have died before it did, or been told that it cannot. The bytes
-/// are written anew: a file whose sync failed stays readable, but no later sync of it means anything.
+/// Makes durable what an earlier run left behind, which may have died before it did, or been told that it cannot. The
+/// bytes are written anew: a file whose sync failed stays readable, but no later sync of it means anything.
 async fn settle(files: &Files, segment: &Path) -> Result<()> {
     match files.read(segment).await? {
         Some(bytes) => files.replace(segment, bytes, true).await,

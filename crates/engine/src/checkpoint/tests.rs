@@ -286,7 +286,8 @@ async fn a_spoilt_snapshot_is_refused_by_name() {
     assert_eq!(read_snapshot(folder.path()).await.unwrap(), Some(parts));
 }
 
-/// The process died before the head was written. Or it was only stopped, and writes it late: then the parts must be there.
+/// The process died before the head was written. Or it was only stopped, and writes it late: then the parts must be
+/// there.
 #[tokio::test]
 async fn parts_without_a_head_are_no_snapshot() {
     let folder = tempfile::tempdir().unwrap();

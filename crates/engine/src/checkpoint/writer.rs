@@ -34,8 +34,8 @@ pub(crate) struct Retention {
     pub(crate) segment_bytes: u64,
 }
 
-/// The checkpoint of a running query. Dropped without [`CheckpointWriter::close`] it leaves the folder as a dying process
-/// would.
+/// The checkpoint of a running query. Dropped without [`CheckpointWriter::close`] it leaves the folder as a dying
+/// process would.
 #[derive(Debug)]
 pub(crate) struct CheckpointWriter {
     pub(super) folder: CheckpointFolder,
@@ -86,8 +86,8 @@ impl CheckpointWriter {
         }
     }
 
-    /// Writes that a batch begins, with everything that waited. What is given says when that is as durable as the policy
-    /// wants it; the next write has to wait for it.
+    /// Writes that a batch begins, with everything that waited. What is given says when that is as durable as the
+    /// policy wants it; the next write has to wait for it.
     pub(crate) async fn write_offsets(&mut self, entry: Arc<OffsetsEntry>) -> Result<Durable> {
         self.log.append(&Entry::Offsets(Arc::clone(&entry)));
         self.newest_write = self.log.begin_write().await?;
@@ -109,8 +109,8 @@ impl CheckpointWriter {
         self.newest.add_commit(entry);
     }
 
-    /// Writes what a batch did to the stores, and its commit as it will be, before the sink holds the batch; as durably as the
-    /// policy has it.
+    /// Writes what a batch did to the stores, and its commit as it will be, before the sink holds the batch; as durably
+    /// as the policy has it.
     pub(crate) async fn write_prepared(&mut self, deltas: Vec<(StoreId, Vec<u8>)>, entry: CommitEntry) -> Result<()> {
         // The log takes no second write while one is under way.
         self.newest_write.wait().await?;
@@ -163,7 +163,8 @@ impl CheckpointWriter {
         Ok(())
     }
 
-    /// Takes note of a snapshot that has been saved meanwhile, and forgets the log before it. Says whether there was one.
+    /// Takes note of a snapshot that has been saved meanwhile, and forgets the log before it. Says whether there was
+    /// one.
     pub(crate) async fn settle_snapshot(&mut self) -> Result<bool> {
         let Some(saving) = self.snapshotting.take_if(|saving| saving.is_finished()) else { return Ok(false) };
         self.snapshot = Some(join(saving).await?);
@@ -233,8 +234,8 @@ async fn join<T>(task: JoinHandle<Result<T>>) -> Result<T> {
     task.await.unwrap_or_else(|error| Err(Error::internal("a checkpoint task ended early").with_source(error)))
 }
 
-/// Writes Spark's files behind the batches, each second at the most, or each minute. What it cannot write it says in the log of the
-/// process and tries again: these files are for others, our own recovery does not read them.
+/// Writes Spark's files behind the batches, each second at the most, or each minute. What it cannot write it says in
+/// the log of the process and tries again: these files are for others, our own recovery does not read them.
 #[derive(Debug)]
 struct SparkFilesTask {
     shown: watch::Sender<Shown>,
@@ -244,8 +245,8 @@ struct SparkFilesTask {
     task: JoinHandle<()>,
 }
 
-/// What Spark's files are to show, and the part of the log that must be durable before: else a power cut could leave files
-/// that are newer than the log, as if Spark had run the query.
+/// What Spark's files are to show, and the part of the log that must be durable before: else a power cut could leave
+/// files that are newer than the log, as if Spark had run the query.
 #[derive(Debug, Clone)]
 struct Shown {
     newest: NewestBatches,

@@ -9,9 +9,9 @@ use datafusion::error::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarFunctionArgs, ScalarUDFImpl, Signature, Volatility};
 
 /// A seed as BIGINT. The analyzer makes it without knowing a query, and then it is the number that it was made with. A
-/// starting streaming query gives every one in its plan the cell that it sets before each batch: as in Spark, random numbers
-/// have a new seed in each batch, whatever was written, and as everything that a batch depends on, that seed is in the log.
-/// Volatile, so that no optimizer folds it.
+/// starting streaming query gives every one in its plan the cell that it sets before each batch: as in Spark, random
+/// numbers have a new seed in each batch, whatever was written, and as everything that a batch depends on, that seed is
+/// in the log. Volatile, so that no optimizer folds it.
 #[derive(Debug, Clone)]
 pub struct BatchSeed {
     seed: i64,
@@ -31,7 +31,8 @@ struct Bound {
 #[derive(Debug, Default)]
 pub(crate) struct SeedCell {
     batch: AtomicU64,
-    /// How many seeds the batch has given out. Each chunk of rows has its own, or each would begin with the same number.
+    /// How many seeds the batch has given out. Each chunk of rows has its own, or each would begin with the same
+    /// number.
     given: AtomicU64,
 }
 

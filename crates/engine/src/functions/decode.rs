@@ -12,7 +12,8 @@ use millstream_core::decode::{ValueDecoder, ValueDecoding};
 
 use crate::error::to_datafusion;
 
-/// Decodes the values of its one argument, BINARY or STRING. Directly over a source's column it is pushed into the scan.
+/// Decodes the values of its one argument, BINARY or STRING. Directly over a source's column it is pushed into the
+/// scan.
 #[derive(Debug, Clone)]
 pub struct Decode {
     name: String,

@@ -17,8 +17,8 @@ use crate::state::NativeAggregate;
 
 /// A function of a batch, and what it computes over a stream. In a batch it is that function in every respect.
 ///
-/// Who makes plans wraps the functions for which [`NativeAggregate`] has a form. Any other function works over streams too:
-/// the state of its accumulator is kept.
+/// Who makes plans wraps the functions for which [`NativeAggregate`] has a form. Any other function works over streams
+/// too: the state of its accumulator is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct StreamAggregate {
     inner: Arc<AggregateUDF>,

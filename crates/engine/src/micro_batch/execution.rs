@@ -1,8 +1,8 @@
 //! The loop of a query (Spark: `MicroBatchExecution`).
 //!
 //! A batch is fixed in the log before it runs and done when the log says so. Everything between can be run again: the
-//! sources give the same rows for the same range, the operators undo, and the sink drops what it did not finish. So there
-//! is one way out of every failure: put the state back and run the batch again, now or after a restart.
+//! sources give the same rows for the same range, the operators undo, and the sink drops what it did not finish. So
+//! there is one way out of every failure: put the state back and run the batch again, now or after a restart.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -172,7 +172,8 @@ impl MicroBatchExecution {
         Ok(Some(MicroBatch { entry: Arc::new(entry), latest, is_logged: false, is_committed: false, is_muted: false }))
     }
 
-    /// Whether the watermark has moved since the newest batch, so that some operator has something to give or to forget.
+    /// Whether the watermark has moved since the newest batch, so that some operator has something to give or to
+    /// forget.
     fn is_no_data_batch_due(&self) -> bool {
         let watermark_ms = self.plan.watermark().current_ms();
         self.runs_no_data_batches
@@ -270,8 +271,9 @@ impl MicroBatchExecution {
         self.save_snapshot(batch.id()).await
     }
 
-    /// From here on the batch is what it is, whatever happens to the process; and, once what is given says so, to the machine.
-    /// Only an exactly-once sink knows how to keep everything invisible until then; for all others that is awaited here.
+    /// From here on the batch is what it is, whatever happens to the process; and, once what is given says so, to the
+    /// machine. Only an exactly-once sink knows how to keep everything invisible until then; for all others that is
+    /// awaited here.
     pub(super) async fn write_offsets(&mut self, batch: &MicroBatch) -> Result<Durable> {
         if batch.is_logged {
             return Ok(Durable::now());
@@ -438,8 +440,8 @@ impl MicroBatchExecution {
         self.clock.monotonic().saturating_sub(self.sink_touched)
     }
 
-    /// Lets the sink renew what its target would forget, if nothing was written for long. A target that cannot be reached
-    /// now is tried again the next day.
+    /// Lets the sink renew what its target would forget, if nothing was written for long. A target that cannot be
+    /// reached now is tried again the next day.
     async fn refresh_sink(&mut self) -> Result<()> {
         if self.sink_idle() < REFRESH_EVERY {
             return Ok(());
@@ -476,8 +478,8 @@ impl MicroBatchExecution {
     }
 }
 
-/// Tells the sources what is committed, but for those whose group the sink has told. A source that cannot take note of it
-/// loses nothing.
+/// Tells the sources what is committed, but for those whose group the sink has told. A source that cannot take note of
+/// it loses nothing.
 async fn tell_sources(sources: &[Arc<dyn Source>], ends: &[Offset], sink: &dyn Sink) {
     for (source, end) in sources.iter().zip(ends) {
         if is_told_by(sink, &**source, end) {

@@ -66,8 +66,8 @@ async fn commit_state(
     Ok(kept.into_iter().map(|batches| stream::iter(batches).map(Ok).boxed()).collect())
 }
 
-/// What follows the recovery of a query: with [`PlantedFault::StateEarly`], what the log has of the state of a batch that
-/// never ended is believed.
+/// What follows the recovery of a query: with [`PlantedFault::StateEarly`], what the log has of the state of a batch
+/// that never ended is believed.
 pub(super) async fn recovered(
     planted: Option<PlantedFault>,
     history: &History,

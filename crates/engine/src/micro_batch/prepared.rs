@@ -1,8 +1,9 @@
 //! A batch whose state cannot be computed again: below it stands an expression that gives other values each time.
 //!
 //! Usually state is durable with the offsets of the next batch, because running the batch again gives the same. Here it
-//! would not: the sink would hold one result and the state another. So the state is in the log before the sink holds the
-//! batch. The sink pulls rows, and is told of the end of the last stream only when what the batch did to the stores is
+//! would not: the sink would hold one result and the state another. So the state is in the log before the sink holds
+//! the batch. The sink pulls rows, and is told of the end of the last stream only when what the batch did to the stores
+//! is
 //! *prepared*: written, with the commit as it will be, and as durable as offsets are. Whether the batch is done is then for
 //! the sink to say; a start asks it ([`recovery`](super::recovery)).
 
@@ -19,8 +20,8 @@ use crate::batch_context::BatchContext;
 use crate::checkpoint::CommitEntry;
 
 impl MicroBatchExecution {
-    /// Lets the sink pull the rows, and prepares the batch before it has the last of them. From then on the batch cannot be
-    /// undone: an error ends the query, for only a start can find out what the sink holds.
+    /// Lets the sink pull the rows, and prepares the batch before it has the last of them. From then on the batch
+    /// cannot be undone: an error ends the query, for only a start can find out what the sink holds.
     pub(super) async fn write_prepared(
         &mut self,
         batch: &MicroBatch,

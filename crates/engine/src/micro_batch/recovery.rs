@@ -4,9 +4,9 @@
 //! *m* the newest that the sink holds, for sinks that know. Batches s+1 … max(c, m) are run again for their state alone,
 //! because the sink has them; those after, up to n, are run for real. Then the query goes on with batch n+1.
 //!
-//! Where running a batch again gives other state than before, its state waits in the log, *prepared*, for the sink to hold
-//! the batch. If the sink does, the batch is settled: its state is that of the log. Else it was never shown, and is run for
-//! real. Such a batch is never run for its state alone.
+//! Where running a batch again gives other state than before, its state waits in the log, *prepared*, for the sink to
+//! hold the batch. If the sink does, the batch is settled: its state is that of the log. Else it was never shown, and
+//! is run for real. Such a batch is never run for its state alone.
 
 use std::ops::Range;
 

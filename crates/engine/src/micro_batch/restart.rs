@@ -60,8 +60,8 @@ pub(crate) fn check_operators(checkpoint: &Checkpoint, plan: &IncrementalExecuti
     operators::operators(logged, plan)
 }
 
-/// Gives the stores what the checkpoint has, a prepared batch that turns out to be done included, and says which batches to run
-/// again.
+/// Gives the stores what the checkpoint has, a prepared batch that turns out to be done included, and says which
+/// batches to run again.
 pub(crate) async fn restore(
     history: &History,
     stores: &[NumberedStore],

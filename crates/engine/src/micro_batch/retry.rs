@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use millstream_core::{Backoff, Clock, Error, Result, Retries};
 
-/// Four retries within a second and a half: enough for a hiccup, and short, because whoever waits for a batch should hear
-/// of an outage.
+/// Four retries within a second and a half: enough for a hiccup, and short, because whoever waits for a batch should
+/// hear of an outage.
 const BACKOFF: Backoff = Backoff { first: Duration::from_millis(100), longest: Duration::from_millis(800), retries: 4 };
 
 /// The failures of one step.

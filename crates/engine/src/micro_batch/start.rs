@@ -115,8 +115,8 @@ impl StartingQuery {
         &self.control
     }
 
-    /// Runs the query to its end, however it ends, and then lets go of its checkpoint. A panic below fails this query and
-    /// no other.
+    /// Runs the query to its end, however it ends, and then lets go of its checkpoint. A panic below fails this query
+    /// and no other.
     pub(crate) async fn run_to_end(self) -> Result<()> {
         let lock = self.checkpoint.lock();
         let result = Box::pin(self.run()).await;

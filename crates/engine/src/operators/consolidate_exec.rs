@@ -1,8 +1,8 @@
 //! Sums the weights of equal rows of a batch, so that what was added and taken back within the batch is never seen.
 //!
-//! The rows of all partitions meet in one table: equal rows may come anywhere. What is left leaves in the order in which
-//! it first came. A row whose weights sum up below zero takes back a row of an earlier batch. A reader that takes rows that
-//! stay, or the newest row of each key, cannot be told so, and the batch fails by name.
+//! The rows of all partitions meet in one table: equal rows may come anywhere. What is left leaves in the order in
+//! which it first came. A row whose weights sum up below zero takes back a row of an earlier batch. A reader that takes
+//! rows that stay, or the newest row of each key, cannot be told so, and the batch fails by name.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;

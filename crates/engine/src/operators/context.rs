@@ -25,8 +25,8 @@ pub struct OperatorContext {
 }
 
 impl OperatorContext {
-    /// A store for an operator, which is named by its kind and its number in the query. Stores of one operator have different
-    /// names.
+    /// A store for an operator, which is named by its kind and its number in the query. Stores of one operator have
+    /// different names.
     pub fn store<V: Values>(
         &self,
         operator: (&str, usize),

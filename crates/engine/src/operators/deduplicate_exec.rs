@@ -1,8 +1,8 @@
 //! Passes on the first row of each key, and drops the others.
 //!
-//! Rows go on as they come: each partition asks the shared state which of its rows are the first of their key. Of rows with
-//! one key in several partitions, the first to come passes. The partition that ends last forgets what the watermark says,
-//! because until then a row may meet a key that ends in this batch.
+//! Rows go on as they come: each partition asks the shared state which of its rows are the first of their key. Of rows
+//! with one key in several partitions, the first to come passes. The partition that ends last forgets what the
+//! watermark says, because until then a row may meet a key that ends in this batch.
 
 use std::fmt;
 use std::sync::Arc;

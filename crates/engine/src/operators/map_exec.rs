@@ -1,7 +1,7 @@
 //! A filter or a projection for small batches: the same work as DataFusion's, with nothing prepared for it.
 //!
-//! DataFusion's operators register metrics at each execution, and a projection formats each of its expressions as text for
-//! them. Over a large batch that is nothing. A batch of one row spent more on it than on the row.
+//! DataFusion's operators register metrics at each execution, and a projection formats each of its expressions as text
+//! for them. Over a large batch that is nothing. A batch of one row spent more on it than on the row.
 
 use std::fmt;
 use std::sync::Arc;
@@ -31,8 +31,8 @@ enum Step {
 #[derive(Debug)]
 pub(crate) struct Map {
     step: Step,
-    /// What DataFusion has found out about the output of the operator in whose place this one is. A batch's plan differs
-    /// from the last one's by the state of its leaves, so this stays.
+    /// What DataFusion has found out about the output of the operator in whose place this one is. A batch's plan
+    /// differs from the last one's by the state of its leaves, so this stays.
     properties: Arc<PlanProperties>,
 }
 

@@ -1,5 +1,5 @@
-//! DataFusion's `ExecutionPlan` for operators with one input, written once, so that the file of an operator holds only what
-//! it does with its rows.
+//! DataFusion's `ExecutionPlan` for operators with one input, written once, so that the file of an operator holds only
+//! what it does with its rows.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! What the rows between two operators of a streaming plan are.
 //!
-//! Every edge of a plan is described by one [`Edge`], computed from the leaves upward: DataFusion's own operators by the
-//! one `match` of this file, ours by [`StreamingNode::gives`]. What is refused, which operators keep state, where changes
-//! are consolidated and which columns name a row all follow from it.
+//! Every edge of a plan is described by one [`Edge`], computed from the leaves upward: DataFusion's own operators by
+//! the one `match` of this file, ours by [`StreamingNode::gives`]. What is refused, which operators keep state, where
+//! changes are consolidated and which columns name a row all follow from it.
 //!
 //! Spark marks the column of `withWatermark` in its metadata, and the mark travels with the column. Here the edge says
 //! which columns carry event time. A function over event time gives event time when it says so
@@ -28,8 +28,8 @@ use crate::functions::{Meaning, meaning_of};
 /// The column that says of [`Rows::Changes`] how often each row is added (above zero) or taken back (below): an Int64.
 pub const WEIGHT: &str = "__weight";
 
-/// How the rows of one batch stand to those of the batches before. The kinds are in the order in which they win when two
-/// streams become one.
+/// How the rows of one batch stand to those of the batches before. The kinds are in the order in which they win when
+/// two streams become one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rows {
     /// Each row is given once and stays.

@@ -242,8 +242,8 @@ impl IncrementalExecution {
             .collect()
     }
 
-    /// Whether all sources together have but a few rows for the batch. It depends on the logged ranges alone, so a batch that
-    /// is run again runs on the same plan.
+    /// Whether all sources together have but a few rows for the batch. It depends on the logged ranges alone, so a
+    /// batch that is run again runs on the same plan.
     fn is_small(&self, batch: &BatchContext) -> bool {
         let ranges = self.sources.iter().zip(&batch.ranges);
         let rows = ranges.map(|(source, range)| range.as_ref().map_or(Some(0), |range| source.rows_max(range)));

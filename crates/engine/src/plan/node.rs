@@ -1,10 +1,10 @@
 //! The door for streaming nodes: all that the engine asks of an operator of its own in a logical plan.
 //!
-//! A node says which columns it gives and needs ([`StreamingNode::schema`], [`needs`](StreamingNode::needs)), which kinds
-//! of rows it takes and what it makes of them ([`takes`](StreamingNode::takes), [`gives`](StreamingNode::gives)), what it
-//! refuses ([`check`](StreamingNode::check)) and how it is planned ([`plan`](StreamingNode::plan)). Checks, push-down of
-//! decoders, numbering, watermarks and physical planning use nothing else, so that a node can be written outside of this
-//! crate. To DataFusion every node is one [`StreamingExtension`].
+//! A node says which columns it gives and needs ([`StreamingNode::schema`], [`needs`](StreamingNode::needs)), which
+//! kinds of rows it takes and what it makes of them ([`takes`](StreamingNode::takes), [`gives`](StreamingNode::gives)),
+//! what it refuses ([`check`](StreamingNode::check)) and how it is planned ([`plan`](StreamingNode::plan)). Checks,
+//! push-down of decoders, numbering, watermarks and physical planning use nothing else, so that a node can be written
+//! outside of this crate. To DataFusion every node is one [`StreamingExtension`].
 
 mod extension;
 mod plan_context;
@@ -45,8 +45,8 @@ pub trait StreamingNode: fmt::Debug + Any + Send + Sync {
         Err(Error::internal(format!("{} has no expressions", self.name())))
     }
 
-    /// The columns of each input that it needs when these of its output are read; `None` where it needs all. Only a node
-    /// whose output follows the columns of its inputs may leave some out.
+    /// The columns of each input that it needs when these of its output are read; `None` where it needs all. Only a
+    /// node whose output follows the columns of its inputs may leave some out.
     fn needs(&self, _output: &[usize], _inputs: &[NodeInput<'_>]) -> Option<Vec<Vec<usize>>> {
         None
     }
@@ -70,8 +70,8 @@ pub trait StreamingNode: fmt::Debug + Any + Send + Sync {
         vec![]
     }
 
-    /// The kinds of rows that it takes from an input. [`Rows::Changes`] that it does not take are consolidated before it,
-    /// all else that it does not take is refused by name.
+    /// The kinds of rows that it takes from an input. [`Rows::Changes`] that it does not take are consolidated before
+    /// it, all else that it does not take is refused by name.
     fn takes(&self, _input: usize) -> &[Rows] {
         &[Rows::AppendOnly]
     }
@@ -97,8 +97,8 @@ pub trait StreamingNode: fmt::Debug + Any + Send + Sync {
 /// Where a node stands in its query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Place {
-    /// Its number, counted from the sources upward: of a stateful node among the stateful ones, of a watermark among the
-    /// watermarks.
+    /// Its number, counted from the sources upward: of a stateful node among the stateful ones, of a watermark among
+    /// the watermarks.
     pub number: usize,
     /// The output mode of the query.
     pub output_mode: OutputMode,

@@ -1,7 +1,7 @@
 //! The plan of a small batch: the same operators, with the same state, over one partition of each source.
 //!
-//! Handing rows to other tasks pays when there are many. A batch of a few rows costs what its plan costs to begin, once for each
-//! partition, and a wake-up of another core takes longer than all of its work.
+//! Handing rows to other tasks pays when there are many. A batch of a few rows costs what its plan costs to begin, once
+//! for each partition, and a wake-up of another core takes longer than all of its work.
 
 use std::sync::Arc;
 

@@ -1,11 +1,11 @@
 //! Which of DataFusion's rules run over a streaming plan. It is a list of what is allowed, not of what is forbidden: a
 //! rule that a new DataFusion brings is used once someone has read it.
 //!
-//! Left out with intent: `EliminateFilter` and `PropagateEmptyRelation` (a source that is not scanned has no watermark),
-//! `SingleDistinctToGroupBy`, `EliminateGroupByConstant` and `ReplaceDistinctWithAggregate` (they would change what state
-//! is kept), all that moves limits or drops joins, and of the physical rules those that choose by statistics, which a
-//! stream has not.
-//! Stateful nodes are extension nodes, and DataFusion pushes no predicate through those.
+//! Left out with intent: `EliminateFilter` and `PropagateEmptyRelation` (a source that is not scanned has no
+//! watermark), `SingleDistinctToGroupBy`, `EliminateGroupByConstant` and `ReplaceDistinctWithAggregate` (they would
+//! change what state is kept), all that moves limits or drops joins, and of the physical rules those that choose by
+//! statistics, which a stream has not. Stateful nodes are extension nodes, and DataFusion pushes no predicate through
+//! those.
 
 use std::sync::Arc;
 

@@ -6,8 +6,8 @@ use datafusion::logical_expr::expr::InList;
 use datafusion::logical_expr::{BinaryExpr, Cast, Expr, Operator, TableProviderFilterPushDown};
 use millstream_core::scan_filter::{ColumnTest, Comparison, Literal, ScanFilter};
 
-/// The filters that say what these conditions say, of those that can be said so. The columns of `schema` are named as the
-/// conditions name them.
+/// The filters that say what these conditions say, of those that can be said so. The columns of `schema` are named as
+/// the conditions name them.
 pub fn scan_filters(conditions: &[Expr], schema: &Schema) -> Vec<ScanFilter> {
     conditions.iter().filter_map(|condition| scan_filter(condition, schema)).collect()
 }

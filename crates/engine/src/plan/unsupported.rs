@@ -4,8 +4,8 @@
 //! Spark also accepts things that are not built here yet, such as joins of two streams. These are refused with a class
 //! of ours, so that no program gets a batch's answer for a stream's question.
 //!
-//! There is no arm for "all others": a plan of DataFusion's that is not known here does not compile, and an extension that
-//! is not a [`StreamingExtension`] is refused by name.
+//! There is no arm for "all others": a plan of DataFusion's that is not known here does not compile, and an extension
+//! that is not a [`StreamingExtension`] is refused by name.
 
 use datafusion::common::JoinType;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion, TreeNodeVisitor};
@@ -25,8 +25,8 @@ const CORRECTNESS_CONF: &str = "spark.sql.streaming.statefulOperator.checkCorrec
 
 /// Refuses what cannot run, or would run with another meaning, and gives the edge to the sink.
 ///
-/// Without `allow_multiple` all operators have the watermark of the query, so that what an aggregate gives in append mode
-/// is late for every stateful operator above it.
+/// Without `allow_multiple` all operators have the watermark of the query, so that what an aggregate gives in append
+/// mode is late for every stateful operator above it.
 pub(crate) fn check_streaming_plan(plan: &LogicalPlan, mode: OutputMode, allow_multiple: bool) -> Result<Edge> {
     let (walk, refused) = (EdgeWalk::new(mode), Refusals::default());
     let mut check = Check { mode, allow_multiple, walk, has_aggregate: vec![], refused };

@@ -1,9 +1,9 @@
 //! From the query's watermark to that of each stateful operator (Spark: `WatermarkPropagator`).
 //!
-//! A watermark operator gives the query's watermark. From there it rises through the plan: an operator's input watermark is
-//! the least of those of its inputs that have one, and a stateful operator says what its own output can still bring
-//! ([`StreamingNode::output_watermark_ms`]). So an operator above another one waits for it, and what the lower one gives
-//! in a batch is never late in the upper one: rows are dropped by the watermark of the batch before.
+//! A watermark operator gives the query's watermark. From there it rises through the plan: an operator's input
+//! watermark is the least of those of its inputs that have one, and a stateful operator says what its own output can
+//! still bring ([`StreamingNode::output_watermark_ms`]). So an operator above another one waits for it, and what the
+//! lower one gives in a batch is never late in the upper one: rows are dropped by the watermark of the batch before.
 //!
 //! The watermarks of all operators follow from the query's, so that nothing more need be in the log.
 
@@ -18,8 +18,8 @@ use super::nodes::EventTimeWatermarkNode;
 use crate::batch_context::OperatorWatermarks;
 use crate::error::from_datafusion;
 
-/// The setting that says whether each operator has watermarks of its own. Without it every operator has the query's, and
-/// one for both uses.
+/// The setting that says whether each operator has watermarks of its own. Without it every operator has the query's,
+/// and one for both uses.
 pub(super) const ALLOW_MULTIPLE_CONF: &str = "spark.sql.streaming.statefulOperator.allowMultiple";
 
 /// The plan as far as watermarks see it.
@@ -57,7 +57,8 @@ impl WatermarkPropagation {
         Ok(propagation)
     }
 
-    /// The watermarks of a batch by operator: `late_ms` is the query's of the batch before, `eviction_ms` that of the batch.
+    /// The watermarks of a batch by operator: `late_ms` is the query's of the batch before, `eviction_ms` that of the
+    /// batch.
     pub(crate) fn of_batch(&self, late_ms: i64, eviction_ms: i64) -> Vec<OperatorWatermarks> {
         let eviction = self.input_watermarks(eviction_ms);
         // The two differ only in a batch that follows one in which the watermark moved.

@@ -1,5 +1,5 @@
-//! One run of a query as its owner sees it (Spark: `StreamingQuery`). Nothing here runs a batch: what the owner asks goes
-//! into the [`QueryControl`] that the batch loop reads.
+//! One run of a query as its owner sees it (Spark: `StreamingQuery`). Nothing here runs a batch: what the owner asks
+//! goes into the [`QueryControl`] that the batch loop reads.
 
 use std::fmt;
 use std::sync::Arc;

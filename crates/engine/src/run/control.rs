@@ -1,5 +1,5 @@
-//! What a query's handle and its batch loop share: the handle asks (stop, catch up), the loop answers (status, progress,
-//! outcome).
+//! What a query's handle and its batch loop share: the handle asks (stop, catch up), the loop answers (status,
+//! progress, outcome).
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -166,8 +166,8 @@ impl QueryControl {
         let _ = outcome.wait_for(Option::is_some).await;
     }
 
-    /// Waits for the end of a query that was told to stop. The loop itself gives its batch up after a while, but a kernel
-    /// that computes without a pause keeps it from doing so; so whoever waits gives the kernel the sign.
+    /// Waits for the end of a query that was told to stop. The loop itself gives its batch up after a while, but a
+    /// kernel that computes without a pause keeps it from doing so; so whoever waits gives the kernel the sign.
     pub(crate) async fn ended_in_time(&self) {
         tokio::select! {
             biased;

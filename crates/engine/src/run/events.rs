@@ -1,8 +1,8 @@
 //! What happens to queries, for whoever wants to know as it happens: listeners, pages, metrics.
 //!
-//! A reader has its own place in a ring of events. One that falls behind by more than the ring holds is told how many it has
-//! missed and goes on with the oldest that is left; the queries never wait for it. Where nobody reads, an event is not even
-//! made. Of one run a reader sees `Started` first and `Terminated` or `Failed` last.
+//! A reader has its own place in a ring of events. One that falls behind by more than the ring holds is told how many
+//! it has missed and goes on with the oldest that is left; the queries never wait for it. Where nobody reads, an event
+//! is not even made. Of one run a reader sees `Started` first and `Terminated` or `Failed` last.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};

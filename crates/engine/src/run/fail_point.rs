@@ -1,8 +1,8 @@
 //! Places where a crash test breaks a query off: one after every step of the batch loop.
 //!
-//! `MILLSTREAM_FAIL_POINT=after_wal_commit:3` aborts the process the third time a query passes that place. A test in the
-//! same process asks for [`FailPoint::break_off`] instead: the loop then ends on the spot, writes nothing more and tidies
-//! up nothing, as if the process had died. Release builds have no fail points.
+//! `MILLSTREAM_FAIL_POINT=after_wal_commit:3` aborts the process the third time a query passes that place. A test in
+//! the same process asks for [`FailPoint::break_off`] instead: the loop then ends on the spot, writes nothing more and
+//! tidies up nothing, as if the process had died. Release builds have no fail points.
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,7 +24,8 @@ pub const FAIL_POINTS: [&str; 10] = [
     "after_snapshot",
 ];
 
-/// The places within a sink that writes a batch in a transaction, all between `after_query_planning` and `after_add_batch`.
+/// The places within a sink that writes a batch in a transaction, all between `after_query_planning` and
+/// `after_add_batch`.
 pub const SINK_FAIL_POINTS: [&str; 3] = ["after_marker", "after_produce", "after_end_transaction"];
 
 /// The place that only a batch passes whose state cannot be computed again, between `after_query_planning` and

@@ -1,7 +1,7 @@
 //! The disk of this machine.
 //!
-//! An append goes to the system's memory and is done on the spot; whatever may wait for the disk does so on a thread that may
-//! wait.
+//! An append goes to the system's memory and is done on the spot; whatever may wait for the disk does so on a thread
+//! that may wait.
 
 use std::fs::{self, File};
 use std::io::{self, Write};

@@ -1,8 +1,8 @@
 //! Faults on purpose, so that whoever checks crashes can be checked: a checker that does not find these finds nothing.
 //!
 //! `MILLSTREAM_FAULT=offsets-late` plants one in every query of the process; a test in the same process asks for
-//! [`Engine::with_planted_fault`](crate::Engine::with_planted_fault). Each breaks one promise that only a crash can show.
-//! Release builds have none.
+//! [`Engine::with_planted_fault`](crate::Engine::with_planted_fault). Each breaks one promise that only a crash can
+//! show. Release builds have none.
 
 /// What is done wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

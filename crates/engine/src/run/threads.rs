@@ -1,8 +1,8 @@
 //! The threads on which streaming queries run.
 //!
-//! A query's loop, its Kafka connections and what its operators spawn belong to one runtime, so that a record that comes in
-//! is worked on without waking a thread of another. Whoever starts a query may be somewhere else: what a start spawns
-//! still lives on the query's threads.
+//! A query's loop, its Kafka connections and what its operators spawn belong to one runtime, so that a record that
+//! comes in is worked on without waking a thread of another. Whoever starts a query may be somewhere else: what a start
+//! spawns still lives on the query's threads.
 
 use std::future::poll_fn;
 use std::pin::pin;
@@ -32,7 +32,8 @@ impl StreamingThreads {
         }
     }
 
-    /// Carries out a step on the caller's thread; tasks, sockets and timers that it makes belong to the query's threads.
+    /// Carries out a step on the caller's thread; tasks, sockets and timers that it makes belong to the query's
+    /// threads.
     pub(crate) async fn enter<T>(&self, step: impl Future<Output = T>) -> T {
         let Some(runtime) = &self.0 else { return step.await };
         let mut step = pin!(step);

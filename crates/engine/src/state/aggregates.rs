@@ -1,9 +1,9 @@
 //! Aggregate functions that keep state from batch to batch.
 //!
-//! What a function means comes with it in the plan (`functions/stream_aggregate.rs`); nothing here knows a function by name.
-//! A function keeps a [`Column`]: its state for all groups of a map. The common ones have columns of their own, one file a
-//! form; any other function of DataFusion keeps the state of its accumulator as scalars (`accumulator.rs`), which is
-//! slower and takes more memory, and gives the same answers.
+//! What a function means comes with it in the plan (`functions/stream_aggregate.rs`); nothing here knows a function by
+//! name. A function keeps a [`Column`]: its state for all groups of a map. The common ones have columns of their own,
+//! one file a form; any other function of DataFusion keeps the state of its accumulator as scalars (`accumulator.rs`),
+//! which is slower and takes more memory, and gives the same answers.
 
 mod accumulator;
 mod best;

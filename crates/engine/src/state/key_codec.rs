@@ -10,8 +10,8 @@
 //! variable = for each STRING or BINARY leaf: length (u32, little endian), bytes; length 0 when NULL
 //! ```
 //!
-//! Equality is Spark's: NULL equals NULL, every NaN is the same NaN, −0.0 is 0.0. The hash is XXH3 (64 bits, seed 0) of the
-//! key. Order means nothing here. Machines are little endian, or `ByteOrder` below would have to swap.
+//! Equality is Spark's: NULL equals NULL, every NaN is the same NaN, −0.0 is 0.0. The hash is XXH3 (64 bits, seed 0) of
+//! the key. Order means nothing here. Machines are little endian, or `ByteOrder` below would have to swap.
 
 use std::sync::Arc;
 

@@ -1,6 +1,6 @@
 //! A keyed store: entries spread over shards, changed in place by the tasks of a batch (Spark: the state store under a
-//! stateful operator). It knows keys, batches, time, disk and memory; what lies under a key it leaves to [`Values`], and
-//! what a batch gives to the operator.
+//! stateful operator). It knows keys, batches, time, disk and memory; what lies under a key it leaves to [`Values`],
+//! and what a batch gives to the operator.
 //!
 //! Any task may change any shard; it locks one at a time, so nothing has to be exchanged between tasks first. What a
 //! batch did is undone or committed under the same locks. A failed batch may leave a task running for a moment: each
@@ -149,8 +149,8 @@ impl<V: Values> KeyedState<V> {
         self.change(batch, keys, scratch, |shard, rows| shard.update(self.shape(), rows, &mut take_in))
     }
 
-    /// Adds the keys of these rows that are not there, has the first row of each taken in, and says which rows those were.
-    /// Called by several tasks at once.
+    /// Adds the keys of these rows that are not there, has the first row of each taken in, and says which rows those
+    /// were. Called by several tasks at once.
     pub fn insert_new(
         &self,
         batch: BatchNumber,

@@ -1,8 +1,8 @@
 //! How long the entries of a store live.
 //!
 //! Mostly a key says when its entry ends: then entries lie in panes by that time, and expire with them. Or the value
-//! says it, and all entries are in one pane. Then nothing is taken out when the watermark moves: a [`Line`] is moved, and
-//! what ends below it counts as gone. What is gone makes room when it is more than what is there.
+//! says it, and all entries are in one pane. Then nothing is taken out when the watermark moves: a [`Line`] is moved,
+//! and what ends below it counts as gone. What is gone makes room when it is more than what is there.
 
 use super::key_codec::{EventTimePlace, KeyCodec};
 use super::pane::Pane;
@@ -17,8 +17,8 @@ pub const FOREVER: i64 = i64::MAX;
 pub enum Lifetime {
     /// The key says when it ends.
     InKey(KeyLifetime),
-    /// The value says so: [`Values::end_us`]. This is also a timer: what the watermark reaches is handed to the operator as
-    /// expired.
+    /// The value says so: [`Values::end_us`]. This is also a timer: what the watermark reaches is handed to the
+    /// operator as expired.
     InValue,
 }
 

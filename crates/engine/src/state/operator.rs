@@ -9,7 +9,7 @@ use millstream_core::progress::StateOperatorProgress;
 /// Some of the entries of a store.
 #[derive(Debug)]
 pub struct SnapshotPart {
-    /// For [`StateStore::apply`].
+    /// The part as bytes, for [`StateStore::apply`].
     pub bytes: Vec<u8>,
     /// The part that comes after it; none after the last.
     pub next: Option<usize>,
@@ -42,12 +42,12 @@ pub trait StateStore: Send + Sync + Debug {
     /// Puts the entries back to where the last commit left them.
     fn undo(&self);
 
-    /// A part of the whole store. The first is part 0, and each says which is the next, so that there is never a second copy
-    /// of the store as a whole.
+    /// A part of the whole store. The first is part 0, and each says which is the next, so that there is never a second
+    /// copy of the store as a whole.
     fn snapshot(&self, part: usize) -> Result<SnapshotPart>;
 
-    /// Takes in what was written: each part of a snapshot into a store that is empty before the first, then the delta of each
-    /// batch after it. Garbage is refused by name, and the store is worth nothing then.
+    /// Takes in what was written: each part of a snapshot into a store that is empty before the first, then the delta
+    /// of each batch after it. Garbage is refused by name, and the store is worth nothing then.
     fn apply(&self, written: &[u8]) -> Result<()>;
 }
 
@@ -62,6 +62,7 @@ pub trait StatefulOperator: Send + Sync + Debug {
     /// What the batch did, for the progress.
     fn progress(&self) -> StateOperatorProgress;
 
-    /// Whether a batch without data is worth running when the watermark has moved: Spark's rule, whatever is in the state.
+    /// Whether a batch without data is worth running when the watermark has moved: Spark's rule, whatever is in the
+    /// state.
     fn follows_watermark(&self) -> bool;
 }

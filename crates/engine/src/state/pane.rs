@@ -3,8 +3,8 @@
 //! The first time a batch touches an entry its old value is saved. That list is how the batch is undone, and together
 //! with the entries that are new it says what the batch changed.
 //!
-//! An entry may be in the map and count as absent: it was removed, or it ended by its value (`lifetime.rs`). It stays until
-//! the pane is made anew, because it may hide one on disk. Who looks it up to change it finds it empty.
+//! An entry may be in the map and count as absent: it was removed, or it ended by its value (`lifetime.rs`). It stays
+//! until the pane is made anew, because it may hide one on disk. Who looks it up to change it finds it empty.
 
 use hashbrown::HashSet;
 use millstream_core::Result;
@@ -80,8 +80,8 @@ impl<V: Values> Pane<V> {
         self.undo_entries.len() + self.len() - self.base as usize - self.unchanged.len()
     }
 
-    /// The values that entries had before the batch touched them: the entry, all old values, and the place among them. Entries
-    /// that were absent then had none; `gone_us` is what had ended by its value before the batch.
+    /// The values that entries had before the batch touched them: the entry, all old values, and the place among them.
+    /// Entries that were absent then had none; `gone_us` is what had ended by its value before the batch.
     pub(super) fn old_values(&self, gone_us: i64) -> impl Iterator<Item = (u32, &V, u32)> {
         let places = (0_u32..).zip(&self.undo_entries);
         let was_there = move |(place, entry): &(u32, &u32)| !self.was_absent(**entry, Some(*place), gone_us);
@@ -93,8 +93,8 @@ impl<V: Values> Pane<V> {
         std::mem::take(&mut self.balance)
     }
 
-    /// Whether an entry is absent, although it is in the map. What ended by its value by `gone_us` and was made or changed by
-    /// the batch since is there again.
+    /// Whether an entry is absent, although it is in the map. What ended by its value by `gone_us` and was made or
+    /// changed by the batch since is there again.
     #[inline]
     pub(super) fn is_absent(&self, entry: u32, gone_us: i64) -> bool {
         self.entries.is_removed(entry) || self.is_gone(entry, gone_us)
@@ -304,7 +304,7 @@ impl<V: Values> Pane<V> {
         self.entries.removed_count()
     }
 
-    /// Bytes held.
+    /// The bytes of memory that the pane holds.
     pub(super) fn bytes(&self) -> usize {
         self.index.bytes()
             + self.entries.bytes()

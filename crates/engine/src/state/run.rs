@@ -1,4 +1,5 @@
-//! Groups on disk, in the order of their places, so that one is found with one read and two runs are merged in one pass.
+//! Groups on disk, in the order of their places, so that one is found with one read and two runs are merged in one
+//! pass.
 //!
 //! ```text
 //! run   = block*
@@ -7,8 +8,8 @@
 //! group = as in a delta
 //! ```
 //!
-//! The first place of each block stays in memory. A run is never changed; a new one takes its turn. It is no part of the
-//! checkpoint, so nothing but this build has to read it.
+//! The first place of each block stays in memory. A run is never changed; a new one takes its turn. It is no part of
+//! the checkpoint, so nothing but this build has to read it.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -20,8 +21,8 @@ use millstream_core::{Error, Result};
 use super::codec::{Reader, put_bytes};
 use super::spill_folder::{SpillFile, SpillFolder, spill_error};
 
-/// A block is closed when it has grown to this size. A look-up reads and searches a whole one; a smaller one would cost more memory
-/// for its first place.
+/// A block is closed when it has grown to this size. A look-up reads and searches a whole one; a smaller one would cost
+/// more memory for its first place.
 const BLOCK_BYTES: usize = 1024;
 
 const SUM_BYTES: usize = 4;

@@ -317,12 +317,12 @@ impl<V: Values> Shard<V> {
         })
     }
 
-    /// Entries.
+    /// The number of entries, in memory and on disk.
     pub(super) fn len(&self) -> usize {
         self.entry_count
     }
 
-    /// Bytes held.
+    /// The bytes of memory that the shard holds.
     pub(super) fn bytes(&self) -> usize {
         let index = self.disk.spilled.as_ref().map_or(0, Spilled::index_bytes);
         self.held_bytes + index + self.panes.len() * (size_of::<Pane<V>>() + size_of::<i64>())
@@ -361,7 +361,8 @@ impl Disk {
         loaded
     }
 
-    /// Takes note of the entries from `before` on, which were copied from disk: the line knows only of what is in memory.
+    /// Takes note of the entries from `before` on, which were copied from disk: the line knows only of what is in
+    /// memory.
     fn note_copies<V: Values>(&mut self, shape: Shape<'_, V>, pane: &Pane<V>, line: &mut Line, before: usize) {
         self.has_copies |= pane.len() > before;
         (before as u32..pane.len() as u32).for_each(|entry| line.add_all(shape, pane, &[entry]));

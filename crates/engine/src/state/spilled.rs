@@ -1,7 +1,8 @@
-//! The entries of a shard that are on disk: as the last commit left them, less what has expired since they were written.
+//! The entries of a shard that are on disk: as the last commit left them, less what has expired since they were
+//! written.
 //!
-//! An entry that a batch touches is copied into memory first, and what is in memory hides what is here. So a batch changes
-//! nothing here but the time by which entries are gone, and to undo it is to put that time back.
+//! An entry that a batch touches is copied into memory first, and what is in memory hides what is here. So a batch
+//! changes nothing here but the time by which entries are gone, and to undo it is to put that time back.
 
 use millstream_core::Result;
 

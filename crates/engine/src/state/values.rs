@@ -1,8 +1,8 @@
 //! What a keyed store keeps for each key. A store knows keys, batches, disk and time; what lies under a key is its
 //! [`Values`].
 //!
-//! Values lie in columns: one `Values` holds those of many entries, numbered from 0. So a kind of values can keep each of its
-//! parts in a vector, and a batch of rows is taken in column by column.
+//! Values lie in columns: one `Values` holds those of many entries, numbered from 0. So a kind of values can keep each
+//! of its parts in a vector, and a batch of rows is taken in column by column.
 
 mod aggregates;
 mod ends;
@@ -23,13 +23,13 @@ pub use rows::{RowCodec, Rows};
 
 /// The values of entries 0, 1, 2 … of a store.
 ///
-/// A store copies values to undo a batch, writes them to deltas, snapshots and spilled runs, and reads them again. It never
-/// looks into them, but for the time at which an entry ends (see [`crate::state::Lifetime::InValue`]).
+/// A store copies values to undo a batch, writes them to deltas, snapshots and spilled runs, and reads them again. It
+/// never looks into them, but for the time at which an entry ends (see [`crate::state::Lifetime::InValue`]).
 pub trait Values: Debug + Send + Sync + Sized + 'static {
     /// What all values of a store have in common, such as their types. It is part of the operator and not written.
     type Layout: Debug + Send + Sync;
 
-    /// No entries.
+    /// Values for no entries.
     fn new(layout: &Self::Layout) -> Self;
 
     /// Adds an entry whose value is empty.

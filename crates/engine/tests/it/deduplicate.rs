@@ -27,8 +27,9 @@ fn deduplicated(keys: &[&str], within_watermark: bool) -> Bench {
 const ROWS: [(i64, i64); 11] =
     [(1, 1), (2, 2), (1, 3), (1, 30), (2, 31), (3, 5), (1, 40), (3, 60), (2, 61), (1, 62), (3, 63)];
 
-/// What passes of them by Spark's rules. Within a watermark, 1 and 2 live until batch 4, where the watermark comes to 20; 3 is
-/// late; in batch 8 the watermark comes to 50, and the 1 of batch 6 ends. With event time in the key only 3 does not pass.
+/// What passes of them by Spark's rules. Within a watermark, 1 and 2 live until batch 4, where the watermark comes to
+/// 20; 3 is late; in batch 8 the watermark comes to 50, and the 1 of batch 6 ends. With event time in the key only 3
+/// does not pass.
 fn passing(within_watermark: bool) -> Vec<(u64, Vec<Vec<i64>>)> {
     let mut batches: Vec<_> = (0..12).map(|id| (id, vec![])).collect();
     for (id, (value, _)) in ROWS.iter().enumerate() {
@@ -139,7 +140,8 @@ async fn an_operator_that_moved_in_the_plan_keeps_its_state() {
         let mut seen = bench.sink.rows();
         seen.sort();
         assert_eq!(seen, values([1, 1, 2]), "both values, and the first row of the one time");
-        // There and back, so that the numbers in the log are neither those of the newest plan nor of the first segment alone.
+        // There and back, so that the numbers in the log are neither those of the newest plan nor of the first segment
+        // alone.
         for (plan, row) in [(moved.clone(), (1, 20)), (first, (2, 30)), (moved, (3, 30))] {
             bench.plan = plan;
             bench.stream.add(vec![row]);

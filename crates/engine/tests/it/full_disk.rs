@@ -1,5 +1,5 @@
-//! A file system of 256 kB that is really full, and really read-only. Needs the right to mount one; says so where there is
-//! none.
+//! A file system of 256 kB that is really full, and really read-only. Needs the right to mount one; says so where there
+//! is none.
 
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};

@@ -104,8 +104,8 @@ async fn a_death_shows_what_is_done_wrong() {
     assert_eq!(newest, [[0, 4], [1, 4]], "three of each, and those of the second batch twice");
 }
 
-/// The same with a snapshot after every batch, so that the log is taken up again from the middle. Memory is either there in
-/// plenty, or nearly all of it is held by others, so that state is on disk whenever it can.
+/// The same with a snapshot after every batch, so that the log is taken up again from the middle. Memory is either
+/// there in plenty, or nearly all of it is held by others, so that state is on disk whenever it can.
 #[tokio::test]
 async fn a_death_around_a_snapshot_counts_nothing_twice() {
     let (plenty, scarce) = (MemoryLedger::unlimited(), MemoryLedger::new(1_000_000_000));

@@ -1,5 +1,5 @@
-//! A node and an operator of somebody else: written against the public interface alone, and giving changes, which nobody
-//! here takes as they are.
+//! A node and an operator of somebody else: written against the public interface alone, and giving changes, which
+//! nobody here takes as they are.
 
 use std::fmt;
 use std::sync::Arc;

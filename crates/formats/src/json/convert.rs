@@ -1,7 +1,7 @@
 //! The general way from tokens into columns: any order of keys, any nesting, every oddity of Spark.
 //!
-//! A value that does not fit spoils the innermost field, array or map that holds it, and the record counts as malformed;
-//! fields beside it keep their values.
+//! A value that does not fit spoils the innermost field, array or map that holds it, and the record counts as
+//! malformed; fields beside it keep their values.
 
 use super::JsonOptions;
 use super::columns::{Column, Values};

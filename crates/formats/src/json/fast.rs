@@ -1,9 +1,9 @@
 //! The quick way for records that look like one before: compare what lies between the values, scan the values.
 //!
 //! A template is learned from a flat record that the general way has read: for each value the exact bytes before it
-//! (names, colons, commas, blanks, quotes, in whatever order and style the producer writes them) and the column it goes to.
-//! Anything that a template does not expect means "no", and the record goes the general way; so a template never has
-//! to be complete, only right.
+//! (names, colons, commas, blanks, quotes, in whatever order and style the producer writes them) and the column it goes
+//! to. Anything that a template does not expect means "no", and the record goes the general way; so a template never
+//! has to be complete, only right.
 
 use chrono_tz::Tz;
 

@@ -1,5 +1,5 @@
-//! Against what Apache Spark 4.2 answered (`answers.jsonl`: one case a line; the session's zone was America/New_York, the
-//! answer is `cast(from_json(…) as string)`), and the quick way against the general way.
+//! Against what Apache Spark 4.2 answered (`answers.jsonl`: one case a line; the session's zone was America/New_York,
+//! the answer is `cast(from_json(…) as string)`), and the quick way against the general way.
 
 use arrow::array::{Array, AsArray, StringArray};
 use arrow::datatypes::TimestampMicrosecondType;

@@ -1,8 +1,8 @@
 //! The tokens of a JSON text, with the leniency and the stumbling of the reader that Spark is built on.
 //!
-//! Spark's answers to malformed text follow from how its reader moves: the first token of a field's value is read together
-//! with its name, the text of a string only when somebody asks for it, and after an error reading goes on where it
-//! stopped. The same steps are taken here, so that the same fields survive. The text must be valid UTF-8.
+//! Spark's answers to malformed text follow from how its reader moves: the first token of a field's value is read
+//! together with its name, the text of a string only when somebody asks for it, and after an error reading goes on
+//! where it stopped. The same steps are taken here, so that the same fields survive. The text must be valid UTF-8.
 
 use std::ops::Range;
 
@@ -112,7 +112,8 @@ impl<'a> Tokens<'a> {
         (self.state, self.span) = (mark.state, mark.span);
     }
 
-    /// Where the current value lies: all of a number, the content of a string once it has been read, else its first byte.
+    /// Where the current value lies: all of a number, the content of a string once it has been read, else its first
+    /// byte.
     pub(super) fn span(&self) -> Range<usize> {
         self.span.clone()
     }

@@ -1,4 +1,5 @@
-//! `answers.jsonl`: what `show` of Apache Spark 4.2 printed of rows read by `from_json`, the zone being America/New_York.
+//! `answers.jsonl`: what `show` of Apache Spark 4.2 printed of rows read by `from_json`, the zone being
+//! America/New_York.
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Schema};

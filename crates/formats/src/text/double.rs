@@ -1,8 +1,8 @@
 //! Floating-point numbers as the JVM prints them (`Double.toString`, `Float.toString` of Java 17).
 //!
 //! Not the shortest text that reads back: the JVM's digit generation (Steele and White's, in three widths) stops one
-//! digit late for numbers in scientific form, so that 2E23 prints as `1.9999999999999998E23`. Clusters run on it, so the
-//! digits here are generated in the same way, bound by bound.
+//! digit late for numbers in scientific form, so that 2E23 prints as `1.9999999999999998E23`. Clusters run on it, so
+//! the digits here are generated in the same way, bound by bound.
 
 use std::cmp::Ordering;
 

@@ -1,4 +1,5 @@
-//! Arrays as sets, and arrays with elements added or taken away. Two elements are the same if they are equal or both NULL.
+//! Arrays as sets, and arrays with elements added or taken away. Two elements are the same if they are equal or both
+//! NULL.
 
 use std::collections::HashSet;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! Spark's date-time patterns (`yyyy-MM-dd HH:mm:ss.SSS`), to print by and to read by.
 //!
-//! Letters: `G y M L d D E a h H k K m s S Q q u z Z X x V O`, quoted texts, and `[optional]` sections in reading. Names are
-//! English. Deliberately not here: week-based fields, which Spark refuses as well, and other languages.
+//! Letters: `G y M L d D E a h H k K m s S Q q u z Z X x V O`, quoted texts, and `[optional]` sections in reading.
+//! Names are English. Deliberately not here: week-based fields, which Spark refuses as well, and other languages.
 
 use chrono_tz::Tz;
 use millstream_core::condition::DOCROOT;

@@ -47,8 +47,8 @@ pub(crate) fn rescale(value: i128, from_scale: i8, precision: u8, scale: i8) -> 
     (rescaled.unsigned_abs() < power_of_ten(precision.into())?.unsigned_abs()).then_some(rescaled)
 }
 
-/// A decimal number in plain or scientific notation: digits and scale. Digits beyond 38 significant ones are `None`, except
-/// those after the point, which are cut where they cannot matter.
+/// A decimal number in plain or scientific notation: digits and scale. Digits beyond 38 significant ones are `None`,
+/// except those after the point, which are cut where they cannot matter.
 pub(crate) fn parse_decimal(text: &str, precision: u8, scale: i8) -> Option<Option<i128>> {
     let (mantissa, exponent) = match text.find(['e', 'E']) {
         Some(at) => (&text[..at], text[at + 1..].strip_prefix('+').unwrap_or(&text[at + 1..]).parse::<i32>().ok()?),

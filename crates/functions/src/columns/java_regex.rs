@@ -1,8 +1,8 @@
 //! Regular expressions.
 //!
 //! Spark's are Java's; ours are the `regex` crate's, which match in linear time and know the same classes, groups,
-//! quantifiers and flags, with these differences: no look-around, no back-references, no possessive quantifiers and atomic
-//! groups. A pattern with one of those is refused by name. `\d`, `\w`, `\s` and `\b` are ASCII, as in Java.
+//! quantifiers and flags, with these differences: no look-around, no back-references, no possessive quantifiers and
+//! atomic groups. A pattern with one of those is refused by name. `\d`, `\w`, `\s` and `\b` are ASCII, as in Java.
 
 use millstream_core::{Error, Result, spark_error};
 use regex::Regex;

@@ -1,4 +1,5 @@
-//! Murmur3 with 32 bits, as Spark's `Murmur3Hash`: bytes beyond the last whole word are hashed one by one, each as an int.
+//! Murmur3 with 32 bits, as Spark's `Murmur3Hash`: bytes beyond the last whole word are hashed one by one, each as an
+//! int.
 
 use super::Hasher;
 

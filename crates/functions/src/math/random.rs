@@ -1,7 +1,8 @@
 //! Random numbers: Spark's generator (XORShift) for a given seed, so that the first partition's numbers are Spark's.
 //!
-//! Each chunk of rows starts the generator anew from its seed. In a batch query that is the seed as written or drawn, so that
-//! equal seeds give equal columns; in a streaming query each chunk of each batch has another one ([`BatchSeed`]).
+//! Each chunk of rows starts the generator anew from its seed. In a batch query that is the seed as written or drawn,
+//! so that equal seeds give equal columns; in a streaming query each chunk of each batch has another one
+//! ([`BatchSeed`]).
 
 use std::sync::Arc;
 

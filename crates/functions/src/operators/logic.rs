@@ -39,8 +39,8 @@ static AS_NUMBER: Function =
     Function::total("boolean_as_number", |one| Ok(compute::cast(&one.columns[0], &DataType::Int8)?));
 static AS_BOOLEAN: Function = Function::total("number_as_boolean", |one| Ok(compute::cast(&one.columns[0], &BOOLEAN)?));
 
-/// `either` where the condition holds, else `decided`; for other rows `either` is not evaluated. A CASE of numbers, because
-/// DataFusion makes AND and OR of a CASE of booleans, which look at both their sides.
+/// `either` where the condition holds, else `decided`; for other rows `either` is not evaluated. A CASE of numbers,
+/// because DataFusion makes AND and OR of a CASE of booleans, which look at both their sides.
 fn guarded(condition: Expr, either: Expr, decided: bool, call: &FunctionCall<'_>) -> Result<TypedExpr> {
     let settings = &call.context.settings;
     let either = AS_NUMBER.over([native(either, BOOLEAN, true)], DataType::Int8, true, settings);

@@ -1,10 +1,10 @@
 //! Dates, timestamps and intervals under `+ - * /`.
 //!
-//! Months are added to the date in the session's zone and cut at the month's end, days keep the clock's time, the rest is a
-//! span of real time. A day-time interval is one span (Spark's has no separate days).
+//! Months are added to the date in the session's zone and cut at the month's end, days keep the clock's time, the rest
+//! is a span of real time. A day-time interval is one span (Spark's has no separate days).
 //!
-//! Deliberately not here: Spark's narrower interval types. `date + interval` is a DATE where the interval is a constant of
-//! whole days, else a TIMESTAMP.
+//! Deliberately not here: Spark's narrower interval types. `date + interval` is a DATE where the interval is a constant
+//! of whole days, else a TIMESTAMP.
 
 use std::sync::Arc;
 

@@ -63,7 +63,8 @@ static FORMAT_STRING: Function = Function::new("format_string", |one| {
     Ok(Arc::new((0..one.rows).map(format).collect::<Result<StringArray>>()?))
 });
 
-/// Java's `String.format` for the conversions that SQL needs: `%d %s %f %e %x %X %o %c %b %n %%` with flags, width and precision.
+/// Java's `String.format` for the conversions that SQL needs: `%d %s %f %e %x %X %o %c %b %n %%` with flags, width and
+/// precision.
 struct Formatter<'e> {
     one: &'e Evaluation<'e>,
     texts: &'e [ArrayRef],

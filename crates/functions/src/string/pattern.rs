@@ -51,8 +51,8 @@ static SPLIT: Function = Function::new("split", |one| {
     Ok(Arc::new(lists.finish()))
 });
 
-/// Java's `split`: a match of no length at the beginning splits nothing off. Spark keeps trailing empty parts for any limit
-/// that is not positive.
+/// Java's `split`: a match of no length at the beginning splits nothing off. Spark keeps trailing empty parts for any
+/// limit that is not positive.
 fn parts<'t>(text: &'t str, regex: &Regex, limit: i32) -> Vec<&'t str> {
     let mut parts = Vec::new();
     let mut from = 0;

@@ -1,9 +1,9 @@
-//! Replays how Apache Spark refused statements (`tests/golden/errors.txt`): condition, exception and the message's parameters.
-//! The message itself is the condition's template filled with them, and the templates are compared with Spark's by
-//! `conformance/conditions.py`.
+//! Replays how Apache Spark refused statements (`tests/golden/errors.txt`): condition, exception and the message's
+//! parameters. The message itself is the condition's template filled with them, and the templates are compared with
+//! Spark's by `conformance/conditions.py`.
 //!
-//! What we knowingly say in another way stands, with the reason, in `golden/errors_differences.tsv`; what has come to agree
-//! fails the test too.
+//! What we knowingly say in another way stands, with the reason, in `golden/errors_differences.tsv`; what has come to
+//! agree fails the test too.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

@@ -1,7 +1,7 @@
 //! Replays the answers that Apache Spark gave (`tests/golden/functions/*.txt`) through parser, analyzer and execution.
 //!
-//! Cases in which we knowingly differ stand, with the reason, in `golden/functions/differences.tsv`; one that has come to
-//! agree fails the test too, so that the list stays true.
+//! Cases in which we knowingly differ stand, with the reason, in `golden/functions/differences.tsv`; one that has come
+//! to agree fails the test too, so that the list stays true.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;

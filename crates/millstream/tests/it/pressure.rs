@@ -1,5 +1,5 @@
-//! More comes in than goes out: what is read waits within the ledger, lag is told, nothing is lost, and a query stops all the
-//! same. The broker is the embedded one, the sink a gate that opens batch by batch.
+//! More comes in than goes out: what is read waits within the ledger, lag is told, nothing is lost, and a query stops
+//! all the same. The broker is the embedded one, the sink a gate that opens batch by batch.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};

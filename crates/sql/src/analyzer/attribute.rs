@@ -1,7 +1,8 @@
 //! The columns of an analysed relation, as names see them.
 //!
 //! A DataFusion plan cannot have two columns of one name, Spark's can. So each column has an internal name that is
-//! unique within the analysis and also serves as its identity (Spark: `exprId`), and the name that the user sees beside it.
+//! unique within the analysis and also serves as its identity (Spark: `exprId`), and the name that the user sees beside
+//! it.
 
 use arrow::datatypes::{DataType, Field};
 use millstream_functions::TypedExpr;

@@ -27,8 +27,8 @@ pub(crate) fn unresolved_among_proposals(parts: &[String], proposals: &[String])
     spark_error!("UNRESOLVED_COLUMN.WITH_SUGGESTION", objectName = wanted, proposal = proposals.join(", "))
 }
 
-/// At most five names by edit distance. Spark leaves out a qualifier that all candidates share if the wanted name has none,
-/// and measures from the name without backticks to the candidates with them.
+/// At most five names by edit distance. Spark leaves out a qualifier that all candidates share if the wanted name has
+/// none, and measures from the name without backticks to the candidates with them.
 fn propose(wanted: &[String], candidates: Vec<Vec<String>>) -> Vec<String> {
     let qualifier = |parts: &Vec<String>| parts[..parts.len() - 1].to_vec();
     let shared = candidates.windows(2).all(|pair| qualifier(&pair[0]) == qualifier(&pair[1]));

@@ -1,7 +1,8 @@
 //! `session_window(time, gap)`: windows that begin with an event and end a gap after the last one.
 //!
-//! Of itself the window is the event's own: from its time to its end. An aggregation that groups by it merges those that
-//! touch, for each value of the other keys apart. Only batch plans have it here: a stream would need state of its own.
+//! Of itself the window is the event's own: from its time to its end. An aggregation that groups by it merges those
+//! that touch, for each value of the other keys apart. Only batch plans have it here: a stream would need state of its
+//! own.
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! `window(time, length, slide, start)`: event-time windows as a column below the operator that asks for them. The column
-//! of a session is made here too; merging sessions is the business of [`super::session_window`].
+//! `window(time, length, slide, start)`: event-time windows as a column below the operator that asks for them. The
+//! column of a session is made here too; merging sessions is the business of [`super::session_window`].
 //!
 //! The windows are aligned to the epoch in UTC, whatever the session's zone. Rows without a time are in no window and
 //! drop out. Tumbling windows are one struct a row; sliding ones an array of structs, unnested.

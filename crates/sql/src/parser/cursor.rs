@@ -9,8 +9,8 @@ use super::error::{Parsed, SyntaxError};
 use super::token::{Kind, Token, tokenize};
 use millstream_core::spark_error;
 
-/// Nesting of parentheses, subqueries and types beyond this is refused. A level takes up to 45 kB of stack in a debug build,
-/// and threads have 2 MB.
+/// Nesting of parentheses, subqueries and types beyond this is refused. A level takes up to 45 kB of stack in a debug
+/// build, and threads have 2 MB.
 const DEPTH_MAX: usize = 36;
 
 /// Links of one chain beyond this are refused, because whoever walks the tree goes as deep.
@@ -44,7 +44,8 @@ pub struct Parameters {
     pub positional: Vec<Expression>,
 }
 
-/// The windows of one WINDOW clause. It stands behind the expressions that use it, so a query that needs it is read twice.
+/// The windows of one WINDOW clause. It stands behind the expressions that use it, so a query that needs it is read
+/// twice.
 #[derive(Default)]
 pub(crate) struct NamedWindows {
     pub(crate) specs: HashMap<String, Window>,

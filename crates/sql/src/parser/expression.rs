@@ -1,7 +1,7 @@
 //! Expressions: operators by Spark's precedence, down to [`Parser::primary`].
 //!
-//! From loose to tight: OR, AND, NOT, predicates (BETWEEN, IN, LIKE, IS …), comparison, `|`, `^`, `&`, shifts, `+ - ||`,
-//! `* / % DIV`, signs. A predicate is not an operand of another, as in Spark: `a IS NULL = b` is a syntax error.
+//! From loose to tight: OR, AND, NOT, predicates (BETWEEN, IN, LIKE, IS …), comparison, `|`, `^`, `&`, shifts, `+ -
+//! ||`, `* / % DIV`, signs. A predicate is not an operand of another, as in Spark: `a IS NULL = b` is a syntax error.
 
 use spark_connect_proto::Expression;
 use spark_connect_proto::SubqueryExpression;

@@ -15,7 +15,8 @@ use super::message;
 
 const PACKAGE: &str = "millstream";
 
-/// Spark has no use left for the field `source_info`; here it tells SQL's aggregates and DISTINCT from those of a DataFrame.
+/// Spark has no use left for the field `source_info`; here it tells SQL's aggregates and DISTINCT from those of a
+/// DataFrame.
 const SELECT_LIST: &str = "select list";
 
 /// Marks an [`Aggregate`](spark_connect_proto::Aggregate) as coming from `SELECT … GROUP BY …`, or a

@@ -68,7 +68,8 @@ impl Parser<'_> {
     }
 }
 
-/// A moment, if the text names its zone; else the analyzer's business, because the parser does not know the session's zone.
+/// A moment, if the text names its zone; else the analyzer's business, because the parser does not know the session's
+/// zone.
 fn timestamp(text: &str) -> Option<Expression> {
     let parsed = datetime::parse_timestamp(text)?;
     match parsed.zone.as_deref().and_then(datetime::fixed_offset_us) {

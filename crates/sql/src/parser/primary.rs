@@ -251,8 +251,8 @@ pub(crate) fn cast_to(expr: Expression, data_type: DataType, mode: cast::EvalMod
     })))
 }
 
-/// Functions that Spark calls without parentheses. (It takes a column of that name first, which nobody has; `user`, which
-/// people do have, stays a column for the analyzer to look up.)
+/// Functions that Spark calls without parentheses. (It takes a column of that name first, which nobody has; `user`,
+/// which people do have, stays a column for the analyzer to look up.)
 fn is_niladic(name: &str) -> bool {
     ["current_date", "current_time", "current_timestamp", "current_user"]
         .iter()

@@ -1,8 +1,9 @@
 //! Streaming questions that Apache Spark answered once, asked again of this engine: `conformance/streams`.
 //!
-//! A question has a plan as PySpark sends it and feeds whose batches are written down. It is analysed and run in this process,
-//! from a source that brings step after step into a sink that keeps text, while the clock stands. Its rows, watermarks,
-//! counts of state and errors must be Spark's, batch for batch, but for what `differences.tsv` lists with a reason.
+//! A question has a plan as PySpark sends it and feeds whose batches are written down. It is analysed and run in this
+//! process, from a source that brings step after step into a sink that keeps text, while the clock stands. Its rows,
+//! watermarks, counts of state and errors must be Spark's, batch for batch, but for what `differences.tsv` lists with a
+//! reason.
 //!
 //! `MILLSTREAM_SHRINK_DIFFERENCES=1` takes off the list what agrees now.
 

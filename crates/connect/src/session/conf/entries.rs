@@ -70,8 +70,8 @@ pub(super) const PROCESS_PREFIXES: &[&str] = &[
     "spark.yarn.",
 ];
 
-/// All known keys. Two answers differ from Spark's on purpose: plan compression is off, because decompressing costs more
-/// than it saves on one machine, and there is no server stack trace to show, because there is no JVM.
+/// All known keys. Two answers differ from Spark's on purpose: plan compression is off, because decompressing costs
+/// more than it saves on one machine, and there is no server stack trace to show, because there is no JVM.
 pub(super) const ENTRIES: &[Entry] = &[
     entry("spark.app.name", "Millstream", Kind::Text),
     entry("spark.connect.session.planCompression.defaultAlgorithm", "NONE", Kind::Text),

@@ -1,8 +1,8 @@
 //! The responses of one operation: what was not sent yet, and what was sent but may be asked for again.
 //!
 //! Both together stay at about 10 MB (Spark: `observerRetryBufferSize`). What is not sent is never dropped: the work
-//! waits instead. What was sent is dropped from the oldest on when it is too much, for clients that do not say what they
-//! have received; so much is kept that whatever may be lost on the wire is among it.
+//! waits instead. What was sent is dropped from the oldest on when it is too much, for clients that do not say what
+//! they have received; so much is kept that whatever may be lost on the wire is among it.
 
 use std::collections::VecDeque;
 

@@ -16,7 +16,8 @@ fn listed(objects: &[(&str, u64)]) -> (Key, Vec<ObjectMeta>) {
     (path.clone(), objects.iter().map(object).collect())
 }
 
-/// The names and sizes of objects, and what they are: the places where pieces begin, the end, and whether that is final.
+/// The names and sizes of objects, and what they are: the places where pieces begin, the end, and whether that is
+/// final.
 fn check(objects: &[(&str, u64)], expected: Option<(&[u64], u64, bool)>) {
     let (path, listed) = listed(objects);
     let cover = Cover::of(&path, &listed).unwrap();

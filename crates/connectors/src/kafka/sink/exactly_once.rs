@@ -6,13 +6,14 @@
 //! └──────────────── one transaction ──────────────┘
 //! ```
 //!
-//! The log is forced to the disk while marker and records are on their way. Nothing of them shows before the commit, and that
-//! waits for the log.
+//! The log is forced to the disk while marker and records are on their way. Nothing of them shows before the commit,
+//! and that waits for the log.
 //!
-//! No client can take up a transaction that a process before it has left. So nothing is concluded from what this process
-//! remembers: whoever starts first takes all transactional ids of the query, which ends whatever was open and fences an older
-//! instance, and then reads the [`marker`]. The same is done after any failure, also when the answer to a commit
-//! was lost. There are a few ids, taken in turn: the brokers are still writing one transaction's end while the next begins.
+//! No client can take up a transaction that a process before it has left. So nothing is concluded from what this
+//! process remembers: whoever starts first takes all transactional ids of the query, which ends whatever was open and
+//! fences an older instance, and then reads the [`marker`]. The same is done after any failure, also when the answer to
+//! a commit was lost. There are a few ids, taken in turn: the brokers are still writing one transaction's end while the
+//! next begins.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -85,8 +86,8 @@ impl Session {
         &self.producers[(self.batches % TRANSACTIONAL_IDS) as usize]
     }
 
-    /// The producer that will be the last to have its turn. For what comes between two batches: the next batch need not wait
-    /// until the brokers have written the end of that.
+    /// The producer that will be the last to have its turn. For what comes between two batches: the next batch need not
+    /// wait until the brokers have written the end of that.
     fn resting_producer(&self) -> &Arc<Producer> {
         &self.producers[((self.batches + TRANSACTIONAL_IDS - 1) % TRANSACTIONAL_IDS) as usize]
     }
@@ -316,8 +317,8 @@ impl ExactlyOnce for ExactlyOnceSink {
         group.system == system_of(&self.options.client)
     }
 
-    /// Kafka forgets the offsets of a group that commits nothing for `offsets.retention.minutes`, a week unless set, and a
-    /// missing marker always means loss.
+    /// Kafka forgets the offsets of a group that commits nothing for `offsets.retention.minutes`, a week unless set,
+    /// and a missing marker always means loss.
     async fn refresh(&self) -> Result<()> {
         let Some(session) = self.session.lock().clone() else { return Ok(()) };
         let Err(error) = self.mark_again(&session).await else { return Ok(()) };

@@ -1,9 +1,9 @@
 //! The marker: what the output's cluster says of the newest batch that it holds.
 //!
-//! It is an offset that the query's own group commits, within the transaction of each batch, for one partition: the number
-//! of batches written so far. Beside it stand the run that wrote the newest and the hash of what that batch depended on, so
-//! that another copy of the checkpoint is told from this one. Here is what to make of it when a query starts; a pure
-//! function, because everything hangs on it.
+//! It is an offset that the query's own group commits, within the transaction of each batch, for one partition: the
+//! number of batches written so far. Beside it stand the run that wrote the newest and the hash of what that batch
+//! depended on, so that another copy of the checkpoint is told from this one. Here is what to make of it when a query
+//! starts; a pure function, because everything hangs on it.
 
 use millstream_core::{BatchId, Error, Result, RunId, SinkStart};
 use millstream_kafka::CommittedOffset;

@@ -31,8 +31,8 @@ pub(crate) struct ExactlyOnceOptions {
     /// The topic to whose first partition the marker belongs.
     pub(super) marker_topic: String,
     pub(super) recovery: Recovery,
-    /// Whether a batch that takes longer than the transaction may is tried again with more time. Not where a person has said
-    /// how long it may take.
+    /// Whether a batch that takes longer than the transaction may is tried again with more time. Not where a person has
+    /// said how long it may take.
     pub(super) lengthens_timeout: bool,
 }
 

@@ -40,7 +40,8 @@ impl RowWriter {
             topic,
             topics: HashMap::new(),
         };
-        // Each stream is a task: together they are the batch, and each may have a core. A single one needs no other task.
+        // Each stream is a task: together they are the batch, and each may have a core. A single one needs no other
+        // task.
         let (mut tasks, mut written) = (JoinSet::new(), 0);
         match <[_; 1]>::try_from(rows) {
             Ok([stream]) => written = writer.write_stream(stream).await?,

@@ -15,8 +15,8 @@ use crate::checkpoint::frame;
 use crate::checkpoint::history::History;
 use crate::run::LocalDisk;
 
-/// An older format, as a build would read it that has left it behind: its commits were two numbers of eight bytes, and its
-/// operators names alone.
+/// An older format, as a build would read it that has left it behind: its commits were two numbers of eight bytes, and
+/// its operators names alone.
 const OLDER: Format = Format { version: 1001, read: read_older };
 const NEWEST: Format = Format { version: 1002, read: Entry::read };
 

@@ -1,5 +1,5 @@
-//! The names and contents are those that a text stream of Apache Spark 4.2 left, with a file an entry and the settings of
-//! each test; the lines are Spark's `FileStreamSource.FileEntry`.
+//! The names and contents are those that a text stream of Apache Spark 4.2 left, with a file an entry and the settings
+//! of each test; the lines are Spark's `FileStreamSource.FileEntry`.
 
 use std::path::Path;
 

@@ -1,8 +1,8 @@
 //! Which operator of the query takes which state of the checkpoint: the one that means the same.
 //!
 //! The log numbers operators in the order in which the query had them when it first started, and keeps that order. An
-//! operator that has moved in the plan is found by its name. Operators of one name are told apart by what lies below them,
-//! and those that are left by their order.
+//! operator that has moved in the plan is found by its name. Operators of one name are told apart by what lies below
+//! them, and those that are left by their order.
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -55,8 +55,8 @@ impl StreamingNode for DeduplicateNode {
         self.keys.iter().map(|key| key.name.clone()).collect()
     }
 
-    /// As in Spark, columns that nobody above reads are not carried, even event time. So it depends on what is read above
-    /// whether late rows are dropped, unless event time is in the key or says when keys end.
+    /// As in Spark, columns that nobody above reads are not carried, even event time. So it depends on what is read
+    /// above whether late rows are dropped, unless event time is in the key or says when keys end.
     fn needs(&self, output: &[usize], inputs: &[NodeInput<'_>]) -> Option<Vec<Vec<usize>>> {
         let [input] = inputs else { return None };
         let mut needed = self.key_places(input.schema).ok()?;

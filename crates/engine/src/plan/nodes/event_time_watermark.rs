@@ -21,8 +21,8 @@ pub struct EventTimeWatermarkNode {
 }
 
 impl EventTimeWatermarkNode {
-    /// The rows of `input` with a watermark. `event_time` is a column of `input` of type TIMESTAMP or a window struct, or
-    /// a field of a struct column; rows may come `delay_us` microseconds late.
+    /// The rows of `input` with a watermark. `event_time` is a column of `input` of type TIMESTAMP or a window struct,
+    /// or a field of a struct column; rows may come `delay_us` microseconds late.
     pub fn over(input: LogicalPlan, event_time: Expr, delay_us: i64) -> Result<LogicalPlan> {
         StreamingExtension::over(input, Self { event_time, delay_us })
     }

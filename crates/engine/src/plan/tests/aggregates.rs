@@ -201,8 +201,8 @@ async fn tasks_share_the_groups() {
     assert!(rows.iter().all(|row| row.ends_with("|160|a")), "{rows:?}");
 }
 
-/// Any aggregate of DataFusion keeps the state of its accumulator: over batches, with a restart between them, it gives what it
-/// gives over all rows at once, in one batch.
+/// Any aggregate of DataFusion keeps the state of its accumulator: over batches, with a restart between them, it gives
+/// what it gives over all rows at once, in one batch.
 #[tokio::test]
 async fn any_aggregate_gives_over_batches_what_it_gives_at_once() {
     let ordered = |aggregate: Expr, asc| aggregate.order_by(vec![col("w").sort(asc, false)]).build().unwrap();

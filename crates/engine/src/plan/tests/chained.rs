@@ -69,7 +69,8 @@ async fn under_one_watermark_nothing_stands_over_an_aggregate() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 32, ..ProptestConfig::default() })]
 
-    /// Whatever order rows come in while none is late, what has come out is the batch's answer for all windows that are over.
+    /// Whatever order rows come in while none is late, what has come out is the batch's answer for all windows that are
+    /// over.
     #[test]
     fn a_stream_of_two_aggregates_gives_the_answer_of_a_batch(seeds in proptest::collection::vec(any::<(u8, bool)>(), 1..60)) {
         block_on(async {

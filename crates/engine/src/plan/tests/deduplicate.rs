@@ -1,5 +1,5 @@
-//! `dropDuplicates` over streams. The traces are Spark 4.2's for the same rows; of random rows a model in plain Rust says what
-//! must come.
+//! `dropDuplicates` over streams. The traces are Spark 4.2's for the same rows; of random rows a model in plain Rust
+//! says what must come.
 
 use std::collections::HashMap;
 
@@ -326,7 +326,8 @@ impl Model {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
 
-    /// Rows and figures are the model's, whatever fails and wherever state lies; and deltas and snapshots rebuild the state.
+    /// Rows and figures are the model's, whatever fails and wherever state lies; and deltas and snapshots rebuild the
+    /// state.
     #[test]
     fn any_rows_come_once(batches in batches(), within in any::<bool>(), delay_s in 0_i32..20, is_tight in any::<[bool; 3]>()) {
         block_on(async {

@@ -1,7 +1,7 @@
 //! Any aggregate of DataFusion as keyed state: what its accumulator says of itself is kept as scalars.
 //!
-//! For each group of a batch an accumulator is made, given the state so far, shown the rows, and asked for its state again.
-//! That costs more than a column of its own, so the common functions have one.
+//! For each group of a batch an accumulator is made, given the state so far, shown the rows, and asked for its state
+//! again. That costs more than a column of its own, so the common functions have one.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
-//! How a state keeps within the memory budget: what it holds is in the ledger, and when little is left there, shards go to disk.
+//! How a state keeps within the memory budget: what it holds is in the ledger, and when little is left there, shards go
+//! to disk.
 
 use std::sync::atomic::Ordering;
 
@@ -13,8 +14,8 @@ use crate::state::values::Values;
 const WORTH_WRITING: u64 = 8;
 
 impl<V: Values> KeyedState<V> {
-    /// Counts in the ledger what is held more, and spills where it has not enough. An operator that locks shards for itself calls
-    /// it when it has let go of them.
+    /// Counts in the ledger what is held more, and spills where it has not enough. An operator that locks shards for
+    /// itself calls it when it has let go of them.
     pub fn settle(&self) -> Result<()> {
         if matches!(self.is_counted(), Ok(true)) { Ok(()) } else { self.make_room() }
     }

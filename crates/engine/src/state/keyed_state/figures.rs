@@ -47,7 +47,7 @@ impl Figures {
 /// What a store holds, and what the newest batch did to it.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub struct StoreFigures {
-    /// Entries.
+    /// The entries that the store holds.
     pub total: i64,
     /// Entries that the batch changed.
     pub updated: i64,
@@ -68,8 +68,8 @@ pub struct StoreFigures {
 }
 
 impl StoreFigures {
-    /// The figures as Spark shows those of an operator. `partitions` is `spark.sql.shuffle.partitions`, which here only the
-    /// progress shows.
+    /// The figures as Spark shows those of an operator. `partitions` is `spark.sql.shuffle.partitions`, which here only
+    /// the progress shows.
     pub fn progress(self, operator_name: &str, partitions: i64) -> StateOperatorProgress {
         StateOperatorProgress {
             operator_name: operator_name.to_owned(),

@@ -1,5 +1,5 @@
-//! A shard that is locked for an operator: what it may do with single entries, and the walks from which it chooses what a
-//! batch gives.
+//! A shard that is locked for an operator: what it may do with single entries, and the walks from which it chooses what
+//! a batch gives.
 
 use std::sync::atomic::Ordering;
 
@@ -65,14 +65,15 @@ impl<V: Values> ShardGuard<'_, V> {
         self.shard.for_each(self.state.shape(), each)
     }
 
-    /// Calls `each` with every entry that the batch changed and did not remove; to be asked before [`ShardGuard::expire`].
+    /// Calls `each` with every entry that the batch changed and did not remove; to be asked before
+    /// [`ShardGuard::expire`].
     pub fn for_each_changed(&self, each: impl FnMut(&Entries<V>, u32) -> Result<()>) -> Result<()> {
         self.shard.for_each_changed(each)
     }
 
-    /// Calls `each` with every entry that was there before the batch and that the batch changed: its key, the values before the
-    /// batch and the place among them. These are the rows that a changelog takes back. To be
-    /// asked before [`ShardGuard::expire`].
+    /// Calls `each` with every entry that was there before the batch and that the batch changed: its key, the values
+    /// before the batch and the place among them. These are the rows that a changelog takes back. To be asked before
+    /// [`ShardGuard::expire`].
     pub fn for_each_old(&self, each: impl FnMut(&[u8], &V, u32) -> Result<()>) -> Result<()> {
         self.shard.for_each_old(self.state.shape(), each)
     }
@@ -82,8 +83,8 @@ impl<V: Values> ShardGuard<'_, V> {
         self.shard.for_each_expired(self.state.shape(), each)
     }
 
-    /// Has the shard changed, and counts what it holds more then; says whether it does. Only what takes rows in is counted
-    /// so: a batch ends 256 shards, most of which it never met, and counts all of them anew after that.
+    /// Has the shard changed, and counts what it holds more then; says whether it does. Only what takes rows in is
+    /// counted so: a batch ends 256 shards, most of which it never met, and counts all of them anew after that.
     pub(super) fn change<R>(&mut self, change: impl FnOnce(&mut Shard<V>) -> Result<R>) -> (Result<R>, bool) {
         let before = self.shard.bytes();
         let changed = change(&mut self.shard);

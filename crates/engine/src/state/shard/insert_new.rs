@@ -1,6 +1,7 @@
 //! Keys that are only there or not: which rows bring a new one.
 //!
-//! A key that is there is not touched, so it is not read back from disk either: it is in memory or on disk, never in both.
+//! A key that is there is not touched, so it is not read back from disk either: it is in memory or on disk, never in
+//! both.
 
 use millstream_core::Result;
 
@@ -9,7 +10,8 @@ use crate::state::spilled::{Shape, Spilled};
 use crate::state::values::Values;
 
 impl<V: Values> Shard<V> {
-    /// Adds the keys of these rows that are not there. The first row of each goes to `first_rows`, and its value is taken in.
+    /// Adds the keys of these rows that are not there. The first row of each goes to `first_rows`, and its value is
+    /// taken in.
     pub(in crate::state) fn insert_new(
         &mut self,
         shape: Shape<'_, V>,

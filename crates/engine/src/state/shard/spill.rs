@@ -36,8 +36,8 @@ impl<V: Values> Shard<V> {
         (self.panes.values().map(share).sum(), again)
     }
 
-    /// Writes all entries as they were before the batch to disk, and keeps in memory only what the batch changed. A failure
-    /// changes nothing.
+    /// Writes all entries as they were before the batch to disk, and keeps in memory only what the batch changed. A
+    /// failure changes nothing.
     pub(in crate::state) fn spill(&mut self, shape: Shape<'_, V>, folder: &Arc<SpillFolder>) -> Result<()> {
         let mut old = Vec::new();
         for (&reaches_us, pane) in &self.panes {
@@ -71,7 +71,8 @@ impl<V: Values> Shard<V> {
         Ok(())
     }
 
-    /// Writes what is on disk and what is in memory in the order of places. An entry that is in both is taken from memory.
+    /// Writes what is on disk and what is in memory in the order of places. An entry that is in both is taken from
+    /// memory.
     fn merge(&self, shape: Shape<'_, V>, old: Vec<OldEntry>, writer: &mut RunWriter) -> Result<()> {
         let (mut old, mut written) = (old.into_iter().peekable(), Vec::new());
         let mut write = |writer: &mut RunWriter, old: OldEntry| {

@@ -30,8 +30,8 @@ impl<V: Values> Shard<V> {
         }
     }
 
-    /// Calls `each` with every entry that was there before the batch and that the batch changed: its key, the values before
-    /// the batch and the place among them. To be asked before [`Shard::expire`].
+    /// Calls `each` with every entry that was there before the batch and that the batch changed: its key, the values
+    /// before the batch and the place among them. To be asked before [`Shard::expire`].
     pub(in crate::state) fn for_each_old(
         &self,
         shape: Shape<'_, V>,

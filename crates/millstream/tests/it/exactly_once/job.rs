@@ -177,8 +177,8 @@ impl<'a> Job<'a> {
         died.is_err_and(|error| error.kind() == ErrorKind::Cancelled)
     }
 
-    /// What `read_committed` readers see, in an order that does not depend on how a batch was divided among tasks: all rows
-    /// sorted, or the counts of each key as they follow each other.
+    /// What `read_committed` readers see, in an order that does not depend on how a batch was divided among tasks: all
+    /// rows sorted, or the counts of each key as they follow each other.
     pub(super) async fn output(&self) -> Vec<Row> {
         let mut rows = committed(self.cluster, &self.output).await;
         match self.work {

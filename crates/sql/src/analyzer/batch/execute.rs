@@ -72,8 +72,9 @@ fn failure(error: DataFusionError) -> Error {
     }
 }
 
-/// The rules that are right for plans in which every type is settled and Spark decides what an expression means; streams
-/// have a list of their own in the engine. A rule that a new DataFusion brings is used once someone has read it.
+/// The rules that are right for plans in which every type is settled and Spark decides what an expression means;
+/// streams have a list of their own in the engine. A rule that a new DataFusion brings is used once someone has read
+/// it.
 fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     vec![
         Arc::new(SimplifyExpressions::new()),

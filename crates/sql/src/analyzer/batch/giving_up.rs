@@ -1,8 +1,9 @@
 //! What makes a batch query end where nobody waits for its result any more.
 //!
-//! To drop a query ends it at its next pause, and not all of DataFusion pauses. So the rules of the optimizer ask before
-//! each node; a join asks whenever it evaluates its condition, since it may discard pairs of rows for hours; and above
-//! each operator that gives more rows than it takes stands a pause, since what is above may swallow all of them in one go.
+//! To drop a query ends it at its next pause, and not all of DataFusion pauses. So the rules of the optimizer ask
+//! before each node; a join asks whenever it evaluates its condition, since it may discard pairs of rows for hours; and
+//! above each operator that gives more rows than it takes stands a pause, since what is above may swallow all of them
+//! in one go.
 
 use std::sync::Arc;
 
@@ -41,7 +42,8 @@ pub(super) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Syn
     watched.chain([Arc::new(Pauses) as Arc<dyn PhysicalOptimizerRule + Send + Sync>]).collect()
 }
 
-/// Lets every join look whether it is still wanted, as part of its condition. After all rules, which know nothing of it.
+/// Lets every join look whether it is still wanted, as part of its condition. After all rules, which know nothing of
+/// it.
 pub(super) fn watch_joins(plan: LogicalPlan) -> Result<LogicalPlan> {
     let still_wanted = ScalarUDF::new_from_impl(StillWanted::new());
     let watched = plan.transform_up(|node| match node {

@@ -1,5 +1,5 @@
-//! DataFusion's memory as part of the process's one ledger: a sort or join that does not fit spills or fails, it does not
-//! take what others hold.
+//! DataFusion's memory as part of the process's one ledger: a sort or join that does not fit spills or fails, it does
+//! not take what others hold.
 
 use std::fmt;
 

@@ -229,8 +229,8 @@ impl Analyzer<'_> {
         Ok((below, keys))
     }
 
-    /// For ROLLUP and CUBE every row once a grouping set, with the keys that the set leaves out NULL, and the set's number
-    /// as one more key.
+    /// For ROLLUP and CUBE every row once a grouping set, with the keys that the set leaves out NULL, and the set's
+    /// number as one more key.
     fn grouping_sets(
         &mut self,
         below: LogicalPlan,
@@ -263,8 +263,8 @@ impl Analyzer<'_> {
         Ok((project(copies, exprs)?, keys))
     }
 
-    /// A value computed over an aggregation's groups by something that stands above it: HAVING, ORDER BY. Adds it to the
-    /// aggregation as a hidden column and answers that column.
+    /// A value computed over an aggregation's groups by something that stands above it: HAVING, ORDER BY. Adds it to
+    /// the aggregation as a hidden column and answers that column.
     pub(crate) fn add_to_aggregate(
         &mut self,
         relation: ResolvedRelation,

@@ -15,7 +15,8 @@ use super::super::error;
 use super::super::resolved_relation::ResolvedRelation;
 
 impl Analyzer<'_> {
-    /// `is_select` says that it is SQL's DISTINCT. Over a stream Spark makes an aggregate of that, and so does the engine.
+    /// `is_select` says that it is SQL's DISTINCT. Over a stream Spark makes an aggregate of that, and so does the
+    /// engine.
     pub(super) fn deduplicate(&mut self, one: &Deduplicate, is_select: bool) -> Result<ResolvedRelation> {
         let input = self.input(one.input.as_deref())?.visible()?;
         if one.within_watermark() && !input.streaming {

@@ -233,8 +233,8 @@ fn with_schema(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch> {
     Ok(RecordBatch::try_new_with_options(Arc::clone(schema), columns, &options)?)
 }
 
-/// The column with NULL fields in NULL structs: Arrow leaves open what these have, and a field is read without a look at
-/// its struct.
+/// The column with NULL fields in NULL structs: Arrow leaves open what these have, and a field is read without a look
+/// at its struct.
 fn masked(column: &ArrayRef) -> Result<ArrayRef> {
     Ok(match column.data_type() {
         DataType::Struct(fields) => {

@@ -42,7 +42,8 @@ impl Analyzer<'_> {
         self.select_values(input, items)
     }
 
-    /// A select list without generators and aggregates. What it leaves out stays within reach of a filter or sort above.
+    /// A select list without generators and aggregates. What it leaves out stays within reach of a filter or sort
+    /// above.
     pub(crate) fn select_values(&mut self, input: ResolvedRelation, items: Vec<Item>) -> Result<ResolvedRelation> {
         let (plan, items) = self.with_window_functions(input.plan, items)?;
         let mut exprs = Vec::with_capacity(items.len());

@@ -75,8 +75,8 @@ impl Analyzer<'_> {
             .collect()
     }
 
-    /// DataFusion's INTERSECT ALL and EXCEPT ALL only ask whether the other side has such a row at all, so equal rows are
-    /// numbered: the second of one side meets the second of the other.
+    /// DataFusion's INTERSECT ALL and EXCEPT ALL only ask whether the other side has such a row at all, so equal rows
+    /// are numbered: the second of one side meets the second of the other.
     fn of_two(&mut self, inputs: Vec<ResolvedRelation>, all: bool, combine: Combine) -> Result<ResolvedRelation> {
         let streaming = inputs.iter().any(|input| input.streaming);
         let columns = self.merged_columns(&inputs);

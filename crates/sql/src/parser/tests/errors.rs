@@ -1,4 +1,5 @@
-//! Errors, word for word as Apache Spark 4.2 prints them (less the line break it begins with), and what we refuse alone.
+//! Errors, word for word as Apache Spark 4.2 prints them (less the line break it begins with), and what we refuse
+//! alone.
 
 use millstream_core::error::{ErrorKind, SparkException};
 

@@ -1,5 +1,5 @@
-//! Expressions: the messages are those that PySpark's client sends for the same column, or, where a DataFrame cannot say
-//! it, what Spark's parser makes of the text by its grammar.
+//! Expressions: the messages are those that PySpark's client sends for the same column, or, where a DataFrame cannot
+//! say it, what Spark's parser makes of the text by its grammar.
 
 use super::render;
 use crate::parser::parse_expression;

@@ -1,4 +1,5 @@
-//! Queries: text beside the plan. The plans without extensions have been run by Spark Connect with the text's own answers.
+//! Queries: text beside the plan. The plans without extensions have been run by Spark Connect with the text's own
+//! answers.
 
 use super::render;
 use crate::parser::{Statement, parse_statement};

@@ -54,8 +54,9 @@ pub(crate) fn shrink(found: &BTreeMap<(String, String), Kinds>) {
     fs::write(path(), lines.join("\n") + "\n").expect("the list of differences is written");
 }
 
-/// In which kinds of lines two answers differ. Batches are compared that both have; one that only one has is a difference of
-/// kind `batch`. Where one query is refused or fails, and the other not in the same way, nothing else is worth saying.
+/// In which kinds of lines two answers differ. Batches are compared that both have; one that only one has is a
+/// difference of kind `batch`. Where one query is refused or fails, and the other not in the same way, nothing else is
+/// worth saying.
 pub(crate) fn kinds(ours: &[String], theirs: &[String]) -> Kinds {
     let (ours, theirs) = (places(ours), places(theirs));
     let mut kinds = BTreeSet::new();

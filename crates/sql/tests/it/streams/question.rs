@@ -1,7 +1,8 @@
-//! The questions of `conformance/streams/questions` and its feeds, read as `conformance/streams/questions.py` reads them.
+//! The questions of `conformance/streams/questions` and its feeds, read as `conformance/streams/questions.py` reads
+//! them.
 //!
-//! The replayer runs no Python: it needs a question's name, settings and digest, and takes the plan from the recording. The
-//! digest covers everything that the question asks, so that one that was changed and not asked again is found.
+//! The replayer runs no Python: it needs a question's name, settings and digest, and takes the plan from the recording.
+//! The digest covers everything that the question asks, so that one that was changed and not asked again is found.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -1,4 +1,5 @@
-//! Recorded answers: blocks of text, and beside them the plans as PySpark sent them (`conformance/streams/recording.py`).
+//! Recorded answers: blocks of text, and beside them the plans as PySpark sent them
+//! (`conformance/streams/recording.py`).
 
 use std::collections::BTreeMap;
 use std::fs;

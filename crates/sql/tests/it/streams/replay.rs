@@ -116,8 +116,8 @@ pub(crate) async fn answer(
     answer
 }
 
-/// Whether two feeds were moved on while the query looked at them, and gave one step as two batches. The recorder asks again
-/// for the same reason.
+/// Whether two feeds were moved on while the query looked at them, and gave one step as two batches. The recorder asks
+/// again for the same reason.
 fn is_torn(answer: &[String]) -> bool {
     let batches = answer.split(|line| line.starts_with("batch: "));
     let ends: Vec<u64> = batches.filter_map(|lines| lines.iter().filter_map(|line| moved_to(line)).max()).collect();

@@ -221,8 +221,8 @@ fn expected(model: &mut Model, batch: &Batch, watermark_us: i64) -> Walks {
     Walks { changed, old, expired: texts(&expired), left: texts(model) }
 }
 
-/// Runs batches on a store, on one that replays its deltas and on one that is restored from its snapshots, each short of
-/// memory or not.
+/// Runs batches on a store, on one that replays its deltas and on one that is restored from its snapshots, each short
+/// of memory or not.
 fn check_map(batches: &[Batch], is_tight: [bool; 3]) {
     let folder = tempfile::tempdir().unwrap();
     let ledgers = is_tight.map(|is_tight| {

@@ -30,7 +30,7 @@ pub struct StreamingQueryProgress {
     /// Event times of the batch; empty without a watermark.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub event_time: BTreeMap<&'static str, String>,
-    /// The stateful operators, from the sources upward.
+    /// The stateful operators, from the sink down to the sources.
     pub state_operators: Vec<StateOperatorProgress>,
     /// The sources, in the plan's order.
     pub sources: Vec<SourceProgress>,

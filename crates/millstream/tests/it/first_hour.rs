@@ -65,6 +65,8 @@ fn every_command_of_the_first_hour_prints_what_the_page_says() {
     let folder = tempfile::tempdir().unwrap();
     let printed = run(&commands, folder.path(), address);
     assert_eq!(printed.len(), commands.len());
+    let outputs = blocks.iter().filter(|block| block.kind == "text").count();
+    assert!(commands.len() > 5 && outputs > 5, "the page has {} commands and {outputs} outputs", commands.len());
     let mut ran = 0;
     for block in &blocks {
         match block.kind {

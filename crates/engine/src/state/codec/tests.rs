@@ -1,3 +1,4 @@
+use millstream_core::ErrorKind;
 use proptest::collection::vec;
 use proptest::prelude::{any, prop_assert_eq, proptest};
 
@@ -15,8 +16,11 @@ fn numbers_take_seven_bits_a_byte() {
 
 #[test]
 fn a_number_beyond_64_bits_is_refused() {
-    assert!(Reader::new(&[0xff; 10]).u64().is_err());
-    assert!(Reader::new(&[0x80, 0x80]).u64().is_err());
+    for bytes in [&[0xff; 10][..], &[0x80, 0x80]] {
+        assert_eq!(Reader::new(bytes).u64().unwrap_err().kind(), ErrorKind::Data, "{bytes:x?}");
+    }
+    // The largest that there is.
+    assert_eq!(Reader::new(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1]).u64().unwrap(), u64::MAX);
 }
 
 proptest! {

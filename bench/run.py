@@ -1,6 +1,6 @@
 """The measures of Millstream, each side by side with its peer in one run. Prints tables, writes bench/results.json.
 
-usage: cargo xtask bench [-- ] [--runs N] [--rows N] [--without-spark] [payments] [start]
+usage: cargo xtask bench [-- ] [--runs N] [--rows N] [--without-spark] [payments] [start] [small_query]
 
 Starts Apache Kafka and, unless told otherwise, Apache Spark from dev/servers on loopback, and ends both.
 """
@@ -20,6 +20,7 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
+MEASURES = ["payments", "start", "small_query"]
 PROGRAM = ROOT / "examples" / "payment_monitor.py"
 sys.path.insert(0, str(ROOT / "bench"))
 
@@ -169,6 +170,25 @@ def bench_start(options, python):
     return {"port_open_ms": spread(opens), "first_collect_ms": spread(first), "idle_rss_mb": spread(idle)}
 
 
+def bench_small_query(options, python, spark):
+    """Milliseconds of `spark.range(5).collect()` on a warm connection: the median of many, for each run of a client."""
+    def one_client(remote):
+        environment = {**os.environ, "SPARK_REMOTE": remote, "PYTHONWARNINGS": "ignore"}
+        script = ROOT / "bench" / "small_query.py"
+        return float(subprocess.run([python, script], env=environment, check=True, text=True, stdout=subprocess.PIPE).stdout)
+
+    engine = Millstream(options.binary)
+    try:
+        results = {"millstream": [], "spark": []}
+        for _ in range(options.runs):
+            results["millstream"].append(one_client(engine.remote))
+            if spark:
+                results["spark"].append(one_client(spark["SPARK_REMOTE"]))
+    finally:
+        engine.stop()
+    return {name: spread(values) for name, values in results.items() if values}
+
+
 def rate(run, rows):
     if run["rows"] != rows:
         raise RuntimeError(f"the query read {run['rows']} rows of {rows}")
@@ -192,29 +212,31 @@ def show(title, results, indent=""):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("measures", nargs="*", metavar="payments|start", help="both unless named")
+    parser.add_argument("measures", nargs="*", metavar="|".join(MEASURES), help="all unless named")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--rows", type=int, default=2_000_000)
     parser.add_argument("--without-spark", action="store_true")
     parser.add_argument("--binary", default=release_binary())
     options = parser.parse_args()
-    options.measures = options.measures or ["payments", "start"]
-    if unknown := set(options.measures) - {"payments", "start"}:
+    options.measures = options.measures or MEASURES
+    if unknown := set(options.measures) - set(MEASURES):
         parser.error(f"there is no measure {', '.join(sorted(unknown))}")
     python = go_on_with_clients()
     results = {"machine": machine(), "rows": options.rows}
     started = []
     try:
+        spark = None
+        if {"payments", "small_query"} & set(options.measures) and not options.without_spark:
+            spark = server("spark")
+            started.append(int(spark["SPARK_PID"]))
         if "payments" in options.measures:
             broker = server("kafka")
             started += map(int, broker["KAFKA_PIDS"].split())
-            spark = None
-            if not options.without_spark:
-                spark = server("spark")
-                started.append(int(spark["SPARK_PID"]))
             results["payments, rows/s (checkpoint.sync=never)"] = bench_payments(options, python, broker["KAFKA"], spark)
         if "start" in options.measures:
             results["start"] = bench_start(options, python)
+        if "small_query" in options.measures:
+            results["small query, ms"] = bench_small_query(options, python, spark)
     finally:
         for pid in started:
             os.kill(pid, signal.SIGTERM)

@@ -11,7 +11,7 @@ use spark_connect_proto::{
     ReleaseSessionRequest, ReleaseSessionResponse,
 };
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status, Streaming};
 use uuid::Uuid;
 
@@ -37,6 +37,12 @@ mod stub {
 /// The largest message either way, as Spark's own server and clients have it.
 const MESSAGE_BYTES_MAX: usize = 128 << 20;
 
+/// The connections that clients make. Nagle's algorithm is off on each of them, since it would hold the end of an answer
+/// back until the client has acknowledged the beginning; `Server::tcp_nodelay` is for sockets that tonic itself binds.
+fn connections(listener: TcpListener) -> TcpIncoming {
+    TcpIncoming::from(listener).with_nodelay(Some(true))
+}
+
 /// A Spark Connect server. Clones are the same server.
 #[derive(Debug, Clone)]
 pub struct ConnectServer {
@@ -61,9 +67,8 @@ impl ConnectServer {
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
         let served = tonic::transport::Server::builder()
-            .tcp_nodelay(true)
             .add_service(service)
-            .serve_with_incoming_shutdown(TcpListenerStream::new(listener), shutdown);
+            .serve_with_incoming_shutdown(connections(listener), shutdown);
         tokio::select! {
             served = served => served.map_err(|error| Error::unavailable("serving Spark Connect failed").with_source(error)),
             () = sessions.sweep() => Ok(()),
@@ -163,3 +168,6 @@ impl SparkConnectService for ConnectServer {
         service::session::get_status(&self.sessions, request.into_inner()).map(Response::new)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,6 +29,7 @@ use crate::typed_expr::TypedExpr;
 use super::call::{FunctionCall, Resolved};
 use super::entry::Arity::{AtLeast, Between, Exactly};
 use super::entry::FunctionEntry;
+use super::sql_form::SqlForm;
 use crate::failure::{invalid_ordering_type, unexpected_input_type};
 
 /// The aggregate functions.
@@ -47,7 +48,8 @@ pub(super) static FUNCTIONS: &[FunctionEntry] = &[
     FunctionEntry::new("bool_and", Exactly(1), bool_and, "whether all are true").or(&["every"]),
     FunctionEntry::new("bool_or", Exactly(1), bool_or, "whether one is true").or(&["some", "any"]),
     FunctionEntry::new("collect_list", Exactly(1), collect::collect_list, "all values that are not NULL")
-        .or(&["array_agg"]),
+        .or(&["array_agg"])
+        .shown(SqlForm::Named("collect_list")),
     FunctionEntry::new("collect_set", Exactly(1), collect::collect_set, "all values that are not NULL, each once"),
     FunctionEntry::new(
         "approx_count_distinct",

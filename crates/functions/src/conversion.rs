@@ -3,7 +3,7 @@
 use arrow::datatypes::DataType;
 use millstream_core::Result;
 
-use crate::data_type::{decimal, sql_name, timestamp};
+use crate::data_type::{decimal, timestamp};
 
 use super::argument::scalar;
 use super::call::{FunctionCall, Resolved};
@@ -27,6 +27,7 @@ pub(super) static FUNCTIONS: &[FunctionEntry] = &[
 ];
 
 fn to(call: &FunctionCall<'_>, data_type: &DataType) -> Result<Resolved> {
-    let sql = format!("CAST({} AS {})", call.arguments[0].sql, sql_name(data_type));
+    // Spark shows no cast that is not written as one.
+    let sql = call.arguments[0].sql.clone();
     scalar(call.cast(call.argument(0), data_type)?.with_sql(sql))
 }

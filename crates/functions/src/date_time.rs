@@ -10,6 +10,7 @@ mod unix;
 
 use super::entry::Arity::{Between, Exactly};
 use super::entry::FunctionEntry;
+use super::sql_form::SqlForm;
 
 /// The date and time functions.
 pub(super) static FUNCTIONS: &[FunctionEntry] = &[
@@ -83,7 +84,9 @@ pub(super) static FUNCTIONS: &[FunctionEntry] = &[
     FunctionEntry::new("minute", Exactly(1), field::minute, "the minute"),
     FunctionEntry::new("second", Exactly(1), field::second, "the second"),
     FunctionEntry::new("extract", Exactly(2), field::extract, "a part by its name").or(&["date_part", "datepart"]),
-    FunctionEntry::new("date_add", Exactly(2), arithmetic::date_add, "so many days later").or(&["dateadd"]),
+    FunctionEntry::new("date_add", Exactly(2), arithmetic::date_add, "so many days later")
+        .or(&["dateadd"])
+        .shown(SqlForm::Named("date_add")),
     FunctionEntry::new("date_sub", Exactly(2), arithmetic::date_sub, "so many days earlier"),
     FunctionEntry::new("datediff", Exactly(2), arithmetic::datediff, "the days between two dates").or(&["date_diff"]),
     FunctionEntry::new("add_months", Exactly(2), arithmetic::add_months, "so many months later"),

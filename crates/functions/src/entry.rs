@@ -18,6 +18,36 @@ pub enum Arity {
     AtLeast(usize),
 }
 
+/// A parameter that a call may name, as in `mask(str => 'a')`.
+#[derive(Debug, Clone, Copy)]
+pub struct Parameter {
+    /// The parameter has this name in Spark.
+    pub name: &'static str,
+    /// The value of a call that leaves it out; none if a call has to give it.
+    pub default: Option<Preset>,
+}
+
+/// The value of a parameter that is left out.
+#[derive(Debug, Clone, Copy)]
+pub enum Preset {
+    /// The value is NULL.
+    Null,
+    /// The value is this text.
+    Text(&'static str),
+}
+
+impl Parameter {
+    /// A parameter that every call gives.
+    pub(super) const fn required(name: &'static str) -> Self {
+        Self { name, default: None }
+    }
+
+    /// A parameter that may be left out.
+    pub(super) const fn optional(name: &'static str, default: Preset) -> Self {
+        Self { name, default: Some(default) }
+    }
+}
+
 type Resolve = fn(&FunctionCall<'_>) -> Result<Resolved>;
 
 /// One function of Spark.
@@ -29,6 +59,8 @@ pub struct FunctionEntry {
     pub aliases: &'static [&'static str],
     /// How many arguments it takes.
     pub arity: Arity,
+    /// Its parameters, where Spark lets a call name them.
+    pub parameters: &'static [Parameter],
     /// How its calls stand in SQL text, by whichever of its names.
     pub form: SqlForm,
     resolve: Resolve,
@@ -39,12 +71,18 @@ pub struct FunctionEntry {
 impl FunctionEntry {
     /// An entry without further names, whose calls are written `name(a, b)`.
     pub(super) const fn new(name: &'static str, arity: Arity, resolve: Resolve, doc: &'static str) -> Self {
-        Self { name, aliases: &[], arity, form: SqlForm::Call, resolve, doc }
+        Self { name, aliases: &[], arity, parameters: &[], form: SqlForm::Call, resolve, doc }
     }
 
     /// The same under more names.
     pub(super) const fn or(mut self, aliases: &'static [&'static str]) -> Self {
         self.aliases = aliases;
+        self
+    }
+
+    /// The same with parameters that a call may name.
+    pub(super) const fn named(mut self, parameters: &'static [Parameter]) -> Self {
+        self.parameters = parameters;
         self
     }
 

@@ -14,34 +14,42 @@ use crate::typed_expr::TypedExpr;
 
 use super::call::{FunctionCall, Generator, Resolved};
 use super::entry::Arity::{AtLeast, Exactly};
-use super::entry::FunctionEntry;
+use super::entry::{FunctionEntry, Parameter};
 use super::kernel::{Evaluation, Function};
 use crate::argument::common_type_of;
 use crate::failure::{unexpected_input_type, value_out_of_range};
 
+const COLLECTION: &[Parameter] = &[Parameter::required("collection")];
+const INPUT: &[Parameter] = &[Parameter::required("input")];
+
 /// The generators.
 pub(super) static FUNCTIONS: &[FunctionEntry] = &[
-    FunctionEntry::new("explode", Exactly(1), |call| explode(call, false, false), "a row for each element"),
+    FunctionEntry::new("explode", Exactly(1), |call| explode(call, false, false), "a row for each element")
+        .named(COLLECTION),
     FunctionEntry::new(
         "explode_outer",
         Exactly(1),
         |call| explode(call, false, true),
         "the same, with a row of NULL for none",
-    ),
+    )
+    .named(COLLECTION),
     FunctionEntry::new(
         "posexplode",
         Exactly(1),
         |call| explode(call, true, false),
         "a row for each element, with its place",
-    ),
+    )
+    .named(COLLECTION),
     FunctionEntry::new(
         "posexplode_outer",
         Exactly(1),
         |call| explode(call, true, true),
         "the same, with a row of NULL for none",
-    ),
-    FunctionEntry::new("inline", Exactly(1), |call| inline(call, false), "a row for each struct"),
-    FunctionEntry::new("inline_outer", Exactly(1), |call| inline(call, true), "the same, with a row of NULL for none"),
+    )
+    .named(COLLECTION),
+    FunctionEntry::new("inline", Exactly(1), |call| inline(call, false), "a row for each struct").named(INPUT),
+    FunctionEntry::new("inline_outer", Exactly(1), |call| inline(call, true), "the same, with a row of NULL for none")
+        .named(INPUT),
     FunctionEntry::new("stack", AtLeast(2), stack, "the values as so many rows"),
 ];
 

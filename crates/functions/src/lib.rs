@@ -35,6 +35,7 @@ mod sql_form;
 mod string;
 mod table;
 mod typed_expr;
+mod unbuilt;
 mod window;
 mod window_time;
 
@@ -42,7 +43,8 @@ pub use argument::constant_of;
 pub use call::{FunctionCall, FunctionContext, Generator, Resolved, SessionWindow, TimeWindow};
 pub use cast::{CastMode, cast};
 pub use collection::{array_fold, array_sort_by};
-pub use entry::{Arity, FunctionEntry};
+pub use entry::{Arity, FunctionEntry, Parameter, Preset};
 pub use sql_form::SqlForm;
 pub use table::{entries, lookup};
 pub use typed_expr::TypedExpr;
+pub use unbuilt::is_unbuilt;

@@ -14,7 +14,7 @@ mod time;
 
 use super::entry::Arity::{AtLeast, Between, Exactly};
 use super::entry::FunctionEntry;
-use super::sql_form::SqlForm::{Infix, Template};
+use super::sql_form::SqlForm::{Capitals, Infix, Symbol, Template};
 
 pub(super) use arithmetic::time_plus;
 pub(super) use comparison::{equal, null_safe};
@@ -64,9 +64,13 @@ pub(super) static FUNCTIONS: &[FunctionEntry] = &[
     FunctionEntry::new("bit_count", Exactly(1), bitwise::bit_count, "how many bits are set"),
     FunctionEntry::new("bit_get", Exactly(2), bitwise::bit_get, "the bit at a place").or(&["getbit"]),
     FunctionEntry::new("~", Exactly(1), bitwise::not, "all bits turned").shown(Template("~{}")),
-    FunctionEntry::new("shiftleft", Exactly(2), bitwise::shift_left, "bits moved up").or(&["<<"]),
-    FunctionEntry::new("shiftright", Exactly(2), bitwise::shift_right, "bits moved down, the sign kept").or(&[">>"]),
-    FunctionEntry::new("shiftrightunsigned", Exactly(2), bitwise::shift_right_unsigned, "bits moved down").or(&[">>>"]),
+    FunctionEntry::new("shiftleft", Exactly(2), bitwise::shift_left, "bits moved up").or(&["<<"]).shown(Symbol),
+    FunctionEntry::new("shiftright", Exactly(2), bitwise::shift_right, "bits moved down, the sign kept")
+        .or(&[">>"])
+        .shown(Symbol),
+    FunctionEntry::new("shiftrightunsigned", Exactly(2), bitwise::shift_right_unsigned, "bits moved down")
+        .or(&[">>>"])
+        .shown(Symbol),
     FunctionEntry::new("like", Between(2, 3), matching::like, "matches an SQL pattern").shown(Template("{} LIKE {}")),
     FunctionEntry::new("likeany", AtLeast(2), matching::like_any, "`LIKE ANY` of constants"),
     FunctionEntry::new("likeall", AtLeast(2), matching::like_all, "`LIKE ALL` of constants"),
@@ -75,5 +79,5 @@ pub(super) static FUNCTIONS: &[FunctionEntry] = &[
     FunctionEntry::new("ilike", Between(2, 3), matching::ilike, "matches an SQL pattern in any letter case"),
     FunctionEntry::new("rlike", Exactly(2), matching::rlike, "contains a match of a regular expression")
         .or(&["regexp", "regexp_like"])
-        .shown(Template("RLIKE({}, {})")),
+        .shown(Capitals),
 ];

@@ -17,6 +17,7 @@ use super::call::{FunctionCall, Resolved};
 use super::entry::Arity::{Between, Exactly};
 use super::entry::FunctionEntry;
 use super::kernel::{Evaluation, Function};
+use super::sql_form::SqlForm;
 
 /// The functions about the session.
 pub(super) static FUNCTIONS: &[FunctionEntry] = &[
@@ -28,7 +29,8 @@ pub(super) static FUNCTIONS: &[FunctionEntry] = &[
     FunctionEntry::new("raise_error", Between(1, 2), raise_error, "fails with a message"),
     FunctionEntry::new("assert_true", Between(1, 2), assert_true, "fails unless it is true"),
     FunctionEntry::new("input_file_name", Exactly(0), input_file_name, "the file that is read, or nothing"),
-    FunctionEntry::new("spark_partition_id", Exactly(0), spark_partition_id, "the task's number"),
+    FunctionEntry::new("spark_partition_id", Exactly(0), spark_partition_id, "the task's number")
+        .shown(SqlForm::Capitals),
     FunctionEntry::new("monotonically_increasing_id", Exactly(0), increasing_id, "a number that no other row has"),
     FunctionEntry::new("uuid", Exactly(0), uuid, "a random identifier"),
 ];

@@ -5,8 +5,14 @@ use super::typed_expr::TypedExpr;
 /// How the calls of a function are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SqlForm {
-    /// `name(a, b)`, with the name as the user wrote it.
+    /// `name(a, b)`, in lower case.
     Call,
+    /// `name(a, b)` under this name, whatever the user called it.
+    Named(&'static str),
+    /// This symbol between two arguments where the call is by a symbol, `(a << b)`, else as [`SqlForm::Call`].
+    Symbol,
+    /// `NAME(a)` with one argument, as [`SqlForm::Call`] with more.
+    CapitalsOfOne,
     /// `NAME(a, b)`
     Capitals,
     /// This symbol between two arguments, `(a + b)`, or before a single one, `(- a)`.
@@ -26,13 +32,17 @@ impl SqlForm {
         let texts: Vec<&str> = arguments.iter().map(|argument| argument.sql.as_str()).collect();
         let written = match self {
             Self::Call => None,
+            Self::Named(known) => Some(call(known, &texts, distinct)),
+            Self::Symbol if !name.contains(char::is_alphabetic) => infix(name, &texts),
+            Self::CapitalsOfOne if texts.len() == 1 => Some(call(&name.to_ascii_uppercase(), &texts, distinct)),
+            Self::Symbol | Self::CapitalsOfOne => None,
             Self::Capitals => Some(call(&name.to_ascii_uppercase(), &texts, distinct)),
             Self::Infix(symbol) => infix(symbol, &texts),
             Self::Template(template) => fill(template, &texts),
             Self::FirstArgument => Some(call(&name.to_ascii_lowercase(), &texts[..texts.len().min(1)], distinct)),
             Self::Case => Some(case(&texts)),
         };
-        written.unwrap_or_else(|| call(name, &texts, distinct))
+        written.unwrap_or_else(|| call(&name.to_lowercase(), &texts, distinct))
     }
 }
 

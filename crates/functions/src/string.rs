@@ -21,7 +21,7 @@ use millstream_core::Result;
 use super::argument::scalar;
 use super::call::{FunctionCall, Resolved};
 use super::entry::Arity::{AtLeast, Between, Exactly};
-use super::entry::FunctionEntry;
+use super::entry::{FunctionEntry, Parameter, Preset};
 use super::kernel::{Evaluation, Function};
 use super::room::Room;
 
@@ -83,7 +83,13 @@ pub(super) static FUNCTIONS: &[FunctionEntry] = &[
     FunctionEntry::new("try_to_binary", Between(1, 2), binary::try_to_binary, "the same, NULL for what is none"),
     FunctionEntry::new("elt", AtLeast(2), choice::elt, "the text at a place in the list"),
     FunctionEntry::new("find_in_set", Exactly(2), choice::find_in_set, "the place in a list with commas, or 0"),
-    FunctionEntry::new("mask", Between(1, 5), choice::mask, "with letters and digits made unreadable"),
+    FunctionEntry::new("mask", Between(1, 5), choice::mask, "with letters and digits made unreadable").named(&[
+        Parameter::required("str"),
+        Parameter::optional("upperChar", Preset::Text("X")),
+        Parameter::optional("lowerChar", Preset::Text("x")),
+        Parameter::optional("digitChar", Preset::Text("n")),
+        Parameter::optional("otherChar", Preset::Null),
+    ]),
     FunctionEntry::new("luhn_check", Exactly(1), choice::luhn_check, "whether the check digit is right"),
     FunctionEntry::new("url_encode", Exactly(1), url::url_encode, "as in a URL"),
     FunctionEntry::new("url_decode", Exactly(1), url::url_decode, "out of a URL"),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::functions_window as native;
-use datafusion::logical_expr::expr::{WindowFunction, WindowFunctionParams};
+use datafusion::logical_expr::expr::{NullTreatment, WindowFunction, WindowFunctionParams};
 use datafusion::logical_expr::{Expr, WindowFrame, WindowFunctionDefinition, WindowUDF, cast};
 use millstream_core::Result;
 
@@ -15,7 +15,8 @@ use super::call::{FunctionCall, Resolved};
 use super::entry::Arity::{Between, Exactly};
 use super::entry::FunctionEntry;
 use super::sql_form::SqlForm;
-use crate::argument::common_type_of;
+use crate::argument::{common_type_of, constant_of};
+use crate::failure::non_foldable;
 
 /// The window functions.
 pub(super) static FUNCTIONS: &[FunctionEntry] = &[
@@ -39,7 +40,7 @@ fn windowed(call: &FunctionCall<'_>, function: Arc<WindowUDF>, arguments: Vec<Ex
         order_by: Vec::new(),
         window_frame: WindowFrame::new(None),
         filter: None,
-        null_treatment: call.ignore_nulls.then_some(datafusion::logical_expr::expr::NullTreatment::IgnoreNulls),
+        null_treatment: call.ignore_nulls.then_some(NullTreatment::IgnoreNulls),
         distinct: false,
     };
     Expr::WindowFunction(Box::new(WindowFunction { fun: WindowFunctionDefinition::WindowUDF(function), params }))
@@ -116,8 +117,18 @@ fn lead(call: &FunctionCall<'_>) -> Result<Resolved> {
 fn nth_value(call: &FunctionCall<'_>) -> Result<Resolved> {
     let n = call.constant_bigint(1, "offset")?.unwrap_or(1);
     let value = call.argument(0);
+    let skips_null = match call.arguments.get(2).map(|argument| constant_of(&argument.expr)) {
+        None => call.ignore_nulls,
+        Some(Some(ScalarValue::Boolean(Some(skips)))) => skips,
+        Some(_) => return non_foldable(call, 2, "ignoreNulls", "BOOLEAN"),
+    };
     let data_type = value.data_type.clone();
     let arguments = vec![value.expr, Expr::Literal(ScalarValue::Int64(Some(n)), None)];
-    let expr = windowed(call, native::nth_value::nth_value_udwf(), arguments);
-    Ok(Resolved::Window(TypedExpr::new(expr, data_type, true)))
+    let mut expr = windowed(call, native::nth_value::nth_value_udwf(), arguments);
+    if let Expr::WindowFunction(function) = &mut expr {
+        function.params.null_treatment = skips_null.then_some(NullTreatment::IgnoreNulls);
+    }
+    let treatment = if skips_null { " ignore nulls" } else { "" };
+    let sql = format!("{}({}, {}){treatment}", call.name, call.arguments[0].sql, call.arguments[1].sql);
+    Ok(Resolved::Window(TypedExpr::new(expr, data_type, true).with_sql(sql)))
 }

@@ -88,6 +88,8 @@ pub(crate) struct Analyzer<'a> {
     outer: Vec<Vec<Attribute>>,
     /// Whether a generator was met inside an expression.
     nested_generator: bool,
+    /// Whether the call that is resolved next has a window behind it.
+    under_window: bool,
     /// Texts of the aggregate functions met, for an error that lists them.
     aggregates: Vec<String>,
     /// Event-time windows that the operator under analysis needs below it.
@@ -109,6 +111,7 @@ impl<'a> Analyzer<'a> {
             common_tables: Vec::new(),
             outer: Vec::new(),
             nested_generator: false,
+            under_window: false,
             aggregates: Vec::new(),
             windows: Vec::new(),
         }

@@ -220,3 +220,11 @@ getbit(11L, -1)
 'abc' LIKE ALL ('%c', 'a%')
 'abc' NOT LIKE ALL (NULL, 'x')
 'abc' NOT ILIKE ANY ('X%', 'A%')
+# a cast constant is no literal
+cast(1.5 as decimal(4,2)) + cast(1 as int)
+cast(1 as int) - cast(1.5 as decimal(4,2))
+cast(1.5 as decimal(4,2)) * cast(2 as bigint)
+cast(1.5 as decimal(4,2)) / cast(3 as smallint)
+cast(1.5 as decimal(4,2)) % cast(7 as tinyint)
+cast(1.5 as decimal(4,2)) + 1
+cast(1.5 as decimal(4,2)) + 1L

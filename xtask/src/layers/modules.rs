@@ -258,6 +258,7 @@ pub(super) const TABLES: &[Table] = &[
             ("collection", family!["string"]),
             ("conditional", family!["operators"]),
             ("conversion", family![]),
+            ("unbuilt", &[]),
             ("csv", family![]),
             ("date_time", family![]),
             ("generator", family![]),

@@ -159,6 +159,8 @@ impl SumState {
             }
             _ => {
                 let value = match i64::try_from(self.sum) {
+                    // A part that overflowed has no sum.
+                    Ok(_) if self.lost => None,
                     Ok(value) => Some(value),
                     Err(_) if self.on_overflow == Overflow::Wrap => Some(self.sum as i64),
                     Err(_) => {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Int64Array, ListArray, StringArray, UInt32Array, UInt64Array,
+    Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Int64Array, ListArray, StringArray, UInt32Array, UInt64Array,
     make_comparator, new_empty_array,
 };
 use arrow::buffer::OffsetBuffer;
@@ -311,6 +311,11 @@ static REVERSE: Function = Function::new("reverse", |one| {
     ))
 });
 
+static REVERSE_BYTES: Function = Function::total("reverse_bytes", |one| {
+    let turned = |bytes: &[u8]| bytes.iter().rev().copied().collect::<Vec<u8>>();
+    Ok(Arc::new(one.binary(0).iter().map(|bytes| bytes.map(turned)).collect::<BinaryArray>()))
+});
+
 static REVERSE_ARRAY: Function = Function::new("reverse_array", |one| {
     map_lists(one, |_, values| {
         let order: UInt32Array = (0..values.len() as u32).rev().collect::<Vec<_>>().into();
@@ -321,6 +326,9 @@ static REVERSE_ARRAY: Function = Function::new("reverse_array", |one| {
 pub(super) fn reverse(call: &FunctionCall<'_>) -> Result<Resolved> {
     if matches!(call.data_type(0), DataType::List(_)) {
         return scalar(REVERSE_ARRAY.call([call.argument(0)], call.data_type(0).clone(), call));
+    }
+    if *call.data_type(0) == DataType::Binary {
+        return scalar(REVERSE_BYTES.call([call.argument(0)], DataType::Binary, call));
     }
     scalar(REVERSE.call([call.string(0)?], DataType::Utf8, call))
 }

@@ -158,8 +158,8 @@ pub(super) fn try_mod(call: &FunctionCall<'_>) -> Result<Resolved> {
 
 pub(super) fn positive(call: &FunctionCall<'_>) -> Result<Resolved> {
     match call.data_type(0) {
-        DataType::Interval(_) | DataType::Duration(_) => scalar(call.argument(0)),
-        _ => scalar(call.numeric(0)?),
+        DataType::Interval(_) | DataType::Duration(_) => scalar(call.argument(0).with_sql("")),
+        _ => scalar(call.numeric(0)?.with_sql("")),
     }
 }
 

@@ -42,7 +42,9 @@ fn as_decimal_operand(operand: TypedExpr, call: &FunctionCall<'_>) -> Result<Typ
     let Some((precision, scale)) = as_decimal(&operand.data_type) else {
         return Err(Error::internal("a decimal operator over other types"));
     };
-    let digits = match operand.as_literal() {
+    // A constant that was folded is no literal to Spark: `CAST(1 AS INT)` has the digits of its type.
+    let is_written = operand.sql.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+    let digits = match operand.as_literal().filter(|_| is_written) {
         Some(ScalarValue::Int8(Some(value))) => digits(i64::from(*value)),
         Some(ScalarValue::Int16(Some(value))) => digits(i64::from(*value)),
         Some(ScalarValue::Int32(Some(value))) => digits(i64::from(*value)),

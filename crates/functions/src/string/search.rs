@@ -94,7 +94,10 @@ pub(super) fn locate(call: &FunctionCall<'_>) -> Result<Resolved> {
     let start = if call.count() > 2 { call.int(2)? } else { TypedExpr::literal(ScalarValue::Int32(Some(1)), "1") };
     let (search, text) = (call.string(0)?, call.string(1)?);
     let nullable = search.nullable || text.nullable;
-    scalar(LOCATE.over([search, text, start], DataType::Int32, nullable, &call.context.settings))
+    let [search_sql, text_sql] = [&search.sql, &text.sql];
+    let sql = format!("{}({search_sql}, {text_sql}, {})", call.name.to_lowercase(), start.sql);
+    let arguments = [search, text, start];
+    scalar(LOCATE.over(arguments, DataType::Int32, nullable, &call.context.settings).with_sql(sql))
 }
 
 fn test(one: &Evaluation<'_>, matches: fn(&[u8], &[u8]) -> bool) -> arrow::array::ArrayRef {

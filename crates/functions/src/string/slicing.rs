@@ -43,22 +43,26 @@ pub(super) fn btrim(call: &FunctionCall<'_>) -> Result<Resolved> {
 }
 
 /// The letters come first in `trim(letters, text)`, which is also `trim(BOTH letters FROM text)`.
-fn letters_first(call: &FunctionCall<'_>, function: &'static Function) -> Result<Resolved> {
+fn letters_first(call: &FunctionCall<'_>, function: &'static Function, side: &str) -> Result<Resolved> {
     let mut arguments = call.all_strings()?;
     arguments.reverse();
-    scalar(function.call(arguments, DataType::Utf8, call))
+    let sql = match call.arguments.as_slice() {
+        [letters, text] => format!("TRIM({side} {} FROM {})", letters.sql, text.sql),
+        _ => String::new(),
+    };
+    scalar(function.call(arguments, DataType::Utf8, call).with_sql(sql))
 }
 
 pub(super) fn trim(call: &FunctionCall<'_>) -> Result<Resolved> {
-    letters_first(call, &TRIM)
+    letters_first(call, &TRIM, "BOTH")
 }
 
 pub(super) fn ltrim(call: &FunctionCall<'_>) -> Result<Resolved> {
-    letters_first(call, &LTRIM)
+    letters_first(call, &LTRIM, "LEADING")
 }
 
 pub(super) fn rtrim(call: &FunctionCall<'_>) -> Result<Resolved> {
-    letters_first(call, &RTRIM)
+    letters_first(call, &RTRIM, "TRAILING")
 }
 
 /// Text as it is, and bytes as they are.
@@ -152,7 +156,7 @@ pub(super) fn substring(call: &FunctionCall<'_>) -> Result<Resolved> {
     }
     // Spark shows the length that takes all.
     let sql = match call.arguments.as_slice() {
-        [of, from] => format!("{}({}, {}, {})", call.name, of.sql, from.sql, i32::MAX),
+        [of, from] => format!("{}({}, {}, {})", call.name.to_lowercase(), of.sql, from.sql, i32::MAX),
         _ => String::new(),
     };
     scalar(SUBSTRING.call(arguments, data_type, call).with_sql(sql))
@@ -175,7 +179,18 @@ static RIGHT: Function = Function::total("right", |one| {
     }))
 });
 
+static LEFT_BYTES: Function = Function::total("left_bytes", |one| {
+    let lengths = one.numbers::<Int32Type>(1);
+    Ok(rows::<BinaryArray, _>(one, |row| {
+        let bytes = one.binary(0).value(row);
+        bytes[range(1, lengths.value(row).max(0), bytes.len())].to_vec()
+    }))
+});
+
 pub(super) fn left(call: &FunctionCall<'_>) -> Result<Resolved> {
+    if *call.data_type(0) == DataType::Binary {
+        return scalar(LEFT_BYTES.call([call.argument(0), call.int(1)?], DataType::Binary, call));
+    }
     scalar(LEFT.call([call.string(0)?, call.int(1)?], DataType::Utf8, call))
 }
 
@@ -220,9 +235,27 @@ static OVERLAY: Function = Function::new("overlay", |one| {
     }))
 });
 
+static OVERLAY_BYTES: Function = Function::new("overlay_bytes", |one| {
+    let (starts, lengths) = (one.numbers::<Int32Type>(2), one.numbers::<Int32Type>(3));
+    Ok(rows::<BinaryArray, _>(one, |row| {
+        let (bytes, other) = (one.binary(0).value(row), one.binary(1).value(row));
+        let length = if lengths.value(row) >= 0 { lengths.value(row) } else { other.len() as i32 };
+        let before = &bytes[range(1, starts.value(row).saturating_sub(1), bytes.len())];
+        let behind = &bytes[range(starts.value(row).saturating_add(length), i32::MAX, bytes.len())];
+        [before, other, behind].concat()
+    }))
+});
+
 pub(super) fn overlay(call: &FunctionCall<'_>) -> Result<Resolved> {
     let length = if call.count() > 3 { call.int(3)? } else { TypedExpr::literal(ScalarValue::Int32(Some(-1)), "-1") };
-    scalar(OVERLAY.call([call.string(0)?, call.string(1)?, call.int(2)?, length], DataType::Utf8, call))
+    let [text, other, from] = [0, 1, 2].map(|index| call.arguments[index].sql.as_str());
+    let sql = format!("overlay({text}, {other}, {from}, {})", length.sql);
+    if *call.data_type(0) == DataType::Binary && *call.data_type(1) == DataType::Binary {
+        let arguments = [call.argument(0), call.argument(1), call.int(2)?, length];
+        return scalar(OVERLAY_BYTES.call(arguments, DataType::Binary, call).with_sql(sql));
+    }
+    let arguments = [call.string(0)?, call.string(1)?, call.int(2)?, length];
+    scalar(OVERLAY.call(arguments, DataType::Utf8, call).with_sql(sql))
 }
 
 fn padded(one: &Evaluation<'_>, function: &'static str, left: bool) -> Result<ArrayRef> {
@@ -242,17 +275,56 @@ fn padded(one: &Evaluation<'_>, function: &'static str, left: bool) -> Result<Ar
 static LPAD: Function = Function::new("lpad", |one| padded(one, "lpad", true));
 static RPAD: Function = Function::new("rpad", |one| padded(one, "rpad", false));
 
+/// `lpad` and `rpad` of bytes: without filling they are filled with zeros.
+fn pad_bytes(call: &FunctionCall<'_>, function: &'static Function) -> Result<Resolved> {
+    let zero = || TypedExpr::literal(ScalarValue::Binary(Some(vec![0])), "X'00'");
+    let filling = if call.count() > 2 { call.argument(2) } else { zero() };
+    let arguments = [call.argument(0), call.int(1)?, filling];
+    let sql: Vec<&str> = arguments.iter().map(|argument| argument.sql.as_str()).collect();
+    let sql = format!("{}({})", call.name.to_lowercase(), sql.join(", "));
+    scalar(function.call(arguments, DataType::Binary, call).with_sql(sql))
+}
+
+fn padded_bytes(one: &Evaluation<'_>, function: &'static str, left: bool) -> Result<ArrayRef> {
+    let lengths = one.numbers::<Int32Type>(1);
+    let mut room = one.room(function);
+    let mut value = |row: usize| {
+        if !one.all_valid(row) {
+            return Ok(None);
+        }
+        let (bytes, pad) = (one.binary(0).value(row), one.binary(2).value(row));
+        let wanted = lengths.value(row).max(0) as usize;
+        if wanted <= bytes.len() || pad.is_empty() {
+            return Ok(Some(bytes[..wanted.min(bytes.len())].to_vec()));
+        }
+        room.take(wanted)?;
+        let filling: Vec<u8> = pad.iter().copied().cycle().take(wanted - bytes.len()).collect();
+        Ok(Some(if left { [&filling, bytes].concat() } else { [bytes, &filling].concat() }))
+    };
+    Ok(Arc::new((0..one.rows).map(&mut value).collect::<Result<BinaryArray>>()?))
+}
+
+static LPAD_BYTES: Function = Function::new("lpad_bytes", |one| padded_bytes(one, "lpad", true));
+static RPAD_BYTES: Function = Function::new("rpad_bytes", |one| padded_bytes(one, "rpad", false));
+
+/// Whether a call pads bytes, with bytes or with nothing said.
+fn pads_bytes(call: &FunctionCall<'_>) -> bool {
+    *call.data_type(0) == DataType::Binary && (call.count() < 3 || *call.data_type(2) == DataType::Binary)
+}
+
 fn pad(call: &FunctionCall<'_>, function: &'static Function) -> Result<Resolved> {
     let filling = if call.count() > 2 { call.string(2)? } else { TypedExpr::literal(ScalarValue::from(" "), " ") };
-    scalar(function.call([call.string(0)?, call.int(1)?, filling], DataType::Utf8, call))
+    let sql =
+        format!("{}({}, {}, {})", call.name.to_lowercase(), call.arguments[0].sql, call.arguments[1].sql, filling.sql);
+    scalar(function.call([call.string(0)?, call.int(1)?, filling], DataType::Utf8, call).with_sql(sql))
 }
 
 pub(super) fn lpad(call: &FunctionCall<'_>) -> Result<Resolved> {
-    pad(call, &LPAD)
+    if pads_bytes(call) { pad_bytes(call, &LPAD_BYTES) } else { pad(call, &LPAD) }
 }
 
 pub(super) fn rpad(call: &FunctionCall<'_>) -> Result<Resolved> {
-    pad(call, &RPAD)
+    if pads_bytes(call) { pad_bytes(call, &RPAD_BYTES) } else { pad(call, &RPAD) }
 }
 
 static REPEAT: Function = Function::new("repeat", |one| {

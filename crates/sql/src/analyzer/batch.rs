@@ -5,6 +5,7 @@ mod giving_up;
 mod memory_pool;
 mod range;
 mod reader_table;
+mod row_order;
 
 pub use execute::collect_stream;
 pub(crate) use range::RangeReader;

@@ -98,8 +98,16 @@ pub(crate) fn cannot_extract(base: &str, data_type: &DataType) -> Error {
     )
 }
 
+/// `grouping(key)` where nothing is grouped by several sets of keys.
+pub(crate) fn grouping_without_sets() -> Error {
+    spark_error!("UNSUPPORTED_GROUPING_EXPRESSION")
+}
+
 /// A function that does not exist.
 pub(crate) fn unresolved_routine(name: &str) -> Error {
+    if millstream_functions::is_unbuilt(name) {
+        return Error::unsupported(format!("The feature is not supported: The function `{name}` is not supported."));
+    }
     let parts: Vec<_> = name.split('.').map(str::to_owned).collect();
     let shown = sql_id(&parts);
     if parts.len() > 2 {

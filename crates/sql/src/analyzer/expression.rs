@@ -6,12 +6,13 @@ mod grouping;
 mod item;
 mod lambda;
 mod literal;
+mod named_arguments;
 mod over;
 mod subquery;
 
 pub(crate) use call::{Call, sort_expr};
 pub(crate) use extract::{call_internal, field, named_struct};
-pub(crate) use grouping::grouping_argument;
+pub(crate) use grouping::{grouping_argument, has_grouping};
 pub(crate) use item::{Item, SelectItem};
 pub(crate) use literal::literal;
 

@@ -14,6 +14,10 @@ use super::token::Kind;
 const UNITS: [&str; 11] =
     ["YEAR", "QUARTER", "MONTH", "WEEK", "DAY", "DAYOFYEAR", "HOUR", "MINUTE", "SECOND", "MILLISECOND", "MICROSECOND"];
 
+fn is_struct(name: &[String]) -> bool {
+    matches!(name, [function] if function.eq_ignore_ascii_case("struct"))
+}
+
 /// What stands in a call's parentheses.
 enum Form {
     /// Keywords between the arguments: the call is complete.
@@ -40,7 +44,8 @@ impl Parser<'_> {
         }
         let mut arguments: Vec<Expression> = first.into_iter().collect();
         if (arguments.is_empty() && !self.at(")")) || (!arguments.is_empty() && self.accept(",")) {
-            arguments.extend(self.list(Self::argument)?);
+            let argument = if is_struct(&name) { Self::field } else { Self::argument };
+            arguments.extend(self.list(argument)?);
         }
         let ignore_nulls = self.null_treatment();
         self.expect(")")?;
@@ -72,6 +77,11 @@ impl Parser<'_> {
         }
         // `struct(a AS b)`; Spark refuses a name elsewhere when it resolves the function.
         self.named_expression_in_call()
+    }
+
+    /// A field of `struct(a, b AS c, d e)`.
+    fn field(&mut self) -> Parsed<Expression> {
+        if self.at_ahead(1, "=>") { self.argument() } else { self.named_expression() }
     }
 
     fn named_expression_in_call(&mut self) -> Parsed<Expression> {

@@ -21,6 +21,7 @@ use datafusion::optimizer::push_down_limit::PushDownLimit;
 use datafusion::optimizer::replace_distinct_aggregate::ReplaceDistinctWithAggregate;
 use datafusion::optimizer::scalar_subquery_to_join::ScalarSubqueryToJoin;
 use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
+use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::common::spawn_buffered;
 use datafusion::physical_plan::execute_stream_partitioned;
 use datafusion::prelude::SessionConfig;
@@ -31,10 +32,11 @@ use millstream_engine::error::from_datafusion;
 use super::super::Analyzed;
 use super::giving_up;
 use super::memory_pool::LedgerPool;
+use super::row_order::{self, KeepSorts, ReadInOrder};
 use crate::session::AnalysisContext;
 
 /// How many batches of a partition may wait for those before it to be read.
-const BATCHES_AHEAD: usize = 2;
+pub(super) const BATCHES_AHEAD: usize = 2;
 
 /// Executes a batch plan. The batches have the schema that the analysis says, with Spark's names.
 ///
@@ -47,7 +49,8 @@ pub async fn collect_stream(analyzed: &Analyzed, context: &AnalysisContext) -> R
              definition within a Spark Declarative Pipeline.",
         ));
     }
-    let state = session_state(context)?;
+    let tasks = if row_order::mixes_rows(&analyzed.plan).map_err(failure)? { 1 } else { context.cores.max(1) };
+    let state = session_state(context, tasks)?;
     let plan = state.optimize(&analyzed.plan).and_then(giving_up::watch_joins).map_err(failure)?;
     let planner = Arc::clone(state.query_planner());
     let plan = planner.create_physical_plan(&plan, &state).await.map_err(from_datafusion)?;
@@ -92,8 +95,15 @@ fn rules() -> Vec<Arc<dyn OptimizerRule + Send + Sync>> {
     ]
 }
 
-fn session_state(context: &AnalysisContext) -> Result<SessionState> {
-    let mut config = SessionConfig::new().with_target_partitions(context.cores.max(1));
+/// DataFusion's physical rules between those of ours.
+fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
+    let first: Arc<dyn PhysicalOptimizerRule + Send + Sync> = Arc::new(KeepSorts);
+    let last: Arc<dyn PhysicalOptimizerRule + Send + Sync> = Arc::new(ReadInOrder);
+    std::iter::once(first).chain(giving_up::physical_rules()).chain([last]).collect()
+}
+
+fn session_state(context: &AnalysisContext, tasks: usize) -> Result<SessionState> {
+    let mut config = SessionConfig::new().with_target_partitions(tasks);
     // Rows stay in their order as far as the plan allows: `take(5)` of a filtered range gives its first rows.
     config.options_mut().optimizer.enable_round_robin_repartition = false;
     context.work.install(config.options_mut());
@@ -107,7 +117,7 @@ fn session_state(context: &AnalysisContext) -> Result<SessionState> {
         .with_runtime_env(runtime)
         .with_analyzer_rules(Vec::new())
         .with_optimizer_rules(giving_up::rules(rules()))
-        .with_physical_optimizer_rules(giving_up::physical_rules())
+        .with_physical_optimizer_rules(physical_rules())
         // What a rule makes of `dropDuplicates` calls it by name.
         .with_aggregate_functions(vec![first_value_udaf()])
         .build();

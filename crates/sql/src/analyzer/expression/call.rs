@@ -9,11 +9,11 @@ use spark_connect_proto::expression::{ExprType, UnresolvedFunction};
 
 use super::super::scope::Scope;
 use super::super::{Analyzer, error};
-use super::{Value, required};
+use super::{Value, has_aggregate, named_arguments, required};
 use crate::parser::extension::QualifiedCall;
 
 /// A call as the messages spell it.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) struct Call<'m> {
     pub(super) name: &'m str,
     pub(super) arguments: &'m [Expression],
@@ -46,7 +46,15 @@ impl Analyzer<'_> {
 
     /// Resolves a call.
     pub(crate) fn call(&mut self, call: &Call<'_>, scope: Scope<'_>) -> Result<Value> {
+        match named_arguments::in_order(call.name, call.arguments)? {
+            Some(arguments) => self.call_in_order(&Call { arguments: &arguments, ..*call }, scope),
+            None => self.call_in_order(call, scope),
+        }
+    }
+
+    fn call_in_order(&mut self, call: &Call<'_>, scope: Scope<'_>) -> Result<Value> {
         let lower = call.name.to_ascii_lowercase();
+        let under_window = std::mem::take(&mut self.under_window);
         if lower == "struct" {
             return self.struct_call(call, scope);
         }
@@ -67,7 +75,7 @@ impl Analyzer<'_> {
         let mut suffix = String::new();
         if let Some(qualified) = call.qualified {
             if let Some(filter) = qualified.filter.as_deref() {
-                let filter = self.expression(filter, scope)?;
+                let filter = self.filter_of_aggregate(filter, scope)?;
                 suffix = format!(" FILTER (WHERE {})", filter.sql);
                 function.filter = Some(filter.expr);
             }
@@ -75,11 +83,15 @@ impl Analyzer<'_> {
         }
         let resolved = entry.resolve(&function)?;
         let aggregate = matches!(resolved, Resolved::Aggregate(_));
+        let lacks_window = matches!(resolved, Resolved::Window(_)) && !under_window;
         match resolved {
             Resolved::Scalar(expr) | Resolved::Aggregate(expr) | Resolved::Window(expr) => {
                 let text = if expr.sql.is_empty() { function.sql() } else { expr.sql.clone() };
                 let expr = super::subquery::negated(expr);
                 let text = format!("{text}{suffix}");
+                if lacks_window {
+                    return Err(spark_error!("WINDOW_FUNCTION_WITHOUT_OVER_CLAUSE", funcName = format!("\"{text}\"")));
+                }
                 if aggregate {
                     self.aggregates.push(text.clone());
                 }
@@ -89,6 +101,22 @@ impl Analyzer<'_> {
             Resolved::TimeWindow(window) => Ok(Value::One(self.time_window(window))),
             Resolved::SessionWindow(window) => Ok(Value::One(self.session_window(window))),
         }
+    }
+
+    /// The condition of `f(…) FILTER (WHERE …)`.
+    fn filter_of_aggregate(&mut self, filter: &Expression, scope: Scope<'_>) -> Result<TypedExpr> {
+        let before = self.aggregates.len();
+        let filter = self.expression(filter, scope)?;
+        let shown = format!("\"{}\"", filter.sql);
+        if has_aggregate(&filter.expr) {
+            let inner: Vec<String> = self.aggregates.drain(before..).map(|text| format!("\"{text}\"")).collect();
+            return Err(spark_error!(
+                "INVALID_AGGREGATE_FILTER.CONTAINS_AGGREGATE",
+                filterExpr = shown,
+                aggExpr = inner.join(", "),
+            ));
+        }
+        Ok(filter)
     }
 
     fn arguments(&mut self, lower: &str, call: &Call<'_>, scope: Scope<'_>) -> Result<Vec<TypedExpr>> {

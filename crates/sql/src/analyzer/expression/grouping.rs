@@ -2,6 +2,7 @@
 
 use arrow::datatypes::DataType;
 use datafusion::common::internal_err;
+use datafusion::common::tree_node::TreeNode;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
@@ -37,6 +38,11 @@ pub(crate) fn grouping_argument(expr: &Expr) -> Option<Option<&Expr>> {
         Expr::ScalarFunction(call) if call.name() == MARK => Some(call.args.first()),
         _ => None,
     }
+}
+
+/// Whether `grouping` or `grouping_id` is called in it.
+pub(crate) fn has_grouping(expr: &Expr) -> bool {
+    expr.exists(|inner| Ok(grouping_argument(inner).is_some())).unwrap_or(false)
 }
 
 const MARK: &str = "grouping";

@@ -217,6 +217,7 @@ fn referenced(expr: &TypedExpr, scope: Scope<'_>) -> Option<Attribute> {
 fn default_name(kind: &ExprType) -> Result<Option<String>> {
     match kind {
         ExprType::UnresolvedAttribute(one) => Ok(parse_name(&one.unparsed_identifier)?.pop()),
+        ExprType::UnresolvedNamedLambdaVariable(one) => Ok(one.name_parts.last().cloned()),
         ExprType::Cast(one) => match one.expr.as_deref().and_then(|child| child.expr_type.as_ref()) {
             Some(ExprType::Alias(alias)) => Ok(alias.name.first().cloned()),
             Some(kind) => default_name(kind),

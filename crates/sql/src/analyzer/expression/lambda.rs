@@ -57,11 +57,7 @@ impl Analyzer<'_> {
             }
             ("aggregate" | "reduce", [_, _, _] | [_, _, _, _]) => self.fold(call, scope)?,
             ("array_sort", [list, lambda]) => self.sort_by(call, (list, lambda), scope)?,
-            (
-                "transform" | "filter" | "exists" | "forall" | "zip_with" | "map_filter" | "transform_keys"
-                | "transform_values" | "aggregate" | "reduce",
-                _,
-            ) => return Err(error::unresolved_routine(call.name)),
+            (name, _) if is_higher_order(name) => return Err(error::unresolved_routine(call.name)),
             _ => return Ok(None),
         };
         Ok(Some(Value::One(expr)))
@@ -290,6 +286,23 @@ fn higher_order(function: Arc<HigherOrderUDF>, values: Vec<Expr>, parameters: Ve
     let lambda = Expr::Lambda(Lambda::new(parameters, body));
     let arguments = values.into_iter().chain([lambda]).collect();
     Expr::HigherOrderFunction(HigherOrderFunction::new(function, arguments))
+}
+
+/// Whether the function takes a lambda in every form that it has.
+pub(super) fn is_higher_order(name: &str) -> bool {
+    const NAMES: [&str; 10] = [
+        "transform",
+        "filter",
+        "exists",
+        "forall",
+        "zip_with",
+        "map_filter",
+        "transform_keys",
+        "transform_values",
+        "aggregate",
+        "reduce",
+    ];
+    NAMES.contains(&name.to_ascii_lowercase().as_str())
 }
 
 fn lambda_of<'e>(function: &str, argument: &'e Expression) -> Result<&'e LambdaFunction> {

@@ -24,7 +24,10 @@ use super::required;
 impl Analyzer<'_> {
     /// Resolves a window function with its window.
     pub(crate) fn over(&mut self, one: &Window, scope: Scope<'_>) -> Result<TypedExpr> {
-        let function = self.expression(required(one.window_function.as_deref())?, scope)?;
+        self.under_window = true;
+        let function = self.expression(required(one.window_function.as_deref())?, scope);
+        self.under_window = false;
+        let function = function?;
         let mut partition = Vec::new();
         let mut texts = Vec::new();
         for expression in &one.partition_spec {

@@ -326,7 +326,7 @@ impl AggregateFunctions<'_> {
     fn rewrite(&mut self, analyzer: &mut Analyzer<'_>, item: &Item) -> Result<Expr> {
         let direct = matches!(item.expr.expr, Expr::AggregateFunction(_));
         let mut missing = None;
-        let mut nested = false;
+        let (mut nested, mut without_sets) = (false, false);
         let bare = item.expr.expr.clone().unalias_nested().data;
         let is_column = matches!(bare, Expr::Column(_));
         let rewritten = bare
@@ -337,6 +337,7 @@ impl AggregateFunctions<'_> {
                 if let Some(grouping) = self.grouping(&inner) {
                     return Ok(Transformed::new(grouping, true, TreeNodeRecursion::Jump));
                 }
+                without_sets |= grouping_argument(&inner).is_some();
                 if let Expr::AggregateFunction(function) = &inner {
                     nested |= function.params.args.iter().any(has_aggregate);
                     let name = if direct { item.name.as_str() } else { "aggregate" };
@@ -351,6 +352,9 @@ impl AggregateFunctions<'_> {
             .map_err(from_datafusion)?;
         if nested {
             return Err(spark_error!("NESTED_AGGREGATE_FUNCTION"));
+        }
+        if without_sets {
+            return Err(error::grouping_without_sets());
         }
         match missing {
             None => Ok(rewritten.data),

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, ListArray, RecordBatch, StructArray, make_array};
 use arrow::buffer::NullBuffer;
-use arrow::datatypes::{DataType, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::ipc::reader::StreamReader;
-use datafusion::common::{Column, TableReference};
+use datafusion::common::{Column, ScalarValue, TableReference};
 use datafusion::datasource::{MemTable, TableProvider, provider_as_source};
 use datafusion::logical_expr::{EmptyRelation, Expr, LogicalPlan, LogicalPlanBuilder};
-use millstream_core::{BatchReader, Error, Result, spark_error};
+use millstream_core::{BatchReader, Error, QuerySettings, Result, spark_error};
 use millstream_engine::error::from_datafusion;
-use millstream_functions::{TypedExpr, coercion};
+use millstream_functions::{TypedExpr, coercion, constant_of};
 use prost::Message;
 use spark_connect_proto::{
     CachedLocalRelation, CachedRemoteRelation, ChunkedCachedLocalRelation, LocalRelation, Range,
@@ -58,10 +58,15 @@ impl Analyzer<'_> {
 
     /// Rows at hand as a relation. Column names may repeat.
     pub(crate) fn rows(&mut self, schema: &SchemaRef, rows: Vec<RecordBatch>) -> Result<ResolvedRelation> {
+        self.partitions(schema, vec![rows])
+    }
+
+    fn partitions(&mut self, schema: &SchemaRef, partitions: Vec<Vec<RecordBatch>>) -> Result<ResolvedRelation> {
         let columns = self.attributes(schema);
         let renamed = renamed_schema(schema, &columns);
-        let rows = rows.iter().map(|batch| with_schema(batch, &renamed)).collect::<Result<Vec<_>>>()?;
-        let table = MemTable::try_new(renamed, vec![rows]).map_err(from_datafusion)?;
+        let retyped = |rows: Vec<RecordBatch>| rows.iter().map(|batch| with_schema(batch, &renamed)).collect();
+        let partitions = partitions.into_iter().map(retyped).collect::<Result<Vec<_>>>()?;
+        let table = MemTable::try_new(renamed, partitions).map_err(from_datafusion)?;
         scan(Arc::new(table), columns)
     }
 
@@ -133,23 +138,62 @@ impl Analyzer<'_> {
                 )
             })?;
             let nullable = rows.iter().any(|row| row[index].nullable);
-            columns.push((format!("col{}", index + 1), data_type, nullable));
+            columns.push(Field::new(format!("col{}", index + 1), data_type, nullable));
+        }
+        let rows = rows.into_iter().map(|row| typed_row(row, &columns, &self.context.settings));
+        let rows = rows.collect::<Result<Vec<_>>>()?;
+        if let Some(batch) = constant_rows(&rows, &columns)? {
+            let parts = dealt_out(&batch, self.context.cores);
+            return self.partitions(&batch.schema(), parts);
         }
         let mut plans = Vec::with_capacity(rows.len());
         for row in rows {
-            let items = row
-                .into_iter()
-                .zip(&columns)
-                .map(|(value, (name, data_type, nullable))| {
-                    let typed = coercion::coerce_to(value, data_type, &self.context.settings)?;
-                    Ok(Item::new(name, TypedExpr { nullable: *nullable, ..typed }))
-                })
-                .collect::<Result<Vec<_>>>()?;
-            let one_row = one_row();
-            plans.push(self.select_values(one_row, items)?);
+            let items = row.into_iter().zip(&columns).map(|(value, column)| Item::new(column.name(), value));
+            plans.push(self.select_values(one_row(), items.collect())?);
         }
         self.union_all(plans)
     }
+}
+
+/// The values of a row under the types of their columns.
+fn typed_row(row: Vec<TypedExpr>, columns: &[Field], settings: &QuerySettings) -> Result<Vec<TypedExpr>> {
+    let typed = row.into_iter().zip(columns).map(|(value, column)| {
+        let typed = coercion::coerce_to(value, column.data_type(), settings)?;
+        Ok(TypedExpr { nullable: column.is_nullable(), ..typed })
+    });
+    typed.collect()
+}
+
+/// The rows as one batch, if every value is a constant that can be computed now.
+fn constant_rows(rows: &[Vec<TypedExpr>], columns: &[Field]) -> Result<Option<RecordBatch>> {
+    let mut arrays = Vec::with_capacity(columns.len());
+    for index in 0..columns.len() {
+        let values = rows.iter().map(|row| match &row[index].expr {
+            Expr::Literal(value, _) => Ok(Some(value.clone())),
+            expr if expr.is_volatile() => Ok(None),
+            expr => constant_of(expr).map(Some).ok_or_else(|| not_evaluated(&row[index])),
+        });
+        let Some(values) = values.collect::<Result<Option<Vec<_>>>>()? else { return Ok(None) };
+        let array = ScalarValue::iter_to_array(values).map_err(from_datafusion)?;
+        arrays.push(arrow::compute::cast(&array, columns[index].data_type())?);
+    }
+    let schema = Arc::new(Schema::new(columns.to_vec()));
+    Ok(Some(RecordBatch::try_new(schema, arrays)?))
+}
+
+/// The rows in as many parts as there are cores, cut where Spark cuts them: sums of floating-point numbers depend on
+/// that.
+fn dealt_out(batch: &RecordBatch, cores: usize) -> Vec<Vec<RecordBatch>> {
+    let (rows, parts) = (batch.num_rows(), cores.clamp(1, batch.num_rows().max(1)));
+    let part = |index: usize| {
+        let (start, end) = (index * rows / parts, (index + 1) * rows / parts);
+        vec![batch.slice(start, end - start)]
+    };
+    (0..parts).map(part).collect()
+}
+
+fn not_evaluated(value: &TypedExpr) -> Error {
+    spark_error!("INVALID_INLINE_TABLE.FAILED_SQL_EXPRESSION_EVALUATION", sqlExpr = format!("\"{}\"", value.sql))
 }
 
 /// SELECT without FROM: one row without columns.

@@ -11,7 +11,7 @@ use spark_connect_proto::expression::{ExprType, UnresolvedAttribute};
 use spark_connect_proto::{Drop, Project, SubqueryAlias, ToDf, ToSchema, WithColumns, WithColumnsRenamed};
 
 use super::super::attribute::Attribute;
-use super::super::expression::{Item, SelectItem, has_aggregate, required};
+use super::super::expression::{Item, SelectItem, has_aggregate, has_grouping, required};
 use super::super::identifier::parse_name;
 use super::super::resolved_relation::{ResolvedRelation, project};
 use super::super::scope::Scope;
@@ -45,6 +45,9 @@ impl Analyzer<'_> {
     /// A select list without generators and aggregates. What it leaves out stays within reach of a filter or sort
     /// above.
     pub(crate) fn select_values(&mut self, input: ResolvedRelation, items: Vec<Item>) -> Result<ResolvedRelation> {
+        if items.iter().any(|item| has_grouping(&item.expr.expr)) {
+            return Err(error::grouping_without_sets());
+        }
         let (plan, items) = self.with_window_functions(input.plan, items)?;
         let mut exprs = Vec::with_capacity(items.len());
         let mut columns: Vec<Attribute> = Vec::with_capacity(items.len());

@@ -35,9 +35,6 @@ impl Analyzer<'_> {
         let condition = match condition.data_type {
             DataType::Boolean => condition,
             DataType::Null => coercion::coerce_to(condition, &DataType::Boolean, &self.context.settings)?,
-            DataType::Utf8 if self.context.settings.ansi => {
-                coercion::coerce_to(condition, &DataType::Boolean, &self.context.settings)?
-            }
             _ => return Err(error::filter_not_boolean(&condition.sql, &condition.data_type)),
         };
         let plan = FilterNode::try_new(condition.expr, Arc::new(input.plan.clone()))

@@ -273,3 +273,66 @@ for name, build in {
     "frame of numbers": lambda: people.select("id", F.sum("id").over(Window.orderBy("id").rangeBetween(-1, 0))),
 }.items():
     case("sessions", name, build)
+
+# --- the order of rows where it shows ---------------------------------------------------------------------------------
+shelf = "values ('x', 3), ('x', 1), ('y', 2), ('y', 0), ('x', 2) t(k, a)"
+for name, query in {
+    "list of a sorted subquery": f"select collect_list(a) from (select * from {shelf} order by a)",
+    "list of a subquery sorted downwards": f"select collect_list(a), first(a), last(a) from (select * from {shelf} order by a desc)",
+    "groups of a sorted subquery": f"select k, first(a), last(a), any_value(a), array_agg(a) from (select * from {shelf} order by a) group by k",
+    "texts of a sorted subquery": f"select listagg(k || a, ',') from (select * from {shelf} order by k desc, a)",
+    "list of the first rows": f"select collect_list(a) from (select * from {shelf} order by a limit 3)",
+    "list of a filtered sort": f"select collect_list(a) from (select k, a + 1 as a from (select * from {shelf} order by a) where a > 0)",
+    "list of a list": f"select collect_list(s) from (select k, sum(a) s from (select * from {shelf} order by a) group by k order by s desc)",
+    "list of a union": f"select collect_list(a), last(a) from (select a from {shelf} union all select 9 union all select a from {shelf})",
+    "places in a sorted subquery": f"select a, row_number() over (order by 1) n from (select * from {shelf} order by a)",
+    "ordered: rows as they are written": f"select * from {shelf}",
+    "ordered: the first rows as they are written": f"select a, k from {shelf} limit 2",
+    "ordered: rows of a union": f"select a from {shelf} union all select 7 union all values (5), (6)",
+    "ordered: the first rows of a union": f"select a from {shelf} union all select 7 union all values (5), (6) limit 7",
+    "values of several types": "select * from values (1, 'a', null), (2.5, 'b', date'2020-01-01'), (null, 'c', null) t(a, b, c)",
+    "values that are computed": "select * from values (1 + 1, upper('a'), array(1, null)), (abs(-2), 'b', null) t(a, b, c)",
+    "values that fail": "select * from values (1 / 0) t(a)",
+}.items():
+    case("order", name, lambda query=query: sql(query))
+case("order", "duplicates of sorted rows", lambda: sql(f"select * from {shelf}").orderBy("a").dropDuplicates(["k"]))
+case("order", "first of sorted rows", lambda: sql(f"select * from {shelf}").orderBy(F.desc("a")).groupBy("k").agg(F.first("a")))
+case("order", "ordered: figures of a table", lambda: sql(f"select * from {shelf}").describe())
+
+# --- what only looks like an answer, and names of columns -------------------------------------------------------------
+pairs = "values (1, 1), (null, 2), (3, 3) t(a, b)"
+for name, query in {
+    "nth value without nulls by an argument": f"select nth_value(a, 2, true) over (order by b) from {pairs}",
+    "nth value with nulls by an argument": f"select nth_value(a, 2, false) over (order by b) from {pairs}",
+    "nth value without nulls": f"select nth_value(a, 2) ignore nulls over (order by b) from {pairs}",
+    "place without window": "select row_number() from range(3)",
+    "place without window in a sum": "select 1 + rank() from range(3)",
+    "neighbour without window": "select lag(id) from range(3)",
+    "neighbour of a neighbour": "select lead(id, 2) from range(3)",
+    "nth value without window": "select nth_value(id, 1) from range(3)",
+    "text as a condition": "select 1 where 'true'",
+    "text column as a condition": "select * from values ('true') t(a) where a",
+    "fields of lambda variables": "select zip_with(array(1, 2), array(3, 4), (x, y) -> struct(y, x)) r",
+    "fields of a lambda variable and more": "select transform(array(1), x -> struct(x, 1)) r",
+    "fields with names": "select struct(1 a, 2 as b, 3)",
+    "grouping without sets": "select grouping(id) from range(2)",
+    "grouping of groups": "select grouping_id(id) from range(2) group by id",
+    "aggregate in a filter": "select sum(id) filter (where sum(id) > 1) from range(2)",
+    "arguments by name": "select round(scale => 1, expr => 2.55)",
+    "rows by name": "select explode(collection => array(1, 2))",
+    "rows by a wrong name": "select explode(foo => array(1, 2))",
+    "lambda by name": "select transform(argument => array(1), x -> x)",
+    "aggregate by name": "select sum(distinct a => 1)",
+}.items():
+    case("answers", name, lambda query=query: sql(query))
+for name, query in {
+    "mathematics": "select acos(1), asinh(0), atan2(0, 0), cbrt(27), cos(0), cot(1), degrees(1), e(), exp(0), hypot(3, 4), log10(1), log2(1), log1p(0), pi(), radians(1), sec(0), sinh(0), sqrt(4), tanh(0), pow(1, 2), ln(1), log(2, 8)",
+    "letter case of calls": "select UPPER('a'), Abs(-1), COUNT(*), Sum(1), COALESCE(1, 2), Nvl(1, 2), TRIM(' a '), CHAR_LENGTH('a'), MOD(2, 1)",
+    "symbols": "select 2 << 1, 4 >> 1, 4 >>> 1, shiftleft(2, 1), shiftright(4, 1), shiftrightunsigned(4, 1), ~0, + 1, positive(1), +id, -id from range(1)",
+    "casts by a type's name": "select int('5'), string(5), double('1'), date('2020-01-01'), boolean('true'), decimal('5'), int('5') + 1",
+    "trims": "select trim('SL' from 'SS'), trim(both 'SL' from 'SS'), trim(leading 'SL' from 'SS'), trim(trailing 'SL' from 'SS'), trim(' a '), trim('S', 'SS'), btrim('SS', 'S')",
+    "defaults": "select lpad('a', 3), rpad('a', 3), lpad('a', 3, 'x'), overlay('abc', 'x', 2), overlay('abc', 'x', 2, 1), locate('a', 'b'), position('a', 'b'), position('a' in 'b'), substr('abc', 2)",
+    "roundings": "select ceil(1.5), ceil(1.5, 0), ceiling(1.5), floor(1.5), floor(1.5, 0)",
+    "other names": "select array_agg(1), dateadd(date'2020-01-01', 1), random(1), rlike('a', 'a'), regexp('a', 'a'), regexp_like('a', 'a'), 'a' rlike 'a'",
+}.items():
+    case("answers", "names: " + name, lambda query=query: sql(query))

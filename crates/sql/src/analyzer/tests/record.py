@@ -1,6 +1,8 @@
 """Asks Apache Spark what it answers to the plans below, and writes plans and answers to spark/*.txt.
 
-SPARK_REMOTE names a Spark Connect server (4.2). A case is a name, the plan as the client sends it (base64), and the schema
+    python record.py [FAMILY ...]
+
+SPARK_REMOTE names a Spark Connect server (4.2). Without a family, all are asked. A case is a name, the plan as the client sends it (base64), and the schema
 and rows, or the error, that Spark gave. `analyzer/tests.rs` gives the same plans to the analyzer.
 """
 import base64
@@ -74,6 +76,8 @@ FILES: dict[str, list] = {}
 
 def case(family: str, name: str, build, **settings: str) -> None:
     """`settings` are those of the session for this case: `zone` and `ansi`."""
+    if sys.argv[1:] and family not in sys.argv[1:]:
+        return
     lines = [f"case: {name}"] + [f"setting: {key}={value}" for key, value in settings.items()]
     spark.conf.set("spark.sql.session.timeZone", settings.get("zone", "UTC"))
     spark.conf.set("spark.sql.ansi.enabled", settings.get("ansi", "true"))

@@ -145,3 +145,13 @@ fn streams() {
 fn sessions_and_pivots() {
     check("sessions", include_str!("spark/sessions.txt"));
 }
+
+#[test]
+fn order_of_rows() {
+    check("order", include_str!("spark/order.txt"));
+}
+
+#[test]
+fn answers_and_names() {
+    check("answers", include_str!("spark/answers.txt"));
+}

@@ -37,8 +37,9 @@ mod stub {
 /// The largest message either way, as Spark's own server and clients have it.
 const MESSAGE_BYTES_MAX: usize = 128 << 20;
 
-/// The connections that clients make. Nagle's algorithm is off on each of them, since it would hold the end of an answer
-/// back until the client has acknowledged the beginning; `Server::tcp_nodelay` is for sockets that tonic itself binds.
+/// The connections that clients make. Nagle's algorithm is off on each of them, since it would hold the end of an
+/// answer back until the client has acknowledged the beginning; `Server::tcp_nodelay` is for sockets that tonic itself
+/// binds.
 fn connections(listener: TcpListener) -> TcpIncoming {
     TcpIncoming::from(listener).with_nodelay(Some(true))
 }

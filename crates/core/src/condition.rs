@@ -28,7 +28,7 @@ pub const DOCROOT: &str = "https://spark.apache.org/docs/latest";
 /// Stands for the SQLSTATE of a condition that has none.
 const NO_SQL_STATE: &str = "-";
 
-const CONDITIONS: [Condition; row_count()] = read_table();
+static CONDITIONS: [Condition; row_count()] = read_table();
 
 /// An error condition of Spark's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

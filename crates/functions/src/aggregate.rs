@@ -27,8 +27,10 @@ use crate::data_type::array;
 use crate::typed_expr::TypedExpr;
 
 use super::call::{FunctionCall, Resolved};
+use super::columns::ordering::normal_column;
 use super::entry::Arity::{AtLeast, Between, Exactly};
 use super::entry::FunctionEntry;
+use super::kernel::Function;
 use super::sql_form::SqlForm;
 use crate::failure::{invalid_ordering_type, unexpected_input_type};
 
@@ -112,7 +114,23 @@ fn aggregate_expr(
     nulls: Option<NullTreatment>,
 ) -> Expr {
     let (filter, order) = (call.filter.clone().map(Box::new), call.order_by.clone());
+    let arguments =
+        if call.distinct { arguments.into_iter().map(|one| normal(one, call)).collect() } else { arguments };
     Expr::AggregateFunction(AggregateFunction::new_udf(function, arguments, call.distinct, filter, order, nulls))
+}
+
+static NORMAL: Function = Function::total("normal", |one| Ok(normal_column(&one.columns[0])));
+
+/// A floating-point argument with one zero and one NaN, so that equal values are one to DISTINCT.
+fn normal(argument: Expr, call: &FunctionCall<'_>) -> Expr {
+    let given = call.arguments.iter().find(|one| one.expr == argument);
+    match given.map(|one| (&one.data_type, one.nullable)) {
+        Some((data_type @ (DataType::Float32 | DataType::Float64), nullable)) => {
+            let argument = TypedExpr::new(argument, data_type.clone(), nullable);
+            NORMAL.over([argument], data_type.clone(), nullable, &call.context.settings).expr
+        }
+        _ => argument,
+    }
 }
 
 fn resolved(expr: TypedExpr) -> Result<Resolved> {
@@ -149,7 +167,8 @@ fn present_where(condition: Expr, value: Expr) -> Result<Expr> {
 fn tuple(call: &FunctionCall<'_>) -> Result<Expr> {
     let named = call.arguments.iter().enumerate().flat_map(|(index, one)| {
         let name = index.to_string();
-        [TypedExpr::literal(ScalarValue::from(name.as_str()), name.as_str()), one.clone()]
+        let value = TypedExpr { expr: normal(one.expr.clone(), call), ..one.clone() };
+        [TypedExpr::literal(ScalarValue::from(name.as_str()), name.as_str()), value]
     });
     Ok(super::collection::struct_of(call, named.collect())?.expr)
 }

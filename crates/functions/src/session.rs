@@ -1,13 +1,17 @@
 //! What a query knows of itself and its session, errors on purpose, and identifiers.
 
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
 use arrow::array::{Array, ArrayRef, Int64Array, StringArray, new_null_array};
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::ScalarValue;
+use datafusion::logical_expr::{
+    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+};
 use millstream_core::{Error, Result, spark_error};
-use millstream_engine::functions::Meaning;
+use millstream_engine::functions::{Meaning, with_meaning};
 
 use crate::data_type::simple_string;
 use crate::typed_expr::TypedExpr;
@@ -108,18 +112,64 @@ fn assert_true(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(ASSERT_TRUE.call_nullable([call.implicit(0, &DataType::Boolean)?, message], DataType::Null, call))
 }
 
-/// Identifiers given out by this process: one counter for all queries keeps them increasing and unique.
-static NEXT_ID: AtomicI64 = AtomicI64::new(0);
+/// A call of `monotonically_increasing_id()` with the numbers that it has given out. A query is analysed each time it
+/// runs, so each begins at 0.
+#[derive(Debug)]
+struct IncreasingId {
+    next: AtomicI64,
+    /// No two calls are one, though they look alike.
+    call: usize,
+    signature: Signature,
+}
 
-static INCREASING_ID: Function = Function::volatile("monotonically_increasing_id", |one| {
-    let rows = one.rows as i64;
-    let first = NEXT_ID.fetch_add(rows, Ordering::Relaxed);
-    Ok(Arc::new(Int64Array::from_iter_values(first..first + rows)))
-})
-.meaning(Meaning::RowNumber);
+impl PartialEq for IncreasingId {
+    fn eq(&self, other: &Self) -> bool {
+        self.call == other.call
+    }
+}
 
-fn increasing_id(call: &FunctionCall<'_>) -> Result<Resolved> {
-    scalar(INCREASING_ID.call([], DataType::Int64, call))
+impl Eq for IncreasingId {}
+
+impl Hash for IncreasingId {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.call.hash(state);
+    }
+}
+
+impl ScalarUDFImpl for IncreasingId {
+    fn name(&self) -> &'static str {
+        "monotonically_increasing_id"
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _arguments: &[DataType]) -> datafusion::error::Result<DataType> {
+        Ok(DataType::Int64)
+    }
+
+    fn return_field_from_args(&self, _arguments: ReturnFieldArgs<'_>) -> datafusion::error::Result<FieldRef> {
+        Ok(Arc::new(Field::new(self.name(), DataType::Int64, false)))
+    }
+
+    fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> datafusion::error::Result<ColumnarValue> {
+        let rows = arguments.number_rows as i64;
+        let first = self.next.fetch_add(rows, Ordering::Relaxed);
+        Ok(ColumnarValue::Array(Arc::new(Int64Array::from_iter_values(first..first + rows))))
+    }
+}
+
+static CALLS: AtomicUsize = AtomicUsize::new(0);
+
+fn increasing_id(_call: &FunctionCall<'_>) -> Result<Resolved> {
+    let function = IncreasingId {
+        next: AtomicI64::new(0),
+        call: CALLS.fetch_add(1, Ordering::Relaxed),
+        signature: Signature::nullary(Volatility::Volatile),
+    };
+    let function = with_meaning(ScalarUDF::new_from_impl(function), Meaning::RowNumber);
+    scalar(TypedExpr::new(function.call(Vec::new()), DataType::Int64, false))
 }
 
 static UUID: Function = Function::volatile("uuid", new_uuids);

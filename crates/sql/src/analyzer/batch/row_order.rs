@@ -14,12 +14,13 @@ use datafusion::datasource::{MemTable, source_as_provider};
 use datafusion::error::Result;
 use datafusion::execution::{SendableRecordBatchStream, TaskContext};
 use datafusion::logical_expr::{Distinct, Expr, LogicalPlan};
-use datafusion::physical_expr::{EquivalenceProperties, LexOrdering, PhysicalExpr};
+use datafusion::physical_expr::{EquivalenceProperties, LexOrdering, PhysicalExpr, ScalarFunctionExpr};
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::common::spawn_buffered;
 use datafusion::physical_plan::limit::GlobalLimitExec;
+use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowAggExec};
@@ -28,6 +29,7 @@ use datafusion::physical_plan::{
     ReplaceChildrenOptions,
 };
 use futures::{StreamExt, stream};
+use millstream_engine::functions::{Meaning, meaning_of};
 
 use super::execute::BATCHES_AHEAD;
 
@@ -117,6 +119,7 @@ pub(super) struct ReadInOrder;
 
 impl PhysicalOptimizerRule for ReadInOrder {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _config: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
+        let plan = plan.transform_up(number_in_order).data()?;
         let read = plan.transform_up(|node| match node.downcast_ref::<CoalescePartitionsExec>() {
             Some(coalesced) if coalesced.input().output_partitioning().partition_count() > 1 => {
                 let all = OrderedExec::over(Arc::clone(coalesced.input()), Step::Concatenated);
@@ -137,6 +140,25 @@ impl PhysicalOptimizerRule for ReadInOrder {
     fn schema_check(&self) -> bool {
         true
     }
+}
+
+/// Rows that are numbered come in order.
+fn number_in_order(node: Arc<dyn ExecutionPlan>) -> Result<Transformed<Arc<dyn ExecutionPlan>>> {
+    let Some(projection) = node.downcast_ref::<ProjectionExec>() else { return Ok(Transformed::no(node)) };
+    let several = projection.input().output_partitioning().partition_count() > 1;
+    if !several || !projection.expr().iter().any(|shown| numbers_rows(&shown.expr)) {
+        return Ok(Transformed::no(node));
+    }
+    let input = OrderedExec::over(Arc::clone(projection.input()), Step::Concatenated);
+    Ok(Transformed::yes(Arc::new(ProjectionExec::try_new(projection.expr().to_vec(), input)?)))
+}
+
+fn numbers_rows(expr: &Arc<dyn PhysicalExpr>) -> bool {
+    let is_number = |one: &Arc<dyn PhysicalExpr>| {
+        let call = one.downcast_ref::<ScalarFunctionExpr>();
+        call.is_some_and(|call| meaning_of(call.fun()) == Some(Meaning::RowNumber))
+    };
+    expr.exists(|one| Ok(is_number(one))).unwrap_or(true)
 }
 
 /// What gives the rows of an [`OrderedExec`] their order.

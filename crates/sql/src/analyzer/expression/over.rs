@@ -16,8 +16,8 @@ use spark_connect_proto::expression::window::window_frame::frame_boundary::Bound
 use spark_connect_proto::expression::window::window_frame::{FrameBoundary, FrameType};
 use spark_connect_proto::expression::{ExprType, Window};
 
-use super::super::Analyzer;
 use super::super::scope::Scope;
+use super::super::{Analyzer, error};
 use super::call::sort_expr;
 use super::required;
 
@@ -32,6 +32,13 @@ impl Analyzer<'_> {
         let mut texts = Vec::new();
         for expression in &one.partition_spec {
             let key = self.expression(expression, scope)?;
+            if error::holds_map(&key.data_type) {
+                return Err(spark_error!(
+                    "EXPRESSION_TYPE_IS_NOT_ORDERABLE",
+                    expr = format!("\"{}\"", key.sql),
+                    exprType = format!("\"{}\"", sql_name(&key.data_type)),
+                ));
+            }
             texts.push(key.sql);
             partition.push(key.expr);
         }

@@ -13,6 +13,7 @@ use super::super::Analyzer;
 use super::super::attribute::Attribute;
 use super::super::error;
 use super::super::resolved_relation::ResolvedRelation;
+use super::set_operation::refuse_maps;
 
 impl Analyzer<'_> {
     /// `is_select` says that it is SQL's DISTINCT. Over a stream Spark makes an aggregate of that, and so does the
@@ -41,6 +42,7 @@ impl Analyzer<'_> {
     fn keys(&self, one: &Deduplicate, input: &ResolvedRelation) -> Result<Vec<Expr>> {
         let reference = |column: &Attribute| column.reference().expr;
         if one.all_columns_as_keys() {
+            refuse_maps(&input.columns)?;
             return Ok(input.columns.iter().map(reference).collect());
         }
         if one.column_names.is_empty() {

@@ -10,6 +10,7 @@ use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::logical_expr::{BinaryExpr, Expr, Filter, LogicalPlan, Operator, lit, when};
 use millstream_core::{Error, Result, spark_error};
 use millstream_engine::error::from_datafusion;
+use millstream_functions::data_type::sql_name;
 use millstream_functions::{CastMode, Generator, TypedExpr, coercion, constant_of};
 use spark_connect_proto::aggregate::Pivot;
 use spark_connect_proto::expression::ExprType;
@@ -176,7 +177,8 @@ impl Analyzer<'_> {
         let mut columns = vec![(variable.to_owned(), DataType::Utf8, false)];
         for (place, name) in value_names.iter().enumerate() {
             let common = coercion::common_type(rows.iter().map(|row| &row.values[place].data_type), settings)
-                .ok_or_else(|| Error::invalid("the columns of unpivot have no common type"))?;
+                .filter(|_| !mixes_texts(&rows, place))
+                .ok_or_else(|| without_common_type(&rows, place))?;
             columns.push((name.clone(), common, true));
         }
         let mut structs = Vec::with_capacity(rows.len());
@@ -213,6 +215,27 @@ impl Analyzer<'_> {
             }
         }
     }
+}
+
+/// Whether some values are texts and others are not: Spark makes no numbers of texts here.
+fn mixes_texts(rows: &[UnpivotRow], place: usize) -> bool {
+    let is_text = |row: &UnpivotRow| row.values[place].data_type == DataType::Utf8;
+    let others = |row: &UnpivotRow| !is_text(row) && row.values[place].data_type != DataType::Null;
+    rows.iter().any(is_text) && rows.iter().any(others)
+}
+
+fn without_common_type(rows: &[UnpivotRow], place: usize) -> Error {
+    let mut types: Vec<(String, Vec<String>)> = Vec::new();
+    for row in rows {
+        let value = &row.values[place];
+        let (data_type, name) = (sql_name(&value.data_type), error::sql_id(std::slice::from_ref(&value.sql)));
+        match types.iter_mut().find(|(known, _)| *known == data_type) {
+            Some((_, names)) => names.push(name),
+            None => types.push((data_type, vec![name])),
+        }
+    }
+    let shown: Vec<_> = types.iter().map(|(name, of)| format!("\"{name}\" ({})", of.join(", "))).collect();
+    spark_error!("UNPIVOT_VALUE_DATA_TYPE_MISMATCH", types = shown.join(", "))
 }
 
 /// The alias of an expression, and the expression.

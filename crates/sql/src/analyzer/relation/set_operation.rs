@@ -7,13 +7,14 @@ use datafusion::logical_expr::expr::{WindowFunction, WindowFunctionParams};
 use datafusion::logical_expr::{
     Distinct, Expr, LogicalPlan, LogicalPlanBuilder, Union, WindowFrame, WindowFunctionDefinition,
 };
-use millstream_core::{Error, Result};
+use millstream_core::{Error, Result, spark_error};
 use millstream_engine::error::from_datafusion;
 use spark_connect_proto::SetOperation;
 use spark_connect_proto::set_operation::SetOpType;
 
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
+use millstream_functions::data_type::sql_name;
 use millstream_functions::{TypedExpr, coercion};
 
 use super::super::attribute::Attribute;
@@ -34,6 +35,9 @@ impl Analyzer<'_> {
         };
         refuse_streams(one.set_op_type(), &left, &right)?;
         let inputs = self.same_columns(vec![left, right], name)?;
+        if one.set_op_type() != SetOpType::Union || !one.is_all() {
+            inputs.iter().try_for_each(|input| refuse_maps(&input.columns))?;
+        }
         match one.set_op_type() {
             SetOpType::Union => {
                 let union = self.union_of(inputs)?;
@@ -165,6 +169,18 @@ impl Analyzer<'_> {
 }
 
 type Combine = fn(LogicalPlan, LogicalPlan, bool) -> datafusion::error::Result<LogicalPlan>;
+
+/// Refuses a set operation over columns that hold maps, which have no order.
+pub(super) fn refuse_maps(columns: &[Attribute]) -> Result<()> {
+    match columns.iter().find(|column| error::holds_map(&column.data_type)) {
+        Some(column) => Err(spark_error!(
+            "UNSUPPORTED_FEATURE.SET_OPERATION_ON_MAP_TYPE",
+            colName = error::sql_id(std::slice::from_ref(&column.name)),
+            dataType = format!("\"{}\"", sql_name(&column.data_type)),
+        )),
+        None => Ok(()),
+    }
+}
 
 /// What needs all of a stream to be known.
 fn refuse_streams(kind: SetOpType, left: &ResolvedRelation, right: &ResolvedRelation) -> Result<()> {

@@ -4,9 +4,10 @@
 use std::sync::Arc;
 
 use arrow::datatypes::DataType;
-use datafusion::logical_expr::{Filter as FilterNode, LogicalPlan, Sort as SortNode};
-use millstream_core::{Result, spark_error};
+use datafusion::logical_expr::{Filter as FilterNode, LogicalPlan, Sort as SortNode, SortExpr};
+use millstream_core::{Error, Result, spark_error};
 use millstream_engine::error::from_datafusion;
+use millstream_functions::data_type::sql_name;
 use millstream_functions::{TypedExpr, coercion};
 use spark_connect_proto::expression::{ExprType, SortOrder};
 use spark_connect_proto::{Expression, Filter, Sort};
@@ -83,7 +84,12 @@ impl Analyzer<'_> {
             }
             let (relation, key) = self.above(input, required(order.child.as_deref())?, "order")?;
             input = relation;
-            keys.push(sort_expr(key, order));
+            let (sql, data_type) = (key.sql.clone(), key.data_type.clone());
+            let key = sort_expr(key, order);
+            if error::holds_map(&data_type) {
+                return Err(not_sortable(&sql, &data_type, &key));
+            }
+            keys.push(key);
         }
         let input = self.with_time_windows(input)?;
         let plan = LogicalPlan::Sort(SortNode { expr: keys, input: Arc::new(input.plan.clone()), fetch: None });
@@ -117,4 +123,14 @@ impl Analyzer<'_> {
             _ => Ok(None),
         }
     }
+}
+
+fn not_sortable(sql: &str, data_type: &DataType, key: &SortExpr) -> Error {
+    let (direction, nulls) = (if key.asc { "ASC" } else { "DESC" }, if key.nulls_first { "FIRST" } else { "LAST" });
+    spark_error!(
+        "DATATYPE_MISMATCH.INVALID_ORDERING_TYPE",
+        sqlExpr = format!("\"{sql} {direction} NULLS {nulls}\""),
+        functionName = "`sortorder`",
+        dataType = format!("\"{}\"", sql_name(data_type)),
+    )
 }

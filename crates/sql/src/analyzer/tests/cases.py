@@ -336,3 +336,17 @@ for name, query in {
     "other names": "select array_agg(1), dateadd(date'2020-01-01', 1), random(1), rlike('a', 'a'), regexp('a', 'a'), regexp_like('a', 'a'), 'a' rlike 'a'",
 }.items():
     case("answers", "names: " + name, lambda query=query: sql(query))
+
+for name, query in {
+    "distinct zeros": "select count(distinct a), count(distinct a, b), sum(distinct a) from values (0.0d, 1), (-0.0d, 1) t(a, b)",
+    "distinct rows with maps": "select distinct m from values (map('a', 1)) t(m)",
+    "union of maps": "select m from values (map('a', 1)) t(m) union select m from values (map('a', 1)) t(m)",
+    "except of maps in structs": "select struct(m) s from values (map('a', 1)) t(m) except select struct(m) from values (map('a', 1)) t(m)",
+    "union all of maps": "select m from values (map('a', 1)) t(m) union all select m from values (map('a', 1)) t(m)",
+    "sort by a map": "select * from values (map('a', 1)) t(m) order by m desc",
+    "window by a map": "select row_number() over (partition by m order by 1) from values (map('a', 1)) t(m)",
+    "unpivot of texts and numbers": "select * from values (1, 'a', 2) t(a, b, c) unpivot (v for n in (a, b, c))",
+    "unpivot of numbers": "select * from values (1, 2.5, 3L) t(a, b, c) unpivot (v for n in (a, b, c))",
+    "numbers of rows": "select monotonically_increasing_id() id, monotonically_increasing_id() + 1 other from values (7) t(a)",
+}.items():
+    case("answers", name, lambda query=query: sql(query))

@@ -13,6 +13,7 @@ mod sort_by;
 
 pub(super) use construct::struct_of;
 pub use fold::array_fold;
+pub use map::map_sorted;
 pub use sort_by::array_sort_by;
 
 use super::entry::Arity::{AtLeast, Between, Exactly};

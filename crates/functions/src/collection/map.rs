@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, ListArray, MapArray, make_comparator};
-use arrow::compute::SortOptions;
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, ListArray, MapArray, UInt32Array, make_comparator};
+use arrow::buffer::OffsetBuffer;
+use arrow::compute::{SortOptions, take};
 use arrow::datatypes::{DataType, Field};
-use millstream_core::{Error, Result};
+use millstream_core::{Error, QuerySettings, Result};
 
 use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
@@ -14,6 +15,7 @@ use crate::columns::ordering::normal_column;
 use crate::data_type::{array, map_entry, structure};
 use crate::failure::{differing_key_type, unexpected_input_type};
 use crate::kernel::{Evaluation, Function};
+use crate::typed_expr::TypedExpr;
 
 /// Key and value field of the first argument.
 fn entry(call: &FunctionCall<'_>) -> Result<(Field, Field)> {
@@ -53,6 +55,32 @@ pub(super) fn entries(call: &FunctionCall<'_>) -> Result<Resolved> {
     let entry =
         structure([("key", key.data_type().clone(), false), ("value", value.data_type().clone(), value.is_nullable())]);
     scalar(ENTRIES.call([call.argument(0)], array(entry, false), call))
+}
+
+static SORTED: Function = Function::total("map_sort", |one| {
+    let maps = one.columns[0].as_map();
+    let keys = normal_column(maps.keys());
+    let order = make_comparator(&keys, &keys, SortOptions::default())?;
+    let mut places = Vec::with_capacity(keys.len());
+    let mut lengths = Vec::with_capacity(maps.len());
+    for row in 0..maps.len() {
+        let mut entries: Vec<u32> = (maps.value_offsets()[row] as u32..maps.value_offsets()[row + 1] as u32).collect();
+        entries.sort_by(|left, right| order(*left as usize, *right as usize));
+        lengths.push(entries.len());
+        places.extend(entries);
+    }
+    let entries = take(maps.entries(), &UInt32Array::from(places), None)?;
+    let DataType::Map(field, _) = maps.data_type() else { return Err(Error::internal("a map that is none")) };
+    let offsets = OffsetBuffer::from_lengths(lengths);
+    let sorted =
+        MapArray::try_new(Arc::clone(field), offsets, entries.as_struct().clone(), maps.nulls().cloned(), false)?;
+    Ok(Arc::new(sorted))
+});
+
+/// The map with its entries in the order of their keys, so that equal maps look alike to GROUP BY.
+pub fn map_sorted(map: TypedExpr, settings: &QuerySettings) -> TypedExpr {
+    let (data_type, nullable) = (map.data_type.clone(), map.nullable);
+    SORTED.over([map], data_type, nullable, settings)
 }
 
 static CONTAINS_KEY: Function = Function::total("map_contains_key", |one| {

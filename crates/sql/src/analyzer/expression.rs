@@ -106,12 +106,30 @@ impl Analyzer<'_> {
             }
             None => match scope.resolve(&parts, self.context) {
                 Ok((attribute, rest)) => self.fields_of(as_written(attribute, &parts, rest), rest),
-                Err(error) => match self.outer_reference(&parts) {
-                    Some((outer, rest)) => self.fields_of(outer, rest),
-                    None => Err(error),
+                Err(error) => match self.lateral_alias(&parts, scope)? {
+                    Some(value) => self.fields_of(value, &parts[1..]),
+                    None => match self.outer_reference(&parts) {
+                        Some((outer, rest)) => self.fields_of(outer, rest),
+                        None => Err(error),
+                    },
                 },
             },
         }
+    }
+
+    /// The value that an alias before it in the select list names: `SELECT a + 1 AS x, x * 2`.
+    fn lateral_alias(&self, parts: &[String], scope: Scope<'_>) -> Result<Option<TypedExpr>> {
+        let named = |one: &&(String, TypedExpr)| self.context.same_name(&one.0, &parts[0]);
+        let mut found = scope.lateral.iter().filter(named);
+        let Some((name, value)) = found.next() else { return Ok(None) };
+        if found.next().is_some() || value.expr.is_volatile() || size_of_expression(&value.expr) > LATERAL_NODES_MAX {
+            return Err(Error::unsupported(format!(
+                "The alias `{name}` is used in the select list that it is in. That is not supported where it is given \
+                 twice, changes from row to row, or stands for more than {LATERAL_NODES_MAX} operators."
+            ))
+            .with_hint("name the value in a subquery"));
+        }
+        Ok(Some(value.clone().with_sql(format!("lateralAliasReference({name})"))))
     }
 
     /// `df.column`: the column of the relation with this plan id, if the scope still has it.
@@ -199,6 +217,20 @@ impl Analyzer<'_> {
             ExpressionExtension::StarExcept(_) => Err(error::invalid_star("expression")),
         }
     }
+}
+
+/// The largest value that an alias may stand for in its own select list. The value is written out wherever the alias
+/// is used, so that a chain of aliases could double with each of its links.
+const LATERAL_NODES_MAX: usize = 2000;
+
+fn size_of_expression(expr: &Expr) -> usize {
+    use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+    let mut nodes = 0;
+    let counted = expr.apply(|_| {
+        nodes += 1;
+        Ok(if nodes > LATERAL_NODES_MAX { TreeNodeRecursion::Stop } else { TreeNodeRecursion::Continue })
+    });
+    counted.map_or(usize::MAX, |_| nodes)
 }
 
 /// A reference under the name as the user wrote it: in another letter case perhaps, and without qualifier.

@@ -1,6 +1,7 @@
 //! Which column a name means.
 
 use millstream_core::Result;
+use millstream_functions::TypedExpr;
 
 use super::attribute::Attribute;
 use super::error;
@@ -13,6 +14,8 @@ pub(crate) struct Scope<'s> {
     pub(crate) columns: &'s [Attribute],
     /// Columns that are asked only when no column fits.
     pub(crate) hidden: &'s [Attribute],
+    /// Values of the select list before the expression, by their aliases: asked when no column fits.
+    pub(crate) lateral: &'s [(String, TypedExpr)],
     /// Parameters of the lambda functions around the expression, innermost last.
     pub(crate) lambda: &'s [Attribute],
     /// Whether the input is a stream.
@@ -22,12 +25,12 @@ pub(crate) struct Scope<'s> {
 impl<'s> Scope<'s> {
     /// A scope of these columns alone.
     pub(crate) fn new(columns: &'s [Attribute], streaming: bool) -> Self {
-        Self { columns, hidden: &[], lambda: &[], streaming }
+        Self { columns, hidden: &[], lateral: &[], lambda: &[], streaming }
     }
 
     /// A scope in which nothing has a name.
     pub(crate) fn empty() -> Scope<'static> {
-        Scope { columns: &[], hidden: &[], lambda: &[], streaming: false }
+        Scope { columns: &[], hidden: &[], lateral: &[], lambda: &[], streaming: false }
     }
 
     /// The column that the first parts name, and the parts left over for its fields.

@@ -37,6 +37,16 @@ pub(crate) enum SelectItem {
     Rows(Generator, Vec<String>),
 }
 
+impl SelectItem {
+    /// The value, where there is no place for a generator.
+    pub(crate) fn without_rows(self) -> Result<Item> {
+        match self {
+            Self::One(item) => Ok(item),
+            Self::Rows(_, _) => Err(nested_generator("generator")),
+        }
+    }
+}
+
 impl Item {
     /// A value under this name.
     pub(crate) fn new(name: impl Into<String>, expr: TypedExpr) -> Self {
@@ -60,14 +70,9 @@ impl Analyzer<'_> {
     pub(crate) fn items(&mut self, expressions: &[Expression], scope: Scope<'_>) -> Result<Vec<Item>> {
         let mut items = Vec::with_capacity(expressions.len());
         for expression in expressions {
-            for item in self.select_items(expression, scope)? {
-                match item {
-                    SelectItem::One(item) => items.push(item),
-                    SelectItem::Rows(_, _) => return Err(nested_generator("generator")),
-                }
-            }
+            items.extend(self.select_items(expression, scope)?);
         }
-        Ok(items)
+        items.into_iter().map(SelectItem::without_rows).collect()
     }
 
     /// What an expression contributes to a select list.

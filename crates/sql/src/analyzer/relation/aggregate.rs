@@ -11,12 +11,13 @@ use datafusion::common::{Column, ScalarValue};
 use datafusion::logical_expr::{Aggregate as AggregateNode, BinaryExpr, Expr, LogicalPlan, Operator, lit, when};
 use millstream_core::{Error, Result, spark_error};
 use millstream_engine::error::from_datafusion;
+use millstream_functions::{TypedExpr, map_sorted};
 use spark_connect_proto::aggregate::GroupType;
 use spark_connect_proto::expression::ExprType;
 use spark_connect_proto::{Aggregate, Expression};
 
 use super::super::attribute::Attribute;
-use super::super::expression::{Item, grouping_argument, has_aggregate};
+use super::super::expression::{Item, SelectItem, grouping_argument, has_aggregate};
 use super::super::resolved_relation::{ResolvedRelation, project};
 use super::super::scope::Scope;
 use super::super::time_window::unnest;
@@ -56,7 +57,8 @@ impl Analyzer<'_> {
         }
         let windows = self.named_windows();
         let scope = Scope { hidden: &windows, ..scope };
-        let items = self.items(&one.aggregate_expressions, scope)?;
+        let items = self.select_list(&one.aggregate_expressions, scope)?;
+        let items = items.into_iter().map(SelectItem::without_rows).collect::<Result<Vec<_>>>()?;
         let mut groups = self.groups(&one.grouping_expressions, &items, scope)?;
         let sets = self.sets(one, &items, &mut groups, scope)?;
         let session = self.pending_session();
@@ -119,6 +121,10 @@ impl Analyzer<'_> {
             }
         }
         for group in &groups {
+            let holds_map = error::holds_map(&group.expr.data_type);
+            if holds_map && !matches!(group.expr.data_type, DataType::Map(_, _)) {
+                return Err(Error::unsupported("GROUP BY over a value that holds a MAP is not supported."));
+            }
             if has_aggregate(&group.expr.expr) {
                 return Err(error::group_by_aggregate(&group.expr.sql));
             }
@@ -216,6 +222,12 @@ impl Analyzer<'_> {
                 continue;
             }
             let column = match &expr {
+                _ if matches!(group.expr.data_type, DataType::Map(_, _)) => {
+                    let column = self.fresh(&group.name);
+                    let sorted = TypedExpr { expr: expr.clone(), ..group.expr.clone() };
+                    exprs.push(map_sorted(sorted, &self.context.settings).expr.alias(&column));
+                    column
+                }
                 Expr::Column(column) => column.name.clone(),
                 _ => {
                     let column = self.fresh(&group.name);
@@ -269,7 +281,7 @@ impl Analyzer<'_> {
         &mut self,
         relation: ResolvedRelation,
         name: &str,
-        resolve: impl FnOnce(&mut Self, Scope<'_>) -> Result<millstream_functions::TypedExpr>,
+        resolve: impl FnOnce(&mut Self, Scope<'_>) -> Result<TypedExpr>,
     ) -> Result<(ResolvedRelation, Attribute)> {
         let shown = relation.columns.len();
         let Some(mut pending) = relation.aggregate.clone() else {

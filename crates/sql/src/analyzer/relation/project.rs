@@ -6,9 +6,9 @@ use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::logical_expr::{Expr, LogicalPlan, Window};
 use millstream_core::{Result, spark_error};
 use millstream_engine::error::from_datafusion;
-use millstream_functions::coercion;
+use millstream_functions::{TypedExpr, coercion};
 use spark_connect_proto::expression::{ExprType, UnresolvedAttribute};
-use spark_connect_proto::{Drop, Project, SubqueryAlias, ToDf, ToSchema, WithColumns, WithColumnsRenamed};
+use spark_connect_proto::{Drop, Expression, Project, SubqueryAlias, ToDf, ToSchema, WithColumns, WithColumnsRenamed};
 
 use super::super::attribute::Attribute;
 use super::super::expression::{Item, SelectItem, has_aggregate, has_grouping, required};
@@ -25,11 +25,22 @@ impl Analyzer<'_> {
             None => super::leaf::one_row(),
         };
         let scope = Scope::new(&input.columns, input.streaming);
-        let mut items = Vec::with_capacity(one.expressions.len());
-        for expression in &one.expressions {
-            items.extend(self.select_items(expression, scope)?);
-        }
+        let items = self.select_list(&one.expressions, scope)?;
         self.select(input, items)
+    }
+
+    /// The values of a select list, in which each may name those before it.
+    pub(super) fn select_list(&mut self, expressions: &[Expression], scope: Scope<'_>) -> Result<Vec<SelectItem>> {
+        let mut items = Vec::with_capacity(expressions.len());
+        let mut lateral: Vec<(String, TypedExpr)> = Vec::new();
+        for expression in expressions {
+            let found = self.select_items(expression, Scope { lateral: &lateral, ..scope })?;
+            if let (Some(ExprType::Alias(_)), [SelectItem::One(item)]) = (&expression.expr_type, found.as_slice()) {
+                lateral.push((item.name.clone(), item.expr.clone()));
+            }
+            items.extend(found);
+        }
+        Ok(items)
     }
 
     /// A select list over a relation.
@@ -118,10 +129,7 @@ impl Analyzer<'_> {
         let scope = Scope::new(&input.columns, input.streaming);
         let mut changed: Vec<(String, Vec<SelectItem>)> = Vec::new();
         for alias in &one.aliases {
-            let expression = spark_connect_proto::Expression {
-                common: None,
-                expr_type: Some(ExprType::Alias(Box::new(alias.clone()))),
-            };
+            let expression = Expression { common: None, expr_type: Some(ExprType::Alias(Box::new(alias.clone()))) };
             let name = alias.name.first().cloned().unwrap_or_default();
             if changed.iter().any(|(other, _)| self.context.same_name(other, &name)) {
                 return Err(duplicate_column(&name));

@@ -350,3 +350,18 @@ for name, query in {
     "numbers of rows": "select monotonically_increasing_id() id, monotonically_increasing_id() + 1 other from values (7) t(a)",
 }.items():
     case("answers", name, lambda query=query: sql(query))
+
+for name, query in {
+    "equal maps in another order": "select count(*) from values (map('a', 1, 'b', 2)), (map('b', 2, 'a', 1)), (map('a', 1)), (null) t(m) group by m",
+    "equal maps shown": "select m, count(*) from values (map('b', 2, 'a', 1)), (map('a', 1, 'b', 2)) t(m) group by m",
+    "an alias used behind it": "select id + 1 as x, x + 1 as y, y * 2 as z from range(2)",
+    "an alias without AS": "select id + 1 x, x + 1 y from range(2)",
+    "a column before an alias": "select id + 1 as id, id as same from range(2)",
+    "an alias of an aggregate": "select sum(id) as s, s + 1 as t from range(3)",
+    "an alias without a name of its own": "select id as x, x + 1 from range(2)",
+    "a field of an alias": "select struct(id as f) as s, s.f from range(2)",
+    "an alias of an aggregate by key": "select id, sum(id) as s, s + id as t from range(3) group by id",
+    "an alias in a sorted aggregate": "select id as k, count(*) as n, n + k as m from range(3) group by id order by m desc",
+    "an alias not given yet": "select y, id as y from range(2)",
+}.items():
+    case("answers", name, lambda query=query: sql(query))

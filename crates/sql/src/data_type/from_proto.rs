@@ -20,6 +20,12 @@ pub(crate) fn from_proto(data_type: &ProtoType) -> Result<DataType> {
         Kind::Float(_) => DataType::Float32,
         Kind::Double(_) => DataType::Float64,
         Kind::Decimal(one) => decimal_type(one.precision.unwrap_or(10), one.scale.unwrap_or(0))?,
+        Kind::String(string) if !matches!(string.collation.to_ascii_uppercase().as_str(), "" | "UTF8_BINARY") => {
+            return Err(Error::unsupported(format!(
+                "The feature is not supported: The collation {} is not supported.",
+                string.collation
+            )));
+        }
         Kind::String(_) | Kind::Char(_) | Kind::VarChar(_) => DataType::Utf8,
         Kind::Binary(_) => DataType::Binary,
         Kind::Date(_) => DataType::Date32,

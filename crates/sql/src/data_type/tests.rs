@@ -52,3 +52,12 @@ fn decimals_have_limits() {
     let wide = spark_connect_proto::DataType { kind: Some(spark_connect_proto::data_type::Kind::Decimal(wide)) };
     assert!(from_proto(&wide).is_err());
 }
+
+#[test]
+fn a_collation_is_refused_and_not_forgotten() {
+    let collated = parse_schema("a STRING COLLATE UNICODE_CI").expect("a schema");
+    let error = from_proto(&collated).expect_err("texts compare by their bytes here");
+    assert_eq!(error.kind(), millstream_core::ErrorKind::Unsupported);
+    assert!(error.message().contains("UNICODE_CI"), "{}", error.message());
+    check("STRING COLLATE UTF8_BINARY", "string", "STRING");
+}

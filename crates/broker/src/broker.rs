@@ -63,7 +63,7 @@ impl Broker {
             tokio::spawn(tick(Arc::clone(&shared), stopped.clone())),
             tokio::spawn(clean(Arc::clone(&shared), stopped)),
         ];
-        tracing::info!(%address, "the broker listens");
+        tracing::debug!(%address, "the broker listens");
         Ok(Self { address, shared, stop, tasks: Mutex::new(tasks), _lock: lock })
     }
 

@@ -20,10 +20,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-/// The scheme of a location, `s3` of `s3://bucket/folder`. A path of this machine has none, also where it is written
-/// `file:/folder` or `file:///folder`.
+/// The scheme of a location, `s3` of `s3://bucket/folder` and `dbfs` of `dbfs:/folder`. A path of this machine has
+/// none, also where it is written `file:/folder` or `file:///folder`.
 pub fn scheme(location: &str) -> Option<&str> {
-    local_path(location).split_once("://").map(|(scheme, _)| scheme)
+    let (scheme, _) = local_path(location).split_once(':')?;
+    let is_word = |text: &str| text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'));
+    let begins_with_letter = scheme.chars().next().is_some_and(|first| first.is_ascii_alphabetic());
+    (begins_with_letter && is_word(scheme)).then_some(scheme)
 }
 
 /// The location without the `file:` that Hadoop's users write before a path of this machine.
@@ -137,3 +140,25 @@ impl fmt::Display for DiskError {
 }
 
 impl std::error::Error for DiskError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_before_a_colon_is_a_scheme() {
+        for (location, expected) in [
+            ("s3://bucket/folder", Some("s3")),
+            ("dbfs:/ck", Some("dbfs")),
+            ("abfss://a@b/c", Some("abfss")),
+            ("file:/folder", None),
+            ("file:///folder", None),
+            ("/folder/a:b", None),
+            ("./a:b", None),
+            ("2026-01-01T00:00:00", None),
+            ("folder", None),
+        ] {
+            assert_eq!(scheme(location), expected, "{location}");
+        }
+    }
+}

@@ -3,6 +3,7 @@
 //! The JSON is a contract with PySpark's parser and with every dashboard built on it, so it has tests of its own.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::Value;
@@ -25,6 +26,9 @@ pub struct StreamingQueryProgress {
     pub batch_id: u64,
     /// Milliseconds from trigger to commit.
     pub batch_duration: i64,
+    /// The same to the nanosecond, which Spark does not report.
+    #[serde(skip)]
+    pub took: Duration,
     /// Milliseconds by phase, under Spark's names.
     pub duration_ms: BTreeMap<&'static str, i64>,
     /// Event times of the batch; empty without a watermark.

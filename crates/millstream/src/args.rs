@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
-use std::num::NonZeroU8;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -14,9 +13,10 @@ use crate::crash_test::args::CrashTestArgs;
 use crate::logging::LogFormat;
 use crate::memory_size::MemorySize;
 use crate::topic::args::TopicArgs;
+use crate::values::{address, whole};
 
-/// Which log lines are written unless the user says others.
-pub(crate) const DEFAULT_LOG: &str = "warn";
+/// The most threads that a batch query may ask for.
+const CORES_MAX: usize = 1024;
 
 /// Runs Spark Structured Streaming programs on Kafka, without a JVM and without a cluster.
 #[derive(Debug, Parser)]
@@ -27,19 +27,24 @@ pub(crate) const DEFAULT_LOG: &str = "warn";
     after_help = "Examples:\n  millstream demo\n  millstream run monitor.py\n  millstream run --broker monitor.py\n  \
                   millstream serve --listen 127.0.0.1:15002\n  millstream broker --data ./kafka\n\nEvery option can \
                   also be set by a variable (MILLSTREAM_MEMORY=2GB; MILLSTREAM_SERVE_LISTEN for one command alone) or in \
-                  the TOML file (memory = \"2GB\"; listen under [serve])."
+                  the TOML file (memory = \"2GB\"; listen under [serve]).\n\nExit status: 0 done; 2 a mistake in the \
+                  command line, program or settings; 3 not supported; 4 something outside does not answer or is not \
+                  there; 5 somebody else uses it; 6 damaged or unreadable data; 70 a fault of Millstream; 130 \
+                  interrupted. A Python program ends with its own."
 )]
 pub(crate) struct Cli {
     /// TOML file with options [default: millstream.toml, where there is one].
-    #[arg(long, value_name = "FILE", global = true)]
+    #[arg(long, value_name = "FILE", global = true, help_heading = "Everywhere")]
     pub(crate) config: Option<PathBuf>,
 
-    /// Which log lines to write, such as info, or warn,millstream_kafka=debug.
-    #[arg(long, value_name = "FILTER", global = true, default_value = DEFAULT_LOG)]
-    pub(crate) log: String,
+    /// Which log lines to write: error, warn, info, debug or trace, also by crate as in warn,millstream_kafka=debug
+    /// [default: warn; info of Millstream's own for run, serve and broker].
+    #[arg(long, value_name = "FILTER", global = true, help_heading = "Everywhere")]
+    pub(crate) log: Option<String>,
 
     /// How to write them.
-    #[arg(long, value_name = "FORMAT", global = true, value_enum, default_value_t = LogFormat::Text)]
+    #[arg(long, value_name = "FORMAT", global = true, value_enum, default_value_t = LogFormat::Text,
+          help_heading = "Everywhere")]
     pub(crate) log_format: LogFormat,
 
     #[command(subcommand)]
@@ -102,7 +107,7 @@ pub(crate) struct ServeArgs {
     pub(crate) engine: EngineArgs,
 
     /// Where to listen. There is no authentication: anyone who can reach it can run programs.
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:15002")]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:15002", value_parser = address)]
     pub(crate) listen: SocketAddr,
 }
 
@@ -114,8 +119,8 @@ pub(crate) struct EngineArgs {
     #[arg(long, value_name = "SIZE")]
     pub(crate) memory: Option<MemorySize>,
 
-    /// Tasks that one large batch may use at the same time [default: one a core].
-    #[arg(long, value_name = "N")]
+    /// How many cores one large batch may use at the same time [default: all].
+    #[arg(long, value_name = "N", value_parser = whole(1..=CORES_MAX))]
     pub(crate) cores: Option<usize>,
 
     #[command(flatten)]
@@ -137,8 +142,7 @@ pub(crate) struct EmbeddedBrokerArgs {
 
 /// `true` is Kafka's own port on this machine alone.
 fn broker_address(text: &str) -> Result<SocketAddr, String> {
-    let text = if text == "true" { "127.0.0.1:9092" } else { text };
-    text.parse().map_err(|_| "must be an address and a port, such as 127.0.0.1:9092".to_owned())
+    address(if text == "true" { "127.0.0.1:9092" } else { text })
 }
 
 /// `millstream demo`
@@ -152,7 +156,7 @@ pub(crate) struct DemoArgs {
     pub(crate) engine: EngineArgs,
 
     /// Events a second.
-    #[arg(long, value_name = "N", default_value = "2000", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, value_name = "N", default_value = "2000", value_parser = whole(1..=1_000_000_u32))]
     pub(crate) rate: u32,
 
     /// End after this long, such as 10s or 2m [default: when interrupted].
@@ -211,7 +215,7 @@ pub(crate) struct ManArgs {
 )]
 pub(crate) struct BrokerArgs {
     /// Where to listen; port 0 takes a free one and says which.
-    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9092")]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:9092", value_parser = address)]
     pub(crate) listen: SocketAddr,
 
     /// Host and port that clients are told to connect to [default: where it listens].
@@ -227,8 +231,8 @@ pub(crate) struct BrokerArgs {
     pub(crate) memory: Option<MemorySize>,
 
     /// Partitions of a topic that is made without saying how many.
-    #[arg(long, value_name = "N", default_value = "1")]
-    pub(crate) partitions: NonZeroU8,
+    #[arg(long, value_name = "N", default_value = "1", value_parser = whole(1..=1000))]
+    pub(crate) partitions: i32,
 
     /// Refuse unknown topics instead of making them when they are first asked for.
     #[arg(long)]

@@ -1,9 +1,10 @@
 //! `millstream broker`, and the broker inside of `run` and `serve`.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::process::ExitCode;
 
-use millstream_broker::{Broker, BrokerConfig};
+use millstream_broker::{Broker, BrokerConfig, Error as BrokerError};
 use millstream_core::{Error, Result};
 
 use crate::args::{BrokerArgs, EmbeddedBrokerArgs};
@@ -17,11 +18,11 @@ const SHARE_OF_MEMORY: usize = 4;
 /// Serves Kafka's clients until SIGINT or SIGTERM.
 pub(crate) async fn run(args: BrokerArgs) -> Result<ExitCode> {
     let mut signals = Signals::new()?;
-    let memory = args.memory.unwrap_or_else(MemorySize::half_of_machine);
+    let memory = MemorySize::or_half_of_machine(args.memory)?;
     let config = BrokerConfig {
         advertised: args.advertised.map(|advertised| (advertised.host, advertised.port)),
         auto_create_topics: !args.no_auto_create_topics,
-        default_partitions: i32::from(args.partitions.get()),
+        default_partitions: args.partitions,
         data: args.data,
         memory_limit: memory.0,
         ..listening(args.listen)
@@ -52,10 +53,26 @@ fn listening(listen: SocketAddr) -> BrokerConfig {
 async fn start(config: BrokerConfig) -> Result<Broker> {
     let place = config.data.as_ref().map_or("memory".to_owned(), |folder| folder.display().to_string());
     let broker = Broker::start(config).await.map_err(|error| {
-        Error::unavailable("cannot start the broker")
-            .with_source(error)
-            .with_hint("port 0 takes a free port; a data folder belongs to one broker at a time")
+        let hint = hint(&error);
+        Error::unavailable("cannot start the broker").with_source(error).with_hint(hint)
     })?;
     terminal::say(&format!("Kafka broker on {} (records in {place})", broker.address()));
     Ok(broker)
+}
+
+/// What to do about a broker that does not start.
+fn hint(error: &BrokerError) -> &'static str {
+    match error {
+        BrokerError::Listen { source, .. } if source.kind() == ErrorKind::AddrInUse => {
+            "something listens there already; choose another address, or port 0 for a free one"
+        }
+        BrokerError::Listen { .. } => "choose an address of this machine, such as 127.0.0.1:9092",
+        BrokerError::Data { source, .. } if source.kind() == ErrorKind::PermissionDenied => {
+            "give this user the right to write there, or name another folder for the broker's data"
+        }
+        BrokerError::Locked { .. } => {
+            "a data folder belongs to one broker at a time; end the other, or name another folder"
+        }
+        _ => "name a folder of this machine that can be made, or that holds a broker's data",
+    }
 }

@@ -18,7 +18,7 @@ mod round;
 mod rows;
 mod topics;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -33,6 +33,7 @@ use self::round::{Finished, Round, Setup};
 use self::rows::Rows;
 use self::topics::Topics;
 use crate::process::system_clock;
+use crate::program_file::{self, Language};
 use crate::serve::Signals;
 use crate::topic::connection::Settings;
 use crate::topic::output::print;
@@ -71,11 +72,40 @@ async fn test(args: &CrashTestArgs) -> Result<ExitCode> {
 
 fn jobs(args: &CrashTestArgs) -> Result<Vec<Job>> {
     match &args.program {
-        Some(path) if !path.is_file() => Err(Error::not_found(format!("there is no program '{}'", path.display()))),
-        Some(path) => Ok(vec![Job::Program { path: path.clone(), args: args.args.clone(), compare: args.compare }]),
+        Some(path) => {
+            let language = program_file::language(path)?;
+            check_reads_variables(path, language, args.connection.bootstrap.is_some())?;
+            Ok(vec![Job::Program { path: path.clone(), language, args: args.args.clone(), compare: args.compare }])
+        }
         None if args.jobs.is_empty() => Ok(BuiltIn::ALL.map(Job::BuiltIn).to_vec()),
         None => Ok(args.jobs.iter().copied().map(Job::BuiltIn).collect()),
     }
+}
+
+/// Refuses a program that does not ask where to work: it would be killed over its real topics and checkpoint.
+fn check_reads_variables(path: &Path, language: Language, has_own_brokers: bool) -> Result<()> {
+    let text = String::from_utf8_lossy(&program_file::read(path)?).into_owned();
+    let reads = |name: &str| match language {
+        Language::Sql => text.contains(&format!("${{env:{name}")),
+        Language::Python => text.contains(&format!("\"{name}\"")) || text.contains(&format!("'{name}'")),
+    };
+    // Brokers that the user names may be those that the program names by itself.
+    let needed = ["KAFKA", "INPUT", "OUTPUT", "CHECKPOINT"].into_iter().skip(usize::from(has_own_brokers));
+    let missing: Vec<_> = needed.filter(|name| !reads(name)).collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let (names, file) = (missing.join(", "), path.display());
+    let how = match language {
+        Language::Sql => "'${env:INPUT}'",
+        Language::Python => "os.environ[\"INPUT\"]",
+    };
+    Err(Error::invalid(format!(
+        "'{file}' does not read {names} of the environment, so it would work on its own topics"
+    ))
+    .with_hint(format!(
+        "a job is told where to work by variables, as in {how}; millstream crash-test --help names them"
+    )))
 }
 
 /// Everything but the kills.

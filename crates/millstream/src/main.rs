@@ -11,6 +11,7 @@ mod manual;
 mod memory_size;
 mod process;
 mod program;
+mod program_file;
 mod python;
 mod runtimes;
 mod script_header;
@@ -21,12 +22,13 @@ mod sql_program;
 mod terminal;
 mod time_zone;
 mod topic;
+mod values;
 
 use std::process::ExitCode;
 
 use millstream_core::Result;
 
-use crate::args::{Cli, Command, DEFAULT_LOG};
+use crate::args::{Cli, Command};
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().collect();
@@ -38,11 +40,14 @@ fn main() -> ExitCode {
     ended.unwrap_or_else(|error| exit::report(&error))
 }
 
-/// Who kills brokers need not be warned that they do not answer.
+/// Which log lines are written. What goes on for long says how it goes; who kills brokers need not be warned that they
+/// do not answer.
 fn log_filter(cli: &Cli) -> &str {
-    match &cli.command {
-        Command::CrashTest(_) if cli.log == DEFAULT_LOG => "error",
-        _ => &cli.log,
+    match (&cli.log, &cli.command) {
+        (Some(filter), _) => filter,
+        (None, Command::Run(_) | Command::Serve(_) | Command::Broker(_)) => "warn,millstream=info",
+        (None, Command::CrashTest(_)) => "error",
+        (None, _) => "warn",
     }
 }
 

@@ -49,7 +49,7 @@ impl Process {
         };
         let listener = TcpListener::bind(listen).await.map_err(cannot)?;
         let address = listener.local_addr().map_err(cannot)?;
-        let memory = args.memory.unwrap_or_else(MemorySize::half_of_machine);
+        let memory = MemorySize::or_half_of_machine(args.memory)?;
         let (broker, memory) = broker::embedded(&args.broker, memory).await?;
         let cores = args.cores.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
         let runtimes = QueryRuntimes::start(cores)?;

@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use crate::args::RunArgs;
 use crate::lifeline::Lifeline;
 use crate::process::{Process, QUERIES_END_WITHIN};
+use crate::program_file::{self, Language};
 use crate::python;
 use crate::script_header::ScriptHeader;
 use crate::serve::{EndSignal, Signals};
@@ -31,14 +32,10 @@ const PROGRAM_ENDS_WITHIN: Duration = QUERIES_END_WITHIN.saturating_add(Duration
 
 /// Runs a program to its end.
 pub(crate) async fn run(args: RunArgs) -> Result<ExitCode> {
-    if !args.program.is_file() {
-        let path = args.program.display();
-        return Err(Error::not_found(format!("there is no program '{path}'")));
-    }
-    if args.program.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("sql")) {
+    if program_file::language(&args.program)? == Language::Sql {
         return sql_program::run(&args).await;
     }
-    let header = ScriptHeader::find(&String::from_utf8_lossy(&read(&args.program)?))?;
+    let header = ScriptHeader::find(&String::from_utf8_lossy(&program_file::read(&args.program)?))?;
     let mut signals = Signals::new()?;
     let mut process = Process::start(LOOPBACK, &args.engine, Console::to_stdout()).await?;
     let python = tokio::select! {
@@ -48,9 +45,7 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode> {
     let launcher = Launcher::new()?;
     let mut command = launcher.command(&python, process.address, &args.program);
     command.args(&args.args);
-    let mut child = command
-        .spawn()
-        .map_err(|error| Error::unavailable(format!("cannot start '{}'", python.display())).with_source(error))?;
+    let mut child = command.spawn().map_err(|error| python::cannot_start(&python, error))?;
     let ended = tokio::select! {
         status = child.wait() => Some(status),
         error = process.failed() => return Err(error),
@@ -66,11 +61,6 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode> {
     process.stop().await;
     let status = status.map_err(|error| Error::internal("cannot wait for the program").with_source(error))?;
     Ok(exit_code(status))
-}
-
-fn read(program: &Path) -> Result<Vec<u8>> {
-    std::fs::read(program)
-        .map_err(|error| Error::data(format!("cannot read '{}'", program.display())).with_source(error))
 }
 
 /// Starts programs that use the engine of this process, and what they need for as long as they run.

@@ -3,6 +3,7 @@
 //! What the user names is taken as it is. What is merely there is asked whether it has the client, without importing
 //! it.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -24,6 +25,9 @@ const PACKAGES: [&str; 7] = [
     "zstandard",
 ];
 
+/// What the user waits for while pip downloads.
+const EXPENSE: &str = "once; some 430 MB, a minute or so; Ctrl-C ends it, and the next start goes on";
+
 /// Succeeds in a Python that has the client. Looking for a module costs a tenth of importing it.
 const PROBE: &str = "import importlib.util as u, sys\n\
     sys.exit(not all(u.find_spec(m) for m in ('pyspark', 'grpc', 'grpc_status', 'pandas', 'pyarrow')))";
@@ -40,6 +44,7 @@ pub(crate) async fn find(header: &ScriptHeader) -> Result<PathBuf> {
     if let Some(named) = std::env::var_os("MILLSTREAM_PYTHON") {
         return Ok(PathBuf::from(named));
     }
+    look_for_python3().await?;
     if *header != ScriptHeader::default() {
         return prepared_for(header).await;
     }
@@ -56,6 +61,28 @@ pub(crate) async fn find(header: &ScriptHeader) -> Result<PathBuf> {
     prepared(&on_path).await
 }
 
+/// Everything else begins with the `python3` on PATH.
+async fn look_for_python3() -> Result<()> {
+    let mut probe = Command::new("python3");
+    probe.arg("--version").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    probe.status().await.map(drop).map_err(|error| cannot_start(Path::new("python3"), error))
+}
+
+/// The error of an interpreter that does not start.
+pub(crate) fn cannot_start(python: &Path, error: std::io::Error) -> Error {
+    let name = python.display();
+    let hint = if python == Path::new("python3") {
+        "install Python 3.9 or newer (apt-get install python3 python3-venv), or name one in MILLSTREAM_PYTHON; programs in \
+         SQL need none"
+    } else {
+        "MILLSTREAM_PYTHON must be the path of a Python, such as /usr/bin/python3; without it one is looked for on PATH"
+    };
+    match error.kind() {
+        ErrorKind::NotFound => Error::not_found(format!("there is no Python '{name}'")).with_hint(hint),
+        _ => Error::unavailable(format!("cannot start '{name}'")).with_source(error).with_hint(hint),
+    }
+}
+
 async fn has_client(python: &Path) -> bool {
     let mut probe = Command::new(python);
     probe.args(["-c", PROBE]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -69,7 +96,7 @@ async fn prepared(base: &Path) -> Result<PathBuf> {
     if has_client(&python).await {
         return Ok(python);
     }
-    terminal::say(&format!("preparing a Python with PySpark's client in {} (once)", folder.display()));
+    terminal::say(&format!("preparing a Python with PySpark's client in {} ({EXPENSE})", folder.display()));
     make(base, &folder).await?;
     install(&python, &[]).await?;
     Ok(python)
@@ -85,7 +112,8 @@ async fn prepared_for(header: &ScriptHeader) -> Result<PathBuf> {
         return Ok(python);
     }
     let wanted = header.dependencies.join(", ");
-    terminal::say(&format!("preparing a Python with {wanted} and PySpark's client in {} (once)", folder.display()));
+    let what = if wanted.is_empty() { String::new() } else { format!("{wanted} and ") };
+    terminal::say(&format!("preparing a Python with {what}PySpark's client in {} ({EXPENSE})", folder.display()));
     make(Path::new("python3"), &folder).await?;
     if let Some(versions) = &header.requires_python {
         let mut check = Command::new(&python);
@@ -113,13 +141,17 @@ async fn install(python: &Path, wanted: &[String]) -> Result<()> {
 }
 
 async fn succeed(mut command: Command, attempted: &str) -> Result<()> {
-    let hint = "name a Python that has pyspark-client 4.2 in MILLSTREAM_PYTHON";
+    let mut hint = "name a Python that has pyspark-client 4.2 in MILLSTREAM_PYTHON";
     let output = command.stdin(Stdio::null()).kill_on_drop(true).output().await;
     let output = output.map_err(|error| Error::unavailable(attempted).with_source(error).with_hint(hint))?;
     if output.status.success() {
         return Ok(());
     }
     let said = String::from_utf8_lossy(&output.stderr);
+    // Debian ships venv without what it needs, and says so on standard output.
+    if String::from_utf8_lossy(&output.stdout).contains("ensurepip is not available") {
+        hint = "apt-get install python3-venv; or name a Python that has pyspark-client 4.2 in MILLSTREAM_PYTHON";
+    }
     let last = said.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
     Err(Error::unavailable(format!("{attempted}: {last}")).with_hint(hint))
 }

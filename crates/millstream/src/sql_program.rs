@@ -13,17 +13,18 @@ use millstream_engine::query::StreamingQuery;
 use crate::args::RunArgs;
 use crate::process::Process;
 use crate::program::LOOPBACK;
+use crate::program_file;
 use crate::serve::Signals;
+use crate::terminal;
 
 /// Runs the file until its queries have ended or the process is told to end.
 pub(crate) async fn run(args: &RunArgs) -> Result<ExitCode> {
     let path = &args.program;
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Error::data(format!("cannot read '{}'", path.display())).with_source(error))?;
+    let text = program_file::sql(path)?;
     let mut signals = Signals::new()?;
     let mut process = Process::start(LOOPBACK, &args.engine, Console::to_stdout()).await?;
     let session = process.sql_session(Box::new(|name| std::env::var(name).ok()))?;
-    set_variables(&session, args)?;
+    set_variables(&session, args, &text)?;
     let outcome = tokio::select! {
         outcome = program(&session, path, &text) => outcome,
         error = process.failed() => Err(error),
@@ -33,14 +34,18 @@ pub(crate) async fn run(args: &RunArgs) -> Result<ExitCode> {
     outcome.map(|()| ExitCode::SUCCESS)
 }
 
-/// `NAME=VALUE` behind the program.
-fn set_variables(session: &SqlSession, args: &RunArgs) -> Result<()> {
+/// `NAME=VALUE` behind the program. One that the text does not name is most likely misspelt, unless it is a setting.
+fn set_variables(session: &SqlSession, args: &RunArgs, text: &str) -> Result<()> {
     for argument in &args.args {
         let argument = argument.to_string_lossy();
         let (name, value) = argument.split_once('=').ok_or_else(|| {
             Error::invalid(format!("'{argument}' is no variable"))
                 .with_hint("behind an SQL program stands NAME=VALUE for each ${NAME} in it")
         })?;
+        let is_named = [format!("${{{name}}}"), format!("${{{name}:-")].iter().any(|place| text.contains(place));
+        if !is_named && !name.starts_with("spark.") {
+            terminal::say(&format!("warning: nothing in '{}' uses the variable ${{{name}}}", args.program.display()));
+        }
         session.set(name, value)?;
     }
     Ok(())

@@ -1,7 +1,9 @@
 //! The only place that writes to this terminal by itself. (The console sink writes tables; it is a connector.)
 
-/// A line for the person who started the process.
-#[expect(clippy::print_stderr, reason = "the command line speaks to its user")]
+use std::io::Write;
+
+/// A line for the person who started the process. Where nobody reads standard error any more, nothing is said: the
+/// process goes on, and so does what it started.
 pub(crate) fn say(line: &str) {
-    eprintln!("millstream: {line}");
+    let _gone = writeln!(std::io::stderr(), "millstream: {line}");
 }

@@ -55,8 +55,12 @@ const SCHEMES: [&str; 2] = ["s3", "s3a"];
 
 /// The bucket that a location names. A path of this machine names none.
 fn bucket(path: &Path) -> Option<&str> {
-    let (scheme, rest) = path.to_str()?.split_once("://")?;
-    if SCHEMES.contains(&scheme) { rest.split('/').next() } else { None }
+    let (scheme, rest) = path.to_str()?.split_once(':')?;
+    if !SCHEMES.contains(&scheme) {
+        return None;
+    }
+    // With one slash there is none, which is refused rather than made a folder of this machine.
+    rest.strip_prefix("//").unwrap_or_default().split('/').next()
 }
 
 #[async_trait]

@@ -18,6 +18,7 @@ use super::availability::{self, Available};
 use super::batch::MicroBatch;
 use super::planted_fault;
 use super::progress::{FinishedBatch, Phase, ProgressReporter};
+use super::query_log::QueryLog;
 use super::restart::NumberedStore;
 use super::retry::Patience;
 use super::trigger::{Due, TriggerExecutor};
@@ -44,6 +45,7 @@ pub(crate) struct MicroBatchExecution {
     pub(super) control: Arc<QueryControl>,
     pub(super) trigger: TriggerExecutor,
     pub(super) progress: ProgressReporter,
+    pub(super) log: QueryLog,
     pub(super) fail_point: Option<FailPoint>,
     /// None in a release build.
     pub(super) planted_fault: Option<PlantedFault>,
@@ -107,6 +109,7 @@ impl MicroBatchExecution {
                 None if self.trigger.trigger().stops_by_itself() => return Ok(()),
                 None => {
                     self.control.note_idle();
+                    self.log_if_due();
                     self.refresh_sink().await?;
                 }
             }
@@ -123,6 +126,9 @@ impl MicroBatchExecution {
         let (sources, position) = (self.plan.sources(), &self.position);
         let closed = self.sink.close().await;
         let written = self.writer.close(result.is_err()).await;
+        if result.is_ok() && written.is_ok() && closed.is_ok() {
+            self.log.end(self.clock.monotonic());
+        }
         if position.is_news && written.is_ok() {
             tell_sources(sources, &position.ends, &*self.sink).await;
         }
@@ -223,7 +229,12 @@ impl MicroBatchExecution {
                 biased;
                 () = self.control.stop.cancelled() => return Ok(nothing),
                 () = self.control.catch_up.asked() => return Ok(nothing),
-                () = self.clock.sleep(REFRESH_EVERY.saturating_sub(self.sink_idle())) => return Ok(nothing),
+                () = self.clock.sleep(self.may_rest()) => {
+                    if self.log_if_due() {
+                        continue;
+                    }
+                    return Ok(nothing);
+                }
                 () = self.control.idle() => {
                     self.control.note_idle();
                     continue;
@@ -408,8 +419,9 @@ impl MicroBatchExecution {
         let Added { context, written } = added;
         let finished = FinishedBatch { batch, context: &context, sources, sink, written, state_operators };
         let progress = self.progress.finish(finished);
-        let (rows, took_ms) = (progress.num_input_rows(), progress.batch_duration);
-        tracing::debug!(query = %self.control.id, batch = %batch.id(), rows, took_ms, "batch committed");
+        let (rows, took) = (progress.num_input_rows(), progress.took);
+        tracing::debug!(query = %self.control.id, batch = %batch.id(), rows, ?took, "batch committed");
+        self.log.add(&progress, self.progress.now());
         self.control.add_progress(progress);
     }
 
@@ -434,6 +446,23 @@ impl MicroBatchExecution {
             self.pass("after_new_segment")?;
         }
         Ok(())
+    }
+
+    /// How long there is nothing to do if no data comes: until a line of the log is due, or the sink is refreshed.
+    fn may_rest(&self) -> Duration {
+        let refresh = REFRESH_EVERY.saturating_sub(self.sink_idle());
+        self.log.until_line(self.clock.monotonic()).map_or(refresh, |line| line.min(refresh))
+    }
+
+    /// Writes the line about the last batches if it is due; says whether it was.
+    fn log_if_due(&mut self) -> bool {
+        let now = self.clock.monotonic();
+        let is_due = self.log.until_line(now).is_some_and(|left| left.is_zero());
+        let newest = self.control.progress.lock().back().cloned();
+        if let Some(newest) = newest.filter(|_| is_due) {
+            self.log.say_how_it_goes(&newest, now);
+        }
+        is_due
     }
 
     fn sink_idle(&self) -> Duration {

@@ -99,6 +99,7 @@ impl ProgressReporter {
             timestamp: timestamp(self.trigger_start.wall_ms),
             batch_id: finished.batch.id().0,
             batch_duration: millis(took),
+            took,
             duration_ms: phases.into_iter().map(|(phase, time)| (phase, millis(time))).collect(),
             event_time: event_time(finished.context, finished.batch.entry.watermark_ms),
             sources: finished.sources(took, since_last),

@@ -15,6 +15,7 @@ use super::batch::MicroBatch;
 use super::execution::{MicroBatchExecution, Position};
 use super::planted_fault;
 use super::progress::ProgressReporter;
+use super::query_log::QueryLog;
 use super::restart::{self, NumberedStore, Operators};
 use super::trigger::TriggerExecutor;
 use crate::checkpoint::{Checkpoint, CommitEntry, History, QueryStart, Retention};
@@ -164,7 +165,7 @@ impl StartingQuery {
         let (mut writer, mut history) = checkpoint.begin(start, spec.sync, &platform).await?;
         let Platform { clock, fail_point, .. } = platform;
         let planted_fault = platform.planted_fault.filter(|_| cfg!(debug_assertions));
-        let sink = planted_fault::sink(planted_fault, spec.sink);
+        let sink = planted_fault::sink(planted_fault, Arc::clone(&spec.sink));
         let start = SinkStart {
             query: Some((control.id, control.run_id)),
             logged: history.offsets.iter().map(|(&batch, entry)| (batch, entry.hash())).collect(),
@@ -184,9 +185,11 @@ impl StartingQuery {
         }
         planted_fault::recovered(planted_fault, &history, &stores).await?;
         let (pace, mode) = (sink.pace(), spec.output_mode);
+        let log = QueryLog::start(&control, &spec, plan.sources(), clock.monotonic());
         let execution = MicroBatchExecution {
             trigger: TriggerExecutor::new(spec.trigger, Arc::clone(&clock), control.stop.clone(), (pace, mode)),
             progress: ProgressReporter::new(Arc::clone(&clock), (control.id, control.run_id, control.name.clone())),
+            log,
             plan,
             stores,
             sink,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use millstream_core::ErrorKind;
-use millstream_engine::SyncPolicy;
+use millstream_engine::{QuerySpec, SyncPolicy};
 
 use crate::faulty_disk::{Fault, FaultyDisk};
 use crate::script::{Bench, Step, check, rows, values};
@@ -49,6 +49,22 @@ async fn a_disk_that_fails_stops_a_running_query_which_then_goes_on() {
         disk.fail(None);
         goes_on(&bench, fault).await;
     }
+}
+
+#[tokio::test]
+async fn a_checkpoint_that_is_a_file_is_refused_with_the_mend() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "mine").unwrap();
+    for location in [file.clone(), file.join("below")] {
+        let (bench, _) = counting();
+        let spec = QuerySpec { checkpoint: Some(location), ..bench.spec() };
+        let error = bench.manager(None).start(spec).await.map(drop).unwrap_err();
+        let text = error.to_spark_message();
+        assert!(text.contains("there is a file where the checkpoint's folder should be; name another"), "{text}");
+        assert!(text.contains(&*file.to_string_lossy()), "{text}");
+    }
+    assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ use super::job::BuiltIn;
 use super::rows::DEFAULT_ROW;
 use crate::args::Span;
 use crate::topic::args::ConnectionArgs;
+use crate::values::whole;
 
 /// `millstream crash-test`
 #[derive(Debug, Args)]
@@ -50,11 +51,11 @@ pub(crate) struct CrashTestArgs {
     pub(crate) jobs: Vec<BuiltIn>,
 
     /// How often to kill.
-    #[arg(long, value_name = "N", default_value = "20", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", default_value = "20", value_parser = whole(1_u64..))]
     pub(crate) kills: u64,
 
     /// How many of them make a round, after which the output is checked.
-    #[arg(long, value_name = "N", default_value = "20", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", default_value = "20", value_parser = whole(1_u64..))]
     pub(crate) round: u64,
 
     /// What the kills are drawn from; the same seed draws the same [default: another each time].
@@ -62,7 +63,7 @@ pub(crate) struct CrashTestArgs {
     pub(crate) seed: Option<u64>,
 
     /// The number of the first kill, to repeat those of one round.
-    #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", default_value = "1", value_parser = whole(1_u64..))]
     pub(crate) first_kill: u64,
 
     /// Where the engine is killed: at a random moment, at fail points by their names (debug builds), or all of these.
@@ -75,7 +76,7 @@ pub(crate) struct CrashTestArgs {
 
     /// How many of a hundred kills take the broker, half of them together with the engine [default: 20 where it can be
     /// killed].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(0..=100))]
+    #[arg(long, value_name = "N", value_parser = whole(0..=100_u8))]
     pub(crate) broker_share: Option<u8>,
 
     /// The command that kills a broker of --bootstrap.
@@ -87,7 +88,7 @@ pub(crate) struct CrashTestArgs {
     pub(crate) broker_start: Option<String>,
 
     /// Rows written a second.
-    #[arg(long, value_name = "N", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, value_name = "N", default_value = "1000", value_parser = whole(1..=100_000_u32))]
     pub(crate) rate: u32,
 
     /// The value of a row, with ${number} for its number, ${key} for its key and ${time} for an event time, 10 ms later
@@ -96,11 +97,11 @@ pub(crate) struct CrashTestArgs {
     pub(crate) row: String,
 
     /// How many keys the rows have.
-    #[arg(long, value_name = "N", default_value = "20", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", default_value = "20", value_parser = whole(1_u32..))]
     pub(crate) keys: u32,
 
     /// Partitions of the topics. (The input of the built-in windows has one.)
-    #[arg(long, value_name = "N", default_value = "2", value_parser = clap::value_parser!(i32).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value = "2", value_parser = whole(1..=1000))]
     pub(crate) partitions: i32,
 
     /// What must be alike in the output of a program: all rows (append mode), or the newest row of each key (update and

@@ -9,6 +9,7 @@ use clap::ValueEnum;
 use super::args::Compare;
 use super::compare::{Comparison, Difference, OutputRow, Row, compare, out_of_order};
 use super::rows::{Rows, Sent};
+use crate::program_file::Language;
 
 /// What the keys of the counts begin with where two queries write to one topic.
 const COUNT_OF: &str = "count of ";
@@ -32,7 +33,7 @@ pub(crate) enum BuiltIn {
 #[derive(Debug, Clone)]
 pub(super) enum Job {
     BuiltIn(BuiltIn),
-    Program { path: PathBuf, args: Vec<OsString>, compare: Compare },
+    Program { path: PathBuf, language: Language, args: Vec<OsString>, compare: Compare },
 }
 
 impl BuiltIn {
@@ -102,8 +103,7 @@ impl Job {
     }
 
     pub(super) fn is_python(&self) -> bool {
-        let Self::Program { path, .. } = self else { return false };
-        path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("py"))
+        matches!(self, Self::Program { language: Language::Python, .. })
     }
 
     /// The file to run; a built-in one is written into this folder.

@@ -44,7 +44,7 @@ pub(crate) struct Screen {
     table: String,
     next_batch: u64,
     rows: u64,
-    batch_ms: i64,
+    newest_took: Duration,
     last: (Instant, u64),
 }
 
@@ -56,7 +56,18 @@ impl Screen {
     ) -> Self {
         let in_place = std::io::stdout().is_terminal();
         let (table, last) = (String::new(), (Instant::now(), 0));
-        Self { printed, latencies, rate, program, in_place, table, next_batch: 0, rows: 0, batch_ms: 0, last }
+        Self {
+            printed,
+            latencies,
+            rate,
+            program,
+            in_place,
+            table,
+            next_batch: 0,
+            rows: 0,
+            newest_took: Duration::ZERO,
+            last,
+        }
     }
 
     /// How often it is worth drawing.
@@ -91,7 +102,7 @@ impl Screen {
         let first = self.next_batch;
         for batch in progress.iter().filter(|batch| batch.batch_id >= first) {
             self.rows = rows_read(batch);
-            self.batch_ms = batch.duration_ms.get("triggerExecution").copied().unwrap_or(0);
+            self.newest_took = batch.took;
             // Of batches whose progress is forgotten already, only the next one's rows are known.
             let batches = usize::try_from(batch.batch_id + 1 - self.next_batch).unwrap_or(0).min(printed.ended.len());
             if let Some(ended) = printed.ended.drain(..batches).next_back() {
@@ -119,12 +130,17 @@ impl Screen {
         let per_second = (self.rows - rows_before) as f64 / seconds;
         let latencies = self.latencies.lock();
         let lag = latencies.rows().saturating_sub(self.rows);
+        let ms = |time: Duration| time.as_secs_f64() * 1e3;
+        // On a terminal of eighty columns neither line is broken.
+        let gap = if self.in_place { ",\n" } else { ", " };
         let mut line = format!(
-            "{per_second:.0} rows/s of {} sent, {} rows in {} batches, last batch {} ms, lag {lag} rows",
-            self.rate, self.rows, self.next_batch, self.batch_ms
+            "{per_second:.0} rows/s of {} sent, {} rows in {} batches{gap}last batch {:.2} ms, lag {lag} rows",
+            self.rate,
+            self.rows,
+            self.next_batch,
+            ms(self.newest_took)
         );
         if let (Some(median), Some(slowest)) = (latencies.percentile(0.5), latencies.percentile(0.99)) {
-            let ms = |time: Duration| time.as_secs_f64() * 1e3;
             let _ = write!(line, ", sent to result p50 {:.1} ms p99 {:.1} ms", ms(median), ms(slowest));
         }
         line

@@ -73,7 +73,7 @@ fn the_environment_names_the_file() {
     let (_folder, file) = written("log = 'debug'\nlog-format = 'json'\n");
     let cli = parse_with("serve", &[("MILLSTREAM_CONFIG", &file.display().to_string())], None);
     let cli = cli.expect("settings").expect("a command line");
-    assert_eq!((cli.log.as_str(), cli.log_format), ("debug", crate::logging::LogFormat::Json));
+    assert_eq!((cli.log.as_deref(), cli.log_format), (Some("debug"), crate::logging::LogFormat::Json));
 }
 
 #[test]

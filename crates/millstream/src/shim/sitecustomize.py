@@ -113,9 +113,58 @@ def _end_with_the_engine(lifeline):
         os.read(lifeline, 1)
     except OSError:
         return
-    os.write(2, b"millstream: the engine is gone; the program ends with it\n")
+    try:
+        os.write(2, b"millstream: the engine is gone; the program ends with it\n")
+    except OSError:
+        pass  # Nobody reads standard error any more, which is often why the engine is gone.
     os.kill(os.getpid(), signal.SIGTERM)
 
+
+# What is imported by an interpreter that lacks PySpark's client, in whole or in part.
+_CLIENT = ("pyspark", "grpc", "grpc_status", "pandas", "pyarrow", "google", "zstandard")
+
+
+def _without_frames_of_the_client(error):
+    """Takes the frames of PySpark and gRPC out of a traceback, where others are left: the user wrote none of them."""
+    frames = []
+    frame = error.__traceback__
+    while frame is not None:
+        if frame.tb_frame.f_globals.get("__name__", "").partition(".")[0] not in ("pyspark", "grpc"):
+            frames.append(frame)
+        frame = frame.tb_next
+    for frame, following in zip(frames, frames[1:] + [None]):
+        frame.tb_next = following
+    if frames:
+        error.__traceback__ = frames[0]
+
+
+def _report(kind, error, traceback):
+    """Prints what ended the program, as Python does, but without what helps nobody."""
+    # What the program has printed comes first, also where both go to one file.
+    try:
+        sys.stdout.flush()
+    except (AttributeError, OSError, ValueError):
+        pass
+    if issubclass(kind, KeyboardInterrupt):
+        return  # Ctrl-C is how a query is ended.
+    seen = set()
+    link = error
+    while link is not None and id(link) not in seen:
+        seen.add(id(link))
+        _without_frames_of_the_client(link)
+        link = link.__cause__ or link.__context__
+    sys.__excepthook__(kind, error, error.__traceback__)
+    if isinstance(error, ModuleNotFoundError) and (error.name or "").partition(".")[0] in _CLIENT:
+        sys.stderr.write(
+            f"millstream: hint: {sys.executable} lacks a part of PySpark's client; pip install"
+            ' "pyspark-client==4.2.0" "pandas<3", or unset MILLSTREAM_PYTHON, and a Python is prepared\n'
+        )
+
+
+sys.excepthook = _report
+# Tables that the engine prints stand between the right lines of the program, also where both go to one file.
+if hasattr(sys.stdout, "reconfigure"):
+    sys.stdout.reconfigure(line_buffering=True)
 
 _lifeline = os.environ.pop("MILLSTREAM_LIFELINE", None)
 if _lifeline:

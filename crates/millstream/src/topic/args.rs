@@ -8,6 +8,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use millstream_kafka::OffsetSpec;
 
 use crate::args::Span;
+use crate::values::whole;
 
 /// `millstream topic`
 #[derive(Debug, Args)]
@@ -69,11 +70,11 @@ pub(crate) struct CreateArgs {
     pub(crate) name: String,
 
     /// How many partitions [default: the broker's num.partitions].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = whole(1_i32..))]
     pub(crate) partitions: Option<i32>,
 
     /// On how many brokers each partition lies [default: the broker's default.replication.factor].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i16).range(1..))]
+    #[arg(long, value_name = "N", value_parser = whole(1_i16..))]
     pub(crate) replication_factor: Option<i16>,
 
     /// A setting of the topic, such as cleanup.policy=compact.
@@ -148,7 +149,7 @@ pub(crate) struct ProduceArgs {
     pub(crate) file: Option<PathBuf>,
 
     /// The partition of all records [default: by the key's hash; without keys, spread].
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(0..))]
+    #[arg(long, value_name = "N", value_parser = whole(0_i32..))]
     pub(crate) partition: Option<i32>,
 
     /// A header of all records.
@@ -156,7 +157,7 @@ pub(crate) struct ProduceArgs {
     pub(crate) headers: Vec<(String, String)>,
 
     /// Records a second, at most.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", value_parser = whole(1_u32..))]
     pub(crate) rate: Option<u32>,
 }
 
@@ -184,11 +185,11 @@ pub(crate) struct ConsumeArgs {
     pub(crate) offset: StartingAt,
 
     /// A partition to read; may be given more than once [default: all].
-    #[arg(long = "partition", value_name = "N", value_parser = clap::value_parser!(i32).range(0..))]
+    #[arg(long = "partition", value_name = "N", value_parser = whole(0_i32..))]
     pub(crate) partitions: Vec<i32>,
 
     /// End after this many records.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = whole(1_u64..))]
     pub(crate) max: Option<u64>,
 
     /// End when no record came for this long, such as 5s; with --max, that is a failure.

@@ -61,6 +61,116 @@ fn a_mistake_is_one_line_and_a_status() {
 }
 
 #[test]
+fn values_that_are_no_values_are_refused_with_an_example() {
+    for (arguments, expected) in [
+        (["serve", "--listen", "15009"], "must be HOST:PORT, such as 127.0.0.1:15002"),
+        (["serve", "--listen", ":15009"], "names no host; write 127.0.0.1:15009 for this machine alone"),
+        (["broker", "--listen", "localhost:x"], "'x' is no port, which is a number from 0 to 65535"),
+        (["serve", "--memory", "100"], "100 bytes are too few; write at least 16MB, with its unit, such as 512MB"),
+        (["serve", "--memory", "9000000GB"], "millstream: --memory is 9216000000 MB, but there are "),
+        (["serve", "--cores", "0"], "must be a whole number from 1 to 1024"),
+        (["serve", "--cores", "many"], "must be a whole number from 1 to 1024"),
+        (["broker", "--partitions", "0"], "must be a whole number from 1 to 1000"),
+        (["demo", "--rate", "fast"], "must be a whole number from 1 to 1000000"),
+        (
+            ["serve", "--log", "inof"],
+            "millstream: 'inof' is no log filter\nmillstream: hint: levels are error, warn, info",
+        ),
+    ] {
+        let output = run(&arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains(expected), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn only_files_of_python_and_sql_are_run() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, status, expected) in [
+        ("nb.ipynb", 2, "is a notebook\nmillstream: hint: jupyter nbconvert"),
+        ("app.jar", 3, "is a program for a JVM\nmillstream: hint: "),
+        ("notes.txt", 2, "is no program\nmillstream: hint: programs end in .py (PySpark) or .sql"),
+        (".", 2, "is a folder\n"),
+        ("nothing.py", 2, "millstream: there is no program '"),
+    ] {
+        let path = folder.path().join(name);
+        if !matches!(name, "." | "nothing.py") {
+            std::fs::write(&path, "").unwrap();
+        }
+        for command in ["run", "crash-test"] {
+            let output = run(&[command, path.to_str().unwrap()]);
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(said.contains(expected), "{command} {name}: {said}");
+            assert_eq!(output.status.code(), Some(status), "{command} {name}: {said}");
+        }
+    }
+    let said = String::from_utf8_lossy(&run(&["run", "-"]).stderr).into_owned();
+    assert!(said.starts_with("millstream: standard input is no file\nmillstream: hint: "), "{said}");
+}
+
+#[test]
+fn a_python_that_is_not_there_is_named_with_the_mend() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("job.py");
+    std::fs::write(&program, "").unwrap();
+    let run = |variable: &str, value: &std::ffi::OsStr| {
+        let mut command = millstream();
+        command.arg("run").arg(&program).env_remove("MILLSTREAM_PYTHON").env_remove("VIRTUAL_ENV");
+        let output = command.env(variable, value).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    let said = run("PATH", folder.path().as_os_str());
+    let expected = "millstream: there is no Python 'python3'\nmillstream: hint: install Python 3.9 or newer (apt-get install \
+                    python3 python3-venv), or name one in MILLSTREAM_PYTHON; programs in SQL need none\n";
+    assert_eq!(said, expected);
+    let said = run("MILLSTREAM_PYTHON", "/nowhere/python".as_ref());
+    assert!(said.starts_with("millstream: there is no Python '/nowhere/python'\nmillstream: hint: "), "{said}");
+}
+
+#[test]
+fn a_broker_that_cannot_start_says_what_to_do() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    for (arguments, expected) in [
+        (["--listen", &address], "hint: something listens there already"),
+        (["--data", file.path().to_str().unwrap()], "hint: name a folder of this machine that can be made"),
+    ] {
+        let output = run(&[&["broker"][..], &arguments[..]].concat());
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains(expected), "{said}");
+        assert_eq!(output.status.code(), Some(4), "{said}");
+    }
+}
+
+#[test]
+fn a_server_that_nobody_listens_to_any_more_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("p.sql");
+    std::fs::write(&program, "SELECT raise_error('no') FROM range(3)").unwrap();
+    let mut command = millstream();
+    command.args(["run", "--log", "debug"]).arg(&program).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut process = command.spawn().unwrap();
+    // The reader goes away before the first line.
+    drop(process.stderr.take());
+    let status = process.wait().unwrap();
+    assert!(status.code().is_some_and(|code| code < 64), "no abort: {status}");
+}
+
+#[test]
+fn options_of_every_command_stand_behind_its_own() {
+    for command in ["run", "serve", "broker", "demo"] {
+        let help = String::from_utf8_lossy(&run(&[command, "--help"]).stdout).into_owned();
+        let place = |option: &str| help.find(option).unwrap_or_else(|| panic!("{option}: {help}"));
+        assert!(place("\nEverywhere:") < place("--log ") && place("--memory") < place("--log "), "{help}");
+    }
+    let help = String::from_utf8_lossy(&run(&["--help"]).stdout).into_owned();
+    assert!(help.contains("Exit status: 0 done;"), "{help}");
+}
+
+#[test]
 fn signals_end_a_server_in_time_and_without_an_error() {
     for name in ["INT", "TERM"] {
         let (mut server, address) = serve();

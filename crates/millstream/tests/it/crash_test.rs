@@ -139,6 +139,23 @@ fn programs_in_sql_and_python_are_killed_and_checked() {
 }
 
 #[test]
+fn a_job_that_does_not_ask_where_to_work_is_left_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text, missing) in [
+        ("own.py", "from pyspark.sql import SparkSession\nINPUT = 'orders'\n", "KAFKA, INPUT, OUTPUT, CHECKPOINT"),
+        ("half.py", "import os\nos.environ['KAFKA'], os.environ[\"INPUT\"], os.getenv('OUTPUT')", "CHECKPOINT"),
+        ("own.sql", "INSERT INTO t SELECT * FROM STREAM s; -- INPUT", "KAFKA, INPUT, OUTPUT, CHECKPOINT"),
+    ] {
+        let file = folder.path().join(name);
+        std::fs::write(&file, text).unwrap();
+        let output = crash_test().arg(&file).output().unwrap();
+        let expected = format!("does not read {missing} of the environment, so it would work on its own topics\n");
+        assert!(said(&output).contains(&expected), "{}", said(&output));
+        assert_eq!(output.status.code(), Some(2), "{}", said(&output));
+    }
+}
+
+#[test]
 fn mistakes_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let idle = program(folder.path(), ", 'delivery.guarantee' = 'exactly-once'");

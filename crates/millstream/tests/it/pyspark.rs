@@ -1,6 +1,7 @@
 //! PySpark's own client on the binary, without Kafka: what a person types into a notebook, and what a script does.
 
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
@@ -235,6 +236,111 @@ fn sigterm_ends_the_query_and_lets_the_program_finish() {
     let mut rest = String::new();
     child.stdout.take().unwrap().read_to_string(&mut rest).unwrap();
     assert_eq!((rest.as_str(), status.code()), ("over\n", Some(0)));
+}
+
+#[test]
+fn ctrl_c_ends_a_program_without_a_traceback() {
+    require_or_skip!(client_available());
+    let folder = tempfile::tempdir().unwrap();
+    let program = "import time\nfrom pyspark.sql import SparkSession\n\
+         spark = SparkSession.builder.getOrCreate()\n\
+         q = spark.readStream.format('rate').load().writeStream.format('noop').start()\n\
+         print('waiting')\n";
+    for wait in [
+        "q.awaitTermination()",
+        "while True:\n    time.sleep(0.01)",
+        "try:\n    q.awaitTermination()\nfinally:\n    q.stop()",
+    ] {
+        let mut command = command(folder.path(), &format!("{program}{wait}\n"));
+        // Of its own group, which gets the signal as from a terminal.
+        command.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.env("MILLSTREAM_LOG", "warn").spawn().unwrap();
+        let mut line = String::new();
+        BufReader::with_capacity(1, child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, "waiting\n");
+        let group = format!("-{}", child.id());
+        assert!(Command::new("kill").args(["-INT", "--", &group]).status().unwrap().success());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{wait}");
+        assert!(matches!(output.status.code(), Some(0 | 130)), "{wait}: {}", output.status);
+    }
+}
+
+#[test]
+fn a_traceback_has_the_users_lines_alone() {
+    require_or_skip!(client_available());
+    let output = run("from pyspark.sql import SparkSession\n\
+                      spark = SparkSession.builder.getOrCreate()\n\
+                      print('before')\n\
+                      def nested(df):\n    return df.select('nope').collect()\n\
+                      spark.range(3).transform(nested)\n");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(said.matches("  File \"").count(), 2, "{said}");
+    assert!(
+        said.starts_with("Traceback (most recent call last):\n  File \"") && said.contains("in nested\n"),
+        "{said}"
+    );
+    assert!(said.contains("UNRESOLVED_COLUMN.WITH_SUGGESTION"), "{said}");
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn prints_and_tables_keep_their_order_in_a_file() {
+    require_or_skip!(client_available());
+    let folder = tempfile::tempdir().unwrap();
+    let program = "from pyspark.sql import SparkSession\n\
+         spark = SparkSession.builder.getOrCreate()\n\
+         print('one')\n\
+         rows = spark.readStream.format('rate-micro-batch').option('rowsPerBatch', 1).load().selectExpr(\"'two' AS x\")\n\
+         rows.writeStream.format('console').trigger(availableNow=True).start().awaitTermination()\n\
+         print('three')\n\
+         raise ValueError('four')\n";
+    let both = folder.path().join("both");
+    let file = std::fs::File::create(&both).unwrap();
+    let mut command = command(folder.path(), program);
+    // As a user has it, who does not set this.
+    command.env_remove("PYTHONUNBUFFERED").stdout(file.try_clone().unwrap()).stderr(file);
+    assert_eq!(command.status().unwrap().code(), Some(1));
+    let text = std::fs::read_to_string(&both).unwrap();
+    let place = |word: &str| text.find(word).unwrap_or_else(|| panic!("{word}: {text}"));
+    assert!(place("one\n") < place("|two|") && place("|two|") < place("three\n"), "{text}");
+    assert!(place("three\n") < place("Traceback"), "{text}");
+}
+
+#[test]
+fn a_python_without_the_client_says_what_it_lacks() {
+    require_or_skip!(client_available());
+    let folder = tempfile::tempdir().unwrap();
+    let bare = folder.path().join("bare");
+    assert!(Command::new("python3").args(["-m", "venv", "--without-pip"]).arg(&bare).status().unwrap().success());
+    let mut command = command(folder.path(), "import pyspark\n");
+    let output = command.env("MILLSTREAM_PYTHON", bare.join("bin/python")).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("ModuleNotFoundError: No module named 'pyspark'\nmillstream: hint: "), "{said}");
+    assert!(
+        said.contains("bin/python lacks a part of PySpark's client; pip install \"pyspark-client==4.2.0\""),
+        "{said}"
+    );
+}
+
+#[test]
+fn an_engine_that_is_gone_takes_its_program_with_it_though_nobody_reads_standard_error() {
+    require_or_skip!(client_available());
+    let folder = tempfile::tempdir().unwrap();
+    let program = "import os, time\n\
+         print(os.getpid(), flush=True)\n\
+         while True:\n    time.sleep(0.01)\n";
+    let mut child = command(folder.path(), program).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stderr.take());
+    let mut printed = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    printed.read_line(&mut line).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    // Standard output is the program's too: its end is the program's.
+    let mut rest = String::new();
+    printed.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest, "");
 }
 
 #[test]

@@ -58,6 +58,33 @@ fn mistakes_name_file_and_line() {
 }
 
 #[test]
+fn a_variable_that_nothing_uses_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = program(folder.path(), "SELECT '${used:-x}' AS x, '${other}' AS y");
+    let variables = ["used=1", "other=2", "spark.sql.ansi.enabled=true", "usde=3"].map(str::to_owned);
+    let output = run(&file, &variables);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(said, format!("millstream: warning: nothing in '{}' uses the variable ${{usde}}\n", file.display()));
+    assert!(output.status.success());
+}
+
+#[test]
+fn the_log_says_when_a_query_starts_and_ends() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "CREATE TABLE r USING `rate-micro-batch` OPTIONS (rowsPerBatch 7);
+                CREATE TABLE n USING noop OPTIONS (trigger = 'availableNow', queryName = 'counted');
+                INSERT INTO n SELECT value FROM STREAM r";
+    let output = run(&program(folder.path(), text), &[]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let lines: Vec<_> = said.lines().collect();
+    let [started, ended] = lines[..] else { panic!("{said}") };
+    assert!(started.contains(" INFO millstream_engine::query: query started query=\"counted\" id="), "{started}");
+    assert!(started.contains(" sources=\"RatePerMicroBatch") && started.contains(" mode=append trigger="), "{started}");
+    let expected = " INFO millstream_engine::query: query ended query=\"counted\" batches=1 rows_read=7 rows_written=";
+    assert!(ended.contains(expected), "{ended}");
+}
+
+#[test]
 fn rows_go_from_topic_to_topic() {
     require_or_skip!(available());
     for cluster in Cluster::all() {

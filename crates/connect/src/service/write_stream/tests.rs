@@ -32,8 +32,9 @@ fn a_location_is_a_folder_or_a_bucket() {
     }
     // What is joined to a location is still one.
     assert_eq!(place(&engine, "s3://bucket/a").unwrap().join("name").to_str(), Some("s3://bucket/a/name"));
-    for scheme in ["hdfs", "gs", "abfss", "s3n"] {
-        let error = place(&engine, &format!("{scheme}://somewhere/a")).unwrap_err();
+    for location in ["hdfs://somewhere/a", "gs://somewhere/a", "abfss://somewhere/a", "s3n://somewhere/a", "dbfs:/a"] {
+        let scheme = location.split(':').next().unwrap();
+        let error = place(&engine, location).unwrap_err();
         let text = error.to_spark_message();
         for part in [&*format!("A checkpoint on '{scheme}'"), "a folder of this machine, or s3://bucket/folder"] {
             assert!(text.contains(part), "{text}");

@@ -48,6 +48,7 @@ async fn what_is_wrong_with_a_store_is_said_with_the_mend() {
         ),
         (&[("AWS_SECRET_ACCESS_KEY", None)], "s3://bucket/query", ("SecretAccessKey", "correct the AWS_… variables")),
         (&[], "s3:///query", ("the location names no bucket", "s3://bucket/folder")),
+        (&[], "s3:/bucket/query", ("the location names no bucket", "s3://bucket/folder")),
         (&[], "s3://bucket/a/../b", ("its name cannot be that of an object", "choose a checkpoint location")),
     ] {
         check(&settings(&server, changes), location, expected).await;

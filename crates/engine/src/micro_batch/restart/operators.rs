@@ -104,24 +104,31 @@ fn matched(logged: &[OperatorEntry], now: &[OperatorEntry]) -> Result<Vec<usize>
     Ok(places)
 }
 
+/// What to do about state of other types.
+const OTHER_TYPES_HINT: &str =
+    "go back to the query that wrote this checkpoint, or start the changed one with a new checkpoint location";
+
+/// Spark's sentence and the types. Spark goes on with the advice to set `stateSchemaCheck` to false, which would have
+/// state read as what it is not; here nothing does that, so it is not advised.
+fn other_types(what: &str, stored: &[String], new: &[String]) -> String {
+    format!(
+        "Provided {what} schema does not match existing state {what} schema.\nPlease check number and type of \
+         fields.\nExisting {what}_schema=[{}] and new {what}_schema=[{}].",
+        stored.join(", "),
+        new.join(", ")
+    )
+}
+
 /// Refuses state whose keys or values are of other types.
 fn check_stores(old: &OperatorEntry, new: &OperatorEntry) -> Result<()> {
     for (old, new) in old.stores.iter().zip(&new.stores) {
         if old.keys != new.keys {
-            let (stored, new) = (old.keys.join(", "), new.keys.join(", "));
-            return Err(spark_error!(
-                "STATE_STORE_KEY_SCHEMA_NOT_COMPATIBLE",
-                storedKeySchema = stored,
-                newKeySchema = new
-            ));
+            let text = other_types("key", &old.keys, &new.keys);
+            return Err(spark_error!("STATE_STORE_KEY_SCHEMA_NOT_COMPATIBLE": text).with_hint(OTHER_TYPES_HINT));
         }
         if old.values != new.values {
-            let (stored, new) = (old.values.join(", "), new.values.join(", "));
-            return Err(spark_error!(
-                "STATE_STORE_VALUE_SCHEMA_NOT_COMPATIBLE",
-                storedValueSchema = stored,
-                newValueSchema = new
-            ));
+            let text = other_types("value", &old.values, &new.values);
+            return Err(spark_error!("STATE_STORE_VALUE_SCHEMA_NOT_COMPATIBLE": text).with_hint(OTHER_TYPES_HINT));
         }
     }
     Ok(())

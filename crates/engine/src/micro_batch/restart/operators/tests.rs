@@ -58,7 +58,14 @@ fn state_of_other_types_is_refused_as_in_spark() {
     ] {
         let error = matched(std::slice::from_ref(&logged), &[now]).unwrap_err();
         assert_eq!(error.class(), Some(class));
+        assert!(!error.to_spark_message().contains("stateSchemaCheck"), "{error}");
+        assert!(error.hint().unwrap().contains("a new checkpoint location"), "{error}");
     }
+    let mut values = operator("a", "1");
+    values.stores[0].values = vec!["sum(Int64)".into(), "avg(Float64)".into()];
+    let error = matched(std::slice::from_ref(&logged), &[values]).unwrap_err();
+    let expected = "Existing value_schema=[count] and new value_schema=[sum(Int64), avg(Float64)].";
+    assert!(error.message().ends_with(expected), "{error}");
     let mut newer = operator("a", "1");
     newer.stores[0].format = 2;
     let error = matched(&[logged], &[newer]).unwrap_err();

@@ -1,6 +1,7 @@
 //! Relations: one function a kind of message, one file a family.
 
 mod aggregate;
+mod arrow_stream;
 mod data_source;
 mod deduplicate;
 mod generate;

@@ -1,12 +1,10 @@
 //! Relations without input: ranges, rows that the client sent, tables of the session, inline tables.
 
-use std::io::Cursor;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, ListArray, RecordBatch, StructArray, make_array};
 use arrow::buffer::NullBuffer;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use arrow::ipc::reader::StreamReader;
 use datafusion::common::{Column, ScalarValue, TableReference};
 use datafusion::datasource::{MemTable, TableProvider, provider_as_source};
 use datafusion::logical_expr::{EmptyRelation, Expr, LogicalPlan, LogicalPlanBuilder};
@@ -24,6 +22,7 @@ use super::super::batch::{RangeReader, ReaderTable};
 use super::super::expression::Item;
 use super::super::resolved_relation::{ResolvedRelation, project};
 use super::super::scope::Scope;
+use super::arrow_stream;
 use crate::data_type::schema_from_proto;
 use crate::parser::extension::InlineTable;
 use crate::session::NamedRelation;
@@ -38,7 +37,7 @@ impl Analyzer<'_> {
 
     pub(super) fn local_relation(&mut self, one: &LocalRelation) -> Result<ResolvedRelation> {
         let batches = match one.data.as_deref() {
-            Some(data) if !data.is_empty() => ipc_batches(data)?,
+            Some(data) if !data.is_empty() => arrow_stream::batches(data)?,
             _ => Vec::new(),
         };
         self.local_rows(batches, one.schema.as_deref())
@@ -99,7 +98,7 @@ impl Analyzer<'_> {
     pub(super) fn chunked_local_relation(&mut self, one: &ChunkedCachedLocalRelation) -> Result<ResolvedRelation> {
         let mut batches = Vec::new();
         for hash in &one.data_hashes {
-            batches.extend(ipc_batches(&self.context.catalog.cached_local_relation(hash)?)?);
+            batches.extend(arrow_stream::batches(&self.context.catalog.cached_local_relation(hash)?)?);
         }
         let schema = match &one.schema_hash {
             Some(hash) => Some(self.context.catalog.cached_local_relation(hash)?),
@@ -214,12 +213,6 @@ fn scan(provider: Arc<dyn TableProvider>, columns: Vec<Attribute>) -> Result<Res
         .map(|column| Expr::Column(Column::new(Some(name.clone()), &column.column)).alias(&column.column))
         .collect();
     Ok(ResolvedRelation::new(project(rows, exprs)?, columns, false))
-}
-
-/// The rows of an Arrow IPC stream.
-fn ipc_batches(data: &[u8]) -> Result<Vec<RecordBatch>> {
-    let reader = StreamReader::try_new(Cursor::new(data), None)?;
-    Ok(reader.collect::<std::result::Result<Vec<_>, _>>()?)
 }
 
 /// A schema as DDL or JSON.

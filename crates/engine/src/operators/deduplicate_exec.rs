@@ -123,7 +123,7 @@ impl Partition {
         let watermark_us = self.watermarks.eviction_us();
         with_store!(seen, keys => {
             for shard in 0..SHARDS {
-                let mut shard = keys.lock(number, shard)?;
+                let Some(mut shard) = keys.lock_due(number, shard, watermark_us)? else { continue };
                 shard.count_changed();
                 watermark_us.map_or(Ok(()), |watermark_us| shard.expire(watermark_us))?;
             }

@@ -184,11 +184,15 @@ impl StatefulAggregation {
         let mut result = Entries::new(layout);
         while result.len() < batch_rows {
             let Some(shard) = shards.next() else { break };
-            let mut guard = self.groups.lock(batch_number, shard)?;
             // Without keys there is one group, also before its first row.
             if self.columns.keys == 0 && shard == shard_of(hash_key(&[])) {
-                guard.touch(&[])?;
+                self.groups.lock(batch_number, shard)?.touch(&[])?;
             }
+            let due = match self.output_mode {
+                OutputMode::Complete => Some(self.groups.lock(batch_number, shard)?),
+                OutputMode::Append | OutputMode::Update => self.groups.lock_due(batch_number, shard, watermark_us)?,
+            };
+            let Some(mut guard) = due else { continue };
             guard.count_changed();
             self.finish(&mut guard, watermark_us, &mut result)?;
         }

@@ -13,6 +13,7 @@ mod budget;
 mod durable;
 mod figures;
 mod guard;
+mod slot;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -33,6 +34,7 @@ use super::spill_folder::SpillFolder;
 use super::spilled::Shape;
 use super::values::Values;
 use figures::Figures;
+use slot::Slot;
 
 /// Parts of a store, by the high byte of a key's hash.
 pub const SHARDS: usize = 256;
@@ -58,7 +60,7 @@ pub struct KeyedState<V: Values> {
     name: String,
     layout: StoreLayout<V>,
     lifetime: Option<Lifetime>,
-    shards: Box<[Mutex<Shard<V>>]>,
+    shards: Box<[Slot<V>]>,
     reservation: Mutex<Reservation>,
     held_bytes: AtomicUsize,
     spill: Arc<SpillFolder>,
@@ -92,7 +94,7 @@ impl<V: Values> KeyedState<V> {
             name,
             layout,
             lifetime,
-            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            shards: (0..SHARDS).map(|_| Slot::default()).collect(),
             reservation: Mutex::new(reservation),
             held_bytes: AtomicUsize::new(0),
             spill,
@@ -173,15 +175,12 @@ impl<V: Values> KeyedState<V> {
         scratch: &mut UpdateScratch,
         mut change: impl FnMut(&mut Shard<V>, ShardRows<'_>) -> Result<()>,
     ) -> Result<()> {
-        let starts = scratch.spread(keys);
+        scratch.spread(keys);
+        let UpdateScratch { hashes, by_shard, found } = scratch;
         let mut has_grown = false;
-        for shard in 0..SHARDS {
-            let rows = &scratch.by_shard[starts[shard]..starts[shard + 1]];
-            if rows.is_empty() {
-                continue;
-            }
-            let mut guard = self.lock(batch, shard)?;
-            let rows = ShardRows { keys, hashes: &scratch.hashes, rows, found: &mut scratch.found };
+        for rows in by_shard.chunk_by(|a, b| shard_of(hashes[*a as usize]) == shard_of(hashes[*b as usize])) {
+            let mut guard = self.lock(batch, shard_of(hashes[rows[0] as usize]))?;
+            let rows = ShardRows { keys, hashes, rows, found };
             let (changed, grown) = guard.change(|shard| change(shard, rows));
             has_grown |= grown;
             changed?;
@@ -189,34 +188,40 @@ impl<V: Values> KeyedState<V> {
         if has_grown { self.settle() } else { Ok(()) }
     }
 
-    /// Counts again what is held, after entries went.
+    /// Counts anew what all shards hold, after a walk over all of them that counted nothing. The running batch is over.
     fn recount(&self) {
         let (mut bytes, mut entries) = (0, 0);
-        for shard in &self.shards {
-            let shard = shard.lock();
+        for slot in &self.shards {
+            let shard = slot.shard.lock();
             bytes += shard.bytes();
             entries += shard.len();
+            slot.end_batch(&shard, self.shape());
         }
         self.held_bytes.store(bytes, Ordering::Relaxed);
         self.figures.total.store(entries, Ordering::Relaxed);
+        self.release();
+    }
+
+    /// Tells the ledger what is held after a batch.
+    fn release(&self) {
         // It only shrinks here, or grows to what was held before the batch, so the ledger cannot refuse for long.
-        let _ = self.reservation.lock().resize(bytes);
+        let _ = self.reservation.lock().resize(self.held_bytes.load(Ordering::Relaxed));
     }
 }
 
 impl UpdateScratch {
-    /// Orders the rows of these keys by shard, and says where each shard's begin.
-    fn spread(&mut self, keys: &EncodedKeys) -> [usize; SHARDS + 1] {
+    /// Orders the rows of these keys by shard.
+    fn spread(&mut self, keys: &EncodedKeys) {
         self.hashes.clear();
         self.hashes.extend((0..keys.len()).map(|row| hash_key(keys.key(row))));
-        spread(&self.hashes, &mut self.by_shard)
+        spread(&self.hashes, &mut self.by_shard);
     }
 
     /// The rows of these keys by shard, for an operator that locks shards for itself. Shards without rows are left out.
     pub fn by_shard(&mut self, keys: &EncodedKeys) -> impl Iterator<Item = (usize, &[u32])> {
-        let starts = self.spread(keys);
-        let shards = (0..SHARDS).map(move |shard| (shard, starts[shard]..starts[shard + 1]));
-        shards.filter(|(_, rows)| !rows.is_empty()).map(|(shard, rows)| (shard, &self.by_shard[rows]))
+        self.spread(keys);
+        let shard = |row: u32| shard_of(self.hashes[row as usize]);
+        self.by_shard.chunk_by(move |a, b| shard(*a) == shard(*b)).map(move |rows| (shard(rows[0]), rows))
     }
 }
 
@@ -226,24 +231,28 @@ pub fn shard_of(hash: u64) -> usize {
     (hash >> 56) as usize
 }
 
-/// Orders row numbers by shard (counting sort), and says where each shard's begin.
-fn spread(hashes: &[u64], by_shard: &mut Vec<u32>) -> [usize; SHARDS + 1] {
-    let mut starts = [0; SHARDS + 1];
+/// Orders row numbers by shard; those of a shard stay in their order.
+fn spread(hashes: &[u64], by_shard: &mut Vec<u32>) {
+    by_shard.clear();
+    // To count costs a walk over all shards, which a few rows are not worth.
+    if hashes.len() < SHARDS / 4 {
+        by_shard.extend(0..hashes.len() as u32);
+        by_shard.sort_by_key(|&row| shard_of(hashes[row as usize]));
+        return;
+    }
+    let mut next = [0; SHARDS + 1];
     for &hash in hashes {
-        starts[shard_of(hash) + 1] += 1;
+        next[shard_of(hash) + 1] += 1;
     }
     for shard in 0..SHARDS {
-        starts[shard + 1] += starts[shard];
+        next[shard + 1] += next[shard];
     }
-    by_shard.clear();
     by_shard.resize(hashes.len(), 0);
-    let mut next = starts;
     for (row, &hash) in hashes.iter().enumerate() {
         let place = &mut next[shard_of(hash)];
         by_shard[*place] = row as u32;
         *place += 1;
     }
-    starts
 }
 
 fn batch_is_over() -> Error {

@@ -322,6 +322,25 @@ impl<V: Values> Shard<V> {
         self.entry_count
     }
 
+    /// The same before the batch.
+    pub(super) fn committed_len(&self) -> usize {
+        self.committed_count
+    }
+
+    /// The event time (µs) before which no entry ends, in memory or on disk.
+    pub(super) fn first_end_us(&self, shape: Shape<'_, V>) -> i64 {
+        let in_memory = match shape.lifetime {
+            None => return FOREVER,
+            Some(Lifetime::InValue) => self.line.first_end_us(shape),
+            // Entries end within the pane, the first just after the one before it.
+            Some(Lifetime::InKey(lifetime)) => self.panes.first_key_value().map(|(&reaches_us, _)| {
+                if reaches_us == FOREVER { FOREVER } else { reaches_us.saturating_sub(lifetime.pane_us - 1) }
+            }),
+        };
+        let on_disk = self.disk.spilled.as_ref().and_then(Spilled::first_end_us);
+        in_memory.into_iter().chain(on_disk).min().unwrap_or(FOREVER)
+    }
+
     /// The bytes of memory that the shard holds.
     pub(super) fn bytes(&self) -> usize {
         let index = self.disk.spilled.as_ref().map_or(0, Spilled::index_bytes);

@@ -4,10 +4,9 @@
 use std::sync::atomic::Ordering;
 
 use millstream_core::Result;
-use parking_lot::Mutex;
 
+use super::slot::Slot;
 use super::{KeyedState, SHARDS};
-use crate::state::shard::Shard;
 use crate::state::values::Values;
 
 /// While the ledger is only tight, not empty, a shard is spilled for no less than this part of what that writes again.
@@ -38,7 +37,7 @@ impl<V: Values> KeyedState<V> {
             if matches!(counted, Ok(true)) {
                 return Ok(());
             }
-            let spillable = |shard: &Mutex<Shard<V>>| shard.lock().spillable_bytes();
+            let spillable = |slot: &Slot<V>| slot.shard.lock().spillable_bytes();
             let largest = (0..SHARDS).map(|shard| (spillable(&self.shards[shard]), shard)).max();
             let Some(((bytes, again), shard)) = largest.filter(|((bytes, _), _)| *bytes > 0) else {
                 return counted.map(|_| ());
@@ -51,7 +50,7 @@ impl<V: Values> KeyedState<V> {
     }
 
     fn spill(&self, shard: usize) -> Result<()> {
-        let mut shard = self.shards[shard].lock();
+        let mut shard = self.shards[shard].shard.lock();
         let before = shard.bytes();
         shard.spill(self.shape(), &self.spill)?;
         self.held_bytes.fetch_add(shard.bytes(), Ordering::Relaxed);

@@ -59,7 +59,7 @@ impl<V: Values> KeyedState<V> {
         let shard_of_entry = |entry: u32| shard_of(self.layout.hash_stored(entries.key(entry)));
         let all: Vec<u32> = (0..entries.len() as u32).collect();
         for same_shard in all.chunk_by(|a, b| shard_of_entry(*a) == shard_of_entry(*b)) {
-            let mut shard = self.shards[shard_of_entry(same_shard[0])].lock();
+            let mut shard = self.shards[shard_of_entry(same_shard[0])].shard.lock();
             let before = shard.bytes();
             same_shard.iter().try_for_each(|&entry| shard.put(self.shape(), entries, entry))?;
             // Wraps below zero where the shard has shrunk, which the sum of all shards never does.
@@ -70,7 +70,7 @@ impl<V: Values> KeyedState<V> {
     }
 
     fn commit_shards(&self) -> Result<()> {
-        self.shards.iter().try_for_each(|shard| shard.lock().commit(self.shape()))
+        self.shards.iter().try_for_each(|slot| slot.shard.lock().commit(self.shape()))
     }
 }
 
@@ -87,19 +87,24 @@ impl<V: Values> StateStore for KeyedState<V> {
     fn commit(&self, delta: &mut Vec<u8>) -> Result<()> {
         self.batch_number.fetch_add(1, Ordering::SeqCst);
         write_head(self.expired_us.lock().take(), delta);
-        for shard in &self.shards {
-            let mut shard = shard.lock();
+        for slot in self.shards.iter().filter(|slot| slot.is_met()) {
+            let mut shard = slot.shard.lock();
+            let (bytes, entries) = (shard.bytes(), shard.committed_len());
             shard.write_changed(delta);
             shard.commit(self.shape())?;
+            // Both wrap below zero where the shard has shrunk, which the sums of all shards never do.
+            self.held_bytes.fetch_add(shard.bytes().wrapping_sub(bytes), Ordering::Relaxed);
+            self.figures.total.fetch_add(shard.len().wrapping_sub(entries), Ordering::Relaxed);
+            slot.end_batch(&shard, self.shape());
         }
-        self.recount();
+        self.release();
         Ok(())
     }
 
     fn undo(&self) {
         self.batch_number.fetch_add(1, Ordering::SeqCst);
         *self.expired_us.lock() = None;
-        self.shards.iter().for_each(|shard| shard.lock().undo());
+        self.shards.iter().filter(|slot| slot.is_met()).for_each(|slot| slot.shard.lock().undo());
         self.recount();
     }
 
@@ -109,7 +114,7 @@ impl<V: Values> StateStore for KeyedState<V> {
         write_head(None, &mut bytes);
         let mut next = part;
         while next < SHARDS && bytes.len() < SNAPSHOT_PART_BYTES {
-            self.shards[next].lock().for_each(self.shape(), |entries, entry| {
+            self.shards[next].shard.lock().for_each(self.shape(), |entries, entry| {
                 entries.write(entry, &mut bytes);
                 Ok(())
             })?;
@@ -121,8 +126,8 @@ impl<V: Values> StateStore for KeyedState<V> {
     fn apply(&self, written: &[u8]) -> Result<()> {
         let watermark_us = self.read(written, |entries| self.put(entries))?;
         if let Some(watermark_us) = watermark_us {
-            for shard in &self.shards {
-                shard.lock().expire(self.shape(), watermark_us)?;
+            for slot in &self.shards {
+                slot.shard.lock().expire(self.shape(), watermark_us)?;
             }
         }
         self.commit_shards()?;

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use millstream_core::Result;
 use parking_lot::MutexGuard;
 
+use super::slot::Slot;
 use super::{BatchNumber, KeyedState, batch_is_over};
 use crate::state::entries::Entries;
 use crate::state::index::hash_key;
@@ -16,17 +17,35 @@ use crate::state::values::Values;
 #[derive(Debug)]
 pub struct ShardGuard<'a, V: Values> {
     state: &'a KeyedState<V>,
+    slot: &'a Slot<V>,
     shard: MutexGuard<'a, Shard<V>>,
 }
 
 impl<V: Values> KeyedState<V> {
     /// Locks a shard for a batch. An error if the batch has ended meanwhile.
     pub fn lock(&self, batch: BatchNumber, shard: usize) -> Result<ShardGuard<'_, V>> {
-        let shard = self.shards[shard].lock();
+        let slot = &self.shards[shard];
+        let shard = slot.shard.lock();
         if self.batch_number.load(Ordering::SeqCst) != batch.0 {
             return Err(batch_is_over());
         }
-        Ok(ShardGuard { state: self, shard })
+        Ok(ShardGuard { state: self, slot, shard })
+    }
+
+    /// Locks a shard at the end of a batch if there is something to do: the batch changed it, or something in it may
+    /// end by the watermark (µs). To be asked when all rows are in.
+    pub fn lock_due(
+        &self,
+        batch: BatchNumber,
+        shard: usize,
+        watermark_us: Option<i64>,
+    ) -> Result<Option<ShardGuard<'_, V>>> {
+        let slot = &self.shards[shard];
+        if slot.is_met() || watermark_us.is_some_and(|watermark_us| slot.ends_by(watermark_us)) {
+            self.lock(batch, shard).map(Some)
+        } else {
+            Ok(None)
+        }
     }
 }
 
@@ -50,7 +69,7 @@ impl<V: Values> ShardGuard<'_, V> {
         }
         *self.state.expired_us.lock() = Some(watermark_us);
         let shape = self.state.shape();
-        let removed = self.shard.expire(shape, watermark_us)?;
+        let removed = self.change(|shard| shard.expire(shape, watermark_us)).0?;
         self.state.figures.removed.fetch_add(removed, Ordering::Relaxed);
         Ok(())
     }
@@ -83,14 +102,15 @@ impl<V: Values> ShardGuard<'_, V> {
         self.shard.for_each_expired(self.state.shape(), each)
     }
 
-    /// Has the shard changed, and counts what it holds more then; says whether it does. Only what takes rows in is
-    /// counted so: a batch ends 256 shards, most of which it never met, and counts all of them anew after that.
+    /// Has the shard changed, and counts what it holds more then; says whether it does.
     pub(super) fn change<R>(&mut self, change: impl FnOnce(&mut Shard<V>) -> Result<R>) -> (Result<R>, bool) {
         let before = self.shard.bytes();
         let changed = change(&mut self.shard);
         let after = self.shard.bytes();
         // Wraps below zero where the shard has shrunk, which the sum of all shards never does.
         self.state.held_bytes.fetch_add(after.wrapping_sub(before), Ordering::Relaxed);
+        // Also after a failure, which may have left half a change to be undone.
+        self.slot.note_change(&self.shard, self.state.shape());
         (changed, after > before)
     }
 }

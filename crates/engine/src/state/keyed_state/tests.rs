@@ -107,13 +107,18 @@ fn the_fingerprint_names_keys_and_functions() {
     assert_eq!((described.keys, described.values), (vec!["Int64".to_owned()], vec!["count".to_owned()]));
 }
 
+/// Few rows are ordered in another way than many.
 #[test]
 fn rows_are_spread_by_the_high_byte_in_their_order() {
     let hash = |shard: u64, rest: u64| shard << 56 | rest;
     let mut rows = vec![];
-    let starts = spread(&[hash(255, 1), hash(0, 9), hash(255, 0), hash(7, 3)], &mut rows);
+    spread(&[hash(255, 1), hash(0, 9), hash(255, 0), hash(7, 3)], &mut rows);
     assert_eq!(rows, [1, 3, 0, 2]);
-    assert_eq!((starts[0], starts[1], starts[7], starts[8], starts[255], starts[256]), (0, 1, 1, 2, 2, 4));
+    let many: Vec<u64> = (0..1_000).map(|row| hash(row * 7 % 256, 1_000 - row)).collect();
+    spread(&many, &mut rows);
+    let mut expected: Vec<u32> = (0..1_000).collect();
+    expected.sort_by_key(|&row| (many[row as usize] >> 56, row));
+    assert_eq!(rows, expected);
 }
 
 /// All groups, by key.
@@ -319,6 +324,55 @@ fn a_key_comes_again_after_its_end() {
         state.undo();
         assert_eq!(state.figures().total, 10);
     }
+}
+
+/// The shards that have something to do at the end of a batch.
+fn due(state: &KeyedState<Ends>, batch: BatchNumber, watermark_us: i64) -> usize {
+    (0..SHARDS).filter(|&shard| state.lock_due(batch, shard, Some(watermark_us)).unwrap().is_some()).count()
+}
+
+/// Expires what is due, and says how many entries that were.
+fn expire_due(state: &KeyedState<Ends>, batch: BatchNumber, watermark_us: i64) -> i64 {
+    for shard in 0..SHARDS {
+        if let Some(mut shard) = state.lock_due(batch, shard, Some(watermark_us)).unwrap() {
+            shard.expire(watermark_us).unwrap();
+        }
+    }
+    state.figures().removed
+}
+
+/// A batch passes by the shards that it neither changed nor has anything to expire in, in memory or on disk, and counts
+/// as one that looks at all of them.
+#[test]
+fn only_shards_that_are_met_or_end_are_due() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ledger, mut others) = tight();
+    let state = within_watermark(&ledger, &folder.path().join("spill"));
+    run(&state, 0..3_000, 100, 0);
+    // What a batch has changed stays in memory; the next one moves it out.
+    run(&state, 3_000..3_010, 200, 0);
+    assert!(state.figures().disk_bytes > 0);
+    others.resize(0).unwrap();
+    let batch = state.begin_batch();
+    assert_eq!(due(&state, batch, 99), 0);
+    assert_eq!(insert(&state, batch, 5_000..5_001, 300), 1);
+    assert_eq!(due(&state, batch, 99), 1);
+    assert_eq!((due(&state, batch, 100), expire_due(&state, batch, 100)), (SHARDS, 3_000));
+    state.undo();
+    let batch = state.begin_batch();
+    assert_eq!(insert(&state, batch, 5_000..5_001, 300), 1, "it was undone");
+    assert_eq!(
+        (due(&state, batch, 100), expire_due(&state, batch, 100)),
+        (SHARDS, 3_000),
+        "and so was the end of the others"
+    );
+    state.commit(&mut vec![]).unwrap();
+    assert_eq!(state.figures().total, 11);
+    let held = state.figures().memory_bytes;
+    state.recount();
+    assert_eq!((state.figures().total, state.figures().memory_bytes), (11, held), "as counted shard by shard");
+    let batch = state.begin_batch();
+    assert_eq!((due(&state, batch, 199), expire_due(&state, batch, 200)), (0, 10));
 }
 
 /// Keys on disk are looked up there: a batch of duplicates changes nothing and writes nothing.

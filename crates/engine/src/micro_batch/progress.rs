@@ -13,7 +13,7 @@ use super::batch::MicroBatch;
 use crate::batch_context::BatchContext;
 
 /// A step of a batch, under Spark's name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy)]
 pub(crate) enum Phase {
     LatestOffset,
     WalCommit,
@@ -24,6 +24,9 @@ pub(crate) enum Phase {
 }
 
 impl Phase {
+    const ALL: [Self; 6] =
+        [Self::LatestOffset, Self::WalCommit, Self::QueryPlanning, Self::GetBatch, Self::AddBatch, Self::CommitOffsets];
+
     const fn name(self) -> &'static str {
         match self {
             Self::LatestOffset => "latestOffset",
@@ -43,8 +46,11 @@ pub(crate) struct ProgressReporter {
     query: (QueryId, RunId, Option<String>),
     trigger_start: Moment,
     last_trigger_start: Option<Moment>,
-    phases: BTreeMap<&'static str, Duration>,
+    phases: Phases,
 }
+
+/// How long each phase took that took place, by its number.
+type Phases = [Option<Duration>; Phase::ALL.len()];
 
 #[derive(Debug, Clone, Copy)]
 struct Moment {
@@ -65,13 +71,13 @@ pub(crate) struct FinishedBatch<'a> {
 impl ProgressReporter {
     pub(crate) fn new(clock: Arc<dyn Clock>, query: (QueryId, RunId, Option<String>)) -> Self {
         let trigger_start = Moment { at: clock.monotonic(), wall_ms: clock.now_ms() };
-        Self { clock, query, trigger_start, last_trigger_start: None, phases: BTreeMap::new() }
+        Self { clock, query, trigger_start, last_trigger_start: None, phases: Phases::default() }
     }
 
     /// A trigger fires: what is measured from now on belongs to it.
     pub(crate) fn start_trigger(&mut self) {
         self.trigger_start = Moment { at: self.clock.monotonic(), wall_ms: self.clock.now_ms() };
-        self.phases.clear();
+        self.phases = Phases::default();
     }
 
     /// The moment from which a phase is measured.
@@ -81,15 +87,13 @@ impl ProgressReporter {
 
     /// A phase that began at `since` ends now.
     pub(crate) fn add(&mut self, phase: Phase, since: Duration) {
-        *self.phases.entry(phase.name()).or_default() += self.clock.monotonic().saturating_sub(since);
+        *self.phases[phase as usize].get_or_insert_default() += self.clock.monotonic().saturating_sub(since);
     }
 
     /// The progress of the batch that ends now.
     pub(crate) fn finish(&mut self, finished: FinishedBatch<'_>) -> StreamingQueryProgress {
         let took = self.clock.monotonic().saturating_sub(self.trigger_start.at);
         let since_last = self.last_trigger_start.map(|last| self.trigger_start.at.saturating_sub(last.at));
-        let mut phases = std::mem::take(&mut self.phases);
-        phases.insert("triggerExecution", took);
         self.last_trigger_start = Some(self.trigger_start);
         let (id, run_id, name) = self.query.clone();
         StreamingQueryProgress {
@@ -100,7 +104,7 @@ impl ProgressReporter {
             batch_id: finished.batch.id().0,
             batch_duration: millis(took),
             took,
-            duration_ms: phases.into_iter().map(|(phase, time)| (phase, millis(time))).collect(),
+            duration_ms: duration_ms(&std::mem::take(&mut self.phases), took),
             event_time: event_time(finished.context, finished.batch.entry.watermark_ms),
             sources: finished.sources(took, since_last),
             state_operators: finished.state_operators,
@@ -133,6 +137,16 @@ impl FinishedBatch<'_> {
             })
             .collect()
     }
+}
+
+fn duration_ms(phases: &Phases, took: Duration) -> BTreeMap<&'static str, i64> {
+    let mut durations = BTreeMap::from([("triggerExecution", millis(took))]);
+    for phase in Phase::ALL {
+        if let Some(took) = phases[phase as usize] {
+            durations.insert(phase.name(), millis(took));
+        }
+    }
+    durations
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a rate for people")]

@@ -14,7 +14,7 @@ use super::call::{FunctionCall, Resolved, SessionWindow, TimeWindow};
 use super::entry::Arity::{Between, Exactly};
 use super::entry::FunctionEntry;
 use super::kernel::Function;
-use crate::failure::{sql_expr, unexpected_input_type};
+use crate::failure::{arithmetic_overflow, sql_expr, unexpected_input_type};
 
 /// The windowing functions.
 pub(super) static FUNCTIONS: &[FunctionEntry] = &[
@@ -140,7 +140,12 @@ static LAST_MOMENT: Function = Function::new("last_moment", |one| {
     let (Some(ends), DataType::Timestamp(_, zone)) = (ends, one.data_type) else {
         return Err(Error::internal("a window's end is a timestamp"));
     };
-    let moments = ends.unary::<_, TimestampMicrosecondType>(|us| us - 1);
+    let moments = match one.settings.ansi {
+        true => ends.try_unary::<_, TimestampMicrosecondType, Error>(|us| {
+            us.checked_sub(1).ok_or_else(|| arithmetic_overflow("overflow", "try_subtract"))
+        })?,
+        false => ends.unary(|us| us.wrapping_sub(1)),
+    };
     let (_, values, nulls) = moments.into_parts();
     let nulls = arrow::buffer::NullBuffer::union(nulls.as_ref(), windows.nulls());
     let moments = arrow::array::TimestampMicrosecondArray::new(values, nulls);

@@ -11,7 +11,7 @@ use millstream_core::condition::DOCROOT;
 use millstream_core::interval::parse_duration;
 use millstream_core::{Error, QuerySettings, Result, spark_error};
 
-use self::entries::{ENTRIES, Entry, Kind, PROCESS_PREFIXES, STATIC_KEYS};
+use self::entries::{Entry, FALLBACKS, Kind, PROCESS_PREFIXES, STATIC_KEYS, known};
 
 const TIME_ZONE: &str = "spark.sql.session.timeZone";
 
@@ -34,7 +34,7 @@ impl Conf {
     pub(crate) fn get(&self, key: &str) -> Result<Option<String>> {
         match self.find(key) {
             Some(value) => Ok(Some(value)),
-            None if entry(key).is_some() => Ok(None),
+            None if known(key).is_some() => Ok(None),
             None => Err(not_found(key)),
         }
     }
@@ -47,7 +47,10 @@ impl Conf {
         if key == TIME_ZONE {
             return Some(self.default_time_zone.clone());
         }
-        entry(key).and_then(|entry| entry.default).map(str::to_owned)
+        if let Some((_, older)) = FALLBACKS.iter().find(|(newer, _)| *newer == key) {
+            return self.find(older);
+        }
+        known(key).and_then(|entry| entry.default).map(str::to_owned)
     }
 
     /// What was set, in order, for those whose key begins with `prefix`.
@@ -68,7 +71,7 @@ impl Conf {
     /// Sets a key, after Spark's checks.
     pub(crate) fn set(&mut self, key: &str, value: &str) -> Result<()> {
         check_modifiable(key)?;
-        if let Some(entry) = entry(key) {
+        if let Some(entry) = known(key) {
             entry.check(value)?;
         }
         self.set.insert(key.to_owned(), value.to_owned());
@@ -89,7 +92,7 @@ impl Conf {
 
     /// Whether `set` of a *known* key may succeed (Spark answers false for unknown keys).
     pub(crate) fn is_modifiable(key: &str) -> bool {
-        check_modifiable(key).is_ok() && entry(key).is_some()
+        check_modifiable(key).is_ok() && known(key).is_some()
     }
 
     /// The settings that change the meaning of a plan.
@@ -108,14 +111,31 @@ impl Conf {
 }
 
 impl Entry {
+    fn check_name(&self, value: &str, names: &str) -> Result<()> {
+        if names.split(", ").any(|name| name.eq_ignore_ascii_case(value)) {
+            return Ok(());
+        }
+        Err(spark_error!(
+            "INVALID_CONF_VALUE.OUT_OF_RANGE_OF_OPTIONS",
+            confName = self.key,
+            confValue = value,
+            confOptions = names,
+        ))
+    }
+
     fn check(&self, value: &str) -> Result<()> {
         let trimmed = value.trim();
         let (fits, wanted) = match self.kind {
-            Kind::Text => (true, "string"),
+            // A static key is refused before anyone looks at its value.
+            Kind::Text | Kind::Static => (true, "string"),
             Kind::Bool => (matches!(trimmed.to_ascii_lowercase().as_str(), "true" | "false"), "boolean"),
             Kind::Int | Kind::PositiveInt => (trimmed.parse::<i32>().is_ok(), "int"),
             Kind::Long => (trimmed.parse::<i64>().is_ok(), "long"),
+            Kind::Double => (trimmed.parse::<f64>().is_ok(), "double"),
+            Kind::Bytes(wanted) => (is_size(trimmed), wanted),
             Kind::Milliseconds => (is_time(trimmed), "time in MILLISECONDS"),
+            Kind::Seconds => (is_time(trimmed), "time in SECONDS"),
+            Kind::OneOf(names) => return self.check_name(value, names),
             Kind::Zone => return zone_of(value).map(|_| ()),
         };
         if !fits {
@@ -136,6 +156,15 @@ impl Entry {
         }
         Ok(())
     }
+}
+
+/// `10`, `64k`, `10MB`, `-1`: a number of bytes with Java's units.
+fn is_size(value: &str) -> bool {
+    let lower = value.to_ascii_lowercase();
+    let number = lower.trim_end_matches(|letter: char| letter.is_ascii_lowercase());
+    let unit = &lower[number.len()..];
+    let units = ["", "b", "k", "kb", "m", "mb", "g", "gb", "t", "tb", "p", "pb"];
+    number.parse::<i64>().is_ok() && units.contains(&unit)
 }
 
 /// The text of `chrono-tz`'s zone for one of Spark's zone ids.
@@ -168,12 +197,8 @@ fn is_time(value: &str) -> bool {
     value.parse::<i64>().is_ok() || parse_duration(value).is_ok()
 }
 
-fn entry(key: &str) -> Option<&'static Entry> {
-    ENTRIES.iter().find(|entry| entry.key == key)
-}
-
 fn check_modifiable(key: &str) -> Result<()> {
-    if STATIC_KEYS.contains(&key) {
+    if STATIC_KEYS.contains(&key) || known(key).is_some_and(|entry| entry.kind == Kind::Static) {
         return Err(spark_error!("CANNOT_MODIFY_STATIC_CONFIG", key = format!("\"{key}\"")));
     }
     if PROCESS_PREFIXES.iter().any(|prefix| key.starts_with(prefix)) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, SecondsFormat};
+use chrono::{DateTime, Datelike, SecondsFormat};
 use millstream_core::progress::{SinkProgressReport, SourceProgress, StateOperatorProgress, StreamingQueryProgress};
 use millstream_core::{Clock, QueryId, RunId, Sink, SinkProgress, Source};
 use serde_json::Value;
@@ -169,10 +169,20 @@ fn event_time(context: &BatchContext, watermark_ms: i64) -> BTreeMap<&'static st
     times
 }
 
-/// ISO 8601 with milliseconds, in UTC.
+/// ISO 8601 with milliseconds, in UTC. As in Spark, a year before the first one is counted in its era, without a sign.
 fn timestamp(ms: i64) -> String {
-    let moment = DateTime::from_timestamp_millis(ms).unwrap_or_default();
-    moment.to_rfc3339_opts(SecondsFormat::Millis, true)
+    // Times of data reach further than the years of a `DateTime`, and the calendar repeats itself every 400 years.
+    const YEARS_400_MS: i64 = 146_097 * 86_400_000;
+    let (cycles, in_cycle) = (ms.div_euclid(YEARS_400_MS), ms.rem_euclid(YEARS_400_MS));
+    let moment = DateTime::from_timestamp_millis(in_cycle).unwrap_or_default();
+    let mut text = moment.to_rfc3339_opts(SecondsFormat::Millis, true);
+    if cycles != 0 {
+        let year = i64::from(moment.year()) + 400 * cycles;
+        let of_era = if year > 0 { year } else { 1 - year };
+        let sign = if of_era > 9999 { "+" } else { "" };
+        text.replace_range(..4, &format!("{sign}{of_era:04}"));
+    }
+    text
 }
 
 fn millis(time: Duration) -> i64 {

@@ -81,9 +81,16 @@ pub struct BatchNumber(u64);
 #[derive(Debug, Default)]
 pub struct UpdateScratch {
     hashes: Vec<u64>,
-    /// Row numbers by shard.
-    by_shard: Vec<u32>,
+    by_shard: ByShard,
     found: Vec<u32>,
+}
+
+/// Row numbers in the order of their shards.
+#[derive(Debug, Default)]
+struct ByShard {
+    rows: Vec<u32>,
+    /// The shards that have rows, and where their rows end.
+    ends: Vec<(usize, usize)>,
 }
 
 impl<V: Values> KeyedState<V> {
@@ -178,8 +185,8 @@ impl<V: Values> KeyedState<V> {
         scratch.spread(keys);
         let UpdateScratch { hashes, by_shard, found } = scratch;
         let mut has_grown = false;
-        for rows in by_shard.chunk_by(|a, b| shard_of(hashes[*a as usize]) == shard_of(hashes[*b as usize])) {
-            let mut guard = self.lock(batch, shard_of(hashes[rows[0] as usize]))?;
+        for (shard, rows) in by_shard.shards() {
+            let mut guard = self.lock(batch, shard)?;
             let rows = ShardRows { keys, hashes, rows, found };
             let (changed, grown) = guard.change(|shard| change(shard, rows));
             has_grown |= grown;
@@ -214,14 +221,61 @@ impl UpdateScratch {
     fn spread(&mut self, keys: &EncodedKeys) {
         self.hashes.clear();
         self.hashes.extend((0..keys.len()).map(|row| hash_key(keys.key(row))));
-        spread(&self.hashes, &mut self.by_shard);
+        self.by_shard.spread(&self.hashes);
     }
 
     /// The rows of these keys by shard, for an operator that locks shards for itself. Shards without rows are left out.
     pub fn by_shard(&mut self, keys: &EncodedKeys) -> impl Iterator<Item = (usize, &[u32])> {
         self.spread(keys);
-        let shard = |row: u32| shard_of(self.hashes[row as usize]);
-        self.by_shard.chunk_by(move |a, b| shard(*a) == shard(*b)).map(move |rows| (shard(rows[0]), rows))
+        self.by_shard.shards()
+    }
+}
+
+impl ByShard {
+    /// Orders row numbers by the shards of these hashes; those of a shard stay in their order.
+    fn spread(&mut self, hashes: &[u64]) {
+        let Self { rows, ends } = self;
+        let shard = |row: u32| shard_of(hashes[row as usize]);
+        rows.clear();
+        ends.clear();
+        // To count costs a walk over all shards, which a few rows are not worth.
+        if hashes.len() < SHARDS / 4 {
+            rows.extend(0..hashes.len() as u32);
+            rows.sort_by_key(|&row| shard(row));
+            let mut end = 0;
+            for of_shard in rows.chunk_by(|a, b| shard(*a) == shard(*b)) {
+                end += of_shard.len();
+                ends.push((shard(of_shard[0]), end));
+            }
+            return;
+        }
+        let mut next = [0; SHARDS + 1];
+        for &hash in hashes {
+            next[shard_of(hash) + 1] += 1;
+        }
+        for shard in 0..SHARDS {
+            next[shard + 1] += next[shard];
+        }
+        rows.resize(hashes.len(), 0);
+        for (row, &hash) in hashes.iter().enumerate() {
+            let place = &mut next[shard_of(hash)];
+            rows[*place] = row as u32;
+            *place += 1;
+        }
+        // Each shard's next place is where its rows end by now.
+        let mut start = 0;
+        for (shard, &end) in next[..SHARDS].iter().enumerate() {
+            if end > start {
+                ends.push((shard, end));
+                start = end;
+            }
+        }
+    }
+
+    /// The shards that have rows, with these.
+    fn shards(&self) -> impl Iterator<Item = (usize, &[u32])> {
+        let mut start = 0;
+        self.ends.iter().map(move |&(shard, end)| (shard, &self.rows[std::mem::replace(&mut start, end)..end]))
     }
 }
 
@@ -229,30 +283,6 @@ impl UpdateScratch {
 #[inline]
 pub fn shard_of(hash: u64) -> usize {
     (hash >> 56) as usize
-}
-
-/// Orders row numbers by shard; those of a shard stay in their order.
-fn spread(hashes: &[u64], by_shard: &mut Vec<u32>) {
-    by_shard.clear();
-    // To count costs a walk over all shards, which a few rows are not worth.
-    if hashes.len() < SHARDS / 4 {
-        by_shard.extend(0..hashes.len() as u32);
-        by_shard.sort_by_key(|&row| shard_of(hashes[row as usize]));
-        return;
-    }
-    let mut next = [0; SHARDS + 1];
-    for &hash in hashes {
-        next[shard_of(hash) + 1] += 1;
-    }
-    for shard in 0..SHARDS {
-        next[shard + 1] += next[shard];
-    }
-    by_shard.resize(hashes.len(), 0);
-    for (row, &hash) in hashes.iter().enumerate() {
-        let place = &mut next[shard_of(hash)];
-        by_shard[*place] = row as u32;
-        *place += 1;
-    }
 }
 
 fn batch_is_over() -> Error {

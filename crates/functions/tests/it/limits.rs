@@ -38,3 +38,18 @@ async fn a_result_that_the_ledger_has_no_room_for_is_refused_by_name() {
     let fits = answer("length(repeat('ab', 400000))", "limits", &small()).await.unwrap();
     assert_eq!(fits, "int not null\t=800000");
 }
+
+/// How many windows a row is in is known before any row is read.
+#[tokio::test]
+async fn a_time_in_too_many_windows_is_refused_by_name() {
+    for slide in ["'365000 days', '1 microsecond'", "'1 day', '1 millisecond'"] {
+        let window = format!("window(timestamp'2024-03-05 10:00:00', {slide})");
+        let error = answer(&window, "limits", &context(true)).await.unwrap_err();
+        assert!(error.message().contains(" windows at a time is not supported"), "{window}: {error}");
+    }
+    let memory = MemoryLedger::new(1 << 20);
+    let small = millstream_sql::AnalysisContext { work: Work::uninterrupted(memory.clone()), memory, ..context(true) };
+    let window = "window(timestamp'2024-03-05 10:00:00', '1 day', '1 second')";
+    let error = answer(window, "limits", &small).await.unwrap_err();
+    assert!(error.message().contains("the windows of a batch needs "), "{error}");
+}

@@ -1,4 +1,8 @@
-//! The configuration keys with a default that clients and streaming programs ask for, as Spark 4.2 answers them.
+//! The configuration keys that the session knows: those that Spark 4.2 documents (`documented.tsv`), and beside them
+//! some that clients and streaming programs ask for.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 /// What a value must look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -8,9 +12,51 @@ pub(super) enum Kind {
     Int,
     PositiveInt,
     Long,
+    Double,
+    Bytes(&'static str),
     Milliseconds,
+    Seconds,
     Zone,
+    /// One of these names, in any case.
+    OneOf(&'static str),
+    /// Only a start may change it.
+    Static,
 }
+
+/// The settings that Spark documents, as it answers them: `dev/conformance/record_settings.py`.
+static DOCUMENTED: LazyLock<BTreeMap<&'static str, Entry>> = LazyLock::new(|| {
+    let lines = include_str!("documented.tsv").lines().filter(|line| !line.starts_with('#'));
+    lines.filter_map(documented).map(|entry| (entry.key, entry)).collect()
+});
+
+fn documented(line: &'static str) -> Option<Entry> {
+    let mut cells = line.split('\t');
+    let (key, kind) = (cells.next()?, cells.next()?);
+    let kind = match kind {
+        "boolean" => Kind::Bool,
+        "int" => Kind::Int,
+        "long" => Kind::Long,
+        "double" => Kind::Double,
+        "time in MILLISECONDS" => Kind::Milliseconds,
+        "time in SECONDS" => Kind::Seconds,
+        "static" => Kind::Static,
+        bytes if bytes.starts_with("bytes in ") => Kind::Bytes(bytes),
+        names => names.strip_prefix("one of ").map_or(Kind::Text, Kind::OneOf),
+    };
+    Some(Entry { key, default: cells.next(), kind })
+}
+
+/// What is known of a key.
+pub(super) fn known(key: &str) -> Option<&'static Entry> {
+    ENTRIES.iter().find(|entry| entry.key == key).or_else(|| DOCUMENTED.get(key))
+}
+
+/// The newer names of settings, with the older ones whose value they have where nobody sets them (Spark:
+/// `fallbackConf`).
+pub(super) const FALLBACKS: &[(&str, &str)] = &[
+    ("spark.sql.execution.arrow.pyspark.enabled", "spark.sql.execution.arrow.enabled"),
+    ("spark.sql.execution.arrow.pyspark.fallback.enabled", "spark.sql.execution.arrow.fallback.enabled"),
+];
 
 /// One key.
 #[derive(Debug)]
@@ -28,20 +74,11 @@ const fn without_default(key: &'static str, kind: Kind) -> Entry {
     Entry { key, default: None, kind }
 }
 
-/// Keys that are fixed when a server starts.
+/// Keys that are fixed when a server starts, beside those that Spark documents.
 pub(super) const STATIC_KEYS: &[&str] = &[
-    "spark.sql.cache.serializer",
     "spark.sql.catalogImplementation",
-    "spark.sql.event.truncate.length",
-    "spark.sql.extensions",
     "spark.sql.filesourceTableRelationCacheSize",
     "spark.sql.globalTempDatabase",
-    "spark.sql.queryExecutionListeners",
-    "spark.sql.streaming.streamingQueryListeners",
-    "spark.sql.streaming.ui.enabled",
-    "spark.sql.streaming.ui.retainedProgressUpdates",
-    "spark.sql.streaming.ui.retainedQueries",
-    "spark.sql.ui.retainedExecutions",
     "spark.sql.warehouse.dir",
 ];
 
@@ -70,70 +107,26 @@ pub(super) const PROCESS_PREFIXES: &[&str] = &[
     "spark.yarn.",
 ];
 
-/// All known keys. Two answers differ from Spark's on purpose: plan compression is off, because decompressing costs
+/// Keys that are not documented, or answered in another way than by Spark as it was asked. Two answers differ from Spark's on purpose: plan compression is off, because decompressing costs
 /// more than it saves on one machine, and there is no server stack trace to show, because there is no JVM.
-pub(super) const ENTRIES: &[Entry] = &[
+const ENTRIES: &[Entry] = &[
     entry("spark.app.name", "Millstream", Kind::Text),
     entry("spark.connect.session.planCompression.defaultAlgorithm", "NONE", Kind::Text),
     entry("spark.connect.session.planCompression.threshold", "-1", Kind::Long),
     entry("spark.python.sql.dataFrameDebugging.enabled", "true", Kind::Bool),
-    entry("spark.sql.adaptive.enabled", "true", Kind::Bool),
-    entry("spark.sql.ansi.doubleQuotedIdentifiers", "false", Kind::Bool),
-    entry("spark.sql.ansi.enabled", "true", Kind::Bool),
-    entry("spark.sql.ansi.enforceReservedKeywords", "false", Kind::Bool),
-    entry("spark.sql.autoBroadcastJoinThreshold", "10MB", Kind::Text),
-    entry("spark.sql.broadcastTimeout", "300", Kind::Text),
     entry("spark.sql.caseSensitive", "false", Kind::Bool),
-    entry("spark.sql.columnNameOfCorruptRecord", "_corrupt_record", Kind::Text),
-    entry("spark.sql.connect.enrichError.enabled", "true", Kind::Bool),
     entry("spark.sql.connect.serverStacktrace.enabled", "false", Kind::Bool),
     entry("spark.sql.crossJoin.enabled", "true", Kind::Bool),
-    entry("spark.sql.datetime.java8API.enabled", "false", Kind::Bool),
-    entry("spark.sql.debug.maxToStringFields", "25", Kind::Int),
-    entry("spark.sql.defaultCatalog", "spark_catalog", Kind::Text),
-    entry("spark.sql.execution.arrow.enabled", "true", Kind::Bool),
-    entry("spark.sql.execution.arrow.maxRecordsPerBatch", "10000", Kind::Int),
-    entry("spark.sql.execution.arrow.pyspark.enabled", "true", Kind::Bool),
-    entry("spark.sql.execution.arrow.pyspark.fallback.enabled", "true", Kind::Bool),
-    entry("spark.sql.execution.arrow.pyspark.selfDestruct.enabled", "false", Kind::Bool),
-    entry("spark.sql.execution.arrow.useLargeVarTypes", "false", Kind::Bool),
     entry("spark.sql.execution.pandas.convertToArrowArraySafely", "true", Kind::Bool),
-    entry("spark.sql.execution.pandas.inferPandasDictAsMap", "false", Kind::Bool),
-    entry("spark.sql.execution.pandas.structHandlingMode", "legacy", Kind::Text),
-    entry("spark.sql.execution.pyspark.binaryAsBytes", "true", Kind::Bool),
-    entry("spark.sql.execution.pyspark.udf.simplifiedTraceback.enabled", "true", Kind::Bool),
-    entry("spark.sql.execution.pythonUDF.arrow.enabled", "true", Kind::Bool),
-    entry("spark.sql.execution.pythonUDTF.arrow.enabled", "true", Kind::Bool),
-    entry("spark.sql.jsonGenerator.ignoreNullFields", "true", Kind::Bool),
     entry("spark.sql.legacy.timeParserPolicy", "CORRECTED", Kind::Text),
-    entry("spark.sql.mapKeyDedupPolicy", "EXCEPTION", Kind::Text),
-    entry("spark.sql.pyspark.inferNestedDictAsStruct.enabled", "false", Kind::Bool),
-    entry("spark.sql.pyspark.jvmStacktrace.enabled", "false", Kind::Bool),
     entry("spark.sql.pyspark.legacy.inferArrayTypeFromFirstElement.enabled", "false", Kind::Bool),
     entry("spark.sql.pyspark.legacy.inferMapTypeFromFirstPair.enabled", "false", Kind::Bool),
-    entry("spark.sql.pyspark.plotting.max_rows", "1000", Kind::Int),
-    entry("spark.sql.pyspark.toJSON.returnDataFrame", "false", Kind::Bool),
-    entry("spark.sql.repl.eagerEval.enabled", "false", Kind::Bool),
-    entry("spark.sql.repl.eagerEval.maxNumRows", "20", Kind::Int),
-    entry("spark.sql.repl.eagerEval.truncate", "20", Kind::Int),
     entry("spark.sql.session.localRelationBatchOfChunksSizeBytes", "1073741824", Kind::Long),
-    entry("spark.sql.session.localRelationCacheThreshold", "1048576", Kind::Int),
-    entry("spark.sql.session.localRelationChunkSizeBytes", "16777216", Kind::Long),
-    entry("spark.sql.session.localRelationChunkSizeRows", "10000", Kind::Int),
     entry("spark.sql.session.localRelationSizeLimit", "3221225472", Kind::Long),
     without_default("spark.sql.session.timeZone", Kind::Zone),
     entry("spark.sql.shuffle.partitions", "200", Kind::PositiveInt),
-    entry("spark.sql.sources.default", "parquet", Kind::Text),
-    entry("spark.sql.sources.partitionOverwriteMode", "STATIC", Kind::Text),
-    entry("spark.sql.storeAssignmentPolicy", "ANSI", Kind::Text),
-    without_default("spark.sql.streaming.checkpointLocation", Kind::Text),
-    entry("spark.sql.streaming.forceDeleteTempCheckpointLocation", "false", Kind::Bool),
-    entry("spark.sql.streaming.metricsEnabled", "false", Kind::Bool),
     entry("spark.sql.streaming.minBatchesToRetain", "100", Kind::Int),
-    entry("spark.sql.streaming.multipleWatermarkPolicy", "min", Kind::Text),
-    entry("spark.sql.streaming.noDataMicroBatches.enabled", "true", Kind::Bool),
     entry("spark.sql.streaming.noDataProgressEventInterval", "10000ms", Kind::Milliseconds),
-    entry("spark.sql.streaming.numRecentProgressUpdates", "100", Kind::Int),
     entry("spark.sql.streaming.pollingDelay", "10ms", Kind::Milliseconds),
     entry("spark.sql.streaming.schemaInference", "false", Kind::Bool),
     entry("spark.sql.streaming.stateStore.maintenanceInterval", "60000ms", Kind::Milliseconds),
@@ -142,13 +135,7 @@ pub(super) const ENTRIES: &[Entry] = &[
         "org.apache.spark.sql.execution.streaming.state.HDFSBackedStateStoreProvider",
         Kind::Text,
     ),
-    entry("spark.sql.streaming.stateStore.stateSchemaCheck", "true", Kind::Bool),
     entry("spark.sql.streaming.statefulOperator.allowMultiple", "true", Kind::Bool),
     entry("spark.sql.streaming.statefulOperator.checkCorrectness.enabled", "true", Kind::Bool),
-    entry("spark.sql.streaming.stopActiveRunOnRestart", "true", Kind::Bool),
-    entry("spark.sql.streaming.stopTimeout", "0", Kind::Milliseconds),
     entry("spark.sql.streaming.unsupportedOperationCheck", "true", Kind::Bool),
-    entry("spark.sql.timestampType", "TIMESTAMP_LTZ", Kind::Text),
-    entry("spark.sql.ui.explainMode", "formatted", Kind::Text),
-    entry("spark.sql.variable.substitute", "true", Kind::Bool),
 ];

@@ -107,3 +107,45 @@ fn zones_have_all_of_sparks_spellings() {
         assert_eq!(conf.find("spark.sql.session.timeZone").unwrap(), spelling);
     }
 }
+
+/// Asked of Spark 4.2 with each of them set.
+#[test]
+fn older_names_act_as_the_newer_ones() {
+    let (newer, older) = ("spark.sql.execution.arrow.pyspark.enabled", "spark.sql.execution.arrow.enabled");
+    let mut conf = conf();
+    let both = |conf: &Conf| (conf.find(newer).unwrap(), conf.find(older).unwrap());
+    assert_eq!(both(&conf), ("true".to_owned(), "true".to_owned()));
+    conf.set(older, "false").unwrap();
+    assert_eq!(both(&conf), ("false".to_owned(), "false".to_owned()));
+    conf.set(newer, "true").unwrap();
+    assert_eq!(both(&conf), ("true".to_owned(), "false".to_owned()));
+    let (newer, older) =
+        ("spark.sql.execution.arrow.pyspark.fallback.enabled", "spark.sql.execution.arrow.fallback.enabled");
+    conf.set(older, "false").unwrap();
+    assert_eq!(conf.find(newer).unwrap(), "false");
+}
+
+#[test]
+fn documented_settings_have_sparks_defaults_and_refuse_what_is_none_of_their_values() {
+    let mut conf = conf();
+    for (key, value) in [
+        ("spark.sql.files.maxPartitionBytes", "134217728b"),
+        ("spark.sql.broadcastTimeout", "300000ms"),
+        ("spark.sql.parquet.compression.codec", "snappy"),
+    ] {
+        assert_eq!(conf.find(key).as_deref(), Some(value), "{key}");
+        assert!(conf.set(key, "?!").is_err(), "{key}");
+    }
+    assert_eq!(conf.get("spark.sql.optimizer.excludedRules").unwrap(), None, "documented, without a default");
+    conf.set("spark.sql.mapKeyDedupPolicy", "last_win").unwrap();
+    conf.set("spark.sql.autoBroadcastJoinThreshold", "5kb").unwrap();
+    conf.set("spark.sql.autoBroadcastJoinThreshold", "-1").unwrap();
+    for (key, value, class) in [
+        ("spark.sql.mapKeyDedupPolicy", "zz", "INVALID_CONF_VALUE.OUT_OF_RANGE_OF_OPTIONS"),
+        ("spark.sql.autoBroadcastJoinThreshold", "5 apples", "INVALID_CONF_VALUE.TYPE_MISMATCH"),
+        ("spark.sql.broadcastTimeout", "soon", "INVALID_CONF_VALUE.TYPE_MISMATCH"),
+        ("spark.connect.extensions.command.classes", "x", "CANNOT_MODIFY_STATIC_CONFIG"),
+    ] {
+        assert_eq!(conf.set(key, value).unwrap_err().class(), Some(class), "{key}");
+    }
+}

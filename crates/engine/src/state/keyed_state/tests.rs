@@ -8,7 +8,7 @@ use arrow::array::{ArrayRef, AsArray, Int64Array};
 use arrow::datatypes::{DataType, Field, Int64Type};
 use millstream_core::{ErrorKind, MemoryLedger, Reservation, Result};
 
-use super::{BatchNumber, KeyedState, KeyedStateConfig, SHARDS, UpdateScratch, spread};
+use super::{BatchNumber, ByShard, KeyedState, KeyedStateConfig, SHARDS, UpdateScratch};
 use crate::state::{
     Aggregates, Argument, EncodedKeys, Ends, Entries, KeyCodec, Lifetime, NativeAggregate, SpillFolder, StateStore,
     StoreLayout, group_columns,
@@ -111,14 +111,17 @@ fn the_fingerprint_names_keys_and_functions() {
 #[test]
 fn rows_are_spread_by_the_high_byte_in_their_order() {
     let hash = |shard: u64, rest: u64| shard << 56 | rest;
-    let mut rows = vec![];
-    spread(&[hash(255, 1), hash(0, 9), hash(255, 0), hash(7, 3)], &mut rows);
-    assert_eq!(rows, [1, 3, 0, 2]);
-    let many: Vec<u64> = (0..1_000).map(|row| hash(row * 7 % 256, 1_000 - row)).collect();
-    spread(&many, &mut rows);
+    let mut spread = ByShard::default();
+    spread.spread(&[hash(255, 1), hash(0, 9), hash(255, 0), hash(7, 3)]);
+    let shards: Vec<_> = spread.shards().collect();
+    assert_eq!(shards, [(0, &[1][..]), (7, &[3]), (255, &[0, 2])]);
+    let many: Vec<u64> = (0..1_000).map(|row| hash(row * 7 % 200, 1_000 - row)).collect();
+    spread.spread(&many);
     let mut expected: Vec<u32> = (0..1_000).collect();
     expected.sort_by_key(|&row| (many[row as usize] >> 56, row));
-    assert_eq!(rows, expected);
+    let shard = |row: u32| (many[row as usize] >> 56) as usize;
+    let expected = expected.chunk_by(|a, b| shard(*a) == shard(*b)).map(|rows| (shard(rows[0]), rows));
+    assert!(spread.shards().eq(expected));
 }
 
 /// All groups, by key.

@@ -107,8 +107,9 @@ pub(super) const PROCESS_PREFIXES: &[&str] = &[
     "spark.yarn.",
 ];
 
-/// Keys that are not documented, or answered in another way than by Spark as it was asked. Two answers differ from Spark's on purpose: plan compression is off, because decompressing costs
-/// more than it saves on one machine, and there is no server stack trace to show, because there is no JVM.
+/// Keys that are not documented, or not answered as the Spark that was asked. Two answers differ from Spark's on
+/// purpose: plan compression is off, because decompressing costs more than it saves on one machine, and there is no
+/// server stack trace to show, because there is no JVM.
 const ENTRIES: &[Entry] = &[
     entry("spark.app.name", "Millstream", Kind::Text),
     entry("spark.connect.session.planCompression.defaultAlgorithm", "NONE", Kind::Text),

@@ -1,5 +1,5 @@
-//! The place of a shard, with what can be asked of it without its lock: a batch of few rows meets few of 256 shards, and
-//! passes by the others.
+//! The place of a shard, with what can be asked of it without its lock: a batch of few rows meets few of 256 shards,
+//! and passes by the others.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 

@@ -10,7 +10,7 @@ pub(crate) mod manager;
 mod names;
 pub(crate) mod operation;
 pub(crate) mod operations;
-mod queries;
+pub(crate) mod queries;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;

@@ -15,6 +15,7 @@ use millstream_sql::parser::{self, Command, Statement};
 use spark_connect_proto::{Relation, ShowString, WriteStreamOperationStart};
 
 use crate::service::{query_plan, sql_command, table, write_stream};
+use crate::session::queries::StartedBy;
 use crate::session::{Computation, Session};
 
 /// Gives the values of environment variables.
@@ -125,5 +126,5 @@ async fn start_console(session: &Computation, query: Relation, output_mode: Outp
         output_mode: output_mode.to_string(),
         ..WriteStreamOperationStart::default()
     };
-    write_stream::start_query(session, request).await
+    write_stream::start_query(session, request, StartedBy::default()).await
 }

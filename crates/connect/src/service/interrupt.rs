@@ -1,4 +1,4 @@
-//! `Interrupt`: ends running operations of a session.
+//! `Interrupt`: ends running operations and streaming queries of a session.
 
 use spark_connect_proto::interrupt_request::{Interrupt, InterruptType};
 use spark_connect_proto::{InterruptRequest, InterruptResponse};
@@ -20,7 +20,9 @@ pub(crate) fn interrupt(sessions: &SessionManager, request: InterruptRequest) ->
             return Err(session.status(error));
         }
     };
-    let interrupted_ids = session.operations().interrupt(which, |error| session.status(error));
+    // Queries first, as in Spark: a client that waits for one sees it end.
+    let mut interrupted_ids = session.queries().interrupt(which);
+    interrupted_ids.extend(session.operations().interrupt(which, |error| session.status(error)));
     Ok(InterruptResponse {
         session_id: request.session_id.clone(),
         server_side_session_id: session.server_side_id().to_owned(),

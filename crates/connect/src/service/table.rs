@@ -18,6 +18,7 @@ use spark_connect_proto::{Read, Relation, WriteOperation, WriteStreamOperationSt
 
 use super::sql_command::unquoted;
 use super::{query_plan, write_batch, write_stream};
+use crate::session::queries::StartedBy;
 use crate::session::{Computation, ViewName};
 
 /// Names a data source for the rest of the session.
@@ -39,7 +40,8 @@ pub(crate) async fn insert(session: &Computation, table: &str, query: Relation) 
     let found = found.ok_or_else(|| table_not_found(std::slice::from_ref(&name)))?;
     let source = source_of(found).ok_or_else(|| not_allowed(&name))?;
     if query_plan::analyze(session, &query)?.is_streaming {
-        return write_stream::start_query(session, streaming_write(source, query)).await.map(Some);
+        let write = streaming_write(source, query);
+        return write_stream::start_query(session, write, StartedBy::default()).await.map(Some);
     }
     let write = WriteOperation {
         input: Some(query),

@@ -17,6 +17,7 @@ use super::query_plan;
 use super::streaming_query::instance_id;
 use crate::error::handle::{relation_not_set, unsupported};
 use crate::session::operation::ResponseSender;
+use crate::session::queries::StartedBy;
 use crate::session::{Computation, Session};
 
 /// Where checkpoints go: the option, and the session's folder for queries without one.
@@ -31,7 +32,7 @@ pub(super) async fn start(
     request: WriteStreamOperationStart,
     sender: &ResponseSender,
 ) -> Result<()> {
-    let query = start_query(session, request).await?;
+    let query = start_query(session, request, sender.started_by()).await?;
     let result = WriteStreamOperationStartResult {
         query_id: Some(instance_id(&query)),
         name: query.name().unwrap_or_default().to_owned(),
@@ -41,12 +42,16 @@ pub(super) async fn start(
 }
 
 /// Starts what the message describes, as a query of the session.
-pub(crate) async fn start_query(session: &Computation, request: WriteStreamOperationStart) -> Result<StreamingQuery> {
+pub(crate) async fn start_query(
+    session: &Computation,
+    request: WriteStreamOperationStart,
+    by: StartedBy,
+) -> Result<StreamingQuery> {
     refuse_unsupported(&request)?;
     let name = (!request.query_name.is_empty()).then(|| request.query_name.clone());
     let (spec, sink) = spec(session, request, name.clone())?;
     let query = session.queries().manager().start(spec).await?;
-    session.queries().add(query.clone());
+    session.queries().add(query.clone(), by);
     // What a sink keeps can be read as a table under the query's name.
     if let (Some(table), Some(name)) = (sink.table(), &name) {
         session.names().create_table(name, table);

@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
 use self::buffer::ResponseBuffer;
+use super::queries::StartedBy;
 use crate::error::handle::operation_canceled;
 
 /// After this time a reader of a reattachable operation is sent away to come back (Spark:
@@ -261,6 +262,12 @@ pub(crate) struct ResponseSender(Arc<Operation>);
 impl ResponseSender {
     pub(crate) fn new(operation: Arc<Operation>) -> Self {
         Self(operation)
+    }
+
+    /// The operation, as what starts a query.
+    pub(crate) fn started_by(&self) -> StartedBy {
+        let info = self.0.info();
+        StartedBy { operation_id: info.operation_id.clone(), tags: info.tags.clone() }
     }
 
     /// Adds a response; waits while the client is too far behind.

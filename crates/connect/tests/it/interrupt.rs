@@ -1,15 +1,19 @@
 //! Interrupting what runs.
 
+use spark_connect_proto::execute_plan_response::ResponseType;
 use spark_connect_proto::get_status_request::OperationStatusRequest;
 use spark_connect_proto::get_status_response::operation_status::OperationState;
 use spark_connect_proto::interrupt_request::{Interrupt, InterruptType};
 use spark_connect_proto::plan::OpType;
+use spark_connect_proto::streaming_query_command::{AwaitTerminationCommand, Command as QueryCommand};
 use spark_connect_proto::streaming_query_manager_command::{AwaitAnyTerminationCommand, Command as ManagerCommand};
 use spark_connect_proto::{
-    Command, ExecutePlanRequest, GetStatusRequest, InterruptRequest, StreamingQueryManagerCommand, command,
+    Command, ExecutePlanRequest, GetStatusRequest, InterruptRequest, StreamingQueryInstanceId,
+    StreamingQueryManagerCommand, command,
 };
 
 use crate::client::{Client, user};
+use crate::streaming::{ask, into_memory};
 
 /// Waits for a query's end in a session without queries, which is for ever.
 fn endless(client: &Client, tag: &str) -> ExecutePlanRequest {
@@ -67,6 +71,40 @@ async fn by_operation_by_tag_and_all() {
         let status = stream.message().await.unwrap_err();
         assert!(status.message().contains("[OPERATION_CANCELED]"), "{status}");
         assert_eq!(state(&client, &id).await, OperationState::Cancelled);
+    }
+    assert!(interrupt(&client, InterruptType::All, None).await.is_empty(), "nothing runs any more");
+}
+
+/// Starts a query of this name and tag; the operation that started it, and the query.
+async fn start(client: &Client, name: &str) -> (String, StreamingQueryInstanceId) {
+    let command = command::CommandType::WriteStreamOperationStart(into_memory(name));
+    let mut request = client.request(OpType::Command(Command { command_type: Some(command) }));
+    request.tags = vec![name.to_owned()];
+    let operation_id = request.operation_id.clone().unwrap();
+    let mut responses = client.execute(request).await.unwrap();
+    let mut query = None;
+    while let Some(response) = responses.message().await.unwrap() {
+        if let Some(ResponseType::WriteStreamOperationStartResult(result)) = response.response_type {
+            query = result.query_id;
+        }
+    }
+    (operation_id, query.unwrap())
+}
+
+/// As in Spark, the ids are those of the operations that started the queries.
+#[tokio::test]
+async fn streaming_queries_are_stopped_by_their_tag_and_with_all() {
+    let client = Client::start().await;
+    let (a, by_tag) = start(&client, "a").await;
+    let (b, with_all) = start(&client, "b").await;
+    let elsewhere = interrupt(&client.other_session(), InterruptType::All, None).await;
+    assert!(elsewhere.is_empty(), "another session's queries are not touched");
+    assert!(interrupt(&client, InterruptType::OperationId, Some(Interrupt::OperationId(a.clone()))).await.is_empty());
+    assert_eq!(interrupt(&client, InterruptType::Tag, Some(Interrupt::OperationTag("a".to_owned()))).await, [a]);
+    assert_eq!(interrupt(&client, InterruptType::All, None).await, [b]);
+    for query in [by_tag, with_all] {
+        let ended = ask(&client, &query, QueryCommand::AwaitTermination(AwaitTerminationCommand { timeout_ms: None }));
+        ended.await.unwrap();
     }
     assert!(interrupt(&client, InterruptType::All, None).await.is_empty(), "nothing runs any more");
 }

@@ -106,13 +106,14 @@ impl QueryControl {
 
     pub(crate) fn add_progress(&self, progress: StreamingQueryProgress) {
         let progress = Arc::new(progress);
+        // Before it can be asked for: who has seen a progress may take its listener away, and would miss the event.
+        self.tell(|| QueryEventKind::Progress(Arc::clone(&progress)));
         let mut kept = self.progress.lock();
         while kept.len() >= self.progress_limit.max(1) {
             kept.pop_front();
         }
-        kept.push_back(Arc::clone(&progress));
+        kept.push_back(progress);
         drop(kept);
-        self.tell(|| QueryEventKind::Progress(progress));
         self.events.note_told(self.clock.monotonic());
     }
 

@@ -100,11 +100,15 @@ async fn streaming_queries_are_stopped_by_their_tag_and_with_all() {
     let elsewhere = interrupt(&client.other_session(), InterruptType::All, None).await;
     assert!(elsewhere.is_empty(), "another session's queries are not touched");
     assert!(interrupt(&client, InterruptType::OperationId, Some(Interrupt::OperationId(a.clone()))).await.is_empty());
+    // Nobody waits for the end of a query but who asks for it, and until then it is one that runs.
     assert_eq!(interrupt(&client, InterruptType::Tag, Some(Interrupt::OperationTag("a".to_owned()))).await, [a]);
+    ended(&client, &by_tag).await;
     assert_eq!(interrupt(&client, InterruptType::All, None).await, [b]);
-    for query in [by_tag, with_all] {
-        let ended = ask(&client, &query, QueryCommand::AwaitTermination(AwaitTerminationCommand { timeout_ms: None }));
-        ended.await.unwrap();
-    }
+    ended(&client, &with_all).await;
     assert!(interrupt(&client, InterruptType::All, None).await.is_empty(), "nothing runs any more");
+}
+
+async fn ended(client: &Client, query: &StreamingQueryInstanceId) {
+    let wait = QueryCommand::AwaitTermination(AwaitTerminationCommand { timeout_ms: None });
+    ask(client, query, wait).await.unwrap();
 }

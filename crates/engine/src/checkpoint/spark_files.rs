@@ -166,11 +166,14 @@ fn keep_two<T>(entries: &mut Vec<T>, entry: T) {
 
 /// Puts a file in its place, and takes away the checksum that Hadoop may have of an older one.
 pub(super) async fn put(files: &Files, path: &Path, bytes: Vec<u8>, durable: bool) -> Result<()> {
-    if files.read(path).await?.is_some_and(|there| there == bytes) {
+    if files.read(path).await?.is_none_or(|there| there != bytes) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        files.remove(&path.with_file_name(format!(".{name}.crc"))).await?;
+    } else if !durable {
         return Ok(());
     }
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    files.remove(&path.with_file_name(format!(".{name}.crc"))).await?;
+    // Also where the file is there already: the process that put it there may have died before the disk held it for
+    // good, and what is written from now on relies on it.
     files.replace(path, bytes, durable).await
 }
 

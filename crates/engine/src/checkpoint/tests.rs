@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -355,6 +356,24 @@ async fn a_held_checkpoint_is_refused() {
     assert_eq!(open(Some(root.path()), SyncPolicy::Always).await.unwrap_err().kind(), ErrorKind::Conflict);
     drop(held);
     open(Some(root.path()), SyncPolicy::Always).await.unwrap();
+}
+
+/// Seed 3244 of the simulation: a start died before the name of `metadata` was durable, the next one found the file and
+/// left it as it was, and a power cut took it from under the log.
+#[tokio::test]
+async fn whose_checkpoint_it_is_is_made_durable_by_each_start() {
+    let root = tempfile::tempdir().unwrap();
+    let claim = async |sync: SyncPolicy| {
+        let checkpoint = open(Some(root.path()), sync).await.unwrap();
+        checkpoint.claim(sync).await.unwrap();
+        let metadata = root.path().join("metadata");
+        (fs::read(&metadata).unwrap(), fs::metadata(&metadata).unwrap().ino())
+    };
+    let (text, file) = claim(SyncPolicy::Always).await;
+    let (same_text, again) = claim(SyncPolicy::Always).await;
+    assert_eq!(same_text, text);
+    assert_ne!(again, file, "it was written again, and forced to the disk with its name");
+    assert_eq!(claim(SyncPolicy::Never).await, (text, again), "nobody asked for that here");
 }
 
 #[tokio::test]

@@ -25,10 +25,10 @@ import org.apache.kafka.common.serialization.*;
  *       codec=none|gzip|snappy|lz4|zstd  batch=records a batch  bytes=least size of a value  base=milliseconds
  *       keys=modulus  key number i modulo this     null-keys=n, null-values=n  every n-th is null (0: none)
  *       headers=n  records have i modulo n headers "h0", "h1" … with values "0", null, "2", null …
- *       end=commit|abort|open  in a transaction    id=transactional id
+ *       end=commit|abort|open  in a transaction, until its markers are written    id=transactional id
  *   values TOPIC PARTITION TEXT…        one record for each word; "\0" is null
  *   text TOPIC PARTITION LINE           the rest of the line is one value
- *   end ID commit|abort                 ends a transaction that was left open
+ *   end ID commit|abort                 ends a transaction that was left open; until its markers are written
  *   digest TOPIC PARTITION END committed|uncommitted
  *       reads from the beginning until the position reaches END: "ok COUNT CRC32" over offsets, timestamps, keys, values
  *   scram-user NAME SHA-256|SHA-512 PASSWORD
@@ -101,7 +101,7 @@ public class KafkaTool {
                 return "";
             }
             case "end":
-                if (w[2].equals("commit")) open.remove(w[1]).commitTransaction(); else open.remove(w[1]).abortTransaction();
+                end(open.remove(w[1]), w[1], w[2].equals("commit"));
                 return "";
             case "scram-user": {
                 ScramMechanism mechanism = ScramMechanism.valueOf("SCRAM_" + w[2].replace('-', '_'));
@@ -184,10 +184,16 @@ public class KafkaTool {
         }
         producer.flush();
         for (java.util.concurrent.Future<RecordMetadata> each : sent) each.get();
-        if ("commit".equals(end)) producer.commitTransaction();
-        if ("abort".equals(end)) producer.abortTransaction();
         if ("open".equals(end)) open.put(s.get("id"), producer);
+        else if (end != null) end(producer, s.get("id"), end.equals("commit"));
         return "";
+    }
+
+    /** Ends a transaction and waits for its markers: the coordinator answers the client before it has written them. */
+    static void end(KafkaProducer<byte[], byte[]> producer, String id, boolean commit) throws Exception {
+        if (commit) producer.commitTransaction(); else producer.abortTransaction();
+        TransactionState wanted = commit ? TransactionState.COMPLETE_COMMIT : TransactionState.COMPLETE_ABORT;
+        while (admin.describeTransactions(List.of(id)).description(id).get().state() != wanted) Thread.sleep(5);
     }
 
     static byte[] value(long i, int bytes) {

@@ -12,8 +12,9 @@ mod convert;
 pub(crate) mod ddl;
 mod failure;
 mod fast;
+mod generator;
 mod options;
-mod raw;
+mod path;
 mod scalars;
 mod tokens;
 
@@ -27,6 +28,7 @@ use self::columns::{Column, Values, nullable};
 use self::convert::{Read, append_fields, append_single, append_value};
 use self::fast::Templates;
 pub use self::options::{JsonOptions, JsonSyntax, ParseMode, TextParser};
+pub use self::path::{JsonPath, JsonTexts};
 use self::tokens::{Bad, Buffers, Token, Tokens};
 use millstream_core::decode::{ValueDecoder, ValueDecoding};
 use millstream_core::error::{Error, Result};

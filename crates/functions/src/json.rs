@@ -5,7 +5,6 @@ mod schema_of;
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, StringArray};
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Expr, ScalarUDF};
@@ -21,8 +20,7 @@ use super::argument::{constant_of, scalar};
 use super::call::{FunctionCall, Resolved};
 use super::entry::Arity::{AtLeast, Between, Exactly};
 use super::entry::FunctionEntry;
-use super::generator::generator;
-use super::kernel::{Evaluation, Function};
+use super::kernel::Function;
 use super::sql_form::SqlForm;
 use crate::failure::{invalid_json_schema, schema_not_constant, unexpected_input_type};
 
@@ -31,7 +29,7 @@ pub(super) static FUNCTIONS: &[FunctionEntry] = &[
     FunctionEntry::new("from_json", Between(2, 3), from_json, "the value of a JSON text, by a schema")
         .shown(SqlForm::FirstArgument),
     FunctionEntry::new("to_json", Between(1, 2), to_json, "the JSON text of a struct, array or map"),
-    FunctionEntry::new("get_json_object", Exactly(2), get_json_object, "what a path finds in a JSON text"),
+    FunctionEntry::new("get_json_object", Exactly(2), path::get_json_object, "what a path finds in a JSON text"),
     FunctionEntry::new(
         "schema_of_json",
         Between(1, 2),
@@ -39,7 +37,7 @@ pub(super) static FUNCTIONS: &[FunctionEntry] = &[
         "the schema of a constant JSON text",
     ),
     FunctionEntry::new("json_object_keys", Exactly(1), path::object_keys, "the names of a JSON object's fields"),
-    FunctionEntry::new("json_tuple", AtLeast(2), json_tuple, "top-level fields of a JSON object as columns"),
+    FunctionEntry::new("json_tuple", AtLeast(2), path::json_tuple, "top-level fields of a JSON object as columns"),
     FunctionEntry::new("json_array_length", Exactly(1), path::array_length, "the number of elements of a JSON array"),
 ];
 
@@ -108,36 +106,4 @@ fn to_json(call: &FunctionCall<'_>) -> Result<Resolved> {
     let option = TypedExpr::literal(ScalarValue::from(options.ignore_null_fields), "");
     let settings = QuerySettings { time_zone: options.time_zone, ..call.context.settings };
     scalar(TO_JSON.over([value, option], DataType::Utf8, true, &settings).with_sql(text))
-}
-
-static GET_JSON_OBJECT: Function = Function::total("get_json_object", |one| {
-    let (texts, paths) = (one.strings(0), one.strings(1));
-    let mut prepared: Option<(String, Option<path::JsonPath>)> = None;
-    let find = |row: usize| {
-        if !one.all_valid(row) {
-            return None;
-        }
-        let wanted = paths.value(row);
-        if prepared.as_ref().is_none_or(|(text, _)| text != wanted) {
-            prepared = Some((wanted.to_owned(), path::JsonPath::parse(wanted)));
-        }
-        prepared.as_ref()?.1.as_ref()?.find(texts.value(row))
-    };
-    Ok(Arc::new((0..one.rows).map(find).collect::<StringArray>()))
-});
-
-fn get_json_object(call: &FunctionCall<'_>) -> Result<Resolved> {
-    scalar(GET_JSON_OBJECT.call_nullable(call.all_strings()?, DataType::Utf8, call))
-}
-
-static JSON_TUPLE: Function = Function::new("json_tuple", tuple_rows);
-
-fn tuple_rows(one: &Evaluation<'_>) -> Result<ArrayRef> {
-    path::tuples(one)
-}
-
-/// The generator of `json_tuple`.
-fn json_tuple(call: &FunctionCall<'_>) -> Result<Resolved> {
-    let columns = (0..call.count() - 1).map(|index| (format!("c{index}"), DataType::Utf8, true)).collect();
-    Ok(generator(call, &JSON_TUPLE, call.all_strings()?, columns, false))
 }

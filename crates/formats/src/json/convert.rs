@@ -5,7 +5,7 @@
 
 use super::JsonOptions;
 use super::columns::{Column, Values};
-use super::raw;
+use super::generator::copy_structure;
 use super::scalars::{append_number, append_text};
 use super::tokens::{Bad, Token, Tokens, lone_surrogate};
 
@@ -36,7 +36,7 @@ pub(super) fn append_value(column: &mut Column, tokens: &mut Tokens<'_>, options
     match (&mut column.values, token) {
         (Values::Void, _) => column.append_null(),
         (Values::String(_), Token::String) => append_string(column, tokens)?,
-        (Values::String(_), _) => column.append_bytes(&raw::copy_structure(tokens)?),
+        (Values::String(_), _) => column.append_bytes(&copy_structure(tokens)?),
         (Values::Boolean(values), Token::True | Token::False) => {
             values.append(token == Token::True);
             column.append_valid();

@@ -37,6 +37,8 @@ pub(super) struct Bad;
 const DEPTH_MAX: usize = 1000;
 /// Longest number; longer is malformed.
 const NUMBER_CHARS_MAX: usize = 1000;
+/// Longest name of a field in UTF-16 units; longer is malformed.
+const NAME_UNITS_MAX: usize = 50_000;
 
 #[derive(Debug, Clone, Copy)]
 struct Scope {
@@ -304,7 +306,8 @@ impl<'a> Tokens<'a> {
             Text::Unescaped { .. } => buffers.names.extend_from_slice(&buffers.unescaped),
             Text::Plain | Text::Pending => buffers.names.extend_from_slice(&self.text[self.span.clone()]),
         }
-        Ok(())
+        let name = &buffers.names[start..];
+        if name.len() > NAME_UNITS_MAX && utf16_units(name) > NAME_UNITS_MAX { Err(Bad) } else { Ok(()) }
     }
 
     fn read_value(&mut self, first: u8) -> Result<Token, Bad> {
@@ -337,7 +340,17 @@ impl<'a> Tokens<'a> {
             return Err(Bad);
         }
         self.at += rest.len();
-        Ok(token)
+        // A word goes on until something stands there that cannot belong to one.
+        let goes_on = match self.text.get(self.at) {
+            Some(&byte) if byte.is_ascii() => byte.is_ascii_alphanumeric() || byte == b'_',
+            Some(&byte) => {
+                let character = self.text.get(self.at..self.at + byte.leading_ones() as usize);
+                let character = character.and_then(|bytes| std::str::from_utf8(bytes).ok());
+                character.is_some_and(|text| text.chars().all(char::is_alphanumeric))
+            }
+            None => false,
+        };
+        if goes_on { Err(Bad) } else { Ok(token) }
     }
 
     fn read_non_number(&mut self, start: usize) -> Result<Token, Bad> {
@@ -393,7 +406,13 @@ impl<'a> Tokens<'a> {
             }
         }
         self.span = start..self.at;
-        if self.span.len() > NUMBER_CHARS_MAX { Err(Bad) } else { Ok(token) }
+        let followed = self.text.get(self.at).is_some_and(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
+        // A number that is the whole text is not followed by anything but blanks.
+        if self.span.len() > NUMBER_CHARS_MAX || self.buffers.scopes.is_empty() && followed {
+            Err(Bad)
+        } else {
+            Ok(token)
+        }
     }
 
     /// The string that begins here. On an error the position is just behind what is wrong.
@@ -497,6 +516,12 @@ impl<'a> Tokens<'a> {
         self.state = Text::Plain;
         self.read_string(b'"')
     }
+}
+
+/// The length of an UTF-8 text in UTF-16: a character has one byte that continues none, and a second unit if that says
+/// four bytes.
+fn utf16_units(text: &[u8]) -> usize {
+    text.iter().map(|byte| usize::from(byte & 0xc0 != 0x80) + usize::from(*byte >= 0xf0)).sum()
 }
 
 fn is_bare_name_byte(byte: u8) -> bool {

@@ -5,7 +5,6 @@ use datafusion::common::ScalarValue;
 use millstream_core::{Result, spark_error};
 use serde_json::Value;
 
-use super::path::first_value;
 use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
 use crate::data_type::{array, sql_name};
@@ -25,6 +24,11 @@ pub(super) fn schema_of_json(call: &FunctionCall<'_>) -> Result<Resolved> {
         sql: String::new(),
         ..TypedExpr::literal(ScalarValue::from(sql_name(&with_strings(&schema))), "")
     })
+}
+
+/// The JSON value with which a text begins.
+fn first_value(text: &str) -> Option<Value> {
+    serde_json::Deserializer::from_str(text).into_iter::<Value>().next()?.ok()
 }
 
 fn inferred(value: &Value) -> DataType {

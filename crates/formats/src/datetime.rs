@@ -62,7 +62,7 @@ impl Zone {
             Self::Region(Tz::UTC) => return local_s,
             Self::Region(zone) => zone,
         };
-        let (near, shift) = within_rules(local_s);
+        let (near, shift) = within_rules(zone, local_s);
         let Some(local) = naive(near) else { return local_s };
         let offset = match zone.offset_from_local_datetime(&local) {
             chrono::LocalResult::Single(offset) => offset.fix().local_minus_utc(),
@@ -79,7 +79,7 @@ pub fn offset_at(zone: Tz, utc_s: i64) -> i32 {
     if zone == Tz::UTC {
         return 0;
     }
-    let (near, _) = within_rules(utc_s);
+    let (near, _) = within_rules(zone, utc_s);
     naive(near).map_or(0, |utc| zone.offset_from_utc_datetime(&utc).fix().local_minus_utc())
 }
 
@@ -89,7 +89,7 @@ fn naive(seconds: i64) -> Option<NaiveDateTime> {
 
 /// The zone rules of the library end with the year 2100, and the calendar of chrono with 262142, while Spark's go on: a
 /// later moment is answered by one of the same weekday and leap year before that. Also gives what was taken off.
-fn within_rules(seconds: i64) -> (i64, i64) {
+pub fn within_rules(zone: Tz, seconds: i64) -> (i64, i64) {
     const LAST_S: i64 = 4_102_444_800; // 2100-01-01
     const CYCLE_S: i64 = 146_097 * DAY_S; // 400 years
     let mut near = seconds;
@@ -97,7 +97,10 @@ fn within_rules(seconds: i64) -> (i64, i64) {
         // Long before any rule: local mean time, whatever the year.
         near = near.rem_euclid(CYCLE_S) - 5 * CYCLE_S;
     }
-    if near >= LAST_S {
+    if near >= LAST_S && matches!(zone, Tz::Africa__Casablanca | Tz::Africa__El_Aaiun) {
+        // Their rules follow the moon, are written down one by one, and end before that.
+        near = LAST_S - DAY_S;
+    } else if near >= LAST_S {
         near = LAST_S + (near - LAST_S).rem_euclid(CYCLE_S);
         let (year, _, _) = civil_from_days(near.div_euclid(DAY_S));
         let first = days_from_civil(year, 1, 1);

@@ -3,9 +3,13 @@
 //! NULL fields of structs are left out unless asked for, NULL elements and map values stay. Timestamps have exactly
 //! three digits of fraction and the zone's offset, doubles are the JVM's, decimals keep their scale.
 //!
-//! Deliberately not here: patterns (`timestampFormat`, `dateFormat`) and `pretty`.
+//! Deliberately not here: patterns of dates and times, which are handed in as [`TextPrinter`]s.
 
-use std::fmt::Write;
+mod pretty;
+
+use std::borrow::Cow;
+use std::fmt::{self, Debug, Write};
+use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, StringArray, StringBuilder};
 use arrow::datatypes::{
@@ -19,33 +23,68 @@ use crate::text::{Style, ValueText, push_date, push_internal, push_timestamp, pu
 use millstream_core::Options;
 use millstream_core::error::{Error, Result};
 
+/// Writes one date (in days) or timestamp (in microseconds) by a pattern.
+pub type TextPrinter = Arc<dyn Fn(i64) -> String + Send + Sync>;
+
 /// The options of `to_json`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct JsonTextOptions {
-    /// `ignoreNullFields`
+    /// Fields of structs that are NULL are left out: `ignoreNullFields`.
     pub ignore_null_fields: bool,
-    /// `writeNonAsciiCharacterAsCodePoint`
+    /// Letters beyond ASCII are escaped: `writeNonAsciiCharacterAsCodePoint`.
     pub ascii: bool,
+    /// Each field stands on a line of its own: `pretty`.
+    pub pretty: bool,
+    /// `sortKeys`: fields of structs and keys of maps in the order of their names.
+    pub sort_keys: bool,
     /// `timeZone`, else the session's.
     pub time_zone: Tz,
+    /// Writes TIMESTAMP by a pattern: `timestampFormat`.
+    pub timestamp_printer: Option<TextPrinter>,
+    /// Writes TIMESTAMP_NTZ by a pattern: `timestampNTZFormat`.
+    pub timestamp_ntz_printer: Option<TextPrinter>,
+    /// Writes DATE by a pattern: `dateFormat`.
+    pub date_printer: Option<TextPrinter>,
 }
 
 impl Default for JsonTextOptions {
     fn default() -> Self {
-        Self { ignore_null_fields: true, ascii: false, time_zone: Tz::UTC }
+        Self {
+            ignore_null_fields: true,
+            ascii: false,
+            pretty: false,
+            sort_keys: false,
+            time_zone: Tz::UTC,
+            timestamp_printer: None,
+            timestamp_ntz_printer: None,
+            date_printer: None,
+        }
+    }
+}
+
+impl Debug for JsonTextOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("JsonTextOptions")
+            .field("ignore_null_fields", &self.ignore_null_fields)
+            .field("ascii", &self.ascii)
+            .field("pretty", &self.pretty)
+            .field("sort_keys", &self.sort_keys)
+            .field("time_zone", &self.time_zone)
+            .finish_non_exhaustive()
     }
 }
 
 impl JsonTextOptions {
-    /// The options as the user wrote them.
+    /// The options as the user wrote them. Who can write patterns takes the three `…Format` options out first and sets
+    /// the printers afterwards; here they are refused rather than passed over.
+    ///
+    /// # Errors
+    /// A switch is neither `true` nor `false`, or a zone is none.
     pub fn from_options(options: &Options, session_zone: Tz) -> Result<Self> {
         for name in ["timestampFormat", "timestampNTZFormat", "dateFormat"] {
             if options.contains(name) {
                 return Err(Error::unsupported(format!("the option '{name}' of JSON")));
             }
-        }
-        if options.get_bool("pretty")? == Some(true) {
-            return Err(Error::unsupported("the option 'pretty' of JSON"));
         }
         let time_zone = match options.get("timeZone") {
             Some(zone) => zone
@@ -56,7 +95,10 @@ impl JsonTextOptions {
         Ok(Self {
             ignore_null_fields: options.get_bool("ignoreNullFields")?.unwrap_or(true),
             ascii: options.get_bool("writeNonAsciiCharacterAsCodePoint")?.unwrap_or(false),
+            pretty: options.get_bool("pretty")?.unwrap_or(false),
+            sort_keys: options.get_bool("sortKeys")?.unwrap_or(false),
             time_zone,
+            ..Self::default()
         })
     }
 }
@@ -76,7 +118,8 @@ pub fn to_json(array: &ArrayRef, options: &JsonTextOptions) -> Result<StringArra
         }
         text.clear();
         writer.push(&mut text, row);
-        texts.append_value(&text);
+        let shown = if options.pretty { Cow::Owned(pretty::indented(&text)) } else { Cow::Borrowed(text.as_str()) };
+        texts.append_value(shown);
     }
     Ok(texts.finish())
 }
@@ -123,7 +166,11 @@ impl<'a> Writer<'a> {
             DataType::Struct(fields) => {
                 let columns = fields.iter().zip(array.as_struct().columns());
                 let writer = |(field, column)| Ok((AsRef::<Field>::as_ref(field), Self::new(column, options)?));
-                Kind::Struct(columns.map(writer).collect::<Result<_>>()?)
+                let mut writers = columns.map(writer).collect::<Result<Vec<_>>>()?;
+                if options.sort_keys {
+                    writers.sort_by_cached_key(|(field, _)| field.name().encode_utf16().collect::<Vec<_>>());
+                }
+                Kind::Struct(writers)
             }
             DataType::List(_) => Kind::List(Box::new(Self::new(array.as_list::<i32>().values(), options)?)),
             DataType::Map(_, _) => Kind::Map(Box::new(Self::new(array.as_map().values(), options)?)),
@@ -162,18 +209,28 @@ impl<'a> Writer<'a> {
                     elements.push(out, index);
                 });
             }
-            Kind::Map(values) => {
-                let map = self.array.as_map();
-                let span = map.value_offsets()[row] as usize..map.value_offsets()[row + 1] as usize;
-                push_all(out, ['{', '}'], span, |out, index| {
-                    let mut key = String::new();
-                    push_internal(&mut key, map.keys(), index);
-                    push_quoted(out, &key, self.options.ascii);
-                    out.push(':');
-                    values.push(out, index);
-                });
-            }
+            Kind::Map(values) => self.push_map(out, values, row),
         }
+    }
+
+    fn push_map(&self, out: &mut String, values: &Writer<'_>, row: usize) {
+        let map = self.array.as_map();
+        let span = map.value_offsets()[row] as usize..map.value_offsets()[row + 1] as usize;
+        let key_at = |index: usize| {
+            let mut key = String::new();
+            push_internal(&mut key, map.keys(), index);
+            key
+        };
+        let mut entries: Vec<(String, usize)> = span.map(|index| (key_at(index), index)).collect();
+        if self.options.sort_keys {
+            entries.sort_by_cached_key(|(key, _)| key.encode_utf16().collect::<Vec<_>>());
+        }
+        push_all(out, ['{', '}'], 0..entries.len(), |out, place| {
+            let (key, index) = &entries[place];
+            push_quoted(out, key, self.options.ascii);
+            out.push(':');
+            values.push(out, *index);
+        });
     }
 
     fn push_struct(&self, out: &mut String, fields: &[(&Field, Writer<'_>)], row: usize) {
@@ -194,6 +251,18 @@ impl<'a> Writer<'a> {
     }
 
     fn push_time(&self, out: &mut String, row: usize) {
+        let value = || match self.kind {
+            Kind::Date => i64::from(self.array.as_primitive::<Date32Type>().value(row)),
+            _ => self.array.as_primitive::<TimestampMicrosecondType>().value(row),
+        };
+        let printer = match self.kind {
+            Kind::Date => &self.options.date_printer,
+            Kind::Timestamp => &self.options.timestamp_printer,
+            _ => &self.options.timestamp_ntz_printer,
+        };
+        if let Some(print) = printer {
+            return push_quoted(out, &print(value()), self.options.ascii);
+        }
         out.push('"');
         if let Kind::Date = self.kind {
             push_date(out, self.array.as_primitive::<Date32Type>().value(row));
@@ -220,7 +289,7 @@ impl<'a> Writer<'a> {
     }
 }
 
-fn push_formatted(out: &mut String, text: std::fmt::Arguments<'_>) {
+fn push_formatted(out: &mut String, text: fmt::Arguments<'_>) {
     out.write_fmt(text).expect("a string takes every write");
 }
 
@@ -247,7 +316,7 @@ fn push_number(out: &mut String, finite: bool, push: impl FnOnce(&mut String)) {
 }
 
 /// The JVM's `BigDecimal.toString`: scientific below a millionth.
-fn push_decimal(out: &mut String, value: i128, scale: i8) {
+pub fn push_decimal(out: &mut String, value: i128, scale: i8) {
     let digits = value.unsigned_abs().to_string();
     let exponent = digits.len() as i32 - 1 - i32::from(scale);
     if scale >= 0 && exponent >= -6 {

@@ -20,8 +20,8 @@ use crate::coercion::common_type;
 use crate::data_type::{is_numeric, sql_name, timestamp};
 use crate::typed_expr::TypedExpr;
 
-use super::call::{FunctionCall, Resolved};
-use super::cast::{CastMode, cast};
+use super::call::{FunctionCall, FunctionContext, Resolved};
+use super::cast::{CastMode, SpecialMoment, cast};
 use super::failure::{differing_types, non_foldable, unexpected_input_type};
 
 impl FunctionCall<'_> {
@@ -42,7 +42,7 @@ impl FunctionCall<'_> {
 
     /// An argument cast to a type by the session's rules, whatever it is.
     pub(super) fn cast(&self, expr: TypedExpr, to: &DataType) -> Result<TypedExpr> {
-        cast(expr, to, self.cast_mode(), self.context.settings.time_zone)
+        cast_in(expr, to, self.cast_mode(), self.context)
     }
 
     /// ANSI or legacy.
@@ -201,6 +201,24 @@ pub fn constant_of(expr: &Expr) -> Option<ScalarValue> {
         ColumnarValue::Scalar(value) => Some(value),
         ColumnarValue::Array(column) => ScalarValue::try_from_array(&column, 0).ok(),
     }
+}
+
+/// A cast by the rules of a session, which knows the words for moments: Spark reads them in constant texts.
+///
+/// # Errors
+/// Those of [`cast`] and of [`SpecialMoment::value`].
+pub fn cast_in(expr: TypedExpr, to: &DataType, mode: CastMode, context: &FunctionContext) -> Result<TypedExpr> {
+    let zone = context.settings.time_zone;
+    if expr.data_type == DataType::Utf8
+        && matches!(to, DataType::Date32 | DataType::Timestamp(_, _))
+        && let Some(ScalarValue::Utf8(Some(text))) = constant_of(&expr.expr)
+        && let Some(moment) = SpecialMoment::parse(&text)
+    {
+        let plain = cast(expr, to, mode, zone)?;
+        let value = moment.value(to, (!context.streaming).then_some(context.now_us), zone)?;
+        return Ok(TypedExpr { nullable: plain.nullable, ..TypedExpr::literal(value, plain.sql) });
+    }
+    cast(expr, to, mode, zone)
 }
 
 /// A resolved scalar.

@@ -10,6 +10,7 @@ mod from_text;
 mod nested;
 pub(super) mod number;
 mod rules;
+mod special;
 pub(super) mod time;
 pub(super) mod to_text;
 
@@ -21,6 +22,7 @@ use datafusion::logical_expr::Expr;
 use millstream_core::{Error, QuerySettings, Result};
 use millstream_engine::functions::Meaning;
 
+pub use self::special::SpecialMoment;
 use crate::data_type::{is_numeric, sql_name};
 use crate::typed_expr::TypedExpr;
 

@@ -22,7 +22,7 @@ use super::argument::{constant_of, scalar};
 use super::call::{FunctionCall, Resolved};
 use super::cast::{CastMode, Casting, cast_column};
 use super::columns::calendar::to_local_us;
-use super::columns::date_time_pattern::DateTimePattern;
+use super::columns::date_time_pattern::{PrintPattern, ReadPattern};
 use super::entry::Arity::Between;
 use super::entry::FunctionEntry;
 use super::kernel::{Evaluation, Function};
@@ -77,24 +77,24 @@ fn constants(options: &Options) -> Result<Vec<TypedExpr>> {
 }
 
 /// The options again, in a kernel.
-struct Settings<'a> {
+struct Settings<'a, P> {
     dialect: Dialect<'a>,
-    date_format: Option<DateTimePattern>,
-    timestamp_format: Option<DateTimePattern>,
+    date_format: Option<P>,
+    timestamp_format: Option<P>,
     corrupt: &'a str,
     fails: bool,
 }
 
-impl<'a> Settings<'a> {
+impl<'a, P> Settings<'a, P> {
     /// None without rows, for which nothing is to be done.
-    fn of(one: &'a Evaluation<'_>) -> Result<Option<Self>> {
+    fn new(one: &'a Evaluation<'_>, compile: fn(&str) -> Result<P>) -> Result<Option<Self>> {
         if one.rows == 0 {
             return Ok(None);
         }
         let text = |index: usize| one.strings(index).value(0);
         let format = |index: usize| match text(index) {
             "" => Ok(None),
-            pattern => DateTimePattern::new(pattern).map(Some),
+            pattern => compile(pattern).map(Some),
         };
         Ok(Some(Self {
             dialect: Dialect {
@@ -152,7 +152,9 @@ fn is_flat(data_type: &DataType) -> bool {
 
 static FROM_CSV: Function = Function::new("from_csv", |one| {
     let DataType::Struct(fields) = one.data_type else { return Err(Error::internal("a struct that is none")) };
-    let Some(settings) = Settings::of(one)? else { return Ok(arrow::array::new_empty_array(one.data_type)) };
+    let Some(settings) = Settings::new(one, ReadPattern::new)? else {
+        return Ok(arrow::array::new_empty_array(one.data_type));
+    };
     let texts = one.strings(0);
     let corrupt =
         fields.iter().position(|field| field.name() == settings.corrupt && *field.data_type() == DataType::Utf8);
@@ -194,9 +196,14 @@ fn malformed_record(columns: &[ArrayRef], row: usize, one: &Evaluation<'_>) -> R
 }
 
 /// The cells as values, NULL where they are none.
-fn typed(cells: &StringArray, to: &DataType, settings: &Settings<'_>, one: &Evaluation<'_>) -> Result<ArrayRef> {
+fn typed(
+    cells: &StringArray,
+    to: &DataType,
+    settings: &Settings<'_, ReadPattern>,
+    one: &Evaluation<'_>,
+) -> Result<ArrayRef> {
     let zone = one.settings.time_zone;
-    let moments = |format: &DateTimePattern| -> Vec<Option<i64>> {
+    let moments = |format: &ReadPattern| -> Vec<Option<i64>> {
         cells.iter().map(|cell| format.parse(cell?, zone).ok()).collect()
     };
     match (to, &settings.date_format, &settings.timestamp_format) {
@@ -263,7 +270,9 @@ fn to_csv(call: &FunctionCall<'_>) -> Result<Resolved> {
 }
 
 static TO_CSV: Function = Function::new("to_csv", |one| {
-    let Some(settings) = Settings::of(one)? else { return Ok(arrow::array::new_empty_array(one.data_type)) };
+    let Some(settings) = Settings::new(one, PrintPattern::new)? else {
+        return Ok(arrow::array::new_empty_array(one.data_type));
+    };
     let values = one.columns[0].as_struct();
     let texts = values.columns().iter().map(|column| shown(column, &settings, one)).collect::<Result<Vec<_>>>()?;
     let record = |row: usize| {
@@ -278,9 +287,9 @@ static TO_CSV: Function = Function::new("to_csv", |one| {
 });
 
 /// A column as texts.
-fn shown(column: &ArrayRef, settings: &Settings<'_>, one: &Evaluation<'_>) -> Result<StringArray> {
+fn shown(column: &ArrayRef, settings: &Settings<'_, PrintPattern>, one: &Evaluation<'_>) -> Result<StringArray> {
     let zone = one.settings.time_zone;
-    let formatted = |format: &DateTimePattern, moments: &dyn Fn(usize) -> i64, zone: chrono_tz::Tz| -> StringArray {
+    let formatted = |format: &PrintPattern, moments: &dyn Fn(usize) -> i64, zone: chrono_tz::Tz| -> StringArray {
         (0..column.len()).map(|row| column.is_valid(row).then(|| format.format(moments(row), zone))).collect()
     };
     Ok(match (column.data_type(), &settings.date_format) {
@@ -288,7 +297,7 @@ fn shown(column: &ArrayRef, settings: &Settings<'_>, one: &Evaluation<'_>) -> Re
             let moments = column.as_primitive::<TimestampMicrosecondType>();
             let default =
                 if with_zone.is_some() { "yyyy-MM-dd'T'HH:mm:ss[.SSS][XXX]" } else { "yyyy-MM-dd'T'HH:mm:ss[.SSS]" };
-            let default = DateTimePattern::new(default)?;
+            let default = PrintPattern::new(default)?;
             let format = settings.timestamp_format.as_ref().filter(|_| with_zone.is_some()).unwrap_or(&default);
             let zone = if with_zone.is_some() { zone } else { chrono_tz::UTC };
             formatted(format, &|row| moments.value(row), zone)

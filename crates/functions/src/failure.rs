@@ -81,9 +81,9 @@ pub(super) fn index_of_zero() -> Error {
     spark_error!("INVALID_INDEX_OF_ZERO")
 }
 
-/// A text that does not follow its date-time pattern; `instead` is the function that answers NULL.
-pub(super) fn cannot_parse_timestamp(text: &str, at: usize, instead: &str) -> Error {
-    let message = format!("Text '{text}' could not be parsed at index {at}");
+/// A text that does not follow its date-time pattern, with Java's sentence; `instead` is the function that answers
+/// NULL.
+pub(super) fn cannot_parse_timestamp(message: &str, instead: &str) -> Error {
     spark_error!("CANNOT_PARSE_TIMESTAMP", message = message, func = sql_id(instead))
 }
 

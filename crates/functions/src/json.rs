@@ -1,21 +1,24 @@
 //! JSON: decoding with a schema, paths into texts, and the text of values.
 
+mod formats;
 mod path;
 mod schema_of;
 
 use std::sync::Arc;
 
+use arrow::array::Array;
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{Expr, ScalarUDF};
 use millstream_core::decode::ValueDecoder;
-use millstream_core::{Error, QuerySettings, Result};
+use millstream_core::{QuerySettings, Result};
 use millstream_engine::functions::{Decode, Meaning, meaning_of};
-use millstream_formats::json::{JsonDecoder, JsonOptions};
+use millstream_formats::json::JsonDecoder;
 use millstream_formats::json_text::JsonTextOptions;
 
 use crate::typed_expr::TypedExpr;
 
+use self::formats::PrintFormats;
 use super::argument::{constant_of, scalar};
 use super::call::{FunctionCall, Resolved};
 use super::entry::Arity::{AtLeast, Between, Exactly};
@@ -50,7 +53,7 @@ fn from_json(call: &FunctionCall<'_>) -> Result<Resolved> {
     let schema = schema_argument(call)?;
     let options = call.options(2)?;
     let identity = format!("{schema:?}|{options:?}|{}", call.context.settings.time_zone);
-    let options = JsonOptions::from_options(&options, call.context.settings.time_zone)?;
+    let options = formats::to_read(&options, call.context.settings.time_zone, &schema)?;
     let decoder = JsonDecoder::of_type(&schema, options)?;
     let data_type = decoder.data_type();
     let input = bytes_below(value);
@@ -83,10 +86,19 @@ fn schema_argument(call: &FunctionCall<'_>) -> Result<DataType> {
 }
 
 static TO_JSON: Function = Function::new("to_json", |one| {
-    // The second column is the option, the same in all rows.
-    let ignore_null_fields = one.rows == 0 || one.booleans(1).value(0);
-    let options =
-        JsonTextOptions { ignore_null_fields, time_zone: one.settings.time_zone, ..JsonTextOptions::default() };
+    // The other columns are the options, the same in all rows.
+    let mut options = JsonTextOptions { time_zone: one.settings.time_zone, ..JsonTextOptions::default() };
+    if one.rows > 0 {
+        options.ignore_null_fields = one.booleans(1).value(0);
+        options.pretty = one.booleans(2).value(0);
+        options.sort_keys = one.booleans(3).value(0);
+        options.ascii = one.booleans(4).value(0);
+        let pattern = |index: usize| {
+            let patterns = one.strings(index);
+            patterns.is_valid(0).then(|| patterns.value(0).to_owned())
+        };
+        PrintFormats { timestamp: pattern(5), timestamp_ntz: pattern(6), date: pattern(7) }.set(&mut options)?;
+    }
     Ok(Arc::new(millstream_formats::json_text::to_json(&one.columns[0], &options)?))
 });
 
@@ -97,13 +109,15 @@ fn to_json(call: &FunctionCall<'_>) -> Result<Resolved> {
     if !matches!(call.data_type(0), DataType::Struct(_) | DataType::List(_) | DataType::Map(_, _)) {
         return Err(invalid_json_schema(&call.sql(), call.data_type(0)));
     }
-    let options = JsonTextOptions::from_options(&call.options(1)?, call.context.settings.time_zone)?;
-    if options.ascii {
-        return Err(Error::unsupported("the option 'writeNonAsciiCharacterAsCodePoint' of to_json"));
-    }
+    let zone = call.context.settings.time_zone;
+    let (options, formats) = formats::to_print(&call.options(1)?, zone, call.data_type(0))?;
     let text = format!("to_json({})", call.arguments[0].sql);
     let value = call.argument(0);
-    let option = TypedExpr::literal(ScalarValue::from(options.ignore_null_fields), "");
+    let switches =
+        [options.ignore_null_fields, options.pretty, options.sort_keys, options.ascii].map(ScalarValue::from);
+    let patterns = [formats.timestamp, formats.timestamp_ntz, formats.date].map(ScalarValue::Utf8);
+    let constants = switches.into_iter().chain(patterns).map(|option| TypedExpr::literal(option, ""));
     let settings = QuerySettings { time_zone: options.time_zone, ..call.context.settings };
-    scalar(TO_JSON.over([value, option], DataType::Utf8, true, &settings).with_sql(text))
+    let arguments = std::iter::once(value).chain(constants);
+    scalar(TO_JSON.over(arguments, DataType::Utf8, true, &settings).with_sql(text))
 }

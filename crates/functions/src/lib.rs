@@ -39,9 +39,9 @@ mod unbuilt;
 mod window;
 mod window_time;
 
-pub use argument::constant_of;
+pub use argument::{cast_in, constant_of};
 pub use call::{FunctionCall, FunctionContext, Generator, Resolved, SessionWindow, TimeWindow};
-pub use cast::{CastMode, cast};
+pub use cast::{CastMode, SpecialMoment, cast};
 pub use collection::{array_fold, array_sort_by, map_sorted};
 pub use entry::{Arity, FunctionEntry, Parameter, Preset};
 pub use sql_form::SqlForm;

@@ -5,17 +5,18 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, AsArray, Int64Array, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, TimestampMicrosecondType};
 use datafusion::common::ScalarValue;
-use millstream_core::Result;
+use millstream_core::error::SparkException;
 use millstream_core::interval::DAY_US;
+use millstream_core::{Error, Result};
 use millstream_formats::datetime::SECOND_US;
 
 use super::current::now;
-use crate::argument::scalar;
+use crate::argument::{cast_in, scalar};
 use crate::call::{FunctionCall, Resolved};
+use crate::cast::CastMode;
 use crate::cast::time::dates;
-use crate::cast::{CastMode, cast};
 use crate::columns::calendar::to_local_us;
-use crate::columns::date_time_pattern::CompiledPatterns;
+use crate::columns::date_time_pattern::{CompiledPatterns, NotRead, ReadPattern};
 use crate::data_type::{timestamp, timestamp_ntz};
 use crate::failure::cannot_parse_timestamp;
 use crate::kernel::{Evaluation, Function};
@@ -23,17 +24,30 @@ use crate::typed_expr::TypedExpr;
 
 /// The moments of the texts in the first column by the patterns in the second; `instead` names the tolerant function.
 fn moments(one: &Evaluation<'_>, instead: Option<&str>) -> Result<Vec<Option<i64>>> {
+    let zone = one.settings.time_zone;
+    read(one, instead, |pattern, text| pattern.parse(text, zone))
+}
+
+/// What the patterns in the second column read out of the texts in the first; `instead` names the tolerant function.
+fn read(
+    one: &Evaluation<'_>,
+    instead: Option<&str>,
+    parse: impl Fn(&ReadPattern, &str) -> std::result::Result<i64, NotRead>,
+) -> Result<Vec<Option<i64>>> {
     let (texts, patterns) = (one.strings(0), one.strings(1));
-    let mut compiled = CompiledPatterns::default();
+    let mut compiled = CompiledPatterns::new(ReadPattern::new);
     let parse = |row: usize| {
         if !one.all_valid(row) {
             return Ok(None);
         }
-        let text = texts.value(row);
-        match (compiled.get(patterns.value(row))?.parse(text, one.settings.time_zone), instead) {
+        match (parse(compiled.get(patterns.value(row))?, texts.value(row)), instead) {
             (Ok(us), _) => Ok(Some(us)),
-            (Err(at), Some(instead)) if one.settings.ansi => Err(cannot_parse_timestamp(text, at, instead)),
-            (Err(_), _) => Ok(None),
+            (Err(NotRead::Unfit(message)), Some(instead)) if one.settings.ansi => {
+                Err(cannot_parse_timestamp(&message, instead))
+            }
+            (Err(NotRead::Unfit(_)), _) => Ok(None),
+            // Spark raises Java's own error then, also where it is asked to try.
+            (Err(NotRead::Beyond), _) => Err(Error::data("long overflow").with_exception(SparkException::Arithmetic)),
         }
     };
     (0..one.rows).map(parse).collect()
@@ -65,8 +79,7 @@ pub(super) fn to_timestamp(call: &FunctionCall<'_>) -> Result<Resolved> {
 
 pub(super) fn try_to_timestamp(call: &FunctionCall<'_>) -> Result<Resolved> {
     if call.count() == 1 || *call.data_type(0) != DataType::Utf8 {
-        let zone = call.context.settings.time_zone;
-        return scalar(cast(call.argument(0), &timestamp(), CastMode::Try, zone)?.with_sql(""));
+        return scalar(cast_in(call.argument(0), &timestamp(), CastMode::Try, call.context)?.with_sql(""));
     }
     scalar(TRY_TO_TIMESTAMP.call_nullable(call.all_strings()?, timestamp(), call))
 }
@@ -78,7 +91,7 @@ pub(super) fn to_date(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(TO_DATE.call(call.all_strings()?, DataType::Date32, call).into_nullable(!call.context.settings.ansi))
 }
 
-static TRY_TO_DATE: Function = Function::total("try_to_date", |one| {
+static TRY_TO_DATE: Function = Function::new("try_to_date", |one| {
     let zone = one.settings.time_zone;
     let moments = moments(one, None)?;
     Ok(dates(moments.into_iter().map(|us| us.map(|us| to_local_us(us, zone).div_euclid(DAY_US) as i32))))
@@ -86,17 +99,14 @@ static TRY_TO_DATE: Function = Function::total("try_to_date", |one| {
 
 pub(super) fn try_to_date(call: &FunctionCall<'_>) -> Result<Resolved> {
     if call.count() == 1 || *call.data_type(0) != DataType::Utf8 {
-        let zone = call.context.settings.time_zone;
-        return scalar(cast(call.argument(0), &DataType::Date32, CastMode::Try, zone)?.with_sql(""));
+        return scalar(cast_in(call.argument(0), &DataType::Date32, CastMode::Try, call.context)?.with_sql(""));
     }
     scalar(TRY_TO_DATE.call_nullable(call.all_strings()?, DataType::Date32, call))
 }
 
 static TO_TIMESTAMP_NTZ: Function = Function::new("to_timestamp_ntz", |one| {
-    let zone = one.settings.time_zone;
-    let moments = moments(one, Some("try_to_timestamp"))?;
-    let local = moments.into_iter().map(|us| us.map(|us| to_local_us(us, zone)));
-    Ok(Arc::new(local.collect::<TimestampMicrosecondArray>()))
+    let local = read(one, Some("try_to_timestamp"), ReadPattern::parse_local)?;
+    Ok(Arc::new(TimestampMicrosecondArray::from(local)))
 });
 
 pub(super) fn to_timestamp_ntz(call: &FunctionCall<'_>) -> Result<Resolved> {

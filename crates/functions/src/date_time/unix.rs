@@ -14,7 +14,7 @@ use millstream_formats::datetime::{SECOND_US, Zone};
 
 use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
-use crate::columns::date_time_pattern::CompiledPatterns;
+use crate::columns::date_time_pattern::{CompiledPatterns, PrintPattern};
 use crate::data_type::{timestamp, timestamp_ntz};
 use crate::failure::{arithmetic_overflow, unexpected_input_type};
 use crate::kernel::{Evaluation, Function};
@@ -23,7 +23,7 @@ use crate::typed_expr::TypedExpr;
 /// Text of moments by patterns.
 fn formatted(one: &Evaluation<'_>, moment: impl Fn(usize) -> i64) -> Result<ArrayRef> {
     let patterns = one.strings(1);
-    let mut compiled = CompiledPatterns::default();
+    let mut compiled = CompiledPatterns::new(PrintPattern::new);
     let format = |row: usize| {
         if !one.all_valid(row) {
             return Ok(None);
@@ -38,7 +38,7 @@ static DATE_FORMAT: Function = Function::new("date_format", |one| {
     formatted(one, |row| times.value(row))
 });
 
-pub(super) fn date_format(call: &FunctionCall<'_>) -> Result<Resolved> {
+pub(crate) fn date_format(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(DATE_FORMAT.call([call.timestamp(0)?, call.string(1)?], DataType::Utf8, call))
 }
 

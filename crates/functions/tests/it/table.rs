@@ -29,7 +29,6 @@ const ASKED_ELSEWHERE: &[(&str, &str)] = &[
     ("session_window", "conformance/cases/streaming_queries.py"),
     ("window_time", "conformance/cases/streaming_queries.py"),
     ("current_timestamp", "conformance/cases/streaming_queries.py"),
-    ("current_date", "conformance/cases/streaming_queries.py"),
 ];
 
 /// Entries that no case asks by name, and why.
@@ -39,7 +38,6 @@ const NOT_ASKED: &[(&str, &str)] = &[
     ("smallint", "A cast by its name; `int`, `bigint`, `double` and others of its kind are asked"),
     ("decimal", "A cast by its name; `int`, `bigint`, `double` and others of its kind are asked"),
     ("binary", "A cast by its name; `int`, `bigint`, `double` and others of its kind are asked"),
-    ("date", "A cast by its name; `int`, `bigint`, `double` and others of its kind are asked"),
     ("timestamp", "A cast by its name; `int`, `bigint`, `double` and others of its kind are asked"),
     ("!=", "SQL text becomes NOT over `==`"),
     ("~", "`~x` has no case yet"),

@@ -196,7 +196,7 @@ impl Analyzer<'_> {
         };
         let word = if matches!(mode, CastMode::Try) { "TRY_CAST" } else { "CAST" };
         let sql = format!("{word}({} AS {})", child.sql, sql_name(&to));
-        let cast = millstream_functions::cast(child, &to, mode, self.context.settings.time_zone)?;
+        let cast = millstream_functions::cast_in(child, &to, mode, &self.function_context(scope.streaming))?;
         Ok(cast.with_sql(sql))
     }
 
@@ -206,6 +206,9 @@ impl Analyzer<'_> {
             ExpressionExtension::ExpressionWithRelations(one) => {
                 self.add_references(&one.references);
                 self.value(required(one.expression.as_deref())?, scope)
+            }
+            ExpressionExtension::SpecialLiteral(special) => {
+                Ok(Value::One(literal::special(special, &self.function_context(false))?))
             }
             ExpressionExtension::LocalTimestamp(one) => {
                 Ok(Value::One(literal::local_timestamp(&one.text, self.context.settings.time_zone)?))

@@ -63,6 +63,17 @@ pub struct LocalTimestamp {
     pub text: String,
 }
 
+/// `TIMESTAMP 'now'`, `DATE 'today'`: a literal that is a word for a moment.
+#[derive(Clone, PartialEq, Message)]
+pub struct SpecialLiteral {
+    /// The type before the quotes, in upper case.
+    #[prost(string, tag = "1")]
+    pub type_name: String,
+    /// What stands between the quotes.
+    #[prost(string, tag = "2")]
+    pub text: String,
+}
+
 /// A call with what stands behind its parentheses: FILTER, IGNORE NULLS, WITHIN GROUP.
 #[derive(Clone, PartialEq, Message)]
 pub struct QualifiedCall {
@@ -204,7 +215,7 @@ fn relation_of(any: Any) -> Relation {
 extensions! {
     /// The extension messages that stand for an expression.
     ExpressionExtension in Expression as expression_of:
-        Ordinal, StarExcept, LocalTimestamp, QualifiedCall, ExpressionWithRelations
+        Ordinal, StarExcept, LocalTimestamp, SpecialLiteral, QualifiedCall, ExpressionWithRelations
 }
 
 extensions! {

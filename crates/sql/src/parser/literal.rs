@@ -1,5 +1,6 @@
 //! Literals: numbers with their suffixes, strings, binary, and typed literals such as `DATE '2024-01-31'`.
 
+use millstream_functions::SpecialMoment;
 use prost::bytes::Bytes;
 use spark_connect_proto::Expression;
 use spark_connect_proto::data_type::{Kind as TypeKind, Null};
@@ -8,7 +9,7 @@ use spark_connect_proto::expression::literal::{Decimal, LiteralType};
 use super::cursor::Parser;
 use super::datetime;
 use super::error::{NumericRange, Parsed, SyntaxError};
-use super::extension::LocalTimestamp;
+use super::extension::{LocalTimestamp, SpecialLiteral};
 use super::message::{boolean, literal, string};
 use super::schema::data_type;
 use super::token::Kind;
@@ -56,6 +57,9 @@ impl Parser<'_> {
         let text = self.text()?;
         let span = (start, self.last_end());
         let value = match type_name.as_str() {
+            "DATE" | "TIMESTAMP" | "TIMESTAMP_LTZ" | "TIMESTAMP_NTZ" if SpecialMoment::parse(&text).is_some() => {
+                Some(SpecialLiteral { type_name: type_name.clone(), text: text.clone() }.into())
+            }
             "DATE" => datetime::parse_date(&text).map(LiteralType::Date).map(literal),
             "TIMESTAMP" | "TIMESTAMP_LTZ" => timestamp(&text),
             "TIMESTAMP_NTZ" => {

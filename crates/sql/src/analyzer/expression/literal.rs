@@ -10,14 +10,15 @@ use chrono_tz::Tz;
 use datafusion::common::ScalarValue;
 use millstream_core::{Error, Result};
 use millstream_engine::error::from_datafusion;
-use millstream_functions::data_type::{array, decimal, map, structure, timestamp};
-use millstream_functions::{CastMode, TypedExpr};
+use millstream_functions::data_type::{array, decimal, map, structure, timestamp, timestamp_ntz};
+use millstream_functions::{CastMode, FunctionContext, SpecialMoment, TypedExpr};
 use spark_connect_proto::DataType as ProtoType;
 use spark_connect_proto::data_type::Kind;
 use spark_connect_proto::expression::Literal;
 use spark_connect_proto::expression::literal::{self as message, LiteralType};
 
 use crate::data_type::from_proto;
+use crate::parser::extension::SpecialLiteral;
 
 /// A literal with its text.
 pub(crate) fn literal(one: &Literal, zone: Tz) -> Result<TypedExpr> {
@@ -36,6 +37,29 @@ pub(super) fn local_timestamp(text: &str, zone: Tz) -> Result<TypedExpr> {
         }
         _ => Err(Error::internal("the parser let a text pass that is no timestamp")),
     }
+}
+
+/// A literal that is a word for a moment, with the moment in its text.
+pub(super) fn special(literal: &SpecialLiteral, context: &FunctionContext) -> Result<TypedExpr> {
+    let moment = SpecialMoment::parse(&literal.text)
+        .ok_or_else(|| Error::internal("the parser let a text pass that is no word for a moment"))?;
+    let data_type = match literal.type_name.as_str() {
+        "DATE" => DataType::Date32,
+        "TIMESTAMP_NTZ" => timestamp_ntz(),
+        _ => timestamp(),
+    };
+    let value = moment.value(&data_type, Some(context.now_us), context.settings.time_zone)?;
+    let sql = match value {
+        ScalarValue::Date32(Some(days)) => {
+            format!("DATE '{}'", chrono::NaiveDate::default() + TimeDelta::days(i64::from(days)))
+        }
+        ScalarValue::TimestampMicrosecond(Some(us), None) => format!("TIMESTAMP_NTZ '{}'", local(us, Tz::UTC)),
+        ScalarValue::TimestampMicrosecond(Some(us), Some(_)) => {
+            format!("TIMESTAMP '{}'", local(us, context.settings.time_zone))
+        }
+        _ => return Err(Error::internal("a moment without a value")),
+    };
+    Ok(TypedExpr::literal(value, sql))
 }
 
 fn value(one: &Literal, zone: Tz) -> Result<(ScalarValue, String)> {

@@ -63,6 +63,8 @@ fn typed_literals_hold_days_and_microseconds() {
         ("TIMESTAMP '2024-01-31 12:00:00.5+02:00'", "instant 1706695200500000"),
         ("TIMESTAMP '2024-01-31 12:00'", "local 2024-01-31 12:00"),
         ("TIMESTAMP_NTZ '2024-01-31 12:00'", "clock 1706702400000000"),
+        ("DATE 'today'", "DATE today"),
+        ("timestamp' Tomorrow CET '", "TIMESTAMP  Tomorrow CET "),
         ("NULL", "null"),
         ("True", "true"),
     ]);

@@ -55,6 +55,7 @@ fn extension(extension: ExpressionExtension) -> String {
     match extension {
         ExpressionExtension::Ordinal(ordinal) => format!("#{}", ordinal.position),
         ExpressionExtension::StarExcept(star) => format!("{} except [{}]", boxed(&star.star), list(&star.except)),
+        ExpressionExtension::SpecialLiteral(special) => format!("{} {}", special.type_name, special.text),
         ExpressionExtension::LocalTimestamp(local) => format!("local {}", local.text),
         ExpressionExtension::QualifiedCall(call) => {
             let mut text = boxed(&call.function);

@@ -1,4 +1,6 @@
-//! Types as functions: `int(x)` is `CAST(x AS INT)`.
+//! Types as functions, `int(x)` is `CAST(x AS INT)`, and numbers by a format.
+
+mod number_text;
 
 use arrow::datatypes::DataType;
 use millstream_core::Result;
@@ -10,7 +12,7 @@ use super::call::{FunctionCall, Resolved};
 use super::entry::Arity::Exactly;
 use super::entry::FunctionEntry;
 
-/// The types that are functions too.
+/// The types that are functions too, and numbers by a format.
 pub(super) static FUNCTIONS: &[FunctionEntry] = &[
     FunctionEntry::new("boolean", Exactly(1), |call| to(call, &DataType::Boolean), "as BOOLEAN"),
     FunctionEntry::new("tinyint", Exactly(1), |call| to(call, &DataType::Int8), "as TINYINT"),
@@ -24,6 +26,15 @@ pub(super) static FUNCTIONS: &[FunctionEntry] = &[
     FunctionEntry::new("binary", Exactly(1), |call| to(call, &DataType::Binary), "as BINARY"),
     FunctionEntry::new("date", Exactly(1), |call| to(call, &DataType::Date32), "as DATE"),
     FunctionEntry::new("timestamp", Exactly(1), |call| to(call, &timestamp()), "as TIMESTAMP"),
+    FunctionEntry::new("to_number", Exactly(2), number_text::to_number, "a decimal out of text, by a format"),
+    FunctionEntry::new("try_to_number", Exactly(2), number_text::try_to_number, "the same, NULL for what is none"),
+    FunctionEntry::new(
+        "to_char",
+        Exactly(2),
+        number_text::to_char,
+        "a number, date or binary value as text, by a format",
+    )
+    .or(&["to_varchar"]),
 ];
 
 fn to(call: &FunctionCall<'_>, data_type: &DataType) -> Result<Resolved> {

@@ -8,6 +8,8 @@ mod parse;
 mod truncate;
 mod unix;
 
+pub(super) use self::unix::date_format;
+
 use super::entry::Arity::{Between, Exactly};
 use super::entry::FunctionEntry;
 use super::sql_form::SqlForm;
@@ -40,7 +42,7 @@ pub(super) static FUNCTIONS: &[FunctionEntry] = &[
     FunctionEntry::new("monthname", Exactly(1), unix::monthname, "the month in three letters"),
     FunctionEntry::new("unix_timestamp", Between(0, 2), parse::unix_timestamp, "seconds since 1970")
         .or(&["to_unix_timestamp"]),
-    FunctionEntry::new("date_format", Exactly(2), unix::date_format, "as text, by a pattern"),
+    FunctionEntry::new("date_format", Exactly(2), date_format, "as text, by a pattern"),
     FunctionEntry::new("from_unixtime", Between(1, 2), unix::from_unixtime, "seconds since 1970 as text, by a pattern"),
     FunctionEntry::new("timestamp_seconds", Exactly(1), unix::timestamp_seconds, "seconds since 1970 as a timestamp"),
     FunctionEntry::new(

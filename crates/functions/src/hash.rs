@@ -35,6 +35,11 @@ pub(super) static FUNCTIONS: &[FunctionEntry] = &[
     FunctionEntry::new("xxhash64", AtLeast(1), xxhash64, "a hash of 64 bits"),
 ];
 
+/// Java's `hashCode` of a string of Spark's.
+pub(super) fn hash_of_string(text: &str) -> i32 {
+    <murmur3::Murmur3 as Hasher>::bytes(text.as_bytes(), 42)
+}
+
 /// A function of DataFusion whose text comes as another string type.
 fn digest(function: Arc<ScalarUDF>, arguments: Vec<TypedExpr>, data_type: DataType) -> TypedExpr {
     let nullable = arguments.iter().any(|argument| argument.nullable);

@@ -5,11 +5,14 @@ mod casing;
 mod choice;
 mod encoding;
 mod format;
+mod format_number;
+mod format_string;
 mod pattern;
 mod search;
 mod slicing;
 mod url;
 
+pub(super) use encoding::{base64, decode, hex};
 pub(super) use format::joined;
 
 use std::sync::Arc;
@@ -51,9 +54,9 @@ pub(super) static FUNCTIONS: &[FunctionEntry] = &[
     FunctionEntry::new("repeat", Exactly(2), slicing::repeat, "so many times in a row"),
     FunctionEntry::new("space", Exactly(1), slicing::space, "so many blanks"),
     FunctionEntry::new("concat_ws", AtLeast(1), format::concat_ws, "joined with a separator; NULL is left out"),
-    FunctionEntry::new("format_string", AtLeast(1), format::format_string, "by a format with %d and %s")
+    FunctionEntry::new("format_string", AtLeast(1), format_string::format_string, "by a format with %d and %s")
         .or(&["printf"]),
-    FunctionEntry::new("format_number", Exactly(2), format::format_number, "with thousands and so many places"),
+    FunctionEntry::new("format_number", Exactly(2), format_number::format_number, "with thousands and so many places"),
     FunctionEntry::new("translate", Exactly(3), search::translate, "with letters exchanged"),
     FunctionEntry::new("replace", Between(2, 3), search::replace, "with a text exchanged"),
     FunctionEntry::new("instr", Exactly(2), search::instr, "the place of a text, or 0"),
@@ -73,12 +76,12 @@ pub(super) static FUNCTIONS: &[FunctionEntry] = &[
     FunctionEntry::new("regexp_instr", Between(2, 3), pattern::regexp_instr, "the place of the first match, or 0"),
     FunctionEntry::new("ascii", Exactly(1), encoding::ascii, "the code point of the first character"),
     FunctionEntry::new("chr", Exactly(1), encoding::chr, "the character of a code").or(&["char"]),
-    FunctionEntry::new("base64", Exactly(1), encoding::base64, "in base 64"),
+    FunctionEntry::new("base64", Exactly(1), base64, "in base 64"),
     FunctionEntry::new("unbase64", Exactly(1), encoding::unbase64, "out of base 64"),
-    FunctionEntry::new("hex", Exactly(1), encoding::hex, "in base 16"),
+    FunctionEntry::new("hex", Exactly(1), hex, "in base 16"),
     FunctionEntry::new("unhex", Exactly(1), encoding::unhex, "out of base 16"),
     FunctionEntry::new("encode", Exactly(2), encoding::encode, "as bytes of a character set"),
-    FunctionEntry::new("decode", AtLeast(2), encoding::decode, "bytes of a character set as text"),
+    FunctionEntry::new("decode", AtLeast(2), decode, "bytes of a character set as text"),
     FunctionEntry::new("to_binary", Between(1, 2), binary::to_binary, "bytes written in a format"),
     FunctionEntry::new("try_to_binary", Between(1, 2), binary::try_to_binary, "the same, NULL for what is none"),
     FunctionEntry::new("elt", AtLeast(2), choice::elt, "the text at a place in the list"),

@@ -40,7 +40,7 @@ static BASE64: Function = Function::new("base64", |one| {
     Ok(rows::<StringArray, _>(one, |row| general_purpose::STANDARD.encode(one.binary(0).value(row))))
 });
 
-pub(super) fn base64(call: &FunctionCall<'_>) -> Result<Resolved> {
+pub(crate) fn base64(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(BASE64.call([call.binary(0)?], DataType::Utf8, call))
 }
 
@@ -83,9 +83,12 @@ static HEX: Function = Function::new("hex", |one| {
     })
 });
 
-pub(super) fn hex(call: &FunctionCall<'_>) -> Result<Resolved> {
+pub(crate) fn hex(call: &FunctionCall<'_>) -> Result<Resolved> {
     let value = match call.data_type(0) {
         DataType::Utf8 | DataType::Binary => call.binary(0)?,
+        DataType::Boolean | DataType::Date32 | DataType::Timestamp(_, _) => {
+            call.cast(call.string(0)?, &DataType::Binary)?
+        }
         _ => call.bigint(0)?,
     };
     scalar(HEX.call([value], DataType::Utf8, call))
@@ -110,20 +113,84 @@ pub(super) fn unhex(call: &FunctionCall<'_>) -> Result<Resolved> {
 /// The character sets that Spark takes.
 const CHARSETS: [&str; 7] = ["US-ASCII", "ISO-8859-1", "UTF-8", "UTF-16BE", "UTF-16LE", "UTF-16", "UTF-32"];
 
-fn charset(name: &str, function: &str) -> Result<&'static str> {
-    CHARSETS.into_iter().find(|known| known.eq_ignore_ascii_case(name)).ok_or_else(|| {
-        spark_error!(
-            "INVALID_PARAMETER_VALUE.CHARSET",
-            parameter = "`charset`",
-            functionName = format!("`{function}`"),
-            charsets = "iso-8859-1, us-ascii, utf-16, utf-16be, utf-16le, utf-32, utf-8",
-            charset = name,
-        )
-    })
+/// A character set as a call names it.
+#[derive(Clone, Copy)]
+struct Charset<'a> {
+    canonical: &'static str,
+    written: &'a str,
+    function: &'static str,
 }
 
-fn malformed(charset: &str, function: &str) -> Error {
-    spark_error!("MALFORMED_CHARACTER_CODING", function = format!("`{function}`"), charset = charset)
+impl<'a> Charset<'a> {
+    fn named(written: &'a str, function: &'static str) -> Result<Self> {
+        let canonical = CHARSETS.into_iter().find(|known| known.eq_ignore_ascii_case(written)).ok_or_else(|| {
+            spark_error!(
+                "INVALID_PARAMETER_VALUE.CHARSET",
+                parameter = "`charset`",
+                functionName = format!("`{function}`"),
+                charsets = "iso-8859-1, us-ascii, utf-16, utf-16be, utf-16le, utf-32, utf-8",
+                charset = written,
+            )
+        })?;
+        Ok(Self { canonical, written, function })
+    }
+
+    fn malformed(self) -> Error {
+        spark_error!("MALFORMED_CHARACTER_CODING", function = format!("`{}`", self.function), charset = self.written)
+    }
+
+    /// The bytes of a text; none where the set lacks a letter of it.
+    fn encode(self, text: &str) -> Option<Vec<u8>> {
+        let narrow = |last: char| text.chars().map(|letter| (letter <= last).then_some(letter as u8)).collect();
+        let wide = |bytes: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(bytes).collect::<Vec<u8>>();
+        match self.canonical {
+            "US-ASCII" => narrow('\u{7f}'),
+            "ISO-8859-1" => narrow('\u{ff}'),
+            "UTF-16BE" => Some(wide(u16::to_be_bytes)),
+            "UTF-16LE" => Some(wide(u16::to_le_bytes)),
+            "UTF-16" if text.is_empty() => Some(Vec::new()),
+            "UTF-16" => Some([vec![0xfe, 0xff], wide(u16::to_be_bytes)].concat()),
+            "UTF-32" => Some(text.chars().flat_map(|letter| (letter as u32).to_be_bytes()).collect()),
+            _ => Some(text.as_bytes().to_vec()),
+        }
+    }
+
+    /// The text of bytes; none where they are no text of the set.
+    fn decode(self, bytes: &[u8]) -> Option<String> {
+        match self.canonical {
+            "US-ASCII" => bytes.is_ascii().then(|| bytes.iter().map(|&byte| char::from(byte)).collect()),
+            "ISO-8859-1" => Some(bytes.iter().map(|&byte| char::from(byte)).collect()),
+            "UTF-16LE" => from_utf16(bytes, u16::from_le_bytes),
+            "UTF-16BE" => from_utf16(bytes, u16::from_be_bytes),
+            "UTF-16" => match bytes {
+                [0xff, 0xfe, rest @ ..] => from_utf16(rest, u16::from_le_bytes),
+                [0xfe, 0xff, rest @ ..] => from_utf16(rest, u16::from_be_bytes),
+                plain => from_utf16(plain, u16::from_be_bytes),
+            },
+            "UTF-32" => match bytes {
+                [0xff, 0xfe, 0, 0, rest @ ..] => from_utf32(rest, u32::from_le_bytes),
+                [0, 0, 0xfe, 0xff, rest @ ..] => from_utf32(rest, u32::from_be_bytes),
+                plain => from_utf32(plain, u32::from_be_bytes),
+            },
+            _ => std::str::from_utf8(bytes).ok().map(str::to_owned),
+        }
+    }
+}
+
+fn from_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> Option<String> {
+    let (pairs, rest) = bytes.as_chunks::<2>();
+    let units: Vec<u16> = pairs.iter().map(|pair| unit(*pair)).collect();
+    if rest.is_empty() { String::from_utf16(&units).ok() } else { None }
+}
+
+/// Java lets surrogates pass here, and Spark's strings have a question mark for each.
+fn from_utf32(bytes: &[u8], word: fn([u8; 4]) -> u32) -> Option<String> {
+    let (quads, rest) = bytes.as_chunks::<4>();
+    let letter = |quad: &[u8; 4]| match word(*quad) {
+        0xd800..=0xdfff => Some('?'),
+        scalar => char::from_u32(scalar),
+    };
+    if rest.is_empty() { quads.iter().map(letter).collect() } else { None }
 }
 
 static ENCODE: Function = Function::new("encode", |one| {
@@ -131,21 +198,8 @@ static ENCODE: Function = Function::new("encode", |one| {
         if !one.all_valid(row) {
             return Ok(None);
         }
-        let (text, charset) = (one.strings(0).value(row), charset(one.strings(1).value(row), one.name)?);
-        let narrow = |last: char| {
-            let bytes = text.chars().map(|one| (one <= last).then_some(one as u8)).collect::<Option<Vec<u8>>>();
-            bytes.ok_or_else(|| malformed(charset, one.name))
-        };
-        let wide = |bytes: fn(u16) -> [u8; 2]| text.encode_utf16().flat_map(bytes).collect::<Vec<u8>>();
-        Ok(Some(match charset {
-            "US-ASCII" => narrow('\u{7f}')?,
-            "ISO-8859-1" => narrow('\u{ff}')?,
-            "UTF-16BE" => wide(u16::to_be_bytes),
-            "UTF-16LE" => wide(u16::to_le_bytes),
-            "UTF-16" => [vec![0xfe, 0xff], wide(u16::to_be_bytes)].concat(),
-            "UTF-32" => text.chars().flat_map(|one| (one as u32).to_be_bytes()).collect(),
-            _ => text.as_bytes().to_vec(),
-        }))
+        let charset = Charset::named(one.strings(1).value(row), one.name)?;
+        charset.encode(one.strings(0).value(row)).map(Some).ok_or_else(|| charset.malformed())
     };
     Ok(Arc::new((0..one.rows).map(encode).collect::<Result<BinaryArray>>()?))
 });
@@ -159,30 +213,13 @@ static DECODE: Function = Function::new("decode", |one| {
         if !one.all_valid(row) {
             return Ok(None);
         }
-        let (bytes, charset) = (one.binary(0).value(row), charset(one.strings(1).value(row), one.name)?);
-        let wide = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
-            let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| unit([pair[0], pair[1]])).collect();
-            String::from_utf16_lossy(&units)
-        };
-        let word = |quad: &[u8]| u32::from_be_bytes([quad[0], quad[1], quad[2], quad[3]]);
-        Ok(Some(match charset {
-            "US-ASCII" => bytes.iter().map(|&byte| if byte < 0x80 { char::from(byte) } else { '\u{fffd}' }).collect(),
-            "ISO-8859-1" => bytes.iter().map(|&byte| char::from(byte)).collect(),
-            "UTF-16LE" => wide(bytes, u16::from_le_bytes),
-            "UTF-16BE" => wide(bytes, u16::from_be_bytes),
-            "UTF-16" => match bytes {
-                [0xff, 0xfe, rest @ ..] => wide(rest, u16::from_le_bytes),
-                [0xfe, 0xff, rest @ ..] => wide(rest, u16::from_be_bytes),
-                plain => wide(plain, u16::from_be_bytes),
-            },
-            "UTF-32" => bytes.chunks_exact(4).map(|quad| char::from_u32(word(quad)).unwrap_or('\u{fffd}')).collect(),
-            _ => String::from_utf8_lossy(bytes).into_owned(),
-        }))
+        let charset = Charset::named(one.strings(1).value(row), one.name)?;
+        charset.decode(one.binary(0).value(row)).map(Some).ok_or_else(|| charset.malformed())
     };
     Ok(Arc::new((0..one.rows).map(decode).collect::<Result<StringArray>>()?))
 });
 
-pub(super) fn decode(call: &FunctionCall<'_>) -> Result<Resolved> {
+pub(crate) fn decode(call: &FunctionCall<'_>) -> Result<Resolved> {
     if call.count() > 2 {
         return crate::conditional::decode(call);
     }

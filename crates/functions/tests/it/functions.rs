@@ -210,7 +210,7 @@ macro_rules! families {
     };
 }
 
-families! { operators cast conditional string hash math date_time json csv collection session aggregate }
+families! { operators cast conditional string format number_format hash math date_time json csv collection session aggregate }
 
 #[test]
 fn every_golden_file_is_replayed() {

@@ -83,7 +83,7 @@ impl ConnectServer {
     pub fn sql_session(&self, environment: Environment) -> Result<SqlSession> {
         let id = Uuid::new_v4().to_string();
         let session = self.sessions.get_or_create(SessionRef { session_id: &id, user: None, observed: None })?;
-        Ok(SqlSession::new(session, environment))
+        SqlSession::new(session, environment)
     }
 
     /// Ends every operation, so that their clients' streams end. Queries are the engine's and go on.

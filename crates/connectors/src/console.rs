@@ -12,7 +12,7 @@ use arrow::array::RecordBatch;
 use async_trait::async_trait;
 use futures::TryStreamExt;
 use millstream_core::{
-    Connector, Error, LoggedBatch, Options, Result, SaveMode, Sink, SinkBatch, SinkConfig, SinkProgress,
+    Connector, Error, KnownOptions, LoggedBatch, Options, Result, SaveMode, Sink, SinkBatch, SinkConfig, SinkProgress,
 };
 use millstream_formats::show::{ShowOptions, show_string};
 use parking_lot::Mutex;
@@ -56,6 +56,10 @@ impl Connector for Console {
         &["console"]
     }
 
+    fn known_options(&self) -> Option<KnownOptions> {
+        Some(KnownOptions::of(&["numRows", "truncate"]))
+    }
+
     fn requires_checkpoint(&self) -> bool {
         false
     }
@@ -70,6 +74,7 @@ impl Connector for Console {
             truncate: truncate(&config.options)?,
             vertical: false,
             time_zone: config.settings.time_zone,
+            binary: config.settings.binary,
         };
         Ok(Arc::new(ConsoleSink { output: Arc::clone(&self.output), pace: self.pace, show }))
     }

@@ -18,7 +18,7 @@ use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::{Schema, SchemaRef};
 use futures::StreamExt;
 use futures::stream;
-use millstream_core::{BatchStream, Error, Options, Result, ScanColumn, SourceConfig};
+use millstream_core::{BatchStream, Connector, Error, Options, Result, ScanColumn, SourceConfig};
 
 pub use self::json::JsonFiles;
 use self::lines::{LineReader, Separator};
@@ -86,7 +86,7 @@ where
 fn check_encoding(options: &Options) -> Result<()> {
     match options.get("encoding").or_else(|| options.get("charset")) {
         Some(name) if !name.eq_ignore_ascii_case("UTF-8") => {
-            Err(Error::unsupported(format!("reading files in the encoding '{name}'")))
+            Err(Error::unsupported(format!("Reading files in the encoding '{name}' is not supported by Millstream.")))
         }
         _ => Ok(()),
     }
@@ -105,6 +105,13 @@ fn project(columns: &[ScanColumn], schema: &SchemaRef, arrays: &[ArrayRef], rows
     let arrays = wanted.iter().map(|&index| Arc::clone(&arrays[index])).collect();
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
     Ok(RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options)?)
+}
+
+/// Spark streams files; here they are read as they are, once.
+fn no_stream(connector: &dyn Connector, what: &str) -> Error {
+    let format = connector.names()[0];
+    Error::unsupported(format!("{what} '{format}' files as a stream is not supported by Millstream."))
+        .with_hint("a batch query reads them, and a topic of Kafka is a stream")
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use millstream_core::{
-    BatchReader, Connector, Error, Result, SaveMode, Sink, SinkConfig, Source, SourceConfig, spark_error,
+    BatchReader, Connector, Error, KnownOptions, Result, SaveMode, Sink, SinkConfig, Source, SourceConfig, spark_error,
 };
 
 use batch::KafkaBatch;
@@ -45,6 +45,10 @@ impl KafkaConnector {
 impl Connector for KafkaConnector {
     fn names(&self) -> &'static [&'static str] {
         &["kafka"]
+    }
+
+    fn known_options(&self) -> Option<KnownOptions> {
+        Some(KnownOptions { names: &options::NAMES, prefix: Some("kafka.") })
     }
 
     fn source_schema(&self, config: &SourceConfig) -> Result<SchemaRef> {

@@ -12,8 +12,8 @@ use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt, stream};
 use millstream_core::decode::ValueDecoder;
 use millstream_core::{
-    BatchId, BatchReader, BatchStream, Connector, Error, LoggedBatch, ReadRequest, Reservation, Result, ScanColumn,
-    Sink, SinkBatch, SinkConfig, SinkProgress, WriteKind, spark_error,
+    BatchId, BatchReader, BatchStream, Connector, Error, KnownOptions, LoggedBatch, ReadRequest, Reservation, Result,
+    ScanColumn, Sink, SinkBatch, SinkConfig, SinkProgress, WriteKind, spark_error,
 };
 use parking_lot::Mutex;
 
@@ -24,6 +24,10 @@ pub struct Memory;
 impl Connector for Memory {
     fn names(&self) -> &'static [&'static str] {
         &["memory"]
+    }
+
+    fn known_options(&self) -> Option<KnownOptions> {
+        Some(KnownOptions::of(&[]))
     }
 
     fn requires_checkpoint(&self) -> bool {

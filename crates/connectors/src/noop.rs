@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use millstream_core::{
-    Connector, LoggedBatch, Result, SaveMode, Sink, SinkBatch, SinkConfig, SinkProgress, spark_error,
+    Connector, KnownOptions, LoggedBatch, Result, SaveMode, Sink, SinkBatch, SinkConfig, SinkProgress, spark_error,
 };
 
 use crate::drain::drain;
@@ -16,6 +16,10 @@ pub struct Noop;
 impl Connector for Noop {
     fn names(&self) -> &'static [&'static str] {
         &["noop"]
+    }
+
+    fn known_options(&self) -> Option<KnownOptions> {
+        Some(KnownOptions::of(&[]))
     }
 
     fn requires_checkpoint(&self) -> bool {

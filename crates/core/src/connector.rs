@@ -12,7 +12,9 @@ use async_trait::async_trait;
 
 use crate::clock::Clock;
 use crate::error::{Error, Result};
+use crate::known_options::KnownOptions;
 use crate::memory::MemoryLedger;
+use crate::nearest::nearest;
 use crate::options::Options;
 use crate::output_mode::OutputMode;
 use crate::query::{QueryId, RunId};
@@ -116,6 +118,11 @@ pub trait Connector: Send + Sync + Debug {
     /// The names under which `format(…)` finds it; the first is the one shown in errors.
     fn names(&self) -> &'static [&'static str];
 
+    /// The options that it takes, where it knows all of them.
+    fn known_options(&self) -> Option<KnownOptions> {
+        None
+    }
+
     /// The columns of a source with these options. Checks every option, and asks nobody outside.
     fn source_schema(&self, config: &SourceConfig) -> Result<SchemaRef> {
         let _ = config;
@@ -158,6 +165,10 @@ pub trait Connector: Send + Sync + Debug {
     }
 }
 
+/// Formats that come with Spark. One that is not registered is not built, rather than misspelt.
+const SPARKS_OWN: [&str; 11] =
+    ["avro", "binaryfile", "csv", "image", "jdbc", "json", "libsvm", "orc", "parquet", "socket", "xml"];
+
 /// All connectors of a process.
 #[derive(Debug, Clone, Default)]
 pub struct ConnectorRegistry {
@@ -182,12 +193,18 @@ impl ConnectorRegistry {
     /// The connector of this name in any letter case.
     ///
     /// # Errors
-    /// Spark's `DATA_SOURCE_NOT_FOUND`, with the names there are.
+    /// Spark's `DATA_SOURCE_NOT_FOUND`, with the names there are; `UNSUPPORTED_FEATURE` for a format of Spark's.
     pub fn get(&self, name: &str) -> Result<Arc<dyn Connector>> {
         self.by_name.get(&name.to_ascii_lowercase()).cloned().ok_or_else(|| {
             let known: Vec<_> = self.by_name.keys().map(String::as_str).collect();
+            if SPARKS_OWN.contains(&name.to_ascii_lowercase().as_str()) {
+                return Error::unsupported(format!("The data source '{name}' is not supported by Millstream."))
+                    .with_hint(format!("formats that are: {}", known.join(", ")));
+            }
+            let meant = nearest(name, known.iter().copied()).map(|name| format!("did you mean '{name}'? "));
+            let meant = meant.unwrap_or_default();
             spark_error!("DATA_SOURCE_NOT_FOUND", provider = name)
-                .with_hint(format!("known formats are {}", known.join(", ")))
+                .with_hint(format!("{meant}known formats are {}", known.join(", ")))
         })
     }
 }

@@ -9,6 +9,9 @@ use std::fmt;
 use crate::condition::Condition;
 use crate::spark_error;
 
+/// How the classes begin that Spark made up for messages of old. It does not show them.
+const LEGACY: &str = "_LEGACY";
+
 /// A result with Millstream's error.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -94,7 +97,17 @@ struct Inner {
     message: String,
     spark: Option<Spark>,
     hint: Option<String>,
+    place: Option<TextPlace>,
     source: Option<BoxError>,
+}
+
+/// A place in a text that the user wrote.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TextPlace {
+    /// The whole text.
+    pub text: String,
+    /// The byte at which the trouble begins.
+    pub offset: usize,
 }
 
 #[derive(Clone)]
@@ -121,7 +134,7 @@ impl Error {
     /// An error of this kind. Messages are lower case without a full stop, say what was attempted and quote user
     /// values.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner { kind, message: message.into(), spark: None, hint: None, source: None }))
+        Self(Box::new(Inner { kind, message: message.into(), spark: None, hint: None, place: None, source: None }))
     }
 
     /// Valid Spark that is not built here, with Spark's class for it.
@@ -193,6 +206,20 @@ impl Error {
         self
     }
 
+    /// Where in a text of the user's it is, for those who show the line around it.
+    #[must_use]
+    pub fn with_place(mut self, place: TextPlace) -> Self {
+        self.0.place = Some(place);
+        self
+    }
+
+    /// The error without a place that means nothing to whoever gets it.
+    #[must_use]
+    pub fn without_place(mut self) -> Self {
+        self.0.place = None;
+        self
+    }
+
     /// What the user can do about it, in one sentence.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
@@ -207,11 +234,12 @@ impl Error {
         self
     }
 
-    /// This error below one that says where it happened, of the same kind and with the same hint.
+    /// This error below one that says where it happened, of the same kind and with the same hint and place.
     #[must_use]
     pub fn within(mut self, place: impl Into<String>) -> Self {
         let mut outer = Self::new(self.kind(), place);
         outer.0.hint = self.0.hint.take();
+        outer.0.place = self.0.place.take();
         outer.with_source(self)
     }
 
@@ -224,6 +252,7 @@ impl Error {
             message: inner.message.clone(),
             spark: inner.spark.clone(),
             hint: inner.hint.clone(),
+            place: inner.place.clone(),
             source: None,
         }))
     }
@@ -276,10 +305,14 @@ impl Error {
         self.0.hint.as_deref()
     }
 
+    /// Where in a text of the user's it is, if that is known.
+    pub fn place(&self) -> Option<&TextPlace> {
+        self.0.place.as_ref()
+    }
+
     /// The message as Spark prints it: `[CLASS] text SQLSTATE: xxxxx`, then the hint.
     pub fn to_spark_message(&self) -> String {
-        // Spark does not show the classes that it made up for messages of old.
-        let mut text = match self.class().filter(|class| !class.starts_with("_LEGACY")) {
+        let mut text = match self.class().filter(|class| !class.starts_with(LEGACY)) {
             Some(class) => format!("[{class}] {}", self.message()),
             None => self.message().to_owned(),
         };
@@ -421,7 +454,7 @@ impl SparkException {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.class() {
+        match self.class().filter(|class| !class.starts_with(LEGACY)) {
             Some(class) => write!(f, "[{class}] {}", self.0.message),
             None => f.write_str(&self.0.message),
         }

@@ -2,6 +2,36 @@
 
 use chrono_tz::Tz;
 
+/// How `show()` prints BINARY (Spark: `BinaryOutputStyle`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum BinaryStyle {
+    /// `HEX_DISCRETE`, which is meant where nothing is set: `[31 FF]`.
+    #[default]
+    HexDiscrete,
+    /// `UTF-8`: the text; what is no UTF-8 becomes U+FFFD.
+    Utf8,
+    /// `BASIC`, the bytes as signed numbers: `[49, -1]`.
+    Basic,
+    /// `BASE64`, which here has no padding at its end.
+    Base64,
+    /// `HEX`, two digits for each byte: `31FF`.
+    Hex,
+}
+
+impl BinaryStyle {
+    /// The style of this name, in any letter case.
+    pub fn named(name: &str) -> Option<Self> {
+        Some(match name.trim().to_ascii_uppercase().as_str() {
+            "UTF-8" => Self::Utf8,
+            "BASIC" => Self::Basic,
+            "BASE64" => Self::Base64,
+            "HEX" => Self::Hex,
+            "HEX_DISCRETE" => Self::HexDiscrete,
+            _ => return None,
+        })
+    }
+}
+
 /// Session settings that change the meaning of a plan or the text of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct QuerySettings {
@@ -11,11 +41,13 @@ pub struct QuerySettings {
     pub ansi: bool,
     /// `spark.sql.caseSensitive`
     pub case_sensitive: bool,
+    /// How binaries are printed: `spark.sql.binaryOutputStyle`
+    pub binary: BinaryStyle,
 }
 
 impl Default for QuerySettings {
     /// Spark 4's defaults, in UTC.
     fn default() -> Self {
-        Self { time_zone: Tz::UTC, ansi: true, case_sensitive: false }
+        Self { time_zone: Tz::UTC, ansi: true, case_sensitive: false, binary: BinaryStyle::default() }
     }
 }

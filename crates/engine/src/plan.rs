@@ -21,6 +21,7 @@ mod source_table;
 mod stateful;
 mod stateful_aggregate;
 mod static_join;
+mod unknown_options;
 mod unsupported;
 mod watermark_propagation;
 
@@ -29,6 +30,7 @@ pub(crate) use incremental::{BatchInputs, IncrementalExecution};
 pub use node::{NodeInput, Place, PlanContext, Planned, PlannedInput, StreamingExtension, StreamingNode};
 pub use nodes::{DeduplicateNode, EventTimeWatermarkNode, StreamingRelationNode};
 pub use scan_filter::{filters_pushed_down, scan_filters};
+pub use unknown_options::warn_of_unknown_options;
 
 #[cfg(test)]
 mod tests;

@@ -9,6 +9,7 @@ use arrow::datatypes::Schema;
 use chrono_tz::Tz;
 
 use crate::text::{Style, ValueText};
+use millstream_core::BinaryStyle;
 use millstream_core::error::Result;
 
 /// How a table is shown.
@@ -22,11 +23,13 @@ pub struct ShowOptions {
     pub vertical: bool,
     /// The session's time zone.
     pub time_zone: Tz,
+    /// How binaries are printed.
+    pub binary: BinaryStyle,
 }
 
 impl Default for ShowOptions {
     fn default() -> Self {
-        Self { num_rows: 20, truncate: 20, vertical: false, time_zone: Tz::UTC }
+        Self { num_rows: 20, truncate: 20, vertical: false, time_zone: Tz::UTC, binary: BinaryStyle::default() }
     }
 }
 
@@ -41,7 +44,7 @@ pub fn show_string(batches: &[RecordBatch], schema: &Schema, options: &ShowOptio
         let cells: Vec<ValueText<'_>> = batch
             .columns()
             .iter()
-            .map(|column| ValueText::new(column.as_ref(), options.time_zone, Style::Show))
+            .map(|column| ValueText::new(column.as_ref(), options.time_zone, Style::Show(options.binary)))
             .collect::<Result<_>>()?;
         for row in 0..batch.num_rows().min(options.num_rows - rows.len()) {
             rows.push(cells.iter().map(|cell| cell_text(cell, row, options.truncate)).collect::<Vec<_>>());

@@ -17,12 +17,15 @@ use arrow::datatypes::{
     IntervalMonthDayNanoType, IntervalUnit, IntervalYearMonthType, Time64MicrosecondType, TimeUnit,
     TimestampMicrosecondType,
 };
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 use chrono_tz::Tz;
 
 pub use self::data_type::simple_string;
 use self::double::{push_double, push_float};
 pub(crate) use self::internal::push_internal;
 pub use self::time::{push_date, push_timestamp, push_timestamp_ntz};
+use millstream_core::BinaryStyle;
 use millstream_core::error::{Error, Result};
 
 /// Which text is asked for.
@@ -30,8 +33,8 @@ use millstream_core::error::{Error, Result};
 pub enum Style {
     /// `cast(x as string)`
     Cast,
-    /// A cell of `show()`: `NULL`, and binaries as `[0A FF]`.
-    Show,
+    /// A cell of `show()`: `NULL`, and binaries as is asked for.
+    Show(BinaryStyle),
 }
 
 /// Prints the values of one column.
@@ -109,7 +112,7 @@ impl<'a> ValueText<'a> {
         if self.array.is_null(row) {
             return out.push_str(match self.style {
                 Style::Cast => "null",
-                Style::Show => "NULL",
+                Style::Show(_) => "NULL",
             });
         }
         match &self.kind {
@@ -148,19 +151,37 @@ impl<'a> ValueText<'a> {
     }
 
     fn push_binary(&self, out: &mut String, bytes: &[u8]) {
-        if self.style == Style::Cast {
-            return out.push_str(&String::from_utf8_lossy(bytes));
-        }
-        const HEX: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
-        out.push('[');
-        for (index, byte) in bytes.iter().enumerate() {
-            if index > 0 {
-                out.push(' ');
+        let style = match self.style {
+            Style::Cast => BinaryStyle::Utf8,
+            Style::Show(style) => style,
+        };
+        match style {
+            BinaryStyle::Utf8 => out.push_str(&String::from_utf8_lossy(bytes)),
+            BinaryStyle::Base64 => STANDARD_NO_PAD.encode_string(bytes, out),
+            BinaryStyle::Hex => bytes.iter().for_each(|byte| push_hex(out, *byte)),
+            BinaryStyle::HexDiscrete => push_separated(out, bytes, " ", push_hex),
+            BinaryStyle::Basic => {
+                push_separated(out, bytes, ", ", |out, byte| push_integer(out, i64::from(byte as i8)));
             }
-            out.extend([HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 0xf)]]);
         }
-        out.push(']');
     }
+}
+
+/// Two digits.
+fn push_hex(out: &mut String, byte: u8) {
+    const HEX: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
+    out.extend([HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 0xf)]]);
+}
+
+fn push_separated(out: &mut String, bytes: &[u8], separator: &str, push: impl Fn(&mut String, u8)) {
+    out.push('[');
+    for (index, byte) in bytes.iter().enumerate() {
+        if index > 0 {
+            out.push_str(separator);
+        }
+        push(out, *byte);
+    }
+    out.push(']');
 }
 
 fn span(offsets: &[i32], row: usize) -> std::ops::Range<usize> {

@@ -106,7 +106,7 @@ pub fn cast(expr: TypedExpr, to: &DataType, mode: CastMode, zone: Tz) -> Result<
         };
         return Ok(TypedExpr::new(cast, to.clone(), nullable).with_sql(sql));
     }
-    let settings = QuerySettings { time_zone: zone, ansi: mode == CastMode::Ansi, case_sensitive: false };
+    let settings = QuerySettings { time_zone: zone, ansi: mode == CastMode::Ansi, ..QuerySettings::default() };
     let function = match (mode, &from, to) {
         (_, DataType::Binary, DataType::Utf8) => &TO_STRING,
         (CastMode::Try, ..) => &TRY_CAST,

@@ -3,6 +3,9 @@
 //! Every operation waits for the cluster as long as it takes: with all brokers gone it tries again for ever, with
 //! pauses that grow to `retry.backoff.max.ms`, and says so in the log. A caller who has less patience drops the future.
 //! Only fatal errors come back.
+//!
+//! A cluster that has never answered is another matter: most likely its address is wrong. The log says so at the first
+//! try, and after `default.api.timeout.ms` operations fail with [`Error::Unreachable`].
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,6 +15,7 @@ use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::{MetadataRequest, MetadataResponse, TopicName};
 use kafka_protocol::protocol::{Request, StrBytes};
 use parking_lot::Mutex;
+use tokio::time::Instant;
 use tracing::warn;
 
 use crate::address::Address;
@@ -46,6 +50,18 @@ struct Shared {
     coordinators: Mutex<HashMap<(CoordinatorKind, String), Address>>,
     /// Where the search for a broker that answers begins.
     turn: AtomicUsize,
+    contact: Mutex<Contact>,
+}
+
+/// What the client knows of whether there is a cluster behind the addresses of its settings.
+#[derive(Debug)]
+enum Contact {
+    /// Nobody has been asked.
+    Untried,
+    /// Nobody has answered since this moment; the last try failed with this error.
+    Unanswered { since: Instant, last: Arc<Error> },
+    /// A broker has answered, now or long ago.
+    Made,
 }
 
 impl Client {
@@ -57,6 +73,7 @@ impl Client {
             idle: Mutex::default(),
             coordinators: Mutex::default(),
             turn: AtomicUsize::new(0),
+            contact: Mutex::new(Contact::Untried),
         };
         Self { shared: Arc::new(shared) }
     }
@@ -109,7 +126,7 @@ impl Client {
 
     /// A request to whichever broker answers.
     pub(crate) async fn call_any<R: Request>(&self, versions: (i16, i16), request: &R) -> Result<R::Response> {
-        let mut failures = 0;
+        let (mut failures, started) = (0, Instant::now());
         loop {
             let candidates = self.candidates();
             let first = self.shared.turn.load(Ordering::Relaxed);
@@ -119,7 +136,10 @@ impl Client {
                 match self.call(address, versions, request).await {
                     Ok(response) => return Ok(response),
                     Err(error) if error.kind() == ErrorKind::Fatal => return Err(error),
-                    Err(error) => last = Some(error),
+                    Err(error) => {
+                        self.note_no_answer(&error, started)?;
+                        last = Some(error);
+                    }
                 }
                 self.shared.turn.fetch_add(1, Ordering::Relaxed);
             }
@@ -128,6 +148,37 @@ impl Client {
                 self.pause(failures, &error).await;
             }
         }
+    }
+
+    /// Notes that a broker did not answer. `started` is when the operation began.
+    ///
+    /// # Errors
+    /// [`Error::Unreachable`] if no broker has ever answered and `default.api.timeout.ms` have passed.
+    fn note_no_answer(&self, error: &Error, started: Instant) -> Result<()> {
+        let mut contact = self.shared.contact.lock();
+        let patience = self.shared.config.api_timeout;
+        let since = match &*contact {
+            Contact::Made => return Ok(()),
+            Contact::Unanswered { since, .. } => *since,
+            Contact::Untried => {
+                warn!(%error, "no broker answers; is bootstrap.servers right? It is tried again for {patience:?}");
+                started
+            }
+        };
+        *contact = Contact::Unanswered { since, last: Arc::new(error.clone()) };
+        drop(contact);
+        if since.elapsed() < patience { Ok(()) } else { self.unreachable().map_or(Ok(()), Err) }
+    }
+
+    /// The error of a client that has asked and has never got an answer.
+    pub fn unreachable(&self) -> Option<Error> {
+        let Contact::Unanswered { since, last } = &*self.shared.contact.lock() else { return None };
+        Some(Error::Unreachable {
+            place: Place::default(),
+            servers: self.shared.config.bootstrap_text(),
+            waited: since.elapsed(),
+            last: Arc::clone(last),
+        })
     }
 
     /// Brokers that the cluster named, then those of the settings, which may be all that is left after a long absence.
@@ -160,6 +211,7 @@ impl Client {
             }
         }
         let mut connection = Connection::open(address, &self.shared.config).await?;
+        *self.shared.contact.lock() = Contact::Made;
         let version = connection.version::<R>(versions.0, versions.1)?;
         let response = connection.call(version, request).await?;
         self.shared.idle.lock().insert(address.clone(), connection);
@@ -192,10 +244,22 @@ impl Client {
         look(&mut self.shared.cluster.lock())
     }
 
+    /// What to look at where an address fails that no setting names.
+    pub(crate) fn hint_about(&self, error: &Error) -> Option<&'static str> {
+        let (Error::Connection { place, .. } | Error::Timeout { place, .. }) = error else { return None };
+        let broker = place.broker.as_ref()?;
+        let is_set =
+            self.shared.config.bootstrap_servers.iter().any(|(host, port)| **broker == format!("{host}:{port}"));
+        (!is_set).then_some("the cluster gives this address to its clients (advertised.listeners of the broker)")
+    }
+
     /// Waits before another try, and says why once the trouble is no longer a blink.
     pub(crate) async fn pause(&self, failures: u32, error: &Error) {
-        if failures % 10 == 3 {
-            warn!(%error, failures, "the cluster does not answer as it should, trying on");
+        // A cluster that has never answered has been told of at the first try.
+        let is_new = failures > 3 || matches!(*self.shared.contact.lock(), Contact::Made);
+        if failures % 10 == 3 && is_new {
+            let hint = self.hint_about(error);
+            warn!(%error, failures, hint, "the cluster does not answer as it should, trying on");
         }
         tokio::time::sleep(self.shared.config.retry_backoff.pause(failures)).await;
     }
@@ -205,3 +269,6 @@ impl Client {
 pub(crate) fn topic_name(name: &str) -> TopicName {
     TopicName(StrBytes::from_string(name.to_owned()))
 }
+
+#[cfg(test)]
+mod tests;

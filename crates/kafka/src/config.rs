@@ -41,6 +41,8 @@ pub struct ClientConfig {
     pub check_crcs: bool,
     /// `request.timeout.ms`
     pub request_timeout: Duration,
+    /// `default.api.timeout.ms`: how long a cluster that has never answered is waited for.
+    pub api_timeout: Duration,
     /// `socket.connection.setup.timeout.ms`
     pub connection_setup_timeout: Duration,
     /// `retry.backoff.ms` to `retry.backoff.max.ms`
@@ -85,6 +87,7 @@ impl ClientConfig {
             fetch_max_wait: Duration::from_millis(500),
             check_crcs: true,
             request_timeout: Duration::from_secs(30),
+            api_timeout: Duration::from_secs(60),
             connection_setup_timeout: Duration::from_secs(10),
             retry_backoff: BackoffRange { first: Duration::from_millis(100), longest: Duration::from_secs(1) },
             reconnect_backoff: BackoffRange { first: Duration::from_millis(50), longest: Duration::from_secs(1) },
@@ -117,6 +120,16 @@ impl ClientConfig {
         Ok((config, ignored))
     }
 
+    /// `bootstrap.servers` as one writes it.
+    pub(crate) fn bootstrap_text(&self) -> String {
+        let servers: Vec<_> = self
+            .bootstrap_servers
+            .iter()
+            .map(|(host, port)| if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") })
+            .collect();
+        servers.join(",")
+    }
+
     /// Sets one property; false when it means nothing here.
     fn set(&mut self, name: &str, value: &str) -> Result<bool> {
         match name {
@@ -135,6 +148,7 @@ impl ClientConfig {
             "fetch.max.wait.ms" => self.fetch_max_wait = milliseconds(name, value)?,
             "check.crcs" => self.check_crcs = truth(name, value)?,
             "request.timeout.ms" => self.request_timeout = milliseconds(name, value)?,
+            "default.api.timeout.ms" => self.api_timeout = milliseconds(name, value)?,
             "socket.connection.setup.timeout.ms" => self.connection_setup_timeout = milliseconds(name, value)?,
             "retry.backoff.ms" => self.retry_backoff.first = milliseconds(name, value)?,
             "retry.backoff.max.ms" => self.retry_backoff.longest = milliseconds(name, value)?,
@@ -148,6 +162,55 @@ impl ClientConfig {
     }
 }
 
+/// Those of them that are not about security.
+const KNOWN: [&str; 40] = [
+    "acks",
+    "batch.size",
+    "bootstrap.servers",
+    "buffer.memory",
+    "check.crcs",
+    "client.id",
+    "compression.gzip.level",
+    "compression.lz4.level",
+    "compression.type",
+    "compression.zstd.level",
+    "connections.max.idle.ms",
+    "default.api.timeout.ms",
+    "delivery.timeout.ms",
+    "enable.idempotence",
+    "fetch.max.bytes",
+    "fetch.max.wait.ms",
+    "fetch.min.bytes",
+    "group.id",
+    "isolation.level",
+    "linger.ms",
+    "max.block.ms",
+    "max.in.flight.requests.per.connection",
+    "max.partition.fetch.bytes",
+    "max.poll.records",
+    "max.request.size",
+    "metadata.max.age.ms",
+    "metadata.max.idle.ms",
+    "partitioner.adaptive.partitioning.enable",
+    "partitioner.class",
+    "partitioner.ignore.keys",
+    "receive.buffer.bytes",
+    "reconnect.backoff.max.ms",
+    "reconnect.backoff.ms",
+    "request.timeout.ms",
+    "retries",
+    "retry.backoff.max.ms",
+    "retry.backoff.ms",
+    "send.buffer.bytes",
+    "socket.connection.setup.timeout.ms",
+    "transaction.timeout.ms",
+];
+
+/// The names of all settings of Java's clients that have a meaning here.
+pub fn known_settings() -> impl Iterator<Item = &'static str> {
+    KNOWN.into_iter().chain(SecurityConfig::names())
+}
+
 /// `host:port` after `host:port`; IPv6 addresses stand in brackets.
 fn addresses(value: &str) -> Result<Vec<(String, u16)>> {
     let invalid = |reason: String| Error::config("bootstrap.servers", value, reason);
@@ -156,7 +219,9 @@ fn addresses(value: &str) -> Result<Vec<(String, u16)>> {
         .map(|entry| {
             // Java allows a protocol in front, as brokers write it in their own settings.
             let address = entry.rsplit_once("://").map_or(entry, |(_, address)| address);
-            let (host, port) = address.rsplit_once(':').ok_or_else(|| invalid(format!("'{entry}' has no port")))?;
+            let (host, port) = address
+                .rsplit_once(':')
+                .ok_or_else(|| invalid(format!("'{entry}' has no port; write {entry}:9092")))?;
             let port = port.parse().map_err(|_| invalid(format!("'{entry}' has no valid port")))?;
             let host = host.trim_start_matches('[').trim_end_matches(']');
             if host.is_empty() { Err(invalid(format!("'{entry}' has no host"))) } else { Ok((host.to_owned(), port)) }

@@ -97,7 +97,7 @@ impl Connection {
         // A broker that does not like our certificate says so only in place of its first answer.
         connection.negotiate().await.map_err(|error| match &config.security.tls {
             Some(tls) => tls::meaning(tls, error),
-            None => error,
+            None => at_first_request(error),
         })?;
         if let Some(credentials) = &config.security.credentials {
             let lifetime = sasl::authenticate(credentials, &mut connection).await?;
@@ -239,10 +239,23 @@ impl Receiver {
             Ok(read) => read.map_err(|error| Error::connection(&self.place, error))?,
             Err(_) => return Err(self.timed_out(patience)),
         };
-        usize::try_from(i32::from_be_bytes(len))
-            .ok()
-            .filter(|&len| len <= RESPONSE_BYTES_MAX)
-            .ok_or_else(|| Error::malformed(&self.place, format_args!("an answer has the impossible length {len:?}")))
+        usize::try_from(i32::from_be_bytes(len)).ok().filter(|&len| len <= RESPONSE_BYTES_MAX).ok_or_else(
+            || match len {
+                // The type of an alert or a handshake, and the version of TLS.
+                [0x15 | 0x16, 3, ..] => Error::Tls {
+                    place: self.place.clone(),
+                    reason: "it answers with TLS; set security.protocol to SSL or SASL_SSL".to_owned(),
+                },
+                _ if len.iter().all(u8::is_ascii_graphic) => {
+                    let begin = String::from_utf8_lossy(&len).into_owned();
+                    Error::malformed(
+                        &self.place,
+                        format_args!("it is no Kafka broker: its answer begins with '{begin}'"),
+                    )
+                }
+                _ => Error::malformed(&self.place, format_args!("an answer has the impossible length {len:?}")),
+            },
+        )
     }
 
     async fn receive_body(&mut self, buffer: &mut Vec<u8>, len: usize) -> Result<()> {
@@ -285,6 +298,18 @@ impl Receiver {
 
     fn timed_out(&self, waited: Duration) -> Error {
         Error::Timeout { place: self.place.clone(), waited }
+    }
+}
+
+/// A broker that wants TLS, and what is no broker, goes away without a word when it is spoken to.
+fn at_first_request(error: Error) -> Error {
+    match &error {
+        Error::Connection { place, source } if tls::is_hang_up(source) => {
+            let text = "it ended the connection at the first request; most likely it wants TLS (security.protocol), or is \
+                        no Kafka broker";
+            Error::connection(place, std::io::Error::new(source.kind(), text))
+        }
+        _ => error,
     }
 }
 

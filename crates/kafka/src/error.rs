@@ -88,6 +88,18 @@ pub enum Error {
         /// How long it had.
         waited: Duration,
     },
+    /// No broker has answered since the client was made: most likely the addresses are wrong.
+    #[error("no broker of '{servers}' answered within {:.1} s: {last}", .waited.as_secs_f64())]
+    Unreachable {
+        /// The partition that was to be read or written, where it is known.
+        place: Place,
+        /// The brokers of the settings, as `bootstrap.servers` has them.
+        servers: String,
+        /// How long was waited.
+        waited: Duration,
+        /// Why the last try failed.
+        last: Arc<Error>,
+    },
     /// Bytes that are not what the protocol says.
     #[error("malformed data from {place}: {reason}")]
     Malformed {
@@ -240,6 +252,7 @@ impl Error {
             Self::Config { .. }
             | Self::Tls { .. }
             | Self::Authentication { .. }
+            | Self::Unreachable { .. }
             | Self::Malformed { .. }
             | Self::Checksum { .. }
             | Self::MessageFormat { .. }
@@ -264,6 +277,7 @@ impl Error {
             | Self::Tls { place, .. }
             | Self::Authentication { place, .. }
             | Self::Timeout { place, .. }
+            | Self::Unreachable { place, .. }
             | Self::Malformed { place, .. }
             | Self::Checksum { place, .. }
             | Self::MessageFormat { place, .. }

@@ -37,7 +37,7 @@ pub use admin::{ConfigEntry, NewTopic, PartitionDescription, TopicDescription};
 pub use buffers::{MemoryBudget, Unlimited};
 pub use client::Client;
 pub use compression::{CompressionType, Decompressor};
-pub use config::{BackoffRange, ClientConfig, IsolationLevel};
+pub use config::{BackoffRange, ClientConfig, IsolationLevel, known_settings};
 pub use error::{Error, ErrorKind, Place, Result};
 pub use fetched::{Fetched, FetchedPartition};
 pub use fetcher::{Assignment, FetchOptions, Fetcher};

@@ -257,7 +257,7 @@ impl Shared {
         };
         match timeout_at(deadline, search).await {
             Ok(found) => found,
-            Err(_) => Err(Error::NotPresent { place, waited }),
+            Err(_) => Err(self.client.unreachable().unwrap_or(Error::NotPresent { place, waited })),
         }
     }
 }

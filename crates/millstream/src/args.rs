@@ -100,8 +100,10 @@ pub(crate) struct RunArgs {
 
 /// `millstream serve`
 #[derive(Debug, Args)]
-#[command(after_help = "Clients connect with SPARK_REMOTE=sc://ADDR. Port 0 takes a free one and says which.\n\n\
-                        Examples:\n  millstream serve\n  millstream serve --listen 127.0.0.1:0 --memory 2GB")]
+#[command(after_help = "Clients connect with SPARK_REMOTE=sc://ADDR; those in Python are a package: pip install \
+                        \"pyspark-client==4.2.0\" \"pandas<3\". Port 0 takes a free one and says which.\n\n\
+                        Examples:\n  millstream serve\n  SPARK_REMOTE=sc://127.0.0.1:15002 python monitor.py\n  \
+                        millstream serve --listen 127.0.0.1:0 --memory 2GB")]
 pub(crate) struct ServeArgs {
     #[command(flatten)]
     pub(crate) engine: EngineArgs,

@@ -33,6 +33,10 @@ use crate::args::{Cli, Command};
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().collect();
     let environment = |name: &str| std::env::var(name).ok();
+    let variables = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    for (name, meant) in settings::misspelt_variables(variables) {
+        terminal::say(&format!("warning: nobody looks at the variable {name}; did you mean {meant}?"));
+    }
     let ended = settings::parse(&arguments, environment).and_then(|parsed| match parsed {
         Ok(cli) => logging::start(log_filter(&cli), cli.log_format).and_then(|()| run(cli)),
         Err(status) => Ok(ExitCode::from(status)),
@@ -41,10 +45,13 @@ fn main() -> ExitCode {
 }
 
 /// Which log lines are written. What goes on for long says how it goes; who kills brokers need not be warned that they
-/// do not answer.
+/// do not answer; and the failure of a program's query is said once, at its end.
 fn log_filter(cli: &Cli) -> &str {
     match (&cli.log, &cli.command) {
         (Some(filter), _) => filter,
+        (None, Command::Run(args)) if program_file::is_sql(&args.program) => {
+            "warn,millstream=info,millstream_engine::query::failure=off"
+        }
         (None, Command::Run(_) | Command::Serve(_) | Command::Broker(_)) => "warn,millstream=info",
         (None, Command::CrashTest(_)) => "error",
         (None, _) => "warn",

@@ -21,7 +21,9 @@ pub(crate) fn completions(args: &CompletionsArgs) -> Result<ExitCode> {
 /// Writes a page for the program and for each command.
 pub(crate) fn pages(args: &ManArgs) -> Result<ExitCode> {
     clap_mangen::generate_to(Cli::command(), &args.folder).map_err(|error| {
-        Error::unavailable(format!("cannot write manual pages to '{}'", args.folder.display())).with_source(error)
+        Error::unavailable(format!("cannot write manual pages to '{}'", args.folder.display()))
+            .with_source(error)
+            .with_hint("it must be a folder in which this user may write; mkdir -p makes one")
     })?;
     Ok(ExitCode::SUCCESS)
 }

@@ -21,12 +21,16 @@ use crate::process::{Process, QUERIES_END_WITHIN};
 use crate::program_file::{self, Language};
 use crate::python;
 use crate::script_header::ScriptHeader;
-use crate::serve::{EndSignal, Signals};
+use crate::serve::{EndSignal, Signals, given_up};
 use crate::shim::Shim;
-use crate::sql_program;
+use crate::{sql_program, terminal};
 
 /// A free port of this machine.
 pub(crate) const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+/// What the log says at the first signal.
+pub(crate) const ENDING: &str = "ending; a second signal gives up the running batches";
+/// Who most likely sends a signal that leaves no trace.
+const KILLED: &str = " (kill -9, or the system, where memory ran out)";
 /// How long a program may take to end after the signal, its queries included.
 const PROGRAM_ENDS_WITHIN: Duration = QUERIES_END_WITHIN.saturating_add(Duration::from_millis(500));
 
@@ -50,16 +54,26 @@ pub(crate) async fn run(args: RunArgs) -> Result<ExitCode> {
         status = child.wait() => Some(status),
         error = process.failed() => return Err(error),
         signal = signals.next() => {
-            interrupted(&process, &mut child, signal).await;
+            tokio::select! {
+                () = interrupted(&process, &mut child, signal) => {}
+                _ = signals.next() => return Err(given_up()),
+            }
             None
         }
     };
+    let interrupted = ended.is_none();
     let status = match ended {
         Some(status) => status,
         None => child.wait().await,
     };
-    process.stop().await;
+    tokio::select! {
+        () = process.stop() => {}
+        _ = signals.next(), if interrupted => return Err(given_up()),
+    }
     let status = status.map_err(|error| Error::internal("cannot wait for the program").with_source(error))?;
+    if let Some(signal) = status.signal().filter(|_| !interrupted) {
+        terminal::say(&format!("the program was ended by signal {signal}{}", if signal == 9 { KILLED } else { "" }));
+    }
     Ok(exit_code(status))
 }
 
@@ -98,7 +112,7 @@ impl Launcher {
 
 /// Ends the queries first, so that a program that waits for one goes on and ends by itself; then what is left of it.
 async fn interrupted(process: &Process, child: &mut Child, signal: EndSignal) {
-    tracing::info!(?signal, "ending");
+    tracing::info!(?signal, "{ENDING}");
     let until = Instant::now() + PROGRAM_ENDS_WITHIN;
     process.stop_queries().await;
     if tokio::time::timeout_at(until, child.wait()).await.is_err()

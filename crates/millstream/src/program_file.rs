@@ -5,7 +5,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use millstream_core::{Error, Result};
+use millstream_core::{Error, Result, nearest};
 
 /// What a program is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub(crate) fn language(path: &Path) -> Result<Language> {
     let name = path.display();
     let metadata = fs::metadata(path).map_err(|error| match error.kind() {
         ErrorKind::NotFound if path == Path::new("-") => not_a_file("standard input"),
-        ErrorKind::NotFound => Error::not_found(format!("there is no program '{name}'")),
+        ErrorKind::NotFound => no_program(path),
         _ => unreadable(path, error),
     })?;
     if metadata.is_dir() {
@@ -41,6 +41,27 @@ pub(crate) fn language(path: &Path) -> Result<Language> {
             .with_hint("a program that uses Spark's Connect client for the JVM can connect to 'millstream serve'")),
         _ => Err(Error::invalid(format!("'{name}' is no program")).with_hint("programs end in .py (PySpark) or .sql")),
     }
+}
+
+/// The error for a program that is not there, with the file beside it that was most likely meant.
+fn no_program(path: &Path) -> Error {
+    let error = Error::not_found(format!("there is no program '{}'", path.display()));
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let Ok(entries) = fs::read_dir(folder) else {
+        return error.with_hint(format!("there is no folder '{}'", folder.display()));
+    };
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let names: Vec<String> = names.filter(|name| name.ends_with(".py") || name.ends_with(".sql")).collect();
+    let wanted = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+    match nearest(wanted, names.iter().map(String::as_str)) {
+        Some(name) => error.with_hint(format!("did you mean '{}'?", folder.join(name).display())),
+        None => error,
+    }
+}
+
+/// Whether a program is SQL by its name.
+pub(crate) fn is_sql(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("sql"))
 }
 
 fn not_a_file(what: &str) -> Error {
@@ -98,6 +119,13 @@ mod tests {
             let error = language(&path).expect_err(expected);
             assert!(error.message().contains(expected), "{error}");
         }
+        file("monitor.py");
+        let hint = |path: &str| language(&folder.path().join(path)).expect_err("no file").hint().map(str::to_owned);
+        let meant = format!("did you mean '{}'?", folder.path().join("monitor.py").display());
+        assert_eq!(hint("moniter.py"), Some(meant));
+        assert_eq!(hint("other.sql"), None);
+        let no_folder = format!("there is no folder '{}'", folder.path().join("jobs").display());
+        assert_eq!(hint("jobs/monitor.py"), Some(no_folder));
     }
 
     #[test]

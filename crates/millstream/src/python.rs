@@ -5,10 +5,13 @@
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::process::Stdio;
+use std::time::Duration;
 
 use millstream_core::{Error, Result};
 use tokio::process::Command;
+use tokio::time::{Instant, timeout};
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::script_header::ScriptHeader;
@@ -31,6 +34,17 @@ const EXPENSE: &str = "once; some 430 MB, a minute or so; Ctrl-C ends it, and th
 /// Succeeds in a Python that has the client. Looking for a module costs a tenth of importing it.
 const PROBE: &str = "import importlib.util as u, sys\n\
     sys.exit(not all(u.find_spec(m) for m in ('pyspark', 'grpc', 'grpc_status', 'pandas', 'pyarrow')))";
+
+/// Fails with a sentence in a Python for which there is no client. Older ones must be able to read it.
+const CHECK_CLIENT: &str = "import platform, sys\n\
+    sys.exit(None if sys.version_info >= (3, 10) else \
+    'python3 is ' + platform.python_version() + ', and PySpark 4.2 needs 3.10 or newer')";
+
+/// The mend where no environment can be made.
+const NAME_ONE: &str = "name a Python that has pyspark-client 4.2 in MILLSTREAM_PYTHON";
+
+/// How often somebody who waits for pip hears that it is still at work.
+const STILL_EVERY: Duration = Duration::from_secs(15);
 
 /// Fails with a sentence unless the interpreter's version is among those given; pip knows how these are written.
 const CHECK_VERSION: &str = "import platform, sys\n\
@@ -72,7 +86,7 @@ async fn look_for_python3() -> Result<()> {
 pub(crate) fn cannot_start(python: &Path, error: std::io::Error) -> Error {
     let name = python.display();
     let hint = if python == Path::new("python3") {
-        "install Python 3.9 or newer (apt-get install python3 python3-venv), or name one in MILLSTREAM_PYTHON; programs in \
+        "install Python 3.10 or newer (apt-get install python3 python3-venv), or name one in MILLSTREAM_PYTHON; programs in \
          SQL need none"
     } else {
         "MILLSTREAM_PYTHON must be the path of a Python, such as /usr/bin/python3; without it one is looked for on PATH"
@@ -118,7 +132,12 @@ async fn prepared_for(header: &ScriptHeader) -> Result<PathBuf> {
     if let Some(versions) = &header.requires_python {
         let mut check = Command::new(&python);
         check.args(["-c", CHECK_VERSION, versions]);
-        succeed(check, "the program asks for another Python in its header").await?;
+        succeed(
+            check,
+            "the program asks for another Python in its header",
+            "put a python3 of that version first on PATH",
+        )
+        .await?;
     }
     install(&python, &header.dependencies).await?;
     std::fs::write(&complete, "")
@@ -128,20 +147,36 @@ async fn prepared_for(header: &ScriptHeader) -> Result<PathBuf> {
 
 /// Makes an environment with nothing in it. What is left of an earlier attempt is made whole.
 async fn make(base: &Path, folder: &Path) -> Result<()> {
+    let mut check = Command::new(base);
+    check.args(["-c", CHECK_CLIENT]);
+    succeed(check, "this Python is too old", NAME_ONE).await?;
     let mut make = Command::new(base);
     make.args(["-m", "venv"]).arg(folder);
-    succeed(make, "cannot make a Python environment").await
+    succeed(make, "cannot make a Python environment", NAME_ONE).await
 }
 
 /// Puts the client and what else is wanted into an environment.
 async fn install(python: &Path, wanted: &[String]) -> Result<()> {
     let mut install = Command::new(python);
     install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(PACKAGES).args(wanted);
-    succeed(install, "cannot install PySpark's client and what the program asks for").await
+    let (attempted, hint) = match wanted {
+        [] => ("cannot install PySpark's client", NAME_ONE),
+        _ => {
+            ("cannot install what the program asks for", "see the dependencies in the program's '# /// script' header")
+        }
+    };
+    let mut installed = pin!(succeed(install, attempted, hint));
+    let begun = Instant::now();
+    loop {
+        match timeout(STILL_EVERY, &mut installed).await {
+            Ok(done) => return done,
+            Err(_) => terminal::say(&format!("still installing, {} s so far", begun.elapsed().as_secs())),
+        }
+    }
 }
 
-async fn succeed(mut command: Command, attempted: &str) -> Result<()> {
-    let mut hint = "name a Python that has pyspark-client 4.2 in MILLSTREAM_PYTHON";
+/// Runs a command, whose last words are the reason where it fails.
+async fn succeed(mut command: Command, attempted: &str, mut hint: &'static str) -> Result<()> {
     let output = command.stdin(Stdio::null()).kill_on_drop(true).output().await;
     let output = output.map_err(|error| Error::unavailable(attempted).with_source(error).with_hint(hint))?;
     if output.status.success() {
@@ -159,9 +194,8 @@ async fn succeed(mut command: Command, attempted: &str) -> Result<()> {
 fn cache_folder() -> Result<PathBuf> {
     let set = std::env::var_os("XDG_CACHE_HOME").filter(|folder| !folder.is_empty()).map(PathBuf::from);
     let of_home = || std::env::var_os("HOME").map(|home| Path::new(&home).join(".cache"));
-    let root = set.or_else(of_home).ok_or_else(|| {
-        Error::not_found("there is no cache folder, because HOME is not set")
-            .with_hint("name a Python that has pyspark-client 4.2 in MILLSTREAM_PYTHON")
-    })?;
+    let root = set
+        .or_else(of_home)
+        .ok_or_else(|| Error::not_found("there is no cache folder, because HOME is not set").with_hint(NAME_ONE))?;
     Ok(root.join("millstream"))
 }

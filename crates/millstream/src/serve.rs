@@ -10,11 +10,18 @@ use crate::args::ServeArgs;
 use crate::process::Process;
 use crate::terminal;
 
+/// How one gets a client.
+pub(crate) const CLIENT: &str = "pip install \"pyspark-client==4.2.0\" \"pandas<3\"";
+
 /// Serves until SIGINT or SIGTERM; the batches that run then are finished.
 pub(crate) async fn serve(args: ServeArgs) -> Result<ExitCode> {
     let mut signals = Signals::new()?;
     let mut process = Process::start(args.listen, &args.engine, Console::to_stdout()).await?;
     terminal::say(&format!("listening on sc://{}", process.address));
+    terminal::say(&format!(
+        "programs connect with SPARK_REMOTE=sc://{} python PROGRAM.py, by PySpark's client: {CLIENT}",
+        process.address
+    ));
     tokio::select! {
         error = process.failed() => return Err(error),
         _ = signals.next() => {}
@@ -22,8 +29,13 @@ pub(crate) async fn serve(args: ServeArgs) -> Result<ExitCode> {
     tokio::select! {
         () = process.stop() => Ok(ExitCode::SUCCESS),
         // Who asks twice does not want to wait.
-        _ = signals.next() => Err(Error::cancelled("interrupted again; the running batches were given up")),
+        _ = signals.next() => Err(given_up()),
     }
+}
+
+/// How a process ends that was told to end twice.
+pub(crate) fn given_up() -> Error {
+    Error::cancelled("interrupted again; the running batches were given up")
 }
 
 /// The signals that end the process.

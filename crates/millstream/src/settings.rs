@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use clap::builder::ArgAction;
 use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, Command, CommandFactory, FromArgMatches};
-use millstream_core::{Error, Result};
+use millstream_core::{Error, Result, nearest};
 use toml::{Table, Value};
 
 use crate::args::Cli;
@@ -40,6 +40,7 @@ pub(crate) fn parse(
             // Nobody reads what cannot be written.
             let _gone = error.print();
             settings.say_where(&error);
+            say_what_was_meant(&error);
             Ok(Err(u8::try_from(error.exit_code()).unwrap_or(2)))
         },
         |cli| Ok(Ok(cli)),
@@ -154,8 +155,12 @@ impl<E: Fn(&str) -> Option<String>> Settings<'_, E> {
                     _ if used.contains(&keys) => {}
                     _ => {
                         let (key, path) = (keys.join("."), self.file.path.display());
-                        return Err(Error::invalid(format!("{path}: '{key}' is no option of any command"))
-                            .with_hint("keys are the long options, as millstream COMMAND --help shows them"));
+                        let names = option_names();
+                        let meant = nearest(&key, names.iter().map(String::as_str));
+                        let meant = meant.map(|name| format!("did you mean '{name}'? ")).unwrap_or_default();
+                        return Err(Error::invalid(format!("{path}: '{key}' is no option of any command")).with_hint(
+                            format!("{meant}keys are the long options, as millstream COMMAND --help shows them"),
+                        ));
                     }
                 }
             }
@@ -171,6 +176,49 @@ impl<E: Fn(&str) -> Option<String>> Settings<'_, E> {
             terminal::say(&format!("hint: the value is that of {place}"));
         }
     }
+}
+
+/// Where clap proposes nothing for a command that there is not.
+fn say_what_was_meant(error: &clap::Error) {
+    let Some(ContextValue::String(given)) = error.get(ContextKind::InvalidSubcommand) else { return };
+    if error.get(ContextKind::SuggestedSubcommand).is_some() {
+        return;
+    }
+    let command = Cli::command();
+    let names: Vec<&str> = command.get_subcommands().map(Command::get_name).collect();
+    if let Some(meant) = nearest(given, names.iter().copied()) {
+        terminal::say(&format!("hint: did you mean '{meant}'?"));
+    }
+}
+
+/// The keys that may stand in a file: each option alone, and under its command.
+fn option_names() -> Vec<String> {
+    let mut names = Vec::new();
+    let mut open = vec![(Vec::new(), Cli::command())];
+    while let Some((path, command)) = open.pop() {
+        for option in command.get_arguments().filter(|option| !matches!(option.get_long(), None | Some("help"))) {
+            names.extend(self::names(&path, option).map(|keys| keys.join(".")));
+        }
+        for below in command.get_subcommands() {
+            open.push(([path.clone(), vec![below.get_name().to_owned()]].concat(), below.clone()));
+        }
+    }
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// Variables that nobody looks at, each with the one that was most likely meant. Those without such a one may be
+/// anybody's.
+pub(crate) fn misspelt_variables(names: impl IntoIterator<Item = String>) -> Vec<(String, String)> {
+    let options = option_names().into_iter().map(|name| constant_case(&name.replace('.', "-")));
+    let known: Vec<String> = options.chain(["PYTHON".to_owned()]).collect();
+    let misspelt = |name: String| {
+        let short = name.strip_prefix("MILLSTREAM_").filter(|short| !known.iter().any(|known| known == short))?;
+        let meant = nearest(short, known.iter().map(String::as_str))?;
+        Some((name.clone(), format!("MILLSTREAM_{meant}")))
+    };
+    names.into_iter().filter_map(misspelt).collect()
 }
 
 /// The names of an option, the most particular first: under its whole command down to none of it.

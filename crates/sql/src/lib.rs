@@ -14,3 +14,9 @@ mod session;
 pub use analyzer::{Analyzed, analyze, collect_stream, table_not_found};
 pub use data_type::schema_to_proto;
 pub use session::{AnalysisContext, Catalog, NamedRelation};
+
+/// The names of all functions that are built, for those who look for the one that was meant.
+pub fn function_names() -> impl Iterator<Item = &'static str> {
+    let scalar = millstream_functions::entries().flat_map(|entry| entry.aliases.iter().copied().chain([entry.name]));
+    scalar.chain(["range"])
+}

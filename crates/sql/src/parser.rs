@@ -117,6 +117,27 @@ pub fn split_statements(text: &str) -> Result<Vec<&str>> {
     Ok(statements.collect())
 }
 
+/// The byte at which a name stands in a text, if it stands there once. The name is written as in Spark's messages,
+/// `` `a`.`b` ``; in the text it may be written without backticks and in any letter case, or, where it is no name, as a
+/// string, such as the key of an option.
+pub fn place_of_name(text: &str, name: &str) -> Option<usize> {
+    let text = token::tokenize(text).ok()?;
+    let name = token::tokenize(name).ok()?;
+    let name = &name[..name.len() - 1];
+    let is_name = |token: &token::Token| matches!(token.kind, token::Kind::Word | token::Kind::Quoted);
+    let same = |a: &token::Token, b: &token::Token| {
+        is_name(a) == is_name(b) && a.kind != token::Kind::Text && a.text.eq_ignore_ascii_case(&b.text)
+    };
+    let [first, ..] = name else { return None };
+    let named = text.windows(name.len()).filter(|words| words.iter().zip(name).all(|(a, b)| same(a, b)));
+    let mut places: Vec<usize> = named.map(|words| words[0].start).collect();
+    if places.is_empty() && name.len() == 1 {
+        let quoted = |token: &&token::Token| token.kind == token::Kind::Text && token.text == first.text;
+        places = text.iter().filter(quoted).map(|token| token.start).collect();
+    }
+    if let [place] = places[..] { Some(place) } else { None }
+}
+
 /// Parses a schema: DDL (`a INT, b STRUCT<x: BIGINT>`), a bare type (`INT`), or Spark's JSON.
 ///
 /// # Errors

@@ -68,11 +68,13 @@ pub(crate) async fn show_text(session: &Computation, show: ShowString) -> Result
     let limited = Relation { common: None, rel_type: Some(RelType::Limit(Box::new(limit))) };
     let (schema, batches) = rows(session, &limited).await?;
     let batches: Vec<_> = batches.try_collect().await?;
+    let settings = session.conf().lock().query_settings()?;
     let options = ShowOptions {
         num_rows: usize::try_from(show.num_rows).unwrap_or(0),
         truncate: usize::try_from(show.truncate).unwrap_or(0),
         vertical: show.vertical,
-        time_zone: session.conf().lock().query_settings()?.time_zone,
+        time_zone: settings.time_zone,
+        binary: settings.binary,
     };
     show_string(&batches, &schema, &options)
 }

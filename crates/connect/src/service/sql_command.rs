@@ -8,7 +8,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use millstream_core::{Error, Result, spark_error};
 use millstream_engine::query::StreamingQuery;
 use millstream_sql::parser::{self, Command, Listing, Parameters, Statement};
-use millstream_sql::{Catalog, schema_to_proto};
+use millstream_sql::{Catalog, function_names, schema_to_proto};
 use spark_connect_proto::execute_plan_response::{ResponseType, SqlCommandResult};
 use spark_connect_proto::expression::{ExprType, Literal};
 use spark_connect_proto::read::{NamedTable, ReadType};
@@ -180,7 +180,12 @@ fn show(session: &Computation, what: Listing, namespace: Option<String>, pattern
             let analyzed = query_plan::analyze(session, &named_table(table))?;
             texts(&[("col_name", analyzed.schema.fields().iter().map(|field| field.name().clone()).collect())])
         }
-        Listing::Functions => Err(unsupported("SHOW FUNCTIONS")),
+        Listing::Functions => {
+            let mut names: Vec<_> = function_names().filter(|name| matches(name, pattern)).map(str::to_owned).collect();
+            names.sort();
+            names.dedup();
+            texts(&[("function", names)])
+        }
     }
 }
 

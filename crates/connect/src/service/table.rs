@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 
-use millstream_core::{Error, Result, spark_error};
+use millstream_core::{Connector, Error, KnownOptions, Options, Result, spark_error};
 use millstream_engine::query::StreamingQuery;
 use millstream_sql::{Catalog, NamedRelation, table_not_found};
 use spark_connect_proto::read::{DataSource, ReadType};
@@ -21,16 +21,34 @@ use super::{query_plan, write_batch, write_stream};
 use crate::session::queries::StartedBy;
 use crate::session::{Computation, ViewName};
 
+/// The options of a table that say how a query runs which writes to it.
+const QUERY_OPTIONS: &str = "outputMode, trigger, queryName, checkpointLocation, checkpoint.sync";
+
 /// Names a data source for the rest of the session.
 pub(super) fn create(session: &Computation, name: &str, source: DataSource, if_not_exists: bool) -> Result<()> {
     if session.relation(&[name.to_owned()]).is_some() {
         return if if_not_exists { Ok(()) } else { Err(exists(name)) };
     }
     // Whether it can be read or written shows where that is asked for.
-    session.analysis_context()?.connectors.get(source.format.as_deref().unwrap_or_default())?;
+    let format = source.format.as_deref().unwrap_or_default();
+    let connector = session.analysis_context()?.connectors.get(format)?;
+    refuse_unknown_options(connector.as_ref(), &source)?;
     let read = Read { is_streaming: false, read_type: Some(ReadType::DataSource(source)) };
     let relation = Relation { common: None, rel_type: Some(RelType::Read(read)) };
     session.names().create_view(ViewName { name, global: false }, relation, false)
+}
+
+/// Of an option of `writeStream` Spark's own words say where it is used; of one of a table nobody would say that it was
+/// not.
+fn refuse_unknown_options(connector: &dyn Connector, source: &DataSource) -> Result<()> {
+    let Some(known) = connector.known_options() else { return Ok(()) };
+    let options: Options = source.options.iter().collect();
+    let Some(option) = known.unknown(&options, &KnownOptions::OF_QUERIES).first().copied() else { return Ok(()) };
+    let format = connector.names()[0];
+    let meant = option.meant.map(|name| format!("did you mean '{name}'? ")).unwrap_or_default();
+    let own = if known.names.is_empty() { "no options of its own".to_owned() } else { known.names.join(", ") };
+    Err(Error::illegal_argument(format!("'{}' is no option of a table of format '{format}'", option.name))
+        .with_hint(format!("{meant}the format has {own}; a query that writes to it has {QUERY_OPTIONS}")))
 }
 
 /// Writes the rows of a query; a streaming one goes on from here.
@@ -41,7 +59,13 @@ pub(crate) async fn insert(session: &Computation, table: &str, query: Relation) 
     let source = source_of(found).ok_or_else(|| not_allowed(&name))?;
     if query_plan::analyze(session, &query)?.is_streaming {
         let write = streaming_write(source, query);
-        return write_stream::start_query(session, write, StartedBy::default()).await.map(Some);
+        let started = write_stream::start_query(session, write, StartedBy::default()).await;
+        return started.map(Some).map_err(|error| match error.class() {
+            Some("INVALID_INTERVAL_FORMAT.UNRECOGNIZED_NUMBER" | "CANNOT_PARSE_INTERVAL") => {
+                error.with_hint("option 'trigger' is availableNow, once, or an interval such as '10 seconds'")
+            }
+            _ => error,
+        });
     }
     let write = WriteOperation {
         input: Some(query),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use millstream_core::{
     BatchId, LoggedBatch, Options, OutputMode, Result, SaveMode, SinkBatch, SinkConfig, SinkStart, WriteKind,
 };
+use millstream_engine::plan::warn_of_unknown_options;
 use spark_connect_proto::WriteOperation;
 use spark_connect_proto::write_operation::{SaveMode as SaveModeMessage, SaveType};
 
@@ -24,6 +25,7 @@ pub(super) async fn execute(session: &Computation, write: WriteOperation) -> Res
     connector.check_save_mode(mode, &source)?;
     let (schema, rows) = query_plan::rows(session, &input).await?;
     let options: Options = write.options.into_iter().collect();
+    warn_of_unknown_options(connector.as_ref(), &options);
     let sink = connector.open_sink(SinkConfig {
         options,
         schema: Arc::clone(&schema),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use millstream_core::interval::parse_duration;
 use millstream_core::{Connector, Error, Options, OutputMode, Result, Sink, SinkConfig, Trigger, disk, spark_error};
+use millstream_engine::plan::warn_of_unknown_options;
 use millstream_engine::query::{Engine, StreamingQuery};
 use millstream_engine::{QuerySpec, SyncPolicy};
 use spark_connect_proto::execute_plan_response::ResponseType;
@@ -99,6 +100,7 @@ fn spec(
     let connector = context.connectors.get(format)?;
     let checkpoint = checkpoint(session, &options, name.as_deref(), connector.as_ref())?;
     let sync = sync_policy(session, &options)?;
+    warn_of_unknown_options(connector.as_ref(), &options);
     let sink = connector.open_sink(SinkConfig {
         options,
         schema: Arc::clone(&analyzed.schema),

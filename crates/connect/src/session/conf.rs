@@ -9,11 +9,13 @@ use std::collections::BTreeMap;
 
 use millstream_core::condition::DOCROOT;
 use millstream_core::interval::parse_duration;
-use millstream_core::{Error, QuerySettings, Result, spark_error};
+use millstream_core::{BinaryStyle, Error, QuerySettings, Result, spark_error};
 
 use self::entries::{Entry, FALLBACKS, Kind, PROCESS_PREFIXES, STATIC_KEYS, known};
 
 const TIME_ZONE: &str = "spark.sql.session.timeZone";
+/// How `show()` prints BINARY.
+pub(crate) const BINARY_STYLE: &str = "spark.sql.binaryOutputStyle";
 
 /// What a session has set. Clones are independent.
 #[derive(Debug, Clone)]
@@ -102,6 +104,7 @@ impl Conf {
             time_zone: zone_name(&zone).parse().map_err(|_| invalid_zone(&zone))?,
             ansi: self.is_true("spark.sql.ansi.enabled"),
             case_sensitive: self.is_true("spark.sql.caseSensitive"),
+            binary: self.find(BINARY_STYLE).and_then(|name| BinaryStyle::named(&name)).unwrap_or_default(),
         })
     }
 

@@ -9,7 +9,9 @@ use arrow::compute::filter;
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 use async_trait::async_trait;
 use millstream_core::decode::ValueDecoder;
-use millstream_core::{BatchReader, BatchStream, Connector, Error, ReadRequest, Result, SourceConfig};
+use millstream_core::{
+    BatchReader, BatchStream, Connector, Error, ReadRequest, Result, Sink, SinkConfig, Source, SourceConfig,
+};
 use millstream_formats::json::{JsonDecoder, JsonOptions, ParseMode};
 
 use super::{Files, project};
@@ -28,15 +30,24 @@ impl Connector for JsonFiles {
 
     fn source_schema(&self, config: &SourceConfig) -> Result<SchemaRef> {
         if config.options.get_bool("multiLine")?.unwrap_or(false) {
-            return Err(Error::unsupported("reading JSON records that span lines"));
+            return Err(Error::unsupported("Reading JSON records that span lines is not supported by Millstream."));
         }
         let Some(schema) = &config.user_schema else {
-            return Err(Error::unsupported("guessing the schema of JSON files").with_hint("give one with .schema(…)"));
+            return Err(Error::unsupported("Guessing the schema of JSON files is not supported by Millstream.")
+                .with_hint("give one with .schema(…), or in SQL as CREATE TABLE name (columns) USING json"));
         };
         // What is read from outside may lack anything.
         let fields: Fields = schema.fields().iter().map(|field| field.as_ref().clone().with_nullable(true)).collect();
         JsonDecoder::new(&fields, permissive(config)?.0)?;
         Ok(Arc::new(Schema::new(fields)))
+    }
+
+    fn open_source(&self, _config: SourceConfig) -> Result<Arc<dyn Source>> {
+        Err(super::no_stream(self, "Reading"))
+    }
+
+    fn open_sink(&self, _config: SinkConfig) -> Result<Arc<dyn Sink>> {
+        Err(super::no_stream(self, "Writing"))
     }
 
     fn open_batch(&self, config: SourceConfig) -> Result<Arc<dyn BatchReader>> {

@@ -86,9 +86,11 @@ fn collect(path: &Path, recursive: bool, files: &mut Vec<PathBuf>) -> Result<()>
         if recursive && !is_hidden(&name) {
             collect(&entry, true, files)?;
         } else if name.contains('=') && !is_hidden(&name) {
-            return Err(Error::unsupported(format!("reading the partitions of '{}'", path.display())).with_hint(
-                "name one partition's folder, or set recursiveFileLookup to read them without their column",
-            ));
+            return Err(Error::unsupported(format!(
+                "Reading the partitions of '{}' is not supported by Millstream.",
+                path.display()
+            ))
+            .with_hint("name one partition's folder, or set recursiveFileLookup to read them without their column"));
         }
     }
     Ok(())

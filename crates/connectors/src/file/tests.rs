@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use futures::TryStreamExt;
-use millstream_core::{Connector, ReadRequest, Result, SourceConfig};
+use millstream_core::{BinaryStyle, Connector, ReadRequest, Result, SourceConfig};
 use millstream_formats::text::{Style, ValueText};
 use millstream_testing::{read_request, source_config};
 use tempfile::TempDir;
@@ -38,7 +38,9 @@ async fn read(connector: &dyn Connector, config: SourceConfig) -> Result<Vec<Str
             let cells: Vec<_> = batch
                 .columns()
                 .iter()
-                .map(|column| ValueText::new(column.as_ref(), chrono_tz::UTC, Style::Show).unwrap())
+                .map(|column| {
+                    ValueText::new(column.as_ref(), chrono_tz::UTC, Style::Show(BinaryStyle::default())).unwrap()
+                })
                 .collect();
             rows.extend((0..batch.num_rows()).map(|row| {
                 let texts = cells.iter().map(|cell| {

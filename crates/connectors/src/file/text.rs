@@ -7,7 +7,9 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use async_trait::async_trait;
-use millstream_core::{BatchReader, BatchStream, Connector, ReadRequest, Result, SourceConfig, spark_error};
+use millstream_core::{
+    BatchReader, BatchStream, Connector, ReadRequest, Result, Sink, SinkConfig, Source, SourceConfig, spark_error,
+};
 use millstream_formats::text::simple_string;
 
 use super::{Files, project};
@@ -38,6 +40,14 @@ impl Connector for TextFiles {
             ));
         }
         Ok(Arc::clone(schema))
+    }
+
+    fn open_source(&self, _config: SourceConfig) -> Result<Arc<dyn Source>> {
+        Err(super::no_stream(self, "Reading"))
+    }
+
+    fn open_sink(&self, _config: SinkConfig) -> Result<Arc<dyn Sink>> {
+        Err(super::no_stream(self, "Writing"))
     }
 
     fn open_batch(&self, config: SourceConfig) -> Result<Arc<dyn BatchReader>> {

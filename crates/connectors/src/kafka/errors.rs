@@ -6,6 +6,10 @@ use millstream_kafka::TopicPartition;
 
 use super::offsets::{set_of, text_of};
 
+/// The mend where a query reads another topic than its checkpoint, the most usual reason for partitions that are gone.
+const OTHER_TOPIC: &str = "the checkpoint has their offsets; a query that is to read another topic needs another \
+                           checkpointLocation";
+
 /// Why rows may be missing.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum DataLoss<'a> {
@@ -33,7 +37,7 @@ impl DataLoss<'_> {
                 groupId = "null",
             ),
             Self::PartitionsDeleted { of, group_id_is_set: false } => {
-                spark_error!("KAFKA_DATA_LOSS.PARTITIONS_DELETED", partitions = set_of(of))
+                spark_error!("KAFKA_DATA_LOSS.PARTITIONS_DELETED", partitions = set_of(of)).with_hint(OTHER_TOPIC)
             }
             Self::PartitionsDeleted { of, group_id_is_set: true } => spark_error!(
                 "KAFKA_DATA_LOSS.PARTITIONS_DELETED_AND_GROUP_ID_CONFIG_PRESENT",
@@ -73,7 +77,17 @@ fn sorted(attempt: &str, error: millstream_kafka::Error) -> Error {
         Kafka::ProducerState { .. } | Kafka::Tls { .. } | Kafka::Authentication { .. } => ErrorKind::Invalid,
         Kafka::DeliveryTimeout { .. } | Kafka::BufferFull { .. } => ErrorKind::Unavailable,
         Kafka::Connection { .. } | Kafka::Timeout { .. } | Kafka::Broker { .. } => ErrorKind::Unavailable,
+        Kafka::Unreachable { .. } => {
+            return of_client(ErrorKind::Unavailable, attempt, error).with_hint(
+                "check the option 'kafka.bootstrap.servers' and that the broker runs ('millstream broker' is one); \
+                 'kafka.default.api.timeout.ms' says how long is waited",
+            );
+        }
     };
+    of_client(kind, attempt, error)
+}
+
+fn of_client(kind: ErrorKind, attempt: &str, error: millstream_kafka::Error) -> Error {
     Error::new(kind, format!("cannot {attempt} Kafka: {error}"))
         .with_exception(SparkException::Spark)
         .with_source(error)

@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use millstream_core::{Error, Result, spark_error};
+use millstream_core::error::SparkException;
+use millstream_core::{Error, Result, nearest, spark_error};
 use millstream_kafka::{Client, OffsetSpec, ResponseError, TopicPartition, Topics};
 
 use super::errors::kafka_error;
@@ -59,13 +60,24 @@ impl OffsetReader {
         let topics = self.client.metadata(Topics::Named(names)).await.map_err(kafka_error)?;
         match names.iter().find(|name| topics.iter().all(|topic| topic.name != **name)) {
             None => Ok(topics),
-            Some(missing) => Err(Error::not_found(
-                "org.apache.kafka.common.errors.UnknownTopicOrPartitionException: This server does not host this \
-                 topic-partition.",
-            )
-            .with_exception(millstream_core::error::SparkException::Spark)
-            .with_hint(format!("topic '{missing}' does not exist"))),
+            Some(missing) => Err(self.no_topic(missing).await),
         }
+    }
+
+    /// Java's error, with what may have been meant.
+    async fn no_topic(&self, missing: &str) -> Error {
+        // Who may not list topics still learns which one is missing.
+        let all = self.client.metadata(Topics::All).await.unwrap_or_default();
+        let names = all.iter().filter(|topic| !topic.internal).map(|topic| &*topic.name);
+        let meant = nearest(missing, names).map(|name| format!("; did you mean '{name}'?")).unwrap_or_default();
+        let hint =
+            format!("topic '{missing}' does not exist{meant} ('millstream topic create {missing}' would make it)");
+        Error::not_found(
+            "org.apache.kafka.common.errors.UnknownTopicOrPartitionException: This server does not host this \
+             topic-partition.",
+        )
+        .with_exception(SparkException::Spark)
+        .with_hint(hint)
     }
 
     /// The first offset of each partition.

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use millstream_core::error::SparkException;
-use millstream_core::{Error, Options, Result, spark_error};
-use millstream_kafka::{ClientConfig, TopicPartition};
+use millstream_core::{Error, Options, Result, nearest, spark_error};
+use millstream_kafka::{ClientConfig, TopicPartition, known_settings};
 use regex::Regex;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::errors::kafka_error;
 use super::offsets::{PartitionMap, parse_partition_map, parse_partitions, text_of};
@@ -62,6 +62,36 @@ pub(crate) struct KafkaOptions {
     pub(crate) told_group: Option<String>,
     pub(crate) client: ClientConfig,
 }
+
+/// The names of all options of source and sink, but for those of the client.
+pub(crate) const NAMES: [&str; 26] = [
+    "assign",
+    "commit.offsets",
+    "delivery.guarantee",
+    "delivery.marker.topic",
+    "delivery.recovery",
+    "endingOffsets",
+    "endingOffsetsByTimestamp",
+    "endingTimestamp",
+    "failOnDataLoss",
+    "fetchOffset.numRetries",
+    "fetchOffset.retryIntervalMs",
+    "groupIdPrefix",
+    "includeHeaders",
+    "kafkaConsumer.pollTimeoutMs",
+    "maxOffsetsPerTrigger",
+    "maxRecordsPerPartition",
+    "maxTriggerDelay",
+    "minOffsetsPerTrigger",
+    "minPartitions",
+    "startingOffsets",
+    "startingOffsetsByTimestamp",
+    "startingOffsetsByTimestampStrategy",
+    "startingTimestamp",
+    "subscribe",
+    "subscribePattern",
+    "topic",
+];
 
 const STRATEGIES: [&str; 3] = ["subscribe", "subscribepattern", "assign"];
 
@@ -129,7 +159,12 @@ fn strategy(options: &Options) -> Result<Strategy> {
         )))
     };
     match given[..] {
-        [] => refuse("One"),
+        [] => {
+            refuse("One").map_err(|error: Error| match meant(options, &["subscribe", "subscribePattern", "assign"]) {
+                Some(hint) => error.with_hint(hint),
+                None => error.with_hint("option 'subscribe' takes the names of topics, with commas between them"),
+            })
+        }
         [("assign", text)] => {
             let partitions = if text.trim_start().starts_with('{') { parse_partitions(text)? } else { Vec::new() };
             if partitions.is_empty() {
@@ -156,13 +191,26 @@ fn strategy(options: &Options) -> Result<Strategy> {
                 )));
             }
             let regex = Regex::new(&format!("^(?:{text})$")).map_err(|error| {
-                Error::illegal_argument(format!("option 'subscribePattern' is '{text}', which cannot be used: {error}"))
-                    .with_hint("look-around and back-references of Java's patterns are not supported")
+                // The library draws the pattern above its reason.
+                let reason = error.to_string();
+                let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ");
+                Error::illegal_argument(format!(
+                    "option 'subscribePattern' is '{text}', which cannot be used: {reason}"
+                ))
+                .with_hint("look-around and back-references of Java's patterns are not supported")
             })?;
             Ok(Strategy::SubscribePattern { text: text.to_owned(), regex })
         }
         [_, _, ..] => refuse("Only one"),
     }
+}
+
+/// What to say of an option that is not there but stands among those given with a slip in its name.
+pub(crate) fn meant(options: &Options, wanted: &[&str]) -> Option<String> {
+    options.iter().find_map(|(name, _)| {
+        let meant = nearest(name, wanted.iter().copied())?;
+        Some(format!("option '{name}' means nothing here; did you mean '{meant}'?"))
+    })
 }
 
 /// The names by which one end of the range is given.
@@ -185,7 +233,8 @@ fn position(options: &Options, names: &PositionNames, mode: Mode) -> Result<Posi
     if let Some(text) = options.get(names.timestamp) {
         return match text.trim().parse() {
             Ok(timestamp) => Ok(Position::Timestamp(timestamp)),
-            Err(_) => Err(Error::illegal_argument(format!("Expected a single long value, got {text}"))),
+            Err(_) => Err(Error::illegal_argument(format!("Expected a single long value, got {text}"))
+                .with_hint(format!("option '{}' is a time in milliseconds since 1970", names.timestamp))),
         };
     }
     if let Some(text) = options.get(names.by_timestamp) {
@@ -194,6 +243,7 @@ fn position(options: &Options, names: &PositionNames, mode: Mode) -> Result<Posi
                 "Expected e.g. {{\"topicA\": {{\"0\": 123456789, \"1\": 123456789}},\n\"topicB\": {{\"0\": 123456789, \"1\": \
                  123456789}}}}, got {text}"
             ))
+            .with_hint(format!("option '{}' has for each partition a time in milliseconds since 1970", names.by_timestamp))
         });
     }
     match options.get(names.offsets).map(|text| (text, text.trim().to_ascii_lowercase())) {
@@ -202,6 +252,10 @@ fn position(options: &Options, names: &PositionNames, mode: Mode) -> Result<Posi
         Some((text, _)) => parse_partition_map(text).map(Position::Offsets).ok_or_else(|| {
             Error::illegal_argument(format!(
                 "Expected e.g. {{\"topicA\":{{\"0\":23,\"1\":-1}},\"topicB\":{{\"0\":-2}}}}, got {text}"
+            ))
+            .with_hint(format!(
+                "option '{}' is earliest, latest, or an offset for each partition (-2 is earliest, -1 latest)",
+                names.offsets
             ))
         }),
         None if mode == Mode::Batch && names.offsets == STARTING.offsets => Ok(Position::Earliest),
@@ -288,16 +342,42 @@ fn client(options: &Options) -> Result<ClientConfig> {
     if !options.contains("kafka.bootstrap.servers") {
         return Err(Error::illegal_argument(
             "Option 'kafka.bootstrap.servers' must be specified for configuring Kafka consumer",
-        ));
+        )
+        .with_hint(no_servers(options)));
     }
     let properties: Vec<_> =
         options.with_prefix("kafka.").map(|(name, value)| (name.to_ascii_lowercase(), value)).collect();
     let properties = properties.iter().map(|(name, value)| (name.as_str(), *value));
     let (client, ignored) = ClientConfig::from_properties(properties).map_err(kafka_error)?;
-    if !ignored.is_empty() {
-        info!(settings = ignored.join(", "), "Kafka consumer settings that mean nothing here are ignored");
-    }
+    say_ignored(&ignored);
     Ok(client)
+}
+
+/// Tells of settings of the client that have no effect: aloud where one is most likely misspelt.
+pub(crate) fn say_ignored(ignored: &[&str]) {
+    let (slips, others): (Vec<&str>, Vec<&str>) = ignored.iter().partition(|name| misspelt_setting(name).is_some());
+    for name in slips {
+        warn!(
+            option = format!("kafka.{name}"),
+            did_you_mean = misspelt_setting(name).map(|meant| format!("kafka.{meant}")),
+            "an unknown setting of Kafka's client has no effect"
+        );
+    }
+    if !others.is_empty() {
+        info!(settings = others.join(", "), "settings of Kafka's client that mean nothing here are ignored");
+    }
+}
+
+/// The setting that was most likely meant, where another name was written.
+fn misspelt_setting(name: &str) -> Option<&'static str> {
+    nearest(name, known_settings()).filter(|meant| *meant != name)
+}
+
+/// What to do where no brokers are named.
+pub(crate) fn no_servers(options: &Options) -> String {
+    meant(options, &["kafka.bootstrap.servers"]).unwrap_or_else(|| {
+        "it is HOST:PORT of a broker, such as 127.0.0.1:9092, or several with commas between".to_owned()
+    })
 }
 
 const AUTO_OFFSET_RESET: &str = ".

@@ -7,7 +7,7 @@
 //!
 //! The producer lives as long as the query, because it keeps connections, metadata and its place in each partition's
 //! sequence. After any failure it is thrown away and the next batch makes a new one, so that nothing of a failed batch
-//! leaks into the next.
+//! leaks into the next. The client below it stays: it knows whether a broker has ever answered.
 
 mod exactly_once;
 mod marker;
@@ -36,7 +36,8 @@ pub(crate) fn open(options: &Options, config: &SinkConfig) -> Result<Arc<dyn Sin
     Ok(match options.exactly_once.clone() {
         None => {
             let memory = config.memory.clone();
-            Arc::new(KafkaSink { options, rows, memory, producer: Mutex::default() })
+            let client = Client::new(options.client.clone());
+            Arc::new(KafkaSink { options, rows, memory, client, producer: Mutex::default() })
         }
         Some(exactly_once) => Arc::new(ExactlyOnceSink::new((options, exactly_once), rows, config)),
     })
@@ -48,6 +49,7 @@ struct KafkaSink {
     options: SinkOptions,
     rows: RowWriter,
     memory: MemoryLedger,
+    client: Client,
     producer: Mutex<Option<Arc<Producer>>>,
 }
 
@@ -56,7 +58,7 @@ impl KafkaSink {
         let mut kept = self.producer.lock();
         let producer = kept.get_or_insert_with(|| {
             let budget = LedgerBudget::new(&self.memory, BUFFER);
-            Arc::new(Client::new(self.options.client.clone()).producer(self.options.producer.clone(), Arc::new(budget)))
+            Arc::new(self.client.producer(self.options.producer.clone(), Arc::new(budget)))
         });
         Arc::clone(producer)
     }

@@ -9,7 +9,7 @@ use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use millstream_core::source::LatestOffset;
 use millstream_core::{
-    BatchStream, Connector, Error, Offset, Options, ReadLimit, Result, ScanRequest, Source, SourceConfig,
+    BatchStream, Connector, Error, KnownOptions, Offset, Options, ReadLimit, Result, ScanRequest, Source, SourceConfig,
 };
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
@@ -24,6 +24,10 @@ pub struct RatePerBatch;
 impl Connector for RatePerBatch {
     fn names(&self) -> &'static [&'static str] {
         &["rate-micro-batch"]
+    }
+
+    fn known_options(&self) -> Option<KnownOptions> {
+        Some(KnownOptions::of(&["rowsPerBatch", "numPartitions", "startTimestamp", "advanceMillisPerBatch"]))
     }
 
     fn source_schema(&self, config: &SourceConfig) -> Result<SchemaRef> {

@@ -14,7 +14,8 @@ use async_trait::async_trait;
 use millstream_core::error::SparkException;
 use millstream_core::source::LatestOffset;
 use millstream_core::{
-    BatchStream, Clock, Connector, Error, Offset, Options, ReadLimit, Result, ScanRequest, Source, SourceConfig,
+    BatchStream, Clock, Connector, Error, KnownOptions, Offset, Options, ReadLimit, Result, ScanRequest, Source,
+    SourceConfig,
 };
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,10 @@ pub struct RatePerSecond;
 impl Connector for RatePerSecond {
     fn names(&self) -> &'static [&'static str] {
         &["rate"]
+    }
+
+    fn known_options(&self) -> Option<KnownOptions> {
+        Some(KnownOptions::of(&["rowsPerSecond", "rampUpTime", "numPartitions"]))
     }
 
     fn source_schema(&self, config: &SourceConfig) -> Result<SchemaRef> {

@@ -110,6 +110,9 @@ impl Files {
 /// The mend for a location that is a file, or lies below one.
 const NO_FOLDER: &str = "there is a file where the checkpoint's folder should be; name another checkpoint location";
 
+/// The mend for a location that no file system can have.
+const NO_PLACE: &str = "name a checkpoint location that can be a folder of this machine";
+
 /// A disk error. It is not tried again: what the system still holds of the file is not known after it. A new start
 /// looks.
 pub(crate) fn disk_error(attempted: &str, path: &Path, error: io::Error) -> Error {
@@ -119,12 +122,16 @@ pub(crate) fn disk_error(attempted: &str, path: &Path, error: io::Error) -> Erro
         (None, io::ErrorKind::ReadOnlyFilesystem) => "make that file system writable",
         (None, io::ErrorKind::PermissionDenied) => "give the user of this process the right to read and write there",
         (None, io::ErrorKind::NotADirectory | io::ErrorKind::AlreadyExists) => NO_FOLDER,
-        (None, io::ErrorKind::InvalidFilename | io::ErrorKind::InvalidInput) => {
-            "name a checkpoint location that can be a folder of this machine"
-        }
+        (None, io::ErrorKind::InvalidFilename | io::ErrorKind::InvalidInput) => NO_PLACE,
+        // What is above a new folder is made, so it cannot be made there at all.
+        (None, io::ErrorKind::NotFound) if attempted == "create" => NO_PLACE,
         (None, _) => "check that disk and the system's log",
     };
-    let then = if mend == NO_FOLDER { "" } else { ", then start the query again: it goes on from its last good batch" };
+    let then = if [NO_FOLDER, NO_PLACE].contains(&mend) {
+        ""
+    } else {
+        ", then start the query again: it goes on from its last good batch"
+    };
     let hint = format!("{mend}{then}");
     let message = format!("cannot {attempted} checkpoint file '{}': {error}", path.display());
     let refused = match error.kind() {

@@ -100,7 +100,7 @@ impl QueryLog {
     /// Says that the query has ended without an error. One that fails says so itself.
     pub(crate) fn end(&self, now: Duration) {
         let Counts { batches, rows_read, rows_written, .. } = self.all;
-        let seconds = milliseconds(now.saturating_sub(self.started).as_secs_f64()) / 1e3;
+        let seconds = (now.saturating_sub(self.started).as_secs_f64() * 1e3).round() / 1e3;
         tracing::info!(target: TARGET, query = self.name, batches, rows_read, rows_written, seconds, "query ended");
     }
 }

@@ -151,7 +151,20 @@ impl StartingQuery {
         execution.finish(result).await
     }
 
+    /// Recovers, and names the checkpoint where that fails: whoever is told to take another wants to know which it was.
     async fn begin(self) -> Result<(MicroBatchExecution, Vec<MicroBatch>)> {
+        let folder = self.spec.checkpoint.as_ref().map(|path| path.display().to_string());
+        let begun = self.recover_and_begin().await;
+        begun.map_err(|error| match folder {
+            Some(folder) if error.hint().is_some_and(|hint| hint.contains("checkpoint") && !hint.contains(&folder)) => {
+                let hint = format!("{}; this one is '{folder}'", error.hint().unwrap_or_default());
+                error.with_hint(hint)
+            }
+            _ => error,
+        })
+    }
+
+    async fn recover_and_begin(self) -> Result<(MicroBatchExecution, Vec<MicroBatch>)> {
         let Self { spec, plan, checkpoint, control, conf, platform } = self;
         let Operators { entries: operators, stores } = restart::check_operators(&checkpoint, &plan)?;
         let initial = restart::initial_offsets(&checkpoint, plan.sources()).await?;

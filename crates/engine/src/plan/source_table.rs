@@ -21,6 +21,7 @@ use uuid::Uuid;
 
 use super::nodes::StreamingRelationNode;
 use super::scan_filter::scan_filters;
+use super::unknown_options::warn_of_unknown_options;
 use crate::error::{from_datafusion, to_datafusion};
 use crate::functions::Decode;
 use crate::operators::{ScanTarget, SourceScanExec};
@@ -162,6 +163,7 @@ fn open(
         return Ok(index);
     }
     let mut config = relation.config().clone();
+    warn_of_unknown_options(relation.connector().as_ref(), &config.options);
     config.query = Some((environment.id, environment.run_id));
     config.memory = environment.memory.clone();
     config.clock = Arc::clone(&environment.clock);

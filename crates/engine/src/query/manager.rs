@@ -14,6 +14,9 @@ use crate::checkpoint::Checkpoint;
 use crate::micro_batch::StartingQuery;
 use crate::run::{EventRings, QueryControl, QueryEventKind, QueryEvents, QuerySpec};
 
+/// Under this name `--log` knows the line of a query that fails, for those who say so elsewhere.
+const FAILURES: &str = "millstream_engine::query::failure";
+
 /// The queries of one session. Clones are the same manager.
 ///
 /// Must be used within a Tokio runtime: a started query is a task of it.
@@ -173,7 +176,7 @@ impl Shared {
         let result = Box::pin(starting.run_to_end()).await;
         if let Err(error) = &result {
             let reason = error.to_spark_message();
-            tracing::error!(query = %control.id, run = %control.run_id, %reason, "query failed");
+            tracing::error!(target: FAILURES, query = %control.id, run = %control.run_id, %reason, "query failed");
         }
         self.active.lock().retain(|query| query.run_id() != control.run_id);
         self.engine.remove_running(control.id, control.run_id);

@@ -1,7 +1,9 @@
 //! `answers.jsonl`: what `show` of Apache Spark 4.2 printed of rows read by `from_json`, the zone being
 //! America/New_York.
 
-use arrow::array::{AsArray, RecordBatch};
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, BinaryArray, BinaryBuilder, ListBuilder, RecordBatch};
 use arrow::datatypes::{DataType, Schema};
 use chrono_tz::America::New_York;
 use serde_json::Value;
@@ -9,6 +11,7 @@ use serde_json::Value;
 use super::{ShowOptions, show_string};
 use crate::json::ddl::type_of;
 use crate::json::{JsonDecoder, JsonOptions};
+use millstream_core::BinaryStyle;
 use millstream_core::decode::ValueDecoder;
 
 fn shown(case: &Value) -> String {
@@ -28,6 +31,7 @@ fn shown(case: &Value) -> String {
         truncate: number("truncate"),
         vertical: case["vertical"].as_bool().unwrap(),
         time_zone: New_York,
+        ..ShowOptions::default()
     };
     show_string(&batches, &Schema::new(fields), &options).unwrap()
 }
@@ -41,4 +45,34 @@ fn tables_look_as_in_spark() {
         cases += 1;
     }
     assert!(cases >= 40, "the answers are missing");
+}
+
+/// The lines are Spark's, of `select X'31FF00' as b, array(X'3132') as a, cast(null as binary) as n, X'C3A4' as u,
+/// X'' as e`.
+#[test]
+fn binaries_look_as_the_setting_says() {
+    let of = |bytes: Option<&[u8]>| Arc::new(BinaryArray::from_opt_vec(vec![bytes])) as ArrayRef;
+    let mut list = ListBuilder::new(BinaryBuilder::new());
+    list.append_value([Some(b"12")]);
+    let columns: [(&str, ArrayRef); 5] = [
+        ("b", of(Some(b"1\xff\0"))),
+        ("a", Arc::new(list.finish())),
+        ("n", of(None)),
+        ("u", of(Some("ä".as_bytes()))),
+        ("e", of(Some(b""))),
+    ];
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    for (style, expected) in [
+        ("hex_discrete", "|[31 FF 00]|[[31 32]]|NULL|[C3 A4]|[] |"),
+        ("UTF-8", "|1\u{fffd}\0|[12]|NULL|ä  |   |"),
+        ("BASIC", "|[49, -1, 0]|[[49, 50]]|NULL|[-61, -92]|[] |"),
+        ("BASE64", "|Mf8A|[MTI]|NULL|w6Q|   |"),
+        ("HEX", "|31FF00|[3132]|NULL|C3A4|   |"),
+    ] {
+        let binary = BinaryStyle::named(style).unwrap();
+        let options = ShowOptions { truncate: 0, binary, ..ShowOptions::default() };
+        let table = show_string(std::slice::from_ref(&batch), &batch.schema(), &options).unwrap();
+        assert_eq!(table.lines().nth(3), Some(expected), "{style}");
+    }
+    assert_eq!(BinaryStyle::named("hexadecimal"), None);
 }

@@ -39,7 +39,7 @@ impl Catalog for NoNames {
 
 pub(crate) fn context(ansi: bool) -> AnalysisContext {
     AnalysisContext {
-        settings: QuerySettings { time_zone: chrono_tz::Europe::Berlin, ansi, case_sensitive: false },
+        settings: QuerySettings { time_zone: chrono_tz::Europe::Berlin, ansi, ..QuerySettings::default() },
         user: "tester".to_owned(),
         conf: BTreeMap::new(),
         connectors: Arc::new(ConnectorRegistry::default()),

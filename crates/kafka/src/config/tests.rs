@@ -29,9 +29,21 @@ fn wrong_values_name_the_setting() {
         assert_eq!(error, wanted);
     };
     check("bootstrap.servers", "", "setting 'bootstrap.servers' is '': no broker is named");
-    check("bootstrap.servers", "a", "setting 'bootstrap.servers' is 'a': 'a' has no port");
+    check("bootstrap.servers", "a", "setting 'bootstrap.servers' is 'a': 'a' has no port; write a:9092");
     check("bootstrap.servers", "a:b", "setting 'bootstrap.servers' is 'a:b': 'a:b' has no valid port");
     check("fetch.min.bytes", "-1", "setting 'fetch.min.bytes' is '-1': must be an integer of at least 0");
+}
+
+#[test]
+fn the_known_settings_are_taken_or_ignored_by_name() {
+    let known: Vec<_> = super::known_settings().collect();
+    assert!(known.contains(&"security.protocol") && known.contains(&"fetch.max.bytes"));
+    for name in ["bootstrap.servers", "isolation.level", "request.timeout.ms", "default.api.timeout.ms", "check.crcs"] {
+        assert!(known.contains(&name), "{name}");
+    }
+    let mut sorted = super::KNOWN;
+    sorted.sort_unstable();
+    assert_eq!(sorted, super::KNOWN);
 }
 
 #[test]

@@ -68,7 +68,8 @@ impl Coordinator {
         tracked.validate = tracked.last_epoch >= 0;
         let failures = tracked.failures;
         if failures % 10 == 3 {
-            warn!(%error, failures, "a partition cannot be read, trying on");
+            let hint = self.shared.client.hint_about(&error);
+            warn!(%error, failures, hint, "a partition cannot be read, trying on");
         } else {
             debug!(%error, failures, "a partition looks for its broker");
         }
@@ -108,10 +109,13 @@ impl Coordinator {
     /// Tells the caller that a partition will not be read on.
     async fn give_up(&self, tracked: &Tracked, error: Error) {
         // The caller learns which partition by the error's place, so it must be there whatever the error was.
-        let error = if error.place().is_some_and(|place| place.partition.is_some()) {
-            error
-        } else {
-            Error::malformed(&tracked.place(&Place::default()).with_offset(tracked.position), error)
+        let of = || tracked.place(&Place::default()).with_offset(tracked.position);
+        let error = match error {
+            error if error.place().is_some_and(|place| place.partition.is_some()) => error,
+            Error::Unreachable { servers, waited, last, .. } => {
+                Error::Unreachable { place: of(), servers, waited, last }
+            }
+            error => Error::malformed(&of(), error),
         };
         // It fails only when the fetcher is gone.
         let _sent = self.shared.responses.send(Err(error)).await;

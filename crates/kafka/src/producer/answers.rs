@@ -120,7 +120,8 @@ impl Sender {
         sent.batch.tries += 1;
         let tries = sent.batch.tries;
         if tries % 10 == 3 {
-            warn!(%error, tries, "a batch cannot be written, trying on");
+            let hint = self.shared.client.hint_about(&error);
+            warn!(%error, tries, hint, "a batch cannot be written, trying on");
         } else {
             debug!(%error, tries, "a batch is sent again");
         }

@@ -52,6 +52,11 @@ const KNOWN: [&str; 22] = [
 ];
 
 impl SecurityConfig {
+    /// The names of security's properties.
+    pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+        KNOWN.into_iter()
+    }
+
     /// Whether a property is one of security's.
     pub(crate) fn knows(name: &str) -> bool {
         KNOWN.contains(&name)

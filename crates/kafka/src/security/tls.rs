@@ -1,5 +1,6 @@
 //! TLS: whom the client trusts, what it shows of itself, and what a failed handshake means.
 
+use std::io;
 use std::sync::Arc;
 
 use rustls::client::WebPkiServerVerifier;
@@ -137,8 +138,19 @@ pub(crate) async fn connect(config: &Arc<ClientConfig>, address: &Address, strea
         .map_err(|_| Error::Tls { place: place.clone(), reason: "the host's name is not one that TLS knows".into() })?;
     match TlsConnector::from(Arc::clone(config)).connect(name, stream).await {
         Ok(stream) => Ok(Transport::Tls(Box::new(stream))),
+        Err(error) if is_hang_up(&error) => {
+            let text = "it ended the connection in TLS's handshake; most likely it speaks no TLS at this port \
+                        (security.protocol)";
+            Err(Error::connection(&place, io::Error::new(error.kind(), text)))
+        }
         Err(error) => Err(meaning(config, Error::connection(&place, error))),
     }
+}
+
+/// Whether the other side went away without a word.
+pub(crate) fn is_hang_up(error: &io::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    matches!(error.kind(), UnexpectedEof | ConnectionReset | ConnectionAborted | BrokenPipe)
 }
 
 /// Turns the error of a TLS connection into one that says what to mend. Others stay as they are.

@@ -89,8 +89,26 @@ fn mistakes_in_the_file_are_named() {
         let expected = expected.replace("FILE", &file.display().to_string());
         assert!(error.starts_with(&expected), "{text}: {error}");
     }
+    let (_folder, file) = written("[serve]\nmemroy = '2GB'");
+    let error = parse_with("serve", &[], Some(&file)).expect_err("misspelt");
+    assert!(error.hint().is_some_and(|hint| hint.starts_with("did you mean 'serve.memory'? ")), "{error:?}");
     let error = parse_with("serve", &[], Some(Path::new("/nowhere.toml"))).expect_err("no file").to_string();
     assert!(error.starts_with("cannot read '/nowhere.toml'"), "{error}");
+}
+
+#[test]
+fn variables_with_a_slip_are_told() {
+    let names =
+        ["MILLSTREAM_MEMROY", "MILLSTREAM_MEMORY", "MILLSTREAM_PYHTON", "MILLSTREAM_PYTHON", "MILLSTREAM_TOOLS"];
+    let names = names.into_iter().chain(["MILLSTREAM_SERVE_LISTN", "MILLSTREAM_FAIL_POINT", "HOME"]).map(str::to_owned);
+    let told = misspelt_variables(names);
+    let told: Vec<_> = told.iter().map(|(name, meant)| (name.as_str(), meant.as_str())).collect();
+    let expected = [
+        ("MILLSTREAM_MEMROY", "MILLSTREAM_MEMORY"),
+        ("MILLSTREAM_PYHTON", "MILLSTREAM_PYTHON"),
+        ("MILLSTREAM_SERVE_LISTN", "MILLSTREAM_SERVE_LISTEN"),
+    ];
+    assert_eq!(told, expected);
 }
 
 #[test]

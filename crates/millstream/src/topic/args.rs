@@ -88,6 +88,7 @@ pub(crate) struct CreateArgs {
 
 /// `millstream topic list`
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  millstream topic list\n  millstream topic list --bootstrap broker-1:9092")]
 pub(crate) struct ListArgs {
     /// Kafka's own topics too, such as __consumer_offsets.
     #[arg(long)]
@@ -113,6 +114,9 @@ pub(crate) struct DescribeArgs {
 
 /// `millstream topic delete`
 #[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  millstream topic delete payments\n  millstream topic delete payments refunds --if-exists"
+)]
 pub(crate) struct DeleteArgs {
     /// The topics.
     #[arg(value_name = "NAME", required = true)]

@@ -5,10 +5,10 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use millstream_core::{Error, ErrorKind, Result};
+use millstream_core::{Error, ErrorKind, Result, nearest};
 use millstream_kafka::{
     Client, ClientConfig, Error as KafkaError, Producer, ProducerConfig, ResponseError, TopicDescription, Topics,
-    Unlimited,
+    Unlimited, known_settings,
 };
 use tracing::warn;
 
@@ -94,7 +94,8 @@ impl Settings {
 
 fn say_ignored(names: &[&str]) {
     if !names.is_empty() {
-        warn!(properties = names.join(", "), "properties without a meaning here");
+        let meant = names.iter().find_map(|name| nearest(name, known_settings()).filter(|meant| meant != name));
+        warn!(properties = names.join(", "), did_you_mean = meant, "properties without a meaning here");
     }
 }
 

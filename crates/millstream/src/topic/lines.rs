@@ -42,6 +42,14 @@ pub(super) struct Lines {
 }
 
 impl Lines {
+    /// Refuses a file that cannot be read, before anything is done for its lines.
+    pub(super) fn check(path: &Path) -> Result<()> {
+        let cannot_read =
+            |error: io::Error| Error::invalid(format!("cannot read '{}'", path.display())).with_source(error);
+        let metadata = File::open(path).and_then(|file| file.metadata()).map_err(cannot_read)?;
+        if metadata.is_dir() { Err(cannot_read(io::ErrorKind::IsADirectory.into())) } else { Ok(()) }
+    }
+
     /// Starts to read a file, or standard input.
     pub(super) fn read(path: Option<&Path>, line_bytes_max: usize) -> Result<Self> {
         let name = path.map_or("standard input".to_owned(), |path| format!("'{}'", path.display()));

@@ -28,6 +28,8 @@ pub(super) async fn run(settings: &Settings, args: ProduceArgs) -> Result<()> {
     if settings.get("transactional.id").is_some() {
         return Err(Error::invalid("'transactional.id' cannot be set: lines are not written in a transaction"));
     }
+    // Before a topic is made for nothing.
+    args.file.as_deref().map(Lines::check).transpose()?;
     let settings = settings.with("max.block.ms", settings.get("max.block.ms").unwrap_or(CREATION_TIMEOUT_MS));
     let (client, producer) = settings.producer().await?;
     let known = find_topic(&client, &args.name).await?;

@@ -37,9 +37,26 @@ fn the_version_is_the_packages() {
 
 #[test]
 fn help_has_examples() {
-    for command in ["run", "serve", "broker", "demo", "topic", "crash-test"] {
-        let help = String::from_utf8_lossy(&run(&[command, "--help"]).stdout).into_owned();
-        assert!(help.contains("Examples:"), "{help}");
+    for command in [
+        "",
+        "run",
+        "serve",
+        "broker",
+        "demo",
+        "crash-test",
+        "completions",
+        "man",
+        "topic",
+        "topic create",
+        "topic list",
+        "topic describe",
+        "topic delete",
+        "topic produce",
+        "topic consume",
+    ] {
+        let arguments: Vec<_> = command.split_whitespace().chain(["--help"]).collect();
+        let help = String::from_utf8_lossy(&run(&arguments).stdout).into_owned();
+        assert!(help.contains("Examples:"), "{command}: {help}");
     }
 }
 
@@ -85,6 +102,64 @@ fn values_that_are_no_values_are_refused_with_an_example() {
 }
 
 #[test]
+fn a_slip_on_the_command_line_is_told_with_what_was_meant() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("monitor.py"), "").unwrap();
+    let misspelt = folder.path().join("moniter.py");
+    for (arguments, expected) in [
+        (&["rnu", "a.py"][..], "millstream: hint: did you mean 'run'?"),
+        (&["topic", "lsit"], "tip: a similar subcommand exists: 'list'"),
+        (&["run", "--memroy", "2GB", "a.py"], "tip: a similar argument exists: '--memory'"),
+        (&["serve", "--log-format", "jsn"], "tip: a similar value exists: 'json'"),
+        (&["run", misspelt.to_str().unwrap()], "monitor.py'?"),
+        (&["run", "/nowhere/monitor.py"], "millstream: hint: there is no folder '/nowhere'"),
+    ] {
+        let output = run(arguments);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(said.contains(expected), "{arguments:?}: {said}");
+        assert_eq!(output.status.code(), Some(2), "{said}");
+    }
+    let output =
+        millstream().args(["topic", "list", "--bootstrap", "127.0.0.1:1"]).env("MILLSTREAM_LOGG", "x").output();
+    let said = String::from_utf8_lossy(&output.unwrap().stderr).into_owned();
+    assert!(
+        said.starts_with("millstream: warning: nobody looks at the variable MILLSTREAM_LOGG; did you mean"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_program_that_a_signal_has_ended_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("job.py");
+    std::fs::write(&program, "kill -9 $$").unwrap();
+    let mut command = millstream();
+    let output = command.arg("run").arg(&program).env("MILLSTREAM_PYTHON", "/bin/sh").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        said.contains("millstream: the program was ended by signal 9 (kill -9, or the system, where memory"),
+        "{said}"
+    );
+    assert_eq!(output.status.code(), Some(137));
+}
+
+#[test]
+fn every_option_of_the_engine_stands_in_the_reference() {
+    let page = include_str!("../../../../docs/configuration.md");
+    let mut count = 0;
+    for command in ["run", "serve", "demo", "broker"] {
+        let help = String::from_utf8_lossy(&run(&[command, "--help"]).stdout).into_owned();
+        let options = help.lines().filter_map(|line| line.split_whitespace().next());
+        for word in options.filter(|word| word.starts_with("--")) {
+            let option = word.split(['[', '=']).next().unwrap();
+            assert!(page.contains(&format!("`{option}")), "{option} of {command}");
+            count += 1;
+        }
+    }
+    assert!(count > 20, "{count}");
+}
+
+#[test]
 fn only_files_of_python_and_sql_are_run() {
     let folder = tempfile::tempdir().unwrap();
     for (name, status, expected) in [
@@ -122,11 +197,40 @@ fn a_python_that_is_not_there_is_named_with_the_mend() {
         String::from_utf8_lossy(&output.stderr).into_owned()
     };
     let said = run("PATH", folder.path().as_os_str());
-    let expected = "millstream: there is no Python 'python3'\nmillstream: hint: install Python 3.9 or newer (apt-get install \
+    let expected = "millstream: there is no Python 'python3'\nmillstream: hint: install Python 3.10 or newer (apt-get install \
                     python3 python3-venv), or name one in MILLSTREAM_PYTHON; programs in SQL need none\n";
     assert_eq!(said, expected);
     let said = run("MILLSTREAM_PYTHON", "/nowhere/python".as_ref());
     assert!(said.starts_with("millstream: there is no Python '/nowhere/python'\nmillstream: hint: "), "{said}");
+}
+
+#[test]
+fn a_python_without_a_client_for_it_is_told_before_anything_is_installed() {
+    let folder = tempfile::tempdir().unwrap();
+    let real = Command::new("sh").args(["-c", "command -v python3"]).output().unwrap();
+    let Some(real) = String::from_utf8(real.stdout).ok().filter(|path| !path.is_empty()) else {
+        return eprintln!("left out: there is no Python");
+    };
+    // The Python of this machine, which believes to be an older one.
+    let script = format!(
+        "#!/bin/sh\nif [ \"$1\" != -c ]; then exec {real} \"$@\"; fi\nshift\nexec {real} -c \"import platform, sys
+sys.version_info, platform.python_version = (3, 9, 2, 'final', 0), lambda: '3.9.2'
+exec(sys.argv.pop(1))\" \"$@\"\n",
+        real = real.trim()
+    );
+    let python = folder.path().join("python3");
+    std::fs::write(&python, script).unwrap();
+    assert!(Command::new("chmod").arg("+x").arg(&python).status().unwrap().success());
+    let program = folder.path().join("job.py");
+    std::fs::write(&program, "").unwrap();
+    let mut command = millstream();
+    command.arg("run").arg(&program).env_remove("MILLSTREAM_PYTHON").env_remove("VIRTUAL_ENV");
+    let path = format!("{}:/usr/bin:/bin", folder.path().display());
+    let output = command.env("PATH", path).env("XDG_CACHE_HOME", folder.path()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    let expected = "this Python is too old: python3 is 3.9.2, and PySpark 4.2 needs 3.10 or newer\nmillstream: hint: name a Python";
+    assert!(said.contains(expected), "{said}");
+    assert_eq!(output.status.code(), Some(4), "{said}");
 }
 
 #[test]

@@ -168,6 +168,27 @@ fn a_failed_query_raises_where_it_is_awaited() {
 }
 
 #[test]
+fn an_option_that_nobody_knows_is_in_the_log_with_the_one_that_was_meant() {
+    require_or_skip!(client_available());
+    let output = run("from pyspark.sql import SparkSession
+spark = SparkSession.builder.getOrCreate()
+rows = spark.readStream.format('rate-micro-batch').option('rowsPerBatch', 3).option('numPartition', 2).load()
+query = rows.writeStream.format('console').option('numrows', 1).option('truncat', False)
+query.option('checkpoint.sync', 'never').trigger(availableNow=True).start().awaitTermination()
+");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{said}");
+    let warnings: Vec<_> = said.lines().filter(|line| line.contains("an unknown option has no effect")).collect();
+    let [source, sink] = warnings[..] else { panic!("{said}") };
+    let (sink, source) = if sink.contains("console") { (sink, source) } else { (source, sink) };
+    assert!(
+        source.ends_with("format=\"rate-micro-batch\" option=\"numPartition\" did_you_mean=\"numPartitions\""),
+        "{source}"
+    );
+    assert!(sink.ends_with("format=\"console\" option=\"truncat\" did_you_mean=\"truncate\""), "{sink}");
+}
+
+#[test]
 fn listeners_hear_of_start_progress_and_end() {
     require_or_skip!(client_available());
     check(

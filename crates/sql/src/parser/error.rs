@@ -4,7 +4,7 @@
 //! [`SyntaxError::into_error`]. Which words Spark's generated parser names in a message follows from its look-ahead, so
 //! the offending token can differ from Spark's in texts with more than one mistake.
 
-use millstream_core::error::{Error, SparkException};
+use millstream_core::error::{Error, SparkException, TextPlace};
 use millstream_core::spark_error;
 
 /// What is wrong, before the text around it is known.
@@ -21,8 +21,8 @@ struct Problem {
 enum Place {
     /// The message says nothing about where.
     Nowhere,
-    /// The text is shown whole.
-    Text,
+    /// The text is shown whole, and the trouble begins at this byte.
+    Text(usize),
     /// `(line 1, pos 7)`: the parser stopped at this byte.
     At(usize),
     /// `; line 1 pos 7`: the parser's tree is refused.
@@ -65,8 +65,8 @@ impl SyntaxError {
     }
 
     /// A comment that does not end.
-    pub(crate) fn unclosed_comment() -> Self {
-        Self::new(spark_error!("UNCLOSED_BRACKETED_COMMENT"), Place::Text)
+    pub(crate) fn unclosed_comment(at: usize) -> Self {
+        Self::new(spark_error!("UNCLOSED_BRACKETED_COMMENT"), Place::Text(at))
     }
 
     /// A value that its typed literal cannot have, such as `DATE 'x'`.
@@ -195,7 +195,11 @@ impl SyntaxError {
     /// The error with the text quoted as Spark quotes it.
     pub(crate) fn into_error(self, source: &str) -> Error {
         let Problem { error, place } = *self.0;
-        error.with_location(place.quote(source))
+        let error = error.with_location(place.quote(source));
+        match place.offset() {
+            Some(offset) => error.with_place(TextPlace { text: source.to_owned(), offset }),
+            None => error,
+        }
     }
 }
 
@@ -208,10 +212,18 @@ pub(crate) struct NumericRange {
 }
 
 impl Place {
+    /// The byte at which the trouble begins.
+    fn offset(self) -> Option<usize> {
+        match self {
+            Self::Nowhere => None,
+            Self::Text(at) | Self::At(at) | Self::Analysis(at) | Self::Span(at, _) => Some(at),
+        }
+    }
+
     fn quote(self, source: &str) -> String {
         match self {
             Self::Nowhere => String::new(),
-            Self::Text => format!("\n== SQL ==\n{source}"),
+            Self::Text(_) => format!("\n== SQL ==\n{source}"),
             Self::Analysis(at) => {
                 let (line, column) = line_and_column(source, at);
                 format!("; line {line} pos {column}")

@@ -63,7 +63,7 @@ fn tokenize_part(source: &str, base: usize) -> Result<Vec<Token>, SyntaxError> {
         let start = lexemes.last().map_or(0, |last| places.offset(last.span.end));
         let at = start + source[start..].len() - source[start..].trim_start().len();
         if source[at..].starts_with("/*") {
-            return Err(SyntaxError::unclosed_comment());
+            return Err(SyntaxError::unclosed_comment(base + at));
         }
         let quote = source[at..].chars().next().map(String::from).unwrap_or_default();
         return Err(SyntaxError::near(&quote, base + at));

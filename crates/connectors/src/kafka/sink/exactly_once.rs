@@ -54,6 +54,8 @@ pub(super) struct ExactlyOnceSink {
     rows: RowWriter,
     memory: MemoryLedger,
     clock: Arc<dyn Clock>,
+    /// Asks at the start, before anything is taken over.
+    client: Client,
     run: OnceLock<Run>,
     session: Mutex<Option<Session>>,
     /// After this the brokers end a transaction by themselves.
@@ -102,7 +104,8 @@ impl ExactlyOnceSink {
         let (memory, clock) = (config.memory.clone(), Arc::clone(&config.clock));
         let (run, session) = (OnceLock::new(), Mutex::default());
         let transaction_timeout = Mutex::new(options.producer.transaction_timeout);
-        Self { options, exactly_once, rows, memory, clock, run, session, transaction_timeout }
+        let client = Client::new(options.client.clone());
+        Self { options, exactly_once, rows, memory, clock, client, run, session, transaction_timeout }
     }
 
     /// A producer for each transactional id. None has it yet.
@@ -130,8 +133,9 @@ impl ExactlyOnceSink {
     async fn read_marker(&self, client: &Client, run: &Run, stable: bool) -> Result<Option<Marker>> {
         let (of, waited) = (self.marker_of(), self.options.producer.block_max);
         let read = timeout(waited, client.committed_offset(&run.name, &of, stable)).await;
-        let read = read.map_err(|_| {
-            Error::unavailable(format!("group '{}' cannot be read: no answer within {waited:?}", run.name))
+        let read = read.map_err(|_| match client.unreachable() {
+            Some(error) => kafka_write_error(error),
+            None => Error::unavailable(format!("group '{}' cannot be read: no answer within {waited:?}", run.name)),
         })?;
         read.map_err(kafka_write_error)?.as_ref().map(Marker::read).transpose()
     }
@@ -267,8 +271,7 @@ impl Sink for ExactlyOnceSink {
         let run = self.run.get_or_init(|| run);
         let recovery = self.exactly_once.recovery;
         // An old copy of the checkpoint is refused before it fences the instance that has the newest.
-        let client = Client::new(self.options.client.clone());
-        if let Some(marker) = self.read_marker(&client, run, false).await? {
+        if let Some(marker) = self.read_marker(&self.client, run, false).await? {
             marker::refuse_older_checkpoint(&marker, &start)?;
         }
         let (producers, marker) = self.take_over(run).await?;

@@ -2,10 +2,10 @@
 
 use millstream_core::{Error, Options, Result};
 use millstream_kafka::{ClientConfig, ProducerConfig};
-use tracing::info;
 
 use super::marker::Recovery;
 use crate::kafka::errors::kafka_write_error;
+use crate::kafka::options::{no_servers, say_ignored};
 
 /// Which promise each record is written under.
 const GUARANTEE: &str = "delivery.guarantee";
@@ -54,7 +54,8 @@ impl SinkOptions {
         if !options.contains("kafka.bootstrap.servers") {
             return Err(Error::illegal_argument(
                 "Option 'kafka.bootstrap.servers' must be specified for configuring Kafka producer",
-            ));
+            )
+            .with_hint(no_servers(options)));
         }
         let exactly_once = ExactlyOnceOptions::parse(options)?;
         let mut properties: Vec<_> =
@@ -65,9 +66,7 @@ impl SinkOptions {
         }
         let properties = properties.iter().map(|(name, value)| (name.as_str(), *value));
         let (client, producer, ignored) = ProducerConfig::from_properties(properties).map_err(kafka_write_error)?;
-        if !ignored.is_empty() {
-            info!(settings = ignored.join(", "), "Kafka producer settings that mean nothing here are ignored");
-        }
+        say_ignored(&ignored);
         Ok(Self { topic: options.get("topic").map(str::to_owned), client, producer, exactly_once })
     }
 }

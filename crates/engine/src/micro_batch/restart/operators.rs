@@ -114,9 +114,31 @@ fn other_types(what: &str, stored: &[String], new: &[String]) -> String {
     format!(
         "Provided {what} schema does not match existing state {what} schema.\nPlease check number and type of \
          fields.\nExisting {what}_schema=[{}] and new {what}_schema=[{}].",
-        stored.join(", "),
-        new.join(", ")
+        of_spark(stored),
+        of_spark(new)
     )
+}
+
+/// The types of columns, which the log has under Arrow's names, under those that users write.
+fn of_spark(columns: &[String]) -> String {
+    const NAMES: [(&str, &str); 14] = [
+        ("UInt64", "BIGINT"),
+        ("Timestamp(µs, \"UTC\")", "TIMESTAMP"),
+        ("Timestamp(µs)", "TIMESTAMP_NTZ"),
+        ("Boolean", "BOOLEAN"),
+        ("Int8", "TINYINT"),
+        ("Int16", "SMALLINT"),
+        ("Int32", "INT"),
+        ("Int64", "BIGINT"),
+        ("Float32", "FLOAT"),
+        ("Float64", "DOUBLE"),
+        ("Utf8", "STRING"),
+        ("Binary", "BINARY"),
+        ("Date32", "DATE"),
+        ("Decimal128", "DECIMAL"),
+    ];
+    let text = columns.join(", ");
+    NAMES.iter().fold(text, |text, (arrow, spark)| text.replace(arrow, spark))
 }
 
 /// Refuses state whose keys or values are of other types.

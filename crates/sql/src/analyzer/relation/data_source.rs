@@ -6,7 +6,7 @@ use arrow::datatypes::SchemaRef;
 use datafusion::common::Column;
 use datafusion::logical_expr::{Expr, Extension, LogicalPlan};
 use millstream_core::{Error, Options, Result, SourceConfig, spark_error};
-use millstream_engine::plan::StreamingRelationNode;
+use millstream_engine::plan::{StreamingRelationNode, warn_of_unknown_options};
 use spark_connect_proto::Read;
 use spark_connect_proto::read::{DataSource, NamedTable, ReadType};
 use spark_connect_proto::relation::RelType;
@@ -59,7 +59,9 @@ impl Analyzer<'_> {
     fn batch_source(&mut self, source: &DataSource) -> Result<ResolvedRelation> {
         let format = source.format.as_deref().unwrap_or("parquet");
         let connector = self.context.connectors.get(format)?;
-        let reader = connector.open_batch(self.source_config(source)?)?;
+        let config = self.source_config(source)?;
+        warn_of_unknown_options(connector.as_ref(), &config.options);
+        let reader = connector.open_batch(config)?;
         self.reader(reader)
     }
 

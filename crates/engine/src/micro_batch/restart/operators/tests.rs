@@ -64,7 +64,7 @@ fn state_of_other_types_is_refused_as_in_spark() {
     let mut values = operator("a", "1");
     values.stores[0].values = vec!["sum(Int64)".into(), "avg(Float64)".into()];
     let error = matched(std::slice::from_ref(&logged), &[values]).unwrap_err();
-    let expected = "Existing value_schema=[count] and new value_schema=[sum(Int64), avg(Float64)].";
+    let expected = "Existing value_schema=[count] and new value_schema=[sum(BIGINT), avg(DOUBLE)].";
     assert!(error.message().ends_with(expected), "{error}");
     let mut newer = operator("a", "1");
     newer.stores[0].format = 2;

@@ -10,6 +10,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use millstream_core::{Error, Result};
+use millstream_sql::nesting::STACK_BYTES;
 use parking_lot::Mutex;
 use tokio::runtime::{Builder, Runtime};
 use tokio::task::{JoinError, JoinSet};
@@ -19,9 +20,6 @@ use crate::error::handle::operation_canceled;
 
 /// Queries that have threads for themselves at the same time; those beyond share.
 const LANES_MAX: usize = 8;
-
-/// Plans are analysed recursively; the memory is only touched when a plan is that deep.
-const STACK_BYTES: usize = 64 << 20;
 
 /// The threads of batch queries. Clones are the same threads; they end with the last clone.
 #[derive(Clone)]

@@ -22,6 +22,7 @@ pub use self::batch_threads::BatchThreads;
 pub use self::server::ConnectServer;
 use self::session::Views;
 pub use self::sql_session::{Environment, SqlAnswer, SqlSession};
+pub use millstream_sql::nesting::STACK_BYTES;
 
 /// What a server is made of.
 #[derive(Debug)]

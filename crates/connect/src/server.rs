@@ -1,5 +1,7 @@
 //! The gRPC surface: one line a call, each goes to its file in `service`.
 
+mod codec;
+
 use std::sync::Arc;
 
 use millstream_core::{Error, Result};

@@ -10,7 +10,7 @@
 //! are not on the control runtime, because waking a thread of another runtime for each record would cost more than the
 //! record.
 
-use millstream_connect::BatchThreads;
+use millstream_connect::{BatchThreads, STACK_BYTES};
 use millstream_core::{Error, Result};
 use millstream_engine::StreamingThreads;
 use thread_priority::{
@@ -18,9 +18,6 @@ use thread_priority::{
     set_thread_priority_and_policy, thread_native_id,
 };
 use tokio::runtime::{Builder, Runtime};
-
-/// Plans of streaming queries are deep, and the memory is only touched when one is.
-const STACK_BYTES: usize = 16 << 20;
 
 /// How much nicer than the process the threads of batch queries are. Ten steps are a tenth of the weight: streams
 /// hardly feel them, and a batch query still goes on where something else wants the whole machine.

@@ -27,6 +27,7 @@ use millstream_core::Result;
 use millstream_functions::FunctionContext;
 use spark_connect_proto::Relation;
 
+use crate::nesting::too_complex;
 use crate::session::AnalysisContext;
 use attribute::Attribute;
 
@@ -55,6 +56,14 @@ pub fn analyze(relation: &Relation, context: &AnalysisContext) -> Result<Analyze
     Ok(Analyzed { plan: resolved.plan, schema: Arc::new(Schema::new(fields)), is_streaming: resolved.streaming })
 }
 
+/// Relations and expressions in one another beyond this are refused, whether they stand in one message or come
+/// together from views and common tables.
+const NESTING_MAX: usize = 3000;
+
+/// A plan of more relations is refused. Each use of a view or a common table is one more plan, so that a few lines can
+/// stand for billions.
+const RELATIONS_MAX: usize = 30_000;
+
 /// What a relation with a plan id gave.
 #[derive(Debug)]
 struct PlanOutput {
@@ -74,6 +83,10 @@ pub(crate) struct Analyzer<'a> {
     by_plan_id: HashMap<i64, Vec<PlanOutput>>,
     /// How many relations are around the one under analysis.
     depth: usize,
+    /// How many relations and expressions are around the one under analysis.
+    nesting: usize,
+    /// Relations analysed so far; a view counts wherever it is used.
+    relations: usize,
     /// Whether `df.column` means the nearest of several relations with its plan id: so it is in a join's condition.
     nearest_plan: bool,
     /// Plans of subquery expressions, by plan id.
@@ -104,6 +117,8 @@ impl<'a> Analyzer<'a> {
             names: HashSet::new(),
             by_plan_id: HashMap::new(),
             depth: 0,
+            nesting: 0,
+            relations: 0,
             nearest_plan: false,
             references: HashMap::new(),
             streams: HashMap::new(),
@@ -115,6 +130,19 @@ impl<'a> Analyzer<'a> {
             aggregates: Vec::new(),
             windows: Vec::new(),
         }
+    }
+
+    /// Walks a level deeper into a plan.
+    fn deeper<T>(&mut self, walk: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        if self.nesting == NESTING_MAX {
+            return Err(too_complex(format!(
+                "{NESTING_MAX} relations and expressions may be in one another, with views"
+            )));
+        }
+        self.nesting += 1;
+        let walked = walk(self);
+        self.nesting -= 1;
+        walked
     }
 
     /// An internal name that no column has yet: the user's own where possible, so that plans read well.

@@ -292,9 +292,10 @@ pub(super) const TABLES: &[Table] = &[
         package: "sql",
         sources: "crates/sql/src",
         rows: &[
-            ("analyzer", &["data_type", "parser", "session"]),
+            ("analyzer", &["data_type", "nesting", "parser", "session"]),
             ("data_type", &["parser"]),
-            ("parser", &[]),
+            ("parser", &["nesting"]),
+            ("nesting", &[]),
             ("session", &[]),
         ],
     },

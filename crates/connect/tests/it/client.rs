@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::ipc::reader::StreamReader;
 use futures::future::pending;
-use millstream_connect::{BatchThreads, ConnectServer, ServerConfig};
+use millstream_connect::{BatchThreads, ConnectServer, STACK_BYTES, ServerConfig};
 use millstream_core::{ConnectorRegistry, MemoryLedger, SystemClock};
 use millstream_engine::{Engine, Platform, StreamingThreads};
 use spark_connect_proto::execute_plan_request::RequestOption;
@@ -27,20 +27,21 @@ use uuid::Uuid;
 #[derive(Clone)]
 pub(crate) struct Client {
     pub(crate) rpc: SparkConnectServiceClient<Channel>,
+    pub(crate) channel: Channel,
     pub(crate) session_id: String,
     pub(crate) threads: Arc<Threads>,
 }
 
-/// Where the server computes: never on the test's own thread, which serves calls.
+/// Where the server computes and serves calls.
 pub(crate) struct Threads {
     pub(crate) batch: BatchThreads,
-    streaming: Option<Runtime>,
+    others: [Option<Runtime>; 2],
 }
 
 impl Drop for Threads {
     fn drop(&mut self) {
         // A runtime may not be waited for by a task.
-        self.streaming.take().into_iter().for_each(Runtime::shutdown_background);
+        self.others.iter_mut().filter_map(Option::take).for_each(Runtime::shutdown_background);
     }
 }
 
@@ -48,7 +49,7 @@ impl Client {
     /// A new server and a session on it.
     pub(crate) async fn start() -> Self {
         let clock = SystemClock::new(|duration| Box::pin(tokio::time::sleep(duration)));
-        let streaming = Runtime::new().unwrap();
+        let (streaming, control) = (runtime(), runtime());
         let threads = StreamingThreads::on(streaming.handle().clone());
         let platform = Platform { threads, ..Platform::system(Arc::new(clock)) };
         let engine = Engine::on(platform, MemoryLedger::new(1 << 30), 2);
@@ -59,13 +60,18 @@ impl Client {
         let config = ServerConfig { engine, batch_threads: batch.clone(), connectors, time_zone };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        tokio::spawn(ConnectServer::new(config).serve(listener, pending()));
-        let rpc = SparkConnectServiceClient::connect(format!("http://{address}")).await.unwrap();
-        let rpc = rpc.max_decoding_message_size(128 << 20);
+        let listener = listener.into_std().unwrap();
+        control.spawn(async move {
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            ConnectServer::new(config).serve(listener, pending()).await
+        });
+        let channel = Channel::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
+        let rpc = SparkConnectServiceClient::new(channel.clone()).max_decoding_message_size(128 << 20);
         Self {
             rpc,
+            channel,
             session_id: Uuid::new_v4().to_string(),
-            threads: Arc::new(Threads { batch, streaming: Some(streaming) }),
+            threads: Arc::new(Threads { batch, others: [Some(streaming), Some(control)] }),
         }
     }
 
@@ -122,6 +128,10 @@ impl Client {
     pub(crate) async fn sql(&self, query: &str) -> Result<Vec<RecordBatch>, Status> {
         self.run(RelType::Sql(Sql { query: query.to_owned(), ..Sql::default() })).await.map(|all| batches(&all))
     }
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(STACK_BYTES).build().unwrap()
 }
 
 /// Whose sessions they are.

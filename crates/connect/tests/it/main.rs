@@ -4,6 +4,7 @@
 
 mod client;
 mod config;
+mod deep;
 mod errors;
 mod heavy;
 mod interrupt;

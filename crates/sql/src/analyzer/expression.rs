@@ -64,6 +64,10 @@ impl Analyzer<'_> {
 
     /// Resolves an expression.
     pub(crate) fn value(&mut self, expression: &Expression, scope: Scope<'_>) -> Result<Value> {
+        self.deeper(|analyzer| analyzer.value_of_kind(expression, scope))
+    }
+
+    fn value_of_kind(&mut self, expression: &Expression, scope: Scope<'_>) -> Result<Value> {
         let kind = expression.expr_type.as_ref().ok_or_else(|| Error::invalid("an expression without a kind"))?;
         let resolved = match kind {
             ExprType::Literal(one) => literal(one, self.context.settings.time_zone)?,

@@ -15,6 +15,7 @@ mod set_operation;
 mod sort_filter;
 mod statistic;
 mod summary;
+mod union_chain;
 mod watermark;
 mod with_relations;
 
@@ -24,9 +25,11 @@ use millstream_core::{Error, Result};
 use spark_connect_proto::Relation;
 use spark_connect_proto::relation::RelType;
 
+use super::attribute::Attribute;
 use super::expression::required;
 use super::resolved_relation::ResolvedRelation;
-use super::{Analyzer, PlanOutput};
+use super::{Analyzer, PlanOutput, RELATIONS_MAX};
+use crate::nesting::too_complex;
 use crate::parser::extension::RelationExtension;
 
 impl Analyzer<'_> {
@@ -34,15 +37,24 @@ impl Analyzer<'_> {
     pub(crate) fn relation(&mut self, relation: &Relation) -> Result<ResolvedRelation> {
         // A plan may name a relation so often that to analyse it takes hours.
         self.context.work.check()?;
+        self.relations += 1;
+        if self.relations > RELATIONS_MAX {
+            return Err(too_complex(format!("a plan may have {RELATIONS_MAX} relations, each use of a view counted")));
+        }
         self.depth += 1;
-        let resolved = self.relation_of_kind(relation)?;
+        let resolved = self.deeper(|analyzer| analyzer.relation_of_kind(relation))?;
         self.depth -= 1;
         self.without_generator("generator")?;
+        self.remember(relation, &resolved.columns);
+        Ok(resolved)
+    }
+
+    /// Remembers what a relation gives under its plan id, if it has one.
+    fn remember(&mut self, relation: &Relation, columns: &[Attribute]) {
         if let Some(plan_id) = relation.common.as_ref().and_then(|common| common.plan_id) {
-            let output = PlanOutput { columns: resolved.columns.clone(), depth: self.depth };
+            let output = PlanOutput { columns: columns.to_vec(), depth: self.depth };
             self.by_plan_id.entry(plan_id).or_default().push(output);
         }
-        Ok(resolved)
     }
 
     /// The analysed input of an operator.
@@ -75,6 +87,7 @@ impl Analyzer<'_> {
             RelType::Aggregate(one) => self.aggregate(one, crate::parser::extension::is_select_list(relation)),
             RelType::Join(one) => self.join(one),
             RelType::LateralJoin(one) => self.lateral_join(one),
+            RelType::SetOp(one) if set_operation::is_union_all(one) => self.union_chain(relation),
             RelType::SetOp(one) => self.set_operation(one),
             RelType::Deduplicate(one) => self.deduplicate(one, crate::parser::extension::is_select_list(relation)),
             RelType::Unpivot(one) => self.unpivot(one),

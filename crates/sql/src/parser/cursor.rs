@@ -9,25 +9,36 @@ use super::error::{Parsed, SyntaxError};
 use super::token::{Kind, Token, tokenize};
 use millstream_core::spark_error;
 
-/// Nesting of parentheses, subqueries and types beyond this is refused. A level takes up to 45 kB of stack in a debug
-/// build, and threads have 2 MB.
-const DEPTH_MAX: usize = 36;
+/// Nesting of parentheses, subqueries and types beyond this is refused.
+const DEPTH_MAX: usize = 1200;
 
-/// Links of one chain beyond this are refused, because whoever walks the tree goes as deep.
-const LINKS_MAX: usize = 250;
+/// Trees higher than this are refused, because whoever walks one goes as deep: nesting, and the links of chains such as
+/// `a + b + c`, each of which puts the ones before it a level deeper.
+const HEIGHT_MAX: usize = 2400;
+
+/// More operands of AND or OR in one statement are refused. They are halved here, but an optimizer makes a chain of
+/// them.
+const CONDITIONS_MAX: usize = 6000;
 
 /// Reads one text. Each grammar rule is a method in the file named for it.
 pub(crate) struct Parser<'a> {
     pub(crate) source: &'a str,
     tokens: Vec<Token>,
+    /// For each token that opens a parenthesis, the one that closes it; 0 for all others.
+    closing: Vec<usize>,
     index: usize,
     depth: usize,
+    /// Of the highest tree that was read since the rule around it began.
+    height: usize,
+    conditions: usize,
     /// Parameters of the lambda functions around the cursor.
     pub(crate) lambda_parameters: Vec<String>,
     /// Plans of the subqueries in expressions, one list per query around the cursor.
     pub(crate) subqueries: Vec<Vec<Relation>>,
     /// Windows of the WINDOW clauses around the cursor.
     pub(crate) windows: Vec<NamedWindows>,
+    /// What the WINDOW clauses of the queries that begin at these tokens say.
+    pub(crate) known_windows: HashMap<usize, Vec<(String, Window)>>,
     /// Values for `:name` and `?`.
     pub(crate) parameters: Parameters,
     plan_ids_used: i64,
@@ -62,14 +73,19 @@ pub(crate) struct Checkpoint {
 
 impl<'a> Parser<'a> {
     pub(crate) fn new(source: &'a str, parameters: Parameters) -> Parsed<Self> {
+        let tokens = tokenize(source)?;
         Ok(Self {
             source,
-            tokens: tokenize(source)?,
+            closing: closing_parentheses(&tokens)?,
+            tokens,
             index: 0,
             depth: 0,
+            height: 0,
+            conditions: 0,
             lambda_parameters: Vec::new(),
             subqueries: vec![Vec::new()],
             windows: Vec::new(),
+            known_windows: HashMap::new(),
             parameters,
             plan_ids_used: 0,
             markers_used: 0,
@@ -320,16 +336,22 @@ impl<'a> Parser<'a> {
         if self.at("(") { self.list_in_parentheses(Self::identifier) } else { Ok(Vec::new()) }
     }
 
-    /// Counts a link of a chain such as `a + b + c`, each of which puts the ones before it a level deeper.
-    pub(crate) fn link(&self, links: &mut usize) -> Parsed<()> {
-        *links += 1;
-        if *links <= LINKS_MAX { Ok(()) } else { Err(self.too_complex()) }
+    /// Counts a link of a chain such as `a + b + c`, which puts what was read before it a level deeper.
+    pub(crate) fn link(&mut self) -> Parsed<()> {
+        self.height += 1;
+        if self.height <= HEIGHT_MAX { Ok(()) } else { Err(too_complex(self.peek())) }
     }
 
-    fn too_complex(&self) -> SyntaxError {
-        let hint = format!("at most {DEPTH_MAX} levels of nesting and {LINKS_MAX} operators in a row are read");
-        let at = self.peek().start;
-        SyntaxError::refused(spark_error!("FAILED_TO_PARSE_TOO_COMPLEX").with_hint(hint), (at, at))
+    /// Counts an operand of AND or OR.
+    pub(crate) fn condition(&mut self) -> Parsed<()> {
+        self.conditions += 1;
+        if self.conditions <= CONDITIONS_MAX { Ok(()) } else { Err(too_complex(self.peek())) }
+    }
+
+    /// The token behind the parenthesis that closes the one that many places on, if it is closed.
+    pub(crate) fn behind_parentheses(&self, ahead: usize) -> Option<&Token> {
+        let closing = self.closing.get(self.index + ahead).filter(|closing| **closing > 0)?;
+        self.tokens.get(closing + 1)
     }
 
     /// Runs a rule that may contain itself.
@@ -340,11 +362,22 @@ impl<'a> Parser<'a> {
     /// Runs a rule that may contain itself and takes as much stack as that many expressions.
     pub(crate) fn nested_by<T>(&mut self, levels: usize, rule: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
         if self.depth + levels > DEPTH_MAX {
-            return Err(self.too_complex());
+            return Err(too_complex(self.peek()));
         }
         self.depth += levels;
-        let result = rule(self);
+        let result = self.beside(|parser| {
+            let result = rule(parser);
+            parser.link().and(result)
+        });
         self.depth -= levels;
+        result
+    }
+
+    /// Runs a rule whose tree stands beside what was read before, not above it.
+    pub(crate) fn beside<T>(&mut self, rule: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
+        let before = std::mem::take(&mut self.height);
+        let result = rule(self);
+        self.height = self.height.max(before);
         result
     }
 
@@ -376,4 +409,27 @@ impl<'a> Parser<'a> {
         self.plan_ids_used += 1;
         -self.plan_ids_used
     }
+}
+
+/// Pairs parentheses by place. It also refuses nesting without end before anything is done for each level.
+fn closing_parentheses(tokens: &[Token]) -> Parsed<Vec<usize>> {
+    let mut closing = vec![0; tokens.len()];
+    let mut open = Vec::new();
+    for (index, token) in tokens.iter().enumerate().filter(|(_, token)| token.kind == Kind::Symbol) {
+        match token.text.as_str() {
+            "(" if open.len() == DEPTH_MAX => return Err(too_complex(token)),
+            "(" => open.push(index),
+            ")" => open.pop().into_iter().for_each(|opening| closing[opening] = index),
+            _ => {}
+        }
+    }
+    Ok(closing)
+}
+
+fn too_complex(token: &Token) -> SyntaxError {
+    let hint = format!(
+        "at most {DEPTH_MAX} levels of nesting, {HEIGHT_MAX} operators in a row and {CONDITIONS_MAX} operands of AND \
+         and OR are read"
+    );
+    SyntaxError::refused(spark_error!("FAILED_TO_PARSE_TOO_COMPLEX").with_hint(hint), (token.start, token.start))
 }

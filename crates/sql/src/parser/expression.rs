@@ -79,19 +79,21 @@ impl Parser<'_> {
     }
 
     fn disjunction(&mut self) -> Parsed<Expression> {
-        let mut operands = vec![self.conjunction()?];
+        let mut operands = vec![self.beside(Self::conjunction)?];
         while self.at_clause("OR") {
             self.advance();
-            operands.push(self.conjunction()?);
+            self.condition()?;
+            operands.push(self.beside(Self::conjunction)?);
         }
         Ok(balanced("or", operands))
     }
 
     fn conjunction(&mut self) -> Parsed<Expression> {
-        let mut operands = vec![self.negation()?];
+        let mut operands = vec![self.beside(Self::negation)?];
         while self.at_clause("AND") {
             self.advance();
-            operands.push(self.negation()?);
+            self.condition()?;
+            operands.push(self.beside(Self::negation)?);
         }
         Ok(balanced("and", operands))
     }
@@ -100,7 +102,8 @@ impl Parser<'_> {
         let mut negations = 0;
         while self.at("!") || (self.at_word("NOT") && self.starts_expression(1)) {
             self.advance();
-            self.link(&mut negations)?;
+            self.link()?;
+            negations += 1;
         }
         let mut expr = self.predicate()?;
         for _ in 0..negations {
@@ -227,10 +230,9 @@ impl Parser<'_> {
 
     fn binary(&mut self, above: u8) -> Parsed<Expression> {
         let mut left = self.signed()?;
-        let mut links = 0;
         while let Some((power, function)) = self.operator().filter(|(power, _)| *power > above) {
             self.advance();
-            self.link(&mut links)?;
+            self.link()?;
             let right = self.binary(power)?;
             left = match function {
                 "!=" => call("not", vec![call("==", vec![left, right])]),

@@ -5,6 +5,7 @@
 //! process.
 
 use millstream_core::error::{Error, Result};
+use prost::bytes::Bytes;
 use prost::{Message, Name};
 use prost_types::Any;
 use spark_connect_proto::expression::{ExprType, SortOrder};
@@ -12,6 +13,7 @@ use spark_connect_proto::relation::RelType;
 use spark_connect_proto::{Expression, Join, Relation, RelationCommon};
 
 use super::message;
+use crate::nesting;
 
 const PACKAGE: &str = "millstream";
 
@@ -184,8 +186,7 @@ macro_rules! extensions {
             /// Internal, for a message that is none of ours.
             pub fn decode(any: &Any) -> Result<Self> {
                 $(if any.type_url == $name::type_url() {
-                    let message = $name::decode(any.value.as_slice());
-                    return Ok(Self::$name(Box::new(message.map_err(|error| malformed(any, error))?)));
+                    return nesting::decode(&Bytes::copy_from_slice(&any.value)).map(Box::new).map(Self::$name);
                 })+
                 Err(Error::unsupported(format!("the extension message '{}' is not known", any.type_url)))
             }
@@ -198,10 +199,6 @@ macro_rules! extensions {
             }
         })+
     };
-}
-
-fn malformed(any: &Any, error: prost::DecodeError) -> Error {
-    Error::internal(format!("the extension message '{}' cannot be read", any.type_url)).with_source(error)
 }
 
 fn expression_of(any: Any) -> Expression {

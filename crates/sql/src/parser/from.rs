@@ -110,13 +110,12 @@ impl Parser<'_> {
     pub(crate) fn tables(&mut self) -> Parsed<Relation> {
         self.expect_word("FROM")?;
         let mut plan = self.joined_relation(None)?;
-        let mut links = 0;
         while self.accept(",") {
-            self.link(&mut links)?;
+            self.link()?;
             plan = self.joined_relation(Some(plan))?;
         }
         while self.at_words(&["LATERAL", "VIEW"]) {
-            self.link(&mut links)?;
+            self.link()?;
             plan = self.lateral_view(Some(plan))?;
         }
         Ok(plan)
@@ -130,9 +129,8 @@ impl Parser<'_> {
             Some(left) => joined(left, right, lateral, JoinType::Inner),
             None => right,
         };
-        let mut links = 0;
         loop {
-            self.link(&mut links)?;
+            self.link()?;
             if let Some((kind, natural)) = self.join_type() {
                 plan = self.join(plan, kind, natural)?;
             } else if self.at_word("PIVOT") && self.at_ahead(1, "(") {
@@ -251,17 +249,11 @@ impl Parser<'_> {
 
     /// A subquery, or a relation in parentheses.
     fn parenthesized_relation(&mut self) -> Parsed<Relation> {
-        let checkpoint = self.checkpoint();
-        let begins_with_two = self.at_ahead(1, "(");
         if self.at_query_in_parentheses() {
             self.expect("(")?;
-            let query = self.query().and_then(|query| self.expect(")").map(|()| query));
-            match query {
-                Ok(query) => return self.relation_suffix(query),
-                // `((SELECT 1) JOIN t)` begins like a query, too.
-                Err(_) if begins_with_two => self.restore(&checkpoint),
-                Err(error) => return Err(error),
-            }
+            let query = self.query()?;
+            self.expect(")")?;
+            return self.relation_suffix(query);
         }
         self.expect("(")?;
         let inner = self.nested(|parser| parser.joined_relation(None))?;

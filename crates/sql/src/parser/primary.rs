@@ -8,16 +8,14 @@ use super::cursor::Parser;
 use super::error::{Parsed, SyntaxError};
 use super::expression::subquery;
 use super::message::{attribute, call, expression, extract, lambda_variable, string};
-use super::token::Kind;
+use super::token::{Kind, Token};
 use millstream_core::spark_error;
 
 impl Parser<'_> {
     /// An operand with its postfix operators.
     pub(crate) fn primary(&mut self) -> Parsed<Expression> {
         let mut expr = self.operand()?;
-        let mut links = 0;
         loop {
-            self.link(&mut links)?;
             if self.accept("[") {
                 let extraction = self.nested(Self::value)?;
                 if !self.accept("]") {
@@ -41,6 +39,7 @@ impl Parser<'_> {
             } else {
                 return Ok(expr);
             }
+            self.link()?;
         }
     }
 
@@ -136,14 +135,8 @@ impl Parser<'_> {
             return self.lambda(parameters);
         }
         if self.at_query_in_parentheses() {
-            let checkpoint = self.checkpoint();
-            let begins_with_two = self.at_ahead(1, "(");
-            match self.subquery_plan() {
-                Ok(plan_id) => return Ok(subquery(plan_id, SubqueryType::Scalar, Vec::new())),
-                // `((SELECT 1) + 1)` begins like a query, too.
-                Err(_) if begins_with_two => self.restore(&checkpoint),
-                Err(error) => return Err(error),
-            }
+            let plan_id = self.subquery_plan()?;
+            return Ok(subquery(plan_id, SubqueryType::Scalar, Vec::new()));
         }
         self.expect("(")?;
         let first = self.named_expression()?;
@@ -174,7 +167,8 @@ impl Parser<'_> {
         self.at("(") && self.query_follows(0)
     }
 
-    /// Whether a query begins behind the parentheses that many places on.
+    /// Whether a query begins behind the parentheses that many places on. `((SELECT 1) + 1)` and `((SELECT 1) t)` only
+    /// look like one: what stands behind the inner parentheses tells.
     pub(crate) fn query_follows(&self, ahead: usize) -> bool {
         let mut at = ahead;
         while self.at_ahead(at, "(") {
@@ -186,7 +180,7 @@ impl Parser<'_> {
         let keyword = ["SELECT", "WITH", "VALUES", "FROM", "TABLE"].iter().any(|word| self.at_word_ahead(at, word));
         let next = self.peek_at(at + 1);
         let continues = !matches!(next.kind, Kind::End) && ![",", ")", ".", "="].contains(&next.text.as_str());
-        keyword && continues
+        keyword && continues && (ahead + 1..at).all(|inner| self.behind_parentheses(inner).is_none_or(goes_on_as_query))
     }
 
     fn case(&mut self) -> Parsed<Expression> {
@@ -239,6 +233,28 @@ impl Parser<'_> {
             let name = if marker == "?" { &position } else { marker.trim_start_matches(':') };
             SyntaxError::analysis(spark_error!("UNBOUND_SQL_PARAMETER", name = name), at)
         })
+    }
+}
+
+/// Whether a query in parentheses can go on with this token, as a query.
+fn goes_on_as_query(token: &Token) -> bool {
+    const WORDS: [&str; 11] = [
+        "UNION",
+        "EXCEPT",
+        "MINUS",
+        "SETMINUS",
+        "INTERSECT",
+        "ORDER",
+        "CLUSTER",
+        "DISTRIBUTE",
+        "SORT",
+        "LIMIT",
+        "OFFSET",
+    ];
+    match token.kind {
+        Kind::Symbol => token.text == ")",
+        Kind::Word => WORDS.iter().any(|word| token.text.eq_ignore_ascii_case(word)),
+        _ => false,
     }
 }
 

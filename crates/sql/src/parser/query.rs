@@ -61,10 +61,9 @@ impl Parser<'_> {
     /// Queries joined by UNION, EXCEPT and INTERSECT, the last binding tighter.
     fn set_operations(&mut self, above: u8) -> Parsed<Relation> {
         let mut left = self.query_primary()?;
-        let mut links = 0;
         while let Some((power, kind)) = self.set_operator().filter(|(power, _)| *power > above) {
             self.advance();
-            self.link(&mut links)?;
+            self.link()?;
             let is_all = self.accept_word("ALL");
             if !is_all {
                 self.accept_word("DISTINCT");

@@ -31,30 +31,39 @@ struct Select {
     having: Option<Expression>,
 }
 
+/// The windows of a WINDOW clause by their names.
+type Definitions = Vec<(String, Window)>;
+
+/// A SELECT, its WINDOW clause, and a window that is used and not known, with its place.
+type SelectWithNames = (Select, Definitions, Option<(String, usize)>);
+
 impl Parser<'_> {
     /// A SELECT; the input is given where FROM came first.
     pub(crate) fn select(&mut self, input: Option<Relation>) -> Parsed<Relation> {
         let checkpoint = self.checkpoint();
-        self.windows.push(NamedWindows::default());
-        let first = self.select_with_windows(input.clone());
-        let named = self.windows.pop().unwrap_or_default();
-        let (select, definitions) = first?;
-        let Some((name, at)) = named.missing else { return Ok(select.into_relation()) };
+        let known = self.known_windows.get(&self.position()).cloned().unwrap_or_default();
+        let (select, definitions, missing) = self.select_with_named(known, input.clone())?;
+        let Some((name, at)) = missing else { return Ok(select.into_relation()) };
         if definitions.is_empty() {
             return Err(missing_window(&name, at));
         }
-        // The WINDOW clause is known now: read the query again.
+        // The WINDOW clause is known now: read the query again, and if it stands in one that is read again, then once.
         self.restore(&checkpoint);
-        self.windows.push(NamedWindows { specs: definitions.into_iter().collect(), missing: None });
-        let second = self.select_with_windows(input);
-        let named = self.windows.pop().unwrap_or_default();
-        match named.missing {
-            Some((name, at)) => Err(missing_window(&name, at)),
-            None => Ok(second?.0.into_relation()),
+        self.known_windows.insert(self.position(), definitions.clone());
+        match self.select_with_named(definitions, input)? {
+            (_, _, Some((name, at))) => Err(missing_window(&name, at)),
+            (select, ..) => Ok(select.into_relation()),
         }
     }
 
-    fn select_with_windows(&mut self, input: Option<Relation>) -> Parsed<(Select, Vec<(String, Window)>)> {
+    fn select_with_named(&mut self, known: Definitions, input: Option<Relation>) -> Parsed<SelectWithNames> {
+        self.windows.push(NamedWindows { specs: known.into_iter().collect(), missing: None });
+        let read = self.select_with_windows(input);
+        let named = self.windows.pop().unwrap_or_default();
+        read.map(|(select, definitions)| (select, definitions, named.missing))
+    }
+
+    fn select_with_windows(&mut self, input: Option<Relation>) -> Parsed<(Select, Definitions)> {
         self.expect_word("SELECT")?;
         let hints = self.hints()?;
         let distinct = self.at_word("DISTINCT") && self.starts_expression(1);

@@ -11,7 +11,6 @@ use datafusion::logical_expr::{EmptyRelation, Expr, LogicalPlan, LogicalPlanBuil
 use millstream_core::{BatchReader, Error, QuerySettings, Result, spark_error};
 use millstream_engine::error::from_datafusion;
 use millstream_functions::{TypedExpr, coercion, constant_of};
-use prost::Message;
 use spark_connect_proto::{
     CachedLocalRelation, CachedRemoteRelation, ChunkedCachedLocalRelation, LocalRelation, Range,
 };
@@ -24,6 +23,7 @@ use super::super::resolved_relation::{ResolvedRelation, project};
 use super::super::scope::Scope;
 use super::arrow_stream;
 use crate::data_type::schema_from_proto;
+use crate::nesting;
 use crate::parser::extension::InlineTable;
 use crate::session::NamedRelation;
 
@@ -90,7 +90,7 @@ impl Analyzer<'_> {
 
     pub(super) fn cached_local_relation(&mut self, one: &CachedLocalRelation) -> Result<ResolvedRelation> {
         let bytes = self.context.catalog.cached_local_relation(&one.hash)?;
-        let relation = LocalRelation::decode(bytes.as_slice())
+        let relation: LocalRelation = nesting::decode(&bytes.into())
             .map_err(|error| Error::invalid("a cached local relation cannot be read").with_source(error))?;
         self.local_relation(&relation)
     }

@@ -59,14 +59,11 @@ impl Analyzer<'_> {
         if inputs.len() == 1 {
             return inputs.into_iter().next().ok_or_else(|| Error::invalid("a union of nothing"));
         }
-        let streaming = inputs.iter().any(|input| input.streaming);
         let columns = self.merged_columns(&inputs);
-        let plans = renamed(inputs, &columns)?.into_iter().map(Arc::new).collect();
-        let union = Union::try_new_with_loose_types(plans).map_err(from_datafusion)?;
-        Ok(ResolvedRelation::new(LogicalPlan::Union(union), columns, streaming))
+        union_under(inputs, columns)
     }
 
-    fn merged_columns(&mut self, inputs: &[ResolvedRelation]) -> Vec<Attribute> {
+    pub(super) fn merged_columns(&mut self, inputs: &[ResolvedRelation]) -> Vec<Attribute> {
         let Some(first) = inputs.first() else { return Vec::new() };
         first
             .columns
@@ -99,7 +96,7 @@ impl Analyzer<'_> {
     }
 
     /// Brings the inputs' columns to common types, position by position.
-    fn same_columns(&mut self, inputs: Vec<ResolvedRelation>, name: &str) -> Result<Vec<ResolvedRelation>> {
+    pub(super) fn same_columns(&mut self, inputs: Vec<ResolvedRelation>, name: &str) -> Result<Vec<ResolvedRelation>> {
         let width = inputs.first().map_or(0, |input| input.columns.len());
         if let Some((index, other)) = inputs.iter().enumerate().find(|(_, input)| input.columns.len() != width) {
             return Err(error::number_of_columns(name, width, (index, other.columns.len())));
@@ -168,6 +165,19 @@ impl Analyzer<'_> {
     }
 }
 
+/// Whether rows of two inputs are put together as they are, column by column.
+pub(super) fn is_union_all(one: &SetOperation) -> bool {
+    one.set_op_type() == SetOpType::Union && one.is_all() && !one.by_name()
+}
+
+/// UNION ALL of relations with columns of the same types, under these names.
+pub(super) fn union_under(inputs: Vec<ResolvedRelation>, columns: Vec<Attribute>) -> Result<ResolvedRelation> {
+    let streaming = inputs.iter().any(|input| input.streaming);
+    let plans = renamed(inputs, &columns)?.into_iter().map(Arc::new).collect();
+    let union = Union::try_new_with_loose_types(plans).map_err(from_datafusion)?;
+    Ok(ResolvedRelation::new(LogicalPlan::Union(union), columns, streaming))
+}
+
 type Combine = fn(LogicalPlan, LogicalPlan, bool) -> datafusion::error::Result<LogicalPlan>;
 
 /// Refuses a set operation over columns that hold maps, which have no order.
@@ -213,7 +223,7 @@ fn numbered(plan: LogicalPlan, name: &str) -> Result<LogicalPlan> {
 }
 
 /// The inputs' plans with the result's columns: DataFusion takes names from the first input, and ours differ.
-fn renamed(inputs: Vec<ResolvedRelation>, columns: &[Attribute]) -> Result<Vec<LogicalPlan>> {
+pub(super) fn renamed(inputs: Vec<ResolvedRelation>, columns: &[Attribute]) -> Result<Vec<LogicalPlan>> {
     inputs
         .into_iter()
         .map(|input| {

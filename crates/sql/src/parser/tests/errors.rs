@@ -66,17 +66,43 @@ fn what_spark_has_and_we_have_not_is_unsupported() {
 
 #[test]
 fn nesting_and_chains_without_end_are_refused() {
-    for piece in ["(", "- ", "f(", "a[", "(SELECT ", "x -> ", "CASE ", "NOT ", "a + ", "CAST("] {
-        let error = parse_expression(&piece.repeat(1000)).expect_err("too deep");
-        assert_eq!(error.class(), Some("FAILED_TO_PARSE_TOO_COMPLEX"), "{piece}");
-    }
-    for piece in [" UNION SELECT 1", " JOIN t", ", t", " LATERAL VIEW f(a) b"] {
-        let error = parse_statement(&format!("SELECT 1 FROM t{}", piece.repeat(1000))).expect_err("too long");
-        assert_eq!(error.class(), Some("FAILED_TO_PARSE_TOO_COMPLEX"), "{piece}");
-    }
-    let calls = format!("{}s{}", "substring(".repeat(30), ", 1)".repeat(30));
-    parse_expression(&calls).expect("calls in calls are read once");
-    let deep = format!("{}1{}", "(".repeat(30), ")".repeat(30));
-    parse_expression(&deep).expect("thirty levels are read");
-    parse_expression(&"a + ".repeat(200)).expect_err("an operand is missing");
+    on_a_large_stack(|| {
+        for piece in ["(", "- ", "f(", "a[", "(SELECT ", "x -> ", "CASE ", "NOT ", "a + ", "CAST(", "a AND ", "a OR "] {
+            let error = parse_expression(&piece.repeat(10_000)).expect_err("too deep");
+            assert_eq!(error.class(), Some("FAILED_TO_PARSE_TOO_COMPLEX"), "{piece}");
+        }
+        for piece in [" UNION SELECT 1", " JOIN t", ", t", " LATERAL VIEW f(a) b"] {
+            let error = parse_statement(&format!("SELECT 1 FROM t{}", piece.repeat(10_000))).expect_err("too long");
+            assert_eq!(error.class(), Some("FAILED_TO_PARSE_TOO_COMPLEX"), "{piece}");
+        }
+        let calls = format!("{}s{}", "substring(".repeat(300), ", 1)".repeat(300));
+        parse_expression(&calls).expect("calls in calls are read once");
+        let deep = format!("{}1{}", "(".repeat(300), ")".repeat(300));
+        parse_expression(&deep).expect("three hundred levels are read");
+        parse_expression(&"a + ".repeat(2000)).expect_err("an operand is missing");
+        // Chains in chains: none is long.
+        let sums = format!("{}1{}", "(".repeat(100), "+ 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1)".repeat(100));
+        parse_expression(&sums).expect("a thousand operators");
+        let sums = format!("{}1{}", "(".repeat(300), "+ 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1 + 1)".repeat(300));
+        let error = parse_expression(&sums).expect_err("a tree of three thousand levels");
+        assert_eq!(error.class(), Some("FAILED_TO_PARSE_TOO_COMPLEX"));
+    });
+}
+
+#[test]
+fn what_begins_like_a_query_is_read_once() {
+    on_a_large_stack(|| {
+        for (before, behind) in [("((SELECT * FROM ", ") JOIN t)"), ("((SELECT ", ") + 1)"), ("(((SELECT a, ", ")))")] {
+            let text = format!("SELECT * FROM {}1{}", before.repeat(100), behind.repeat(100));
+            drop(parse_statement(&text));
+        }
+        let select = "SELECT sum(a) OVER w FROM (";
+        let text = format!("{}SELECT 1{}", select.repeat(100), ") WINDOW w AS (ORDER BY a)".repeat(100));
+        parse_statement(&text).expect("each WINDOW clause is read twice");
+    });
+}
+
+fn on_a_large_stack(test: fn()) {
+    let thread = std::thread::Builder::new().stack_size(crate::nesting::STACK_BYTES).spawn(test);
+    thread.expect("a thread").join().expect("no assertion fails");
 }

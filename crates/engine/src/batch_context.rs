@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 
 use datafusion::execution::TaskContext;
 use datafusion::prelude::SessionConfig;
 use millstream_core::{BatchId, Error, OffsetRange, Result};
+use parking_lot::Mutex;
 use serde_json::Value;
 
 /// The fixed inputs of one batch, and the counters that its operators fill in. Carried by DataFusion's task context.
@@ -73,38 +74,41 @@ impl BatchContext {
 }
 
 /// Event times of one batch, as the progress shows them. Filled by several tasks at once.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct EventTimeStats {
-    min_us: AtomicI64,
-    max_us: AtomicI64,
-    sum_ms: AtomicI64,
-    count: AtomicU64,
+    seen: Mutex<Option<Seen>>,
 }
 
-impl Default for EventTimeStats {
-    fn default() -> Self {
-        Self {
-            min_us: AtomicI64::new(i64::MAX),
-            max_us: AtomicI64::new(i64::MIN),
-            sum_ms: AtomicI64::new(0),
-            count: AtomicU64::new(0),
-        }
-    }
+/// What was seen of the event times; some rows were.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    min_us: i64,
+    max_us: i64,
+    /// Wide enough for any number of rows at the ends of time.
+    sum_ms: i128,
+    count: u64,
 }
 
 impl EventTimeStats {
-    /// Adds a task's share: least and greatest event time (µs), their sum (ms) and their number.
-    pub fn add(&self, min_us: i64, max_us: i64, sum_ms: i64, count: u64) {
-        self.min_us.fetch_min(min_us, Ordering::Relaxed);
-        self.max_us.fetch_max(max_us, Ordering::Relaxed);
-        self.sum_ms.fetch_add(sum_ms, Ordering::Relaxed);
-        self.count.fetch_add(count, Ordering::Relaxed);
+    /// Adds a task's share: least and greatest event time (µs), their sum (ms) and their number, which is not 0.
+    pub fn add(&self, min_us: i64, max_us: i64, sum_ms: i128, count: u64) {
+        let share = Seen { min_us, max_us, sum_ms, count };
+        let mut seen = self.seen.lock();
+        *seen = Some(seen.map_or(share, |seen| Seen {
+            min_us: seen.min_us.min(min_us),
+            max_us: seen.max_us.max(max_us),
+            sum_ms: seen.sum_ms + sum_ms,
+            count: seen.count + count,
+        }));
     }
 
     /// `(min µs, max µs, average ms)`, if any row had an event time.
     pub fn get(&self) -> Option<(i64, i64, i64)> {
-        let count = i64::try_from(self.count.load(Ordering::Relaxed)).ok().filter(|&count| count > 0)?;
-        let average_ms = self.sum_ms.load(Ordering::Relaxed) / count;
-        Some((self.min_us.load(Ordering::Relaxed), self.max_us.load(Ordering::Relaxed), average_ms))
+        let Seen { min_us, max_us, sum_ms, count } = (*self.seen.lock())?;
+        let average_ms = i64::try_from(sum_ms / i128::from(count)).expect("an average lies between its values");
+        Some((min_us, max_us, average_ms))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,10 +6,13 @@
 //! kernel of a plan, those that a rule evaluates included, without being an argument of any.
 
 use std::any::Any;
+use std::sync::{Arc, Weak};
 
+use arrow::array::{Array, ArrayRef};
 use datafusion::common::config::{ConfigEntry, ConfigExtension, ConfigOptions, ExtensionOptions};
 use datafusion::error::{DataFusionError, Result as DataFusionResult};
 use millstream_core::{Error, MemoryLedger, Reservation, Result};
+use parking_lot::Mutex;
 use tokio_util::sync::CancellationToken;
 
 /// See the module's head. Clones are the same computation.
@@ -17,12 +20,24 @@ use tokio_util::sync::CancellationToken;
 pub struct Work {
     given_up: CancellationToken,
     memory: MemoryLedger,
+    held: Arc<Mutex<Vec<Held>>>,
 }
+
+/// A column that a kernel made, and its bytes in the ledger.
+#[derive(Debug)]
+struct Held {
+    column: Weak<dyn Array>,
+    _bytes: Reservation,
+}
+
+/// A column that is larger than this is counted as long as somebody has it. Smaller ones are those of ordinary batches,
+/// and as many as the plan has expressions.
+const HELD_BYTES_MIN: usize = 4 << 20;
 
 impl Work {
     /// A computation that is to end once `given_up` is cancelled, and that accounts to `memory`.
     pub fn new(given_up: CancellationToken, memory: MemoryLedger) -> Self {
-        Self { given_up, memory }
+        Self { given_up, memory, held: Arc::default() }
     }
 
     /// A computation that nobody gives up.
@@ -54,6 +69,24 @@ impl Work {
         if self.given_up.is_cancelled() {
             return Err(Error::cancelled("the computation was given up, because nobody waits for its result any more"));
         }
+        Ok(())
+    }
+
+    /// Counts a large column that `function` made for as long as somebody has it: what is gone is noticed when the
+    /// next one comes.
+    ///
+    /// # Errors
+    /// `UNABLE_TO_ACQUIRE_MEMORY`.
+    pub fn hold(&self, column: &ArrayRef, function: &str) -> Result<()> {
+        let bytes = column.get_array_memory_size();
+        let mut held = self.held.lock();
+        held.retain(|one| one.column.strong_count() > 0);
+        if bytes <= HELD_BYTES_MIN {
+            return Ok(());
+        }
+        let mut reservation = self.reservation(&format!("the result of '{function}'"));
+        reservation.resize(bytes)?;
+        held.push(Held { column: Arc::downgrade(column), _bytes: reservation });
         Ok(())
     }
 

@@ -14,16 +14,18 @@ mod sum;
 
 use std::sync::Arc;
 
+use arrow::array::{Array, BinaryArray};
 use arrow::datatypes::{DataType, FieldRef};
+use arrow::row::{RowConverter, SortField};
 use datafusion::common::ScalarValue;
 use datafusion::functions_aggregate as native;
 use datafusion::logical_expr::expr::{AggregateFunction, NullTreatment};
 use datafusion::logical_expr::{AggregateUDF, Expr, SortExpr};
-use millstream_core::{Result, spark_error};
+use millstream_core::{QuerySettings, Result, spark_error};
 use millstream_engine::functions::StreamAggregate;
 use millstream_engine::state::{NativeAggregate, Overflow};
 
-use crate::data_type::array;
+use crate::data_type::{array, holds_map};
 use crate::typed_expr::TypedExpr;
 
 use super::call::{FunctionCall, Resolved};
@@ -226,10 +228,10 @@ fn average_of(call: &FunctionCall<'_>, fails: bool) -> Result<Resolved> {
 
 fn orderable(call: &FunctionCall<'_>, index: usize) -> Result<TypedExpr> {
     let argument = call.argument(index);
-    match argument.data_type {
-        DataType::Map(_, _) => Err(invalid_ordering_type(call, &argument.data_type)),
-        _ => Ok(argument),
+    if holds_map(&argument.data_type) {
+        return Err(invalid_ordering_type(call, &argument.data_type));
     }
+    Ok(argument)
 }
 
 fn min(call: &FunctionCall<'_>) -> Result<Resolved> {
@@ -275,9 +277,27 @@ fn last(call: &FunctionCall<'_>) -> Result<Resolved> {
     edge(call, native::first_last::last_value_udaf())
 }
 
+/// A nested value as bytes in the order of the values, because DataFusion compares none that lie within arrays.
+static ORDER_KEY: Function = Function::total("order_key", |one| {
+    let column = &one.columns[0];
+    let converter = RowConverter::new(vec![SortField::new(column.data_type().clone())])?;
+    let rows = converter.convert_columns(&[Arc::clone(column)])?;
+    let key = |row: usize| column.is_valid(row).then(|| rows.row(row).data().to_vec());
+    Ok(Arc::new((0..one.rows).map(key).collect::<BinaryArray>()))
+});
+
+/// What to order by where a value of this expression would not do: the value itself unless it is nested.
+pub fn order_key(key: TypedExpr, settings: &QuerySettings) -> TypedExpr {
+    if !key.data_type.is_nested() {
+        return key;
+    }
+    let nullable = key.nullable;
+    ORDER_KEY.over([key], DataType::Binary, nullable, settings)
+}
+
 /// The first value in the order of another, rows without one left out.
 fn beside(call: &FunctionCall<'_>, ascending: bool) -> Result<Resolved> {
-    let (value, key) = (call.argument(0), orderable(call, 1)?);
+    let (value, key) = (call.argument(0), order_key(orderable(call, 1)?, &call.context.settings));
     let order = vec![SortExpr::new(key.expr.clone(), ascending, false)];
     let present = key.expr.is_not_null();
     let filter = match call.filter.clone() {

@@ -15,6 +15,7 @@ use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext
 use datafusion::logical_expr::{ColumnarValue, Expr};
 use datafusion::physical_expr::create_physical_expr;
 use millstream_core::{Options, Result, spark_error};
+use millstream_engine::error::from_datafusion;
 
 use crate::coercion::common_type;
 use crate::data_type::{is_numeric, sql_name, timestamp};
@@ -116,16 +117,23 @@ impl FunctionCall<'_> {
 
     /// A constant STRING argument: its value, or `None` for NULL.
     pub(super) fn constant_string(&self, index: usize, name: &str) -> Result<Option<String>> {
-        let value = constant_of(&self.string(index)?.expr);
-        match value {
+        match computed(&self.string(index)?.expr)? {
             Some(ScalarValue::Utf8(value)) => Ok(value),
             _ => non_foldable(self, index, name, "STRING"),
         }
     }
 
+    /// A constant argument that Spark casts to INT: its value, or `None` for NULL.
+    pub(super) fn constant_int(&self, index: usize, name: &str) -> Result<Option<i32>> {
+        match computed(&self.int(index)?.expr)? {
+            Some(ScalarValue::Int32(value)) => Ok(value),
+            _ => non_foldable(self, index, name, "INT"),
+        }
+    }
+
     /// A constant integer argument: its value, or `None` for NULL.
     pub(super) fn constant_bigint(&self, index: usize, name: &str) -> Result<Option<i64>> {
-        match constant_of(&self.bigint(index)?.expr) {
+        match computed(&self.bigint(index)?.expr)? {
             Some(ScalarValue::Int64(value)) => Ok(value),
             _ => non_foldable(self, index, name, "INT"),
         }
@@ -186,20 +194,26 @@ fn is_plain(data_type: &DataType) -> bool {
 
 /// The value of an expression without columns, if it can be computed now.
 pub fn constant_of(expr: &Expr) -> Option<ScalarValue> {
+    computed(expr).ok().flatten()
+}
+
+/// The same, with the error of a computation that fails; none for an expression that is no constant.
+pub(super) fn computed(expr: &Expr) -> Result<Option<ScalarValue>> {
     let varies = |one: &Expr| {
         matches!(one, Expr::Column(_) | Expr::LambdaVariable(_) | Expr::AggregateFunction(_) | Expr::WindowFunction(_))
             || one.is_volatile_node()
     };
     if expr.exists(|one| Ok(varies(one))).unwrap_or(true) {
-        return None;
+        return Ok(None);
     }
     let (properties, planning) = (ExecutionProps::new(), PhysicalPlanningContext::default());
-    let physical = create_physical_expr(expr, &DFSchema::empty(), &properties, &planning).ok()?;
+    // What has no physical form by itself, such as a subquery, is no constant.
+    let Ok(physical) = create_physical_expr(expr, &DFSchema::empty(), &properties, &planning) else { return Ok(None) };
     let one_row = RecordBatchOptions::new().with_row_count(Some(1));
-    let batch = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), Vec::new(), &one_row).ok()?;
-    match physical.evaluate(&batch).ok()? {
-        ColumnarValue::Scalar(value) => Some(value),
-        ColumnarValue::Array(column) => ScalarValue::try_from_array(&column, 0).ok(),
+    let batch = RecordBatch::try_new_with_options(Arc::new(Schema::empty()), Vec::new(), &one_row)?;
+    match physical.evaluate(&batch).map_err(from_datafusion)? {
+        ColumnarValue::Scalar(value) => Ok(Some(value)),
+        ColumnarValue::Array(column) => ScalarValue::try_from_array(&column, 0).map(Some).map_err(from_datafusion),
     }
 }
 

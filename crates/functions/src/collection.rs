@@ -11,6 +11,7 @@ mod sequence;
 mod set;
 mod sort_by;
 
+pub(super) use array::joined_bytes;
 pub(super) use construct::struct_of;
 pub use fold::array_fold;
 pub use map::map_sorted;

@@ -13,7 +13,8 @@ mod arrow_form;
 mod text;
 
 pub use arrow_form::{
-    array, decimal, is_integral, is_numeric, is_timestamp, map, map_entry, structure, timestamp, timestamp_ntz,
+    array, decimal, holds_map, is_integral, is_numeric, is_timestamp, map, map_entry, structure, timestamp,
+    timestamp_ntz,
 };
 pub use millstream_formats::text::simple_string;
 pub use text::{quote_if_needed, sql_name};

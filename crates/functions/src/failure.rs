@@ -10,6 +10,9 @@ use crate::data_type::sql_name;
 
 pub(super) use millstream_core::condition::{arithmetic_overflow, decimal_out_of_range};
 
+/// Elements of an array at the most: the JVM's limit.
+pub(super) const ELEMENTS_MAX: i64 = 2_147_483_632;
+
 /// An expression as Spark's messages quote it (`toSQLExpr`).
 pub(super) fn sql_expr(sql: &str) -> String {
     format!("\"{sql}\"")
@@ -28,6 +31,27 @@ pub(super) fn sql_id(name: &str) -> String {
 /// A string as Spark's messages quote it (`toSQLValue`).
 pub(super) fn sql_value(text: &str) -> String {
     format!("'{text}'")
+}
+
+/// A time left the range of its type; the JVM's error, to which Spark gives no class.
+pub(super) fn long_overflow() -> Error {
+    jvm_overflow("long overflow")
+}
+
+/// An arithmetic error of the JVM in its own words.
+pub(super) fn jvm_overflow(message: &str) -> Error {
+    Error::data(message).with_exception(SparkException::Arithmetic)
+}
+
+/// A collection with more elements than the JVM could hold, wanted by a parameter of a function.
+pub(super) fn too_many_elements(count: i128, parameter: &str, function: &str) -> Error {
+    spark_error!(
+        "COLLECTION_SIZE_LIMIT_EXCEEDED.PARAMETER",
+        numberOfElements = count,
+        maxRoundedArrayLength = ELEMENTS_MAX,
+        parameter = sql_id(parameter),
+        functionName = sql_id(function),
+    )
 }
 
 /// An interval left the range of its type.

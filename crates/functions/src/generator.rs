@@ -208,9 +208,20 @@ static STACK: Function = Function::new("stack", |one| {
     rows_of(one.data_type, columns, OffsetBuffer::from_repeated_length(height, one.rows), None)
 });
 
+/// `stack` of more rows than this is refused: each of its values is an argument of the plan.
+const ROWS_MAX: i32 = 100_000;
+
 fn stack(call: &FunctionCall<'_>) -> Result<Resolved> {
-    let height = match call.constant_bigint(0, "n")? {
-        Some(height @ 1..) => usize::try_from(height).unwrap_or(1),
+    if *call.data_type(0) != DataType::Int32 {
+        return unexpected_input_type(call, 0, "\"INT\"");
+    }
+    let height = match call.constant_int(0, "n")? {
+        Some(height @ 1..=ROWS_MAX) => height as usize,
+        Some(height @ 1..) => {
+            return Err(Error::unsupported(format!(
+                "stack() of more than {ROWS_MAX} rows ({height}) is not supported."
+            )));
+        }
         height => {
             let value = height.map_or_else(|| "null".to_owned(), |height| height.to_string());
             return Err(value_out_of_range(call, "`n`", "(0, 2147483647]", &value));

@@ -20,7 +20,7 @@ use datafusion::logical_expr::{
 };
 use millstream_core::{QuerySettings, Result};
 use millstream_engine::Work;
-use millstream_engine::error::to_datafusion;
+use millstream_engine::error::{from_datafusion, to_datafusion};
 use millstream_engine::functions::{Meaning, unmarked, with_meaning};
 
 use crate::room::Room;
@@ -124,39 +124,70 @@ impl Hash for KernelFunction {
 }
 
 impl KernelFunction {
-    /// Large columns go through the kernel in slices, so that a computation that was given up ends between two of them.
-    fn evaluate(&self, columns: Vec<ArrayRef>, rows: usize, work: Option<&Work>) -> Result<ArrayRef> {
-        let slices =
-            if work.is_some() && self.signature.volatility == Volatility::Immutable { slices(&columns) } else { 1 };
-        if slices <= 1 || rows <= 1 {
-            return self.evaluate_slice(columns, rows, work);
+    /// Large columns go through the kernel in slices, so that a computation that was given up ends between two of them,
+    /// and a long constant is repeated for the rows of a slice and not for all.
+    fn evaluate(&self, arguments: &[ColumnarValue], rows: usize, work: Option<&Work>) -> Result<ArrayRef> {
+        let bytes = argument_bytes(arguments, rows);
+        let is_sliced = work.is_some() && self.signature.volatility == Volatility::Immutable;
+        let slices = if is_sliced { bytes.div_ceil(SLICE_BYTES).max(1) } else { 1 };
+        let length = rows.div_ceil(slices).max(1);
+        if length >= rows {
+            let mut room = Room::new(self.function.name, work);
+            if bytes > SLICE_BYTES && rows > 1 {
+                room.take(bytes)?;
+            }
+            return self.evaluate_slice(&columns(arguments, 0, rows)?, rows, work);
         }
-        let length = rows.div_ceil(slices);
-        let results = (0..rows).step_by(length).map(|start| {
+        let mut room = Room::new(self.function.name, work);
+        let mut results = Vec::with_capacity(slices);
+        for start in (0..rows).step_by(length) {
             work.map_or(Ok(()), Work::check)?;
             let length = length.min(rows - start);
-            let columns = columns.iter().map(|column| column.slice(start, length)).collect();
-            self.evaluate_slice(columns, length, work)
-        });
-        let results = results.collect::<Result<Vec<_>>>()?;
+            let result = self.evaluate_slice(&columns(arguments, start, length)?, length, work)?;
+            // Taken for the copy that is made of all of them.
+            room.take(result.get_array_memory_size())?;
+            results.push(result);
+        }
         Ok(concat(&results.iter().map(AsRef::as_ref).collect::<Vec<_>>())?)
     }
 
-    fn evaluate_slice(&self, columns: Vec<ArrayRef>, rows: usize, work: Option<&Work>) -> Result<ArrayRef> {
+    fn evaluate_slice(&self, columns: &[ArrayRef], rows: usize, work: Option<&Work>) -> Result<ArrayRef> {
         let (name, settings, data_type) = (self.function.name, &self.settings, &self.data_type);
-        (self.function.kernel)(&Evaluation { name, columns, rows, settings, data_type, work })
+        let columns = columns.to_vec();
+        let result = (self.function.kernel)(&Evaluation { name, columns, rows, settings, data_type, work })?;
+        if let Some(work) = work {
+            work.hold(&result, name)?;
+        }
+        Ok(result)
     }
 }
 
-/// How many slices these columns are worth: one, unless they are large.
-fn slices(columns: &[ArrayRef]) -> usize {
-    // The quick look counts all that a slice of a larger array holds on to, and is too high at the worst.
-    let held: usize = columns.iter().map(|column| column.get_array_memory_size()).sum();
-    if held <= SLICE_BYTES {
-        return 1;
+/// How much the arguments hold once constants among them are repeated for each row. The quick look at a column counts
+/// all that a slice of a larger one holds on to, and is too high at the worst, so a large one is looked at again.
+fn argument_bytes(arguments: &[ColumnarValue], rows: usize) -> usize {
+    let quick = |argument: &ColumnarValue| match argument {
+        ColumnarValue::Array(column) => column.get_array_memory_size(),
+        ColumnarValue::Scalar(value) => value.size().saturating_mul(rows),
+    };
+    let bytes = arguments.iter().map(quick).fold(0, usize::saturating_add);
+    if bytes <= SLICE_BYTES {
+        return bytes;
     }
-    let bytes = columns.iter().map(|column| column.to_data().get_slice_memory_size().unwrap_or_default());
-    bytes.sum::<usize>().div_ceil(SLICE_BYTES)
+    let exact = |argument: &ColumnarValue| match argument {
+        ColumnarValue::Array(column) => column.to_data().get_slice_memory_size().unwrap_or_default(),
+        scalar => quick(scalar),
+    };
+    arguments.iter().map(exact).fold(0, usize::saturating_add)
+}
+
+/// Some rows of the arguments, each as a column.
+fn columns(arguments: &[ColumnarValue], start: usize, length: usize) -> Result<Vec<ArrayRef>> {
+    let column = |argument: &ColumnarValue| match argument {
+        ColumnarValue::Array(column) if start == 0 && column.len() == length => Ok(Arc::clone(column)),
+        ColumnarValue::Array(column) => Ok(column.slice(start, length)),
+        ColumnarValue::Scalar(value) => value.to_array_of_size(length).map_err(from_datafusion),
+    };
+    arguments.iter().map(column).collect()
 }
 
 impl ScalarUDFImpl for KernelFunction {
@@ -182,9 +213,8 @@ impl ScalarUDFImpl for KernelFunction {
             && arguments.args.iter().all(|one| matches!(one, ColumnarValue::Scalar(_)))
             && self.signature.volatility == Volatility::Immutable;
         let rows = if folds { arguments.number_rows.min(1) } else { arguments.number_rows };
-        let columns = arguments.args.iter().map(|one| one.to_array(rows)).collect::<Result<Vec<_>, _>>()?;
         let work = Work::of(&arguments.config_options);
-        let column = self.evaluate(columns, rows, work).map_err(to_datafusion)?;
+        let column = self.evaluate(&arguments.args, rows, work).map_err(to_datafusion)?;
         if folds && rows == 1 {
             return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&column, 0)?));
         }

@@ -39,6 +39,7 @@ mod unbuilt;
 mod window;
 mod window_time;
 
+pub use aggregate::order_key;
 pub use argument::{cast_in, constant_of};
 pub use call::{FunctionCall, FunctionContext, Generator, Resolved, SessionWindow, TimeWindow};
 pub use cast::{CastMode, SpecialMoment, cast};

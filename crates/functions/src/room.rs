@@ -10,6 +10,9 @@ use millstream_engine::Work;
 /// Bytes of one value at the most.
 const VALUE_BYTES_MAX: usize = 1 << 30;
 
+/// Bytes of a value that is computed while a query is analysed, such as a pattern or options.
+const CONSTANT_BYTES_MAX: usize = 64 << 20;
+
 /// Bytes of the values of one batch at the most: Arrow counts them in 32 bits.
 const COLUMN_BYTES_MAX: usize = i32::MAX as usize;
 
@@ -27,15 +30,16 @@ pub(crate) struct Room<'a> {
 }
 
 impl<'a> Room<'a> {
-    /// No room yet, for what `function` makes. Without `work` only the bounds hold.
+    /// No room yet, for what `function` makes. Without `work`, while a query is analysed, only the bounds hold.
     pub(crate) fn new(function: &'static str, work: Option<&'a Work>) -> Self {
         Self { function, work, reservation: None, taken: 0, reserved: STEP_BYTES }
     }
 
     /// Takes room for one more value, before it is made.
     pub(crate) fn take(&mut self, bytes: usize) -> Result<()> {
-        if bytes > VALUE_BYTES_MAX {
-            return Err(self.too_long("a value", bytes, VALUE_BYTES_MAX));
+        let most = if self.work.is_some() { VALUE_BYTES_MAX } else { CONSTANT_BYTES_MAX };
+        if bytes > most {
+            return Err(self.too_long("a value", bytes, most));
         }
         self.taken = self.taken.saturating_add(bytes);
         if self.taken > COLUMN_BYTES_MAX {

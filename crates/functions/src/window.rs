@@ -7,7 +7,7 @@ use datafusion::common::ScalarValue;
 use datafusion::functions_window as native;
 use datafusion::logical_expr::expr::{NullTreatment, WindowFunction, WindowFunctionParams};
 use datafusion::logical_expr::{Expr, WindowFrame, WindowFunctionDefinition, WindowUDF, cast};
-use millstream_core::Result;
+use millstream_core::{Result, spark_error};
 
 use crate::typed_expr::TypedExpr;
 
@@ -16,7 +16,8 @@ use super::entry::Arity::{Between, Exactly};
 use super::entry::FunctionEntry;
 use super::sql_form::SqlForm;
 use crate::argument::{common_type_of, constant_of};
-use crate::failure::non_foldable;
+use crate::data_type::is_numeric;
+use crate::failure::{arithmetic_overflow, sql_expr, sql_id, unexpected_input_type, value_out_of_range};
 
 /// The window functions.
 pub(super) static FUNCTIONS: &[FunctionEntry] = &[
@@ -76,14 +77,45 @@ fn cume_dist(call: &FunctionCall<'_>) -> Result<Resolved> {
     shared(call, native::cume_dist::cume_dist_udwf())
 }
 
+/// A constant that is an INT and nothing that could be cast to one.
+fn plain_int(call: &FunctionCall<'_>, index: usize, name: &str) -> Result<i32> {
+    match call.data_type(index) {
+        DataType::Int32 => Ok(call.constant_int(index, name)?.unwrap_or(0)),
+        _ => unexpected_input_type(call, index, "\"INT\""),
+    }
+}
+
 fn ntile(call: &FunctionCall<'_>) -> Result<Resolved> {
-    let buckets = if call.count() > 0 { call.constant_bigint(0, "buckets")?.unwrap_or(1) } else { 1 };
-    let buckets = Expr::Literal(ScalarValue::Int64(Some(buckets)), None);
+    let buckets = if call.count() > 0 { plain_int(call, 0, "buckets")? } else { 1 };
+    if buckets <= 0 {
+        return Err(value_out_of_range(call, "buckets", "(0, 2147483647]", &buckets.to_string()));
+    }
+    let buckets = Expr::Literal(ScalarValue::Int64(Some(buckets.into())), None);
     counted(call, native::ntile::ntile_udwf(), vec![buckets])
 }
 
+/// How many rows away. What is no INT Spark refuses, in words that have little to do with it.
+fn offset(call: &FunctionCall<'_>) -> Result<i64> {
+    let name = call.name.to_lowercase();
+    let refused = || spark_error!("_LEGACY_ERROR_TEMP_1035", prettyName = name);
+    match call.data_type(1) {
+        DataType::Int32 => {
+            let offset = call.constant_int(1, "offset")?.ok_or_else(refused)?;
+            // Spark negates it.
+            if offset == i32::MIN && name == "lag" && call.context.settings.ansi {
+                return Err(arithmetic_overflow("overflow", ""));
+            }
+            Ok(offset.into())
+        }
+        one if is_numeric(one) || *one == DataType::Null => Err(refused()),
+        _ if name == "lag" => Err(spark_error!("FAILED_FUNCTION_CALL", funcName = sql_id(call.name))),
+        DataType::Utf8 => Err(refused()),
+        _ => unexpected_input_type(call, 1, "\"INT\""),
+    }
+}
+
 fn neighbour(call: &FunctionCall<'_>, function: Arc<WindowUDF>) -> Result<Resolved> {
-    let offset = if call.count() > 1 { call.constant_bigint(1, "offset")?.unwrap_or(1) } else { 1 };
+    let offset = if call.count() > 1 { offset(call)? } else { 1 };
     let mut value = call.argument(0);
     let mut arguments = Vec::new();
     let mut nullable = true;
@@ -115,12 +147,22 @@ fn lead(call: &FunctionCall<'_>) -> Result<Resolved> {
 }
 
 fn nth_value(call: &FunctionCall<'_>) -> Result<Resolved> {
-    let n = call.constant_bigint(1, "offset")?.unwrap_or(1);
+    let n = i64::from(call.constant_int(1, "offset")?.unwrap_or(0));
+    if n <= 0 {
+        return Err(value_out_of_range(call, "offset", "(0, 9223372036854775807]", &format!("{n}L")));
+    }
     let value = call.argument(0);
     let skips_null = match call.arguments.get(2).map(|argument| constant_of(&argument.expr)) {
         None => call.ignore_nulls,
         Some(Some(ScalarValue::Boolean(Some(skips)))) => skips,
-        Some(_) => return non_foldable(call, 2, "ignoreNulls", "BOOLEAN"),
+        Some(_) => {
+            return Err(spark_error!(
+                "INVALID_PARAMETER_VALUE.BOOLEAN",
+                parameter = "`ignoreNulls`",
+                functionName = sql_id(call.name),
+                invalidValue = sql_expr(&call.arguments[2].sql),
+            ));
+        }
     };
     let data_type = value.data_type.clone();
     let arguments = vec![value.expr, Expr::Literal(ScalarValue::Int64(Some(n)), None)];

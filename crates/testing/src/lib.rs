@@ -6,12 +6,14 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "in a test a panic is the report")]
 
+mod allocations;
 mod clock;
 mod config;
 mod numbers;
 mod sink;
 mod stream;
 
+pub use allocations::{CountingAllocator, most_bytes_held};
 pub use clock::{ManualClock, system_clock};
 pub use config::{read_request, sink_config, source_config};
 pub use numbers::{number_rows, number_schema, numbers};

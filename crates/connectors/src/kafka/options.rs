@@ -109,8 +109,8 @@ impl KafkaOptions {
         let client = client(options)?;
         let (starting, ending) = (position(options, &STARTING, mode)?, position(options, &ENDING, mode)?);
         check_positions(options, mode, &starting, &ending)?;
-        let max_offsets_per_trigger = streaming_long(options, "maxOffsetsPerTrigger", mode)?;
-        let min_offsets_per_trigger = streaming_long(options, "minOffsetsPerTrigger", mode)?;
+        let max_offsets_per_trigger = batch_limit(options, "maxOffsetsPerTrigger", mode)?;
+        let min_offsets_per_trigger = batch_limit(options, "minOffsetsPerTrigger", mode)?;
         if let (Some(min), Some(max)) = (long(options, "minOffsetsPerTrigger")?, max_offsets_per_trigger)
             && min > max
         {
@@ -422,6 +422,16 @@ fn trigger_delay(options: &Options) -> Result<Duration> {
              day (d). E.g. 50s, 100ms, or 250us.\nFailed to parse time string: {text}"
         ))
     })
+}
+
+/// How many records a batch has at the most, or at the least.
+fn batch_limit(options: &Options, name: &str, mode: Mode) -> Result<Option<i64>> {
+    let limit = streaming_long(options, name, mode)?;
+    if let Some(limit @ ..0) = limit {
+        // Spark takes it, reads backwards, and reports that offsets were lost.
+        return Err(Error::illegal_argument(format!("Invalid value '{limit}' for '{name}': it must not be negative")));
+    }
+    Ok(limit)
 }
 
 /// An option that only streams look at; a batch read does not even check it.

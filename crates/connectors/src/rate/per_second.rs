@@ -15,7 +15,7 @@ use millstream_core::error::SparkException;
 use millstream_core::source::LatestOffset;
 use millstream_core::{
     BatchStream, Clock, Connector, Error, KnownOptions, Offset, Options, ReadLimit, Result, ScanRequest, Source,
-    SourceConfig,
+    SourceConfig, spark_error,
 };
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
@@ -62,20 +62,46 @@ impl Speed {
             true => Some(number(options, "numPartitions", 1, 1)?),
             false => None,
         };
-        Ok(Self {
+        let speed = Self {
             rows_per_second: number(options, "rowsPerSecond", 1, 1)? as i64,
             ramp_up_s: options.get("rampUpTime").map_or(Ok(0), parse_seconds)?,
             partitions,
-        })
+        };
+        if speed.ramp_up_s > speed.seconds_max() {
+            return Err(spark_error!(
+                "INCORRECT_RAMP_UP_RATE",
+                rowsPerSecond = speed.rows_per_second,
+                maxSeconds = speed.seconds_max(),
+                rampUpTimeSeconds = speed.ramp_up_s,
+            ));
+        }
+        Ok(speed)
     }
 
-    /// The value that the second number `seconds` begins with.
+    /// After so many seconds the values would leave their type.
+    fn seconds_max(&self) -> i64 {
+        i64::MAX / self.rows_per_second
+    }
+
+    /// The value that the second number `seconds`, which is not above [`Speed::seconds_max`], begins with.
     pub(super) fn value_at(&self, seconds: i64) -> i64 {
         let ramp = seconds.min(self.ramp_up_s);
         // The speed grows by the same amount each second: the sum over a triangle.
         let growth = self.rows_per_second / (self.ramp_up_s + 1);
         let climbed = if ramp % 2 == 1 { (ramp + 1) / 2 * growth * ramp } else { ramp / 2 * growth * (ramp + 1) };
         climbed + (seconds - ramp) * self.rows_per_second
+    }
+}
+
+impl Speed {
+    /// Refuses a position that no value of a BIGINT belongs to.
+    fn check(&self, position: Position) -> Result<Position> {
+        let (speed, most, seconds) = (self.rows_per_second, self.seconds_max(), position.seconds);
+        if !(0..=most).contains(&seconds) {
+            let message = format!("Max offset with {speed} rowsPerSecond is {most}, but it's {seconds} now.");
+            return Err(Error::data(message));
+        }
+        Ok(position)
     }
 }
 
@@ -136,11 +162,11 @@ struct RateSource {
 }
 
 impl RateSource {
-    fn latest(&self, start: Position) -> Position {
+    fn latest(&self, start: Position) -> Result<Position> {
         let now_ms = self.pinned.lock().unwrap_or_else(|| self.clock.now_ms());
         // A clock that goes back makes no negative seconds.
-        let seconds = ((now_ms - start.start_ms) / 1000).max(start.seconds);
-        Position { seconds, ..start }
+        let seconds = (now_ms.saturating_sub(start.start_ms) / 1000).max(start.seconds);
+        self.speed.check(Position { seconds, ..start })
     }
 }
 
@@ -164,18 +190,18 @@ impl Source for RateSource {
     }
 
     async fn latest_offset(&self, start: &Offset, _limit: ReadLimit) -> Result<LatestOffset> {
-        let end = self.latest(Position::read(start)?).offset();
+        let end = self.latest(Position::read(start)?)?.offset();
         Ok(LatestOffset { end: end.clone(), latest: end })
     }
 
     async fn ready(&self, start: &Offset) -> Result<LatestOffset> {
-        let position = Position::read(start)?;
+        let position = self.speed.check(Position::read(start)?)?;
         loop {
-            let latest = self.latest(position);
+            let latest = self.latest(position)?;
             if self.speed.value_at(latest.seconds) > self.speed.value_at(position.seconds) {
                 return Ok(LatestOffset { end: latest.offset(), latest: latest.offset() });
             }
-            let next_ms = latest.start_ms + (latest.seconds + 1) * 1000;
+            let next_ms = latest.start_ms.saturating_add(latest.seconds.saturating_add(1).saturating_mul(1000));
             let wait_ms = next_ms.saturating_sub(self.clock.now_ms()).max(1);
             self.clock.sleep(Duration::from_millis(wait_ms.unsigned_abs())).await;
         }
@@ -191,12 +217,13 @@ impl Source for RateSource {
         if start.start_ms != end.start_ms || end.seconds < start.seconds {
             return Err(Error::data(format!("a rate source cannot read from {start:?} to {end:?}")));
         }
+        let (start, end) = (self.speed.check(start)?, self.speed.check(end)?);
         let (first, last) = (self.speed.value_at(start.seconds), self.speed.value_at(end.seconds));
         let span_ms = (end.seconds - start.seconds) as f64 * 1000.0;
         let rows = Rows {
             first,
             count: last - first,
-            start_ms: start.start_ms + start.seconds * 1000,
+            start_ms: start.start_ms.saturating_add(start.seconds.saturating_mul(1000)),
             step_ms: if last > first { span_ms / (last - first) as f64 } else { 0.0 },
         };
         let partitions = usize::try_from(self.speed.partitions.unwrap_or(1)).unwrap_or(usize::MAX);

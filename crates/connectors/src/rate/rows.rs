@@ -28,7 +28,7 @@ impl Rows {
     fn timestamp_us(&self, index: i64) -> i64 {
         // Half a millisecond rounds up, as on the JVM.
         let after_ms = (index as f64 * self.step_ms + 0.5).floor() as i64;
-        (self.start_ms + after_ms).saturating_mul(1000)
+        self.start_ms.saturating_add(after_ms).saturating_mul(1000)
     }
 
     /// As many streams as wanted, each taking every n-th value.

@@ -135,6 +135,8 @@ fn options_are_checked_in_sparks_words() {
                 hour (h), or day (d). E.g. 50s, 100ms, or 250us.\nFailed to parse time string: ";
     check(rate, &[("rampUpTime", "x")], &format!("{unit}x"));
     check(rate, &[("rampUpTime", "1 minute")], &format!("{unit}1 minute"));
+    let options = [("rowsPerSecond", "9223372036854775807"), ("rampUpTime", "2s")];
+    check(rate, &options, "Max offset with 9223372036854775807 rowsPerSecond is 1, but 'rampUpTimeSeconds' is 2.");
     let batch = &RatePerBatch;
     check(batch, &[], "Invalid value '0'. The option 'rowsPerBatch' must be positive");
     let one = ("rowsPerBatch", "1");
@@ -156,4 +158,24 @@ fn options_are_checked_in_sparks_words() {
         (error.class(), error.exception()),
         (Some("_LEGACY_ERROR_TEMP_2242"), SparkException::UnsupportedOperation)
     );
+}
+
+#[tokio::test]
+async fn values_that_would_leave_their_type_are_refused() {
+    let clock = ManualClock::new();
+    let source = RatePerSecond.open_source(config(&[("rowsPerSecond", "9223372036854775807")], &clock)).unwrap();
+    let start = source.initial_offset().await.unwrap();
+    let moved = |seconds: i64| {
+        let mut json = start.json().clone();
+        json["seconds"] = seconds.into();
+        Offset::new(json)
+    };
+    source.latest_offset(&moved(1), ReadLimit::Options).await.unwrap();
+    for seconds in [2, i64::MAX] {
+        let error = source.latest_offset(&moved(seconds), ReadLimit::Options).await.unwrap_err();
+        assert!(
+            error.message().starts_with("Max offset with 9223372036854775807 rowsPerSecond is 1, but it's "),
+            "{error}"
+        );
+    }
 }

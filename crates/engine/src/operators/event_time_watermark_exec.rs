@@ -28,11 +28,11 @@ pub(crate) struct FollowEventTime {
 fn observe(stats: &EventTimeStats, event_time: &dyn PhysicalExpr, rows: &RecordBatch) -> Result<()> {
     let column = event_time.evaluate(rows)?.into_array(rows.num_rows())?;
     let times = event_times(&column).map_err(to_datafusion)?;
-    let (mut min_us, mut max_us, mut sum_ms, mut count) = (i64::MAX, i64::MIN, 0_i64, 0_u64);
+    let (mut min_us, mut max_us, mut sum_ms, mut count) = (i64::MAX, i64::MIN, 0_i128, 0_u64);
     let mut add = |time_us: i64| {
         min_us = min_us.min(time_us);
         max_us = max_us.max(time_us);
-        sum_ms = sum_ms.wrapping_add(time_us.div_euclid(1000));
+        sum_ms += i128::from(time_us.div_euclid(1000));
         count += 1;
     };
     if times.null_count() == 0 {

@@ -13,6 +13,7 @@ use millstream_core::{Error, Result, spark_error};
 use super::{collect, resolved};
 use crate::argument::constant_of;
 use crate::call::{FunctionCall, Resolved};
+use crate::collection::joined_bytes;
 use crate::columns::ordering::normal_column;
 use crate::failure::{non_foldable, sql_expr, sql_id, unexpected_input_type};
 use crate::kernel::{Evaluation, Function};
@@ -120,9 +121,10 @@ pub(super) fn mode(call: &FunctionCall<'_>) -> Result<Resolved> {
     resolved(mode.with_sql(sql))
 }
 
-static LISTAGG: Function = Function::total("listagg", |one| {
+static LISTAGG: Function = Function::new("listagg", |one| {
     let (list, delimiters) = (one.columns[0].as_list::<i32>(), one.strings(1));
     let orders = one.strings(2);
+    let mut room = one.room("listagg");
     let join = |row: usize| {
         let mut values = list.value(row);
         let order = orders.value(row);
@@ -130,7 +132,9 @@ static LISTAGG: Function = Function::total("listagg", |one| {
             values = sort(&values, Some(SortOptions { descending: order == "descending", nulls_first: false }))?;
         }
         let texts: Vec<&str> = values.as_string::<i32>().iter().flatten().collect();
-        Ok((!texts.is_empty()).then(|| texts.join(delimiters.value(row))))
+        let delimiter = delimiters.value(row);
+        room.take(joined_bytes(&texts, delimiter))?;
+        Ok((!texts.is_empty()).then(|| texts.join(delimiter)))
     };
     Ok(Arc::new((0..one.rows).map(join).collect::<Result<StringArray>>()?))
 });

@@ -5,67 +5,161 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array};
-use arrow::compute::{cast, sort};
-use arrow::datatypes::{DataType, Field, FieldRef, Float64Type};
+use arrow::compute::sort;
+use arrow::datatypes::{DataType, Field, FieldRef, Float64Type, IntervalUnit};
 use datafusion::common::ScalarValue;
 use datafusion::common::utils::SingleRowListArrayBuilder;
 use datafusion::error::Result as DataFusionResult;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Signature, Volatility};
-use millstream_core::Result;
+use millstream_core::{Error, Result, spark_error};
+use millstream_engine::error::from_datafusion;
 
 use super::collect::Collected;
 use super::{aggregate, array_of, resolved};
-use crate::argument::constant_of;
+use crate::argument::computed;
 use crate::call::{FunctionCall, Resolved};
-use crate::failure::{non_foldable, value_out_of_range};
+use crate::data_type::is_numeric;
+use crate::failure::{sql_expr, sql_type, unexpected_input_type};
 use crate::typed_expr::TypedExpr;
 
+/// What `percentile` takes.
+const VALUES: &str = "(\"NUMERIC\" or \"INTERVAL DAY TO SECOND\" or \"INTERVAL YEAR TO MONTH\")";
+
+/// What `percentile_approx` takes.
+const ORDERED_VALUES: &str = "(\"NUMERIC\" or \"DATE\" or \"TIMESTAMP\" or \"TIMESTAMP_NTZ\" or \
+                              \"INTERVAL YEAR TO MONTH\" or \"INTERVAL DAY TO SECOND\")";
+
+fn refuse_intervals(call: &FunctionCall<'_>) -> Result<()> {
+    if matches!(call.data_type(0), DataType::Duration(_) | DataType::Interval(_)) {
+        return Err(Error::unsupported(format!("{} of intervals is not supported.", call.name.to_lowercase())));
+    }
+    Ok(())
+}
+
 pub(super) fn median(call: &FunctionCall<'_>) -> Result<Resolved> {
-    let value = call.double(0)?;
+    refuse_intervals(call)?;
+    let value = call.numeric(0).or_else(|_| unexpected_input_type(call, 0, VALUES))?;
+    let value = call.cast(value, &DataType::Float64)?;
     resolve(call, value, Percentages { values: vec![0.5_f64.to_bits()], is_array: false }, true)
 }
 
 pub(super) fn percentile(call: &FunctionCall<'_>) -> Result<Resolved> {
     if call.count() == 3 {
-        return Err(millstream_core::Error::unsupported("percentile with frequencies is not supported."));
+        return Err(Error::unsupported("percentile with frequencies is not supported."));
     }
-    let value = call.double(0)?;
-    resolve(call, value, percentages(call)?, true)
+    refuse_intervals(call)?;
+    let value = call.numeric(0).or_else(|_| mismatch(call, 0, VALUES))?;
+    let value = call.cast(value, &DataType::Float64)?;
+    let wanted = match call.data_type(1) {
+        DataType::List(_) => "\"ARRAY<DOUBLE>\"",
+        _ => "\"DOUBLE\"",
+    };
+    resolve(call, value, percentages(call, wanted)?, true)
 }
 
 pub(super) fn percentile_approx(call: &FunctionCall<'_>) -> Result<Resolved> {
     let value = match call.data_type(0) {
-        DataType::Date32 | DataType::Timestamp(_, _) => call.argument(0),
-        _ => call.numeric(0)?,
+        DataType::Date32 | DataType::Timestamp(_, _) | DataType::Duration(_) => call.argument(0),
+        DataType::Interval(IntervalUnit::YearMonth) => call.argument(0),
+        _ => call.numeric(0).or_else(|_| mismatch(call, 0, ORDERED_VALUES))?,
     };
-    resolve(call, value, percentages(call)?, false)
+    let percentages = percentages(call, "(\"DOUBLE\" or \"ARRAY<DOUBLE>\")")?;
+    check_accuracy(call)?;
+    resolve(call, value, percentages, false)
 }
 
-/// Constants between 0 and 1, as bits so that they can be compared.
+/// The call as Spark's errors show it: with the frequency of 1 or the accuracy that are not given.
+fn shown(call: &FunctionCall<'_>) -> String {
+    let mut texts: Vec<&str> = call.arguments.iter().map(|argument| argument.sql.as_str()).collect();
+    if texts.len() == 2 {
+        texts.push(if call.name.eq_ignore_ascii_case("percentile") { "1" } else { "10000" });
+    }
+    format!("{}({})", call.name.to_lowercase(), texts.join(", "))
+}
+
+fn mismatch<T>(call: &FunctionCall<'_>, index: usize, wanted: &str) -> Result<T> {
+    Err(spark_error!(
+        "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
+        sqlExpr = sql_expr(&shown(call)),
+        paramIndex = ["first", "second", "third"][index],
+        requiredType = wanted,
+        inputSql = sql_expr(&call.arguments[index].sql),
+        inputType = sql_type(call.data_type(index)),
+    ))
+}
+
+fn must_not_be_null(call: &FunctionCall<'_>, name: &str) -> Error {
+    spark_error!("DATATYPE_MISMATCH.UNEXPECTED_NULL", sqlExpr = sql_expr(&shown(call)), exprName = name)
+}
+
+fn out_of_range(call: &FunctionCall<'_>, name: &str, range: &str, value: &str) -> Error {
+    spark_error!(
+        "DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE",
+        sqlExpr = sql_expr(&shown(call)),
+        exprName = name,
+        valueRange = range,
+        currentValue = value,
+    )
+}
+
+/// Constants, as bits so that they can be compared.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Percentages {
     values: Vec<u64>,
     is_array: bool,
 }
 
-fn percentages(call: &FunctionCall<'_>) -> Result<Percentages> {
-    let (values, is_array) = match constant_of(&call.argument(1).expr) {
-        Some(ScalarValue::List(list)) => (list.value(0), true),
-        Some(value) => match value.to_array() {
-            Ok(values) => (values, false),
-            Err(_) => return non_foldable(call, 1, "percentage", "DOUBLE"),
+/// The second argument: a share, or an array of them, which must not be able to hold NULL.
+fn percentages(call: &FunctionCall<'_>, wanted: &str) -> Result<Percentages> {
+    let double = &DataType::Float64;
+    let is_null = || matches!(computed(&call.arguments[1].expr), Ok(Some(value)) if value.is_null());
+    let (argument, is_array) = match call.data_type(1) {
+        DataType::List(element) if element.data_type() == double && is_null() => {
+            return Err(must_not_be_null(call, "percentage"));
+        }
+        DataType::List(element) if !element.is_nullable() => match element.data_type() {
+            DataType::Null => (call.cast(call.argument(1), &array_of(double))?, true),
+            one if is_numeric(one) => (call.cast(call.argument(1), &array_of(double))?, true),
+            _ => return mismatch(call, 1, wanted),
         },
-        None => return non_foldable(call, 1, "percentage", "DOUBLE"),
+        DataType::Utf8 | DataType::Null => (call.cast(call.argument(1), double)?, false),
+        one if is_numeric(one) => (call.cast(call.argument(1), double)?, false),
+        _ => return mismatch(call, 1, wanted),
     };
-    let values = cast(&values, &DataType::Float64)?;
+    let values = match computed(&argument.expr)? {
+        Some(value) if value.is_null() => return Err(must_not_be_null(call, "percentage")),
+        Some(ScalarValue::List(list)) => list.value(0),
+        Some(value) => value.to_array().map_err(from_datafusion)?,
+        None => {
+            return Err(spark_error!(
+                "DATATYPE_MISMATCH.NON_FOLDABLE_INPUT",
+                sqlExpr = sql_expr(&shown(call)),
+                inputName = "`percentage`",
+                inputType = "\"DOUBLE\"",
+                inputExpr = sql_expr(&call.arguments[1].sql),
+            ));
+        }
+    };
     let values: &Float64Array = values.as_primitive();
-    let beyond = values.iter().find(|value| value.is_none_or(|value| !(0.0..=1.0).contains(&value)));
-    if let Some(value) = beyond {
-        let shown = value.map_or_else(|| "NULL".to_owned(), |value| format!("{value:?}D"));
-        return Err(value_out_of_range(call, "percentage", "[0.0, 1.0]", &shown));
+    if values.values().iter().any(|value| *value < 0.0 || *value > 1.0) {
+        let values: Vec<_> = values.values().iter().map(|value| format!("{value:?}D")).collect();
+        return Err(out_of_range(call, "percentage", "[0.0, 1.0]", &values.join(",")));
     }
     Ok(Percentages { values: values.values().iter().map(|value| value.to_bits()).collect(), is_array })
+}
+
+/// The accuracy of `percentile_approx` is checked, and then exceeded.
+fn check_accuracy(call: &FunctionCall<'_>) -> Result<()> {
+    let Some(given) = call.arguments.get(2) else { return Ok(()) };
+    if !given.data_type.is_signed_integer() && given.data_type != DataType::Null {
+        return mismatch(call, 2, "\"INTEGRAL\"");
+    }
+    match call.constant_bigint(2, "accuracy")? {
+        None => Err(must_not_be_null(call, "accuracy")),
+        Some(1..=0x7FFF_FFFF) => Ok(()),
+        Some(other) => Err(out_of_range(call, "accuracy", "(0, 2147483647]", &format!("{other}L"))),
+    }
 }
 
 fn resolve(
@@ -74,6 +168,9 @@ fn resolve(
     percentages: Percentages,
     interpolates: bool,
 ) -> Result<Resolved> {
+    if !interpolates && percentages.values.iter().any(|&bits| f64::from_bits(bits).is_nan()) {
+        return Err(Error::illegal_argument("requirement failed: percentile should be in the range [0.0, 1.0]"));
+    }
     let data_type = if percentages.is_array { array_of(&value.data_type) } else { value.data_type.clone() };
     let function = Percentile {
         percentages,
@@ -156,7 +253,7 @@ impl Accumulator for Ranked {
 
     fn evaluate(&mut self) -> DataFusionResult<ScalarValue> {
         let values = self.collected.values()?;
-        if values.is_empty() {
+        if values.is_empty() || self.function.percentages.values.is_empty() {
             return ScalarValue::try_from(&self.function.data_type);
         }
         let sorted = sort(&values, None)?;

@@ -17,7 +17,7 @@ use super::{CastMode, Casting};
 use crate::columns::calendar::{from_local_us, to_local_us};
 use crate::columns::decimal::{power_of_ten, rescale};
 use crate::data_type::sql_name;
-use crate::failure::{cast_invalid_value, cast_overflow};
+use crate::failure::{cast_invalid_value, cast_overflow, long_overflow};
 
 /// Casts from or to a date or timestamp.
 pub(super) fn cast_time(column: &ArrayRef, to: &DataType, casting: Casting) -> Result<ArrayRef> {
@@ -25,11 +25,13 @@ pub(super) fn cast_time(column: &ArrayRef, to: &DataType, casting: Casting) -> R
     match (column.data_type(), to) {
         (DataType::Date32, DataType::Timestamp(_, target)) => {
             let days = column.as_primitive::<Date32Type>();
-            let local = |days: i32| i64::from(days).saturating_mul(DAY_US);
-            Ok(match target {
-                Some(_) => instants(days.unary(|days| from_local_us(local(days), zone))),
-                None => Arc::new(days.unary::<_, TimestampMicrosecondType>(local)),
-            })
+            let local = |days: i32| i64::from(days).checked_mul(DAY_US);
+            let times: TimestampMicrosecondArray = days.try_unary(|days| {
+                let local = local(days);
+                let time = if target.is_some() { local.and_then(|us| from_local_us(us, zone)) } else { local };
+                time.ok_or_else(long_overflow)
+            })?;
+            Ok(if target.is_some() { instants(times) } else { Arc::new(times) })
         }
         (DataType::Timestamp(_, from), DataType::Date32) => {
             let times = column.as_primitive::<TimestampMicrosecondType>();
@@ -43,7 +45,10 @@ pub(super) fn cast_time(column: &ArrayRef, to: &DataType, casting: Casting) -> R
             let times = column.as_primitive::<TimestampMicrosecondType>();
             Ok(match (from, target) {
                 (Some(_), None) => Arc::new(times.unary::<_, TimestampMicrosecondType>(|us| to_local_us(us, zone))),
-                (None, Some(_)) => instants(times.unary(|us| from_local_us(us, zone))),
+                (None, Some(_)) => {
+                    let to_instant = |us: i64| from_local_us(us, zone).ok_or_else(long_overflow);
+                    instants(times.try_unary::<_, TimestampMicrosecondType, Error>(to_instant)?)
+                }
                 _ => column.clone(),
             })
         }

@@ -18,7 +18,8 @@ use crate::call::{FunctionCall, Resolved};
 use crate::coercion::wider_type;
 use crate::columns::ordering::normal_column;
 use crate::data_type;
-use crate::failure::{sql_expr, sql_id, sql_type, unexpected_input_type};
+use crate::data_type::holds_map;
+use crate::failure::{invalid_ordering_type, sql_expr, sql_id, sql_type, unexpected_input_type};
 use crate::kernel::{Evaluation, Function};
 use crate::typed_expr::TypedExpr;
 
@@ -148,11 +149,12 @@ pub(super) fn distinct(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(DISTINCT.call([call.argument(0)], call.data_type(0).clone(), call))
 }
 
-static JOIN: Function = Function::total("array_join", |one| {
+static JOIN: Function = Function::new("array_join", |one| {
     let list: &ListArray = one.columns[0].as_list();
+    let mut room = one.room("array_join");
     let join = |row: usize| {
         if !one.all_valid(row) {
-            return None;
+            return Ok(None);
         }
         let elements = list.value(row);
         let elements = elements.as_string::<i32>().iter();
@@ -160,10 +162,18 @@ static JOIN: Function = Function::total("array_join", |one| {
             Some(_) => elements.map(|text| text.unwrap_or(one.strings(2).value(row))).collect(),
             None => elements.flatten().collect(),
         };
-        Some(parts.join(one.strings(1).value(row)))
+        let delimiter = one.strings(1).value(row);
+        room.take(joined_bytes(&parts, delimiter))?;
+        Ok(Some(parts.join(delimiter)))
     };
-    Ok(Arc::new((0..one.rows).map(join).collect::<StringArray>()))
+    Ok(Arc::new((0..one.rows).map(join).collect::<Result<StringArray>>()?))
 });
+
+/// How long these texts are with a delimiter between them.
+pub(crate) fn joined_bytes(parts: &[&str], delimiter: &str) -> usize {
+    let delimiters = parts.len().saturating_sub(1).saturating_mul(delimiter.len());
+    parts.iter().map(|part| part.len()).fold(delimiters, usize::saturating_add)
+}
 
 pub(super) fn join(call: &FunctionCall<'_>) -> Result<Resolved> {
     let contains_null = element(call, 0)?.is_nullable();
@@ -196,13 +206,22 @@ fn extreme(one: &Evaluation<'_>, descending: bool) -> Result<ArrayRef> {
 static MAX: Function = Function::new("array_max", |one| extreme(one, true));
 static MIN: Function = Function::new("array_min", |one| extreme(one, false));
 
-pub(super) fn max(call: &FunctionCall<'_>) -> Result<Resolved> {
+/// The element's type of an array whose elements have an order; what Spark says has none is `shown`.
+fn ordered_element(call: &FunctionCall<'_>, shown: impl Fn(&DataType) -> DataType) -> Result<DataType> {
     let data_type = element(call, 0)?.data_type().clone();
+    if holds_map(&data_type) {
+        return Err(invalid_ordering_type(call, &shown(&data_type)));
+    }
+    Ok(data_type)
+}
+
+pub(super) fn max(call: &FunctionCall<'_>) -> Result<Resolved> {
+    let data_type = ordered_element(call, DataType::clone)?;
     scalar(MAX.call_nullable([call.argument(0)], data_type, call))
 }
 
 pub(super) fn min(call: &FunctionCall<'_>) -> Result<Resolved> {
-    let data_type = element(call, 0)?.data_type().clone();
+    let data_type = ordered_element(call, DataType::clone)?;
     scalar(MIN.call_nullable([call.argument(0)], data_type, call))
 }
 
@@ -227,7 +246,7 @@ static SORT: Function = Function::new("sort_array", |one| {
 });
 
 pub(super) fn sort_array(call: &FunctionCall<'_>) -> Result<Resolved> {
-    element(call, 0)?;
+    ordered_element(call, |_| call.data_type(0).clone())?;
     let ascending = if call.count() > 1 {
         call.implicit(1, &DataType::Boolean)?
     } else {
@@ -242,7 +261,7 @@ static ARRAY_SORT: Function = Function::new("array_sort", |one| {
 });
 
 pub(super) fn array_sort(call: &FunctionCall<'_>) -> Result<Resolved> {
-    element(call, 0)?;
+    ordered_element(call, DataType::clone)?;
     scalar(ARRAY_SORT.call([call.argument(0)], call.data_type(0).clone(), call))
 }
 

@@ -229,14 +229,14 @@ static CONCAT_ARRAYS: Function = Function::new("concat_arrays", |one| {
     };
     let lists: Vec<&ListArray> = one.columns.iter().map(|column| column.as_list::<i32>()).collect();
     let nulls = lists.iter().fold(None, |nulls, list| NullBuffer::union(nulls.as_ref(), list.nulls()));
-    let mut parts = Vec::new();
+    let mut parts: Vec<ArrayRef> = Vec::new();
     let mut lengths = Vec::with_capacity(one.rows);
     for row in 0..one.rows {
-        let before = parts.iter().map(|part: &ArrayRef| part.len()).sum::<usize>();
+        let before = parts.len();
         if one.all_valid(row) {
             parts.extend(lists.iter().map(|list| list.value(row)));
         }
-        lengths.push(parts.iter().map(|part| part.len()).sum::<usize>() - before);
+        lengths.push(parts[before..].iter().map(|part| part.len()).sum::<usize>());
     }
     let views: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
     let values = if views.is_empty() { new_empty_array(element.data_type()) } else { arrow::compute::concat(&views)? };

@@ -6,8 +6,8 @@ use arrow::array::{Array, ArrayRef, AsArray, Int64Array, ListArray};
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::cast;
 use arrow::datatypes::{
-    DataType, DurationMicrosecondType, Int32Type, Int64Type, IntervalMonthDayNano, IntervalMonthDayNanoType,
-    IntervalYearMonthType,
+    DataType, DurationMicrosecondType, Int8Type, Int16Type, Int32Type, Int64Type, IntervalMonthDayNano,
+    IntervalMonthDayNanoType, IntervalYearMonthType,
 };
 use chrono_tz::Tz;
 use millstream_core::error::{ErrorKind, SparkException};
@@ -20,12 +20,9 @@ use crate::call::{FunctionCall, Resolved};
 use crate::columns::calendar::add_months_to_days;
 use crate::columns::calendar::{from_local_us, to_local_us};
 use crate::data_type::{array, is_timestamp};
-use crate::failure::{differing_types, sql_expr, sql_id};
+use crate::failure::{ELEMENTS_MAX, differing_types, sql_expr, sql_id, too_many_elements};
 use crate::kernel::{Evaluation, Function};
 use crate::room::Room;
-
-/// More elements than this in one array are refused, as the JVM could not hold them.
-const LENGTH_MAX: i64 = 1 << 31;
 
 /// A step in the units of the values: months of the calendar, and units (days or microseconds, or plain numbers).
 #[derive(Clone, Copy)]
@@ -97,9 +94,11 @@ fn step(one: &Evaluation<'_>, row: usize, up: bool, element: &DataType) -> Step 
         DataType::Interval(_) => {
             let IntervalMonthDayNano { months, days, nanoseconds } =
                 column.as_primitive::<IntervalMonthDayNanoType>().value(row);
-            let us = i64::from(days) * DAY_US + nanoseconds / 1000;
+            let us = i64::from(days).saturating_mul(DAY_US).saturating_add(nanoseconds / 1000);
             Step { months: months.into(), units: us / per_unit }
         }
+        DataType::Int8 => Step { months: 0, units: column.as_primitive::<Int8Type>().value(row).into() },
+        DataType::Int16 => Step { months: 0, units: column.as_primitive::<Int16Type>().value(row).into() },
         DataType::Int32 => Step { months: 0, units: column.as_primitive::<Int32Type>().value(row).into() },
         _ => Step { months: 0, units: column.as_primitive::<Int64Type>().value(row) },
     }
@@ -120,11 +119,18 @@ fn fill(values: &mut Vec<i64>, bounds: (i64, i64), step: Step, place: Place<'_>,
     let (start, stop) = bounds;
     let sign = step.sign();
     if (sign == 0 && start != stop) || (sign > 0 && start > stop) || (sign < 0 && start < stop) {
-        let message = format!("Illegal sequence boundaries: {start} to {stop} by {}", step.units + step.months);
+        let by = step.units.saturating_add(step.months);
+        let message = format!("Illegal sequence boundaries: {start} to {stop} by {by}");
         return Err(Error::new(ErrorKind::Data, message).with_exception(SparkException::IllegalArgument));
     }
+    if step.months == 0 && sign != 0 {
+        let count = (i128::from(stop) - i128::from(start)) / i128::from(step.units) + 1;
+        if count > i128::from(ELEMENTS_MAX) {
+            return Err(too_many_elements(count, "count", "sequence"));
+        }
+    }
     let zone = if matches!(element, DataType::Timestamp(_, Some(_))) { zone } else { Tz::UTC };
-    for index in 0..LENGTH_MAX {
+    for index in 0..ELEMENTS_MAX {
         let next = at(start, step, index, zone, element);
         let beyond = next.is_none_or(|next| if sign >= 0 { next > stop } else { next < stop });
         if beyond {
@@ -151,7 +157,7 @@ fn at(start: i64, step: Step, index: i64, zone: Tz, element: &DataType) -> Optio
             let days = add_months_to_days(local.div_euclid(DAY_US), step.months * index);
             let whole_days = if by % DAY_US == 0 { by / DAY_US } else { 0 };
             let moved = (days + whole_days).checked_mul(DAY_US)?.checked_add(local.rem_euclid(DAY_US))?;
-            from_local_us(moved, zone).checked_add(by - whole_days * DAY_US)
+            from_local_us(moved, zone)?.checked_add(by - whole_days * DAY_US)
         }
         _ => start.checked_add(by),
     }

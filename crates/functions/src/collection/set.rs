@@ -178,11 +178,16 @@ pub(super) fn prepend(call: &FunctionCall<'_>) -> Result<Resolved> {
 static INSERT: Function = Function::new("array_insert", |one| {
     let list: &ListArray = one.columns[0].as_list();
     let places = one.numbers::<Int32Type>(1);
+    let null_bytes = arrow::array::new_null_array(list.values().data_type(), 1).to_data().get_slice_memory_size()?;
+    let mut room = one.room("array_insert");
     let row = |row: usize| {
         if list.is_null(row) || places.is_null(row) {
             return Ok(None);
         }
         let place = i64::from(places.value(row));
+        // What fills up the array is made, and then copied.
+        let missing = (place.unsigned_abs() as usize).saturating_sub(list.value_length(row) as usize);
+        room.take(missing.saturating_mul(null_bytes * 2))?;
         inserted(&list.value(row), &one.columns[2].slice(row, 1), place).map(Some)
     };
     lists_of(one.data_type, (0..one.rows).map(row).collect::<Result<_>>()?)

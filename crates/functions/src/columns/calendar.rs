@@ -8,10 +8,11 @@ pub(crate) fn to_local_us(us: i64, zone: Tz) -> i64 {
     us.saturating_add(i64::from(offset_at(zone, us.div_euclid(SECOND_US))) * SECOND_US)
 }
 
-/// The instant at which a zone's clock shows this time, both in microseconds.
-pub(crate) fn from_local_us(local_us: i64, zone: Tz) -> i64 {
+/// The instant at which a zone's clock shows this time, both in microseconds; none beyond the range of timestamps.
+pub(crate) fn from_local_us(local_us: i64, zone: Tz) -> Option<i64> {
     let seconds = Zone::Region(zone).to_utc_s(local_us.div_euclid(SECOND_US));
-    seconds.saturating_mul(SECOND_US).saturating_add(local_us.rem_euclid(SECOND_US))
+    let us = i128::from(seconds) * i128::from(SECOND_US) + i128::from(local_us.rem_euclid(SECOND_US));
+    i64::try_from(us).ok()
 }
 
 /// Monday is 0.

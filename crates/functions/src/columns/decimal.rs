@@ -12,11 +12,13 @@ pub(crate) enum Rounding {
 /// A whole number divided by a power of ten, rounded.
 pub(crate) fn divide(value: i128, divisor: i128, rounding: Rounding) -> i128 {
     let (quotient, remainder) = (value.div_euclid(divisor), value.rem_euclid(divisor));
+    // Its double would leave the type.
+    let to_next = divisor - remainder;
     let up = match rounding {
         Rounding::Down => false,
         Rounding::Up => remainder > 0,
-        Rounding::HalfUp => remainder * 2 > divisor || (remainder * 2 == divisor && value > 0),
-        Rounding::HalfEven => remainder * 2 > divisor || (remainder * 2 == divisor && quotient % 2 != 0),
+        Rounding::HalfUp => remainder > to_next || (remainder == to_next && value > 0),
+        Rounding::HalfEven => remainder > to_next || (remainder == to_next && quotient % 2 != 0),
     };
     quotient + i128::from(up)
 }

@@ -62,3 +62,13 @@ pub fn is_integral(data_type: &DataType) -> bool {
 pub fn is_timestamp(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Timestamp(_, _))
 }
+
+/// Whether a value of this type is a map or has one inside, so that it has no order.
+pub fn holds_map(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Map(_, _) => true,
+        DataType::List(element) => holds_map(element.data_type()),
+        DataType::Struct(fields) => fields.iter().any(|field| holds_map(field.data_type())),
+        _ => false,
+    }
+}

@@ -17,7 +17,7 @@ use crate::columns::calendar::add_months_to_days;
 use crate::columns::calendar::from_local_us;
 use crate::columns::calendar::weekday_of;
 use crate::data_type::is_timestamp;
-use crate::failure::{arithmetic_overflow, sql_id, sql_value, unexpected_input_type};
+use crate::failure::{arithmetic_overflow, long_overflow, sql_id, sql_value, unexpected_input_type};
 use crate::kernel::{Evaluation, Function};
 use crate::typed_expr::TypedExpr;
 
@@ -30,7 +30,16 @@ fn moved(one: &Evaluation<'_>, by: fn(i64, i64) -> i64) -> Result<ArrayRef> {
 
 static DATE_ADD: Function = Function::new("date_add", |one| moved(one, |days, by| days + by));
 static DATE_SUB: Function = Function::new("date_sub", |one| moved(one, |days, by| days - by));
-static ADD_MONTHS: Function = Function::new("add_months", |one| moved(one, add_months_to_days));
+static ADD_MONTHS: Function = Function::new("add_months", |one| {
+    let (days, numbers) = (one.columns[0].as_primitive::<Date32Type>(), one.numbers::<Int32Type>(1));
+    let moved = days.iter().zip(numbers).map(|(days, number)| match (days, number) {
+        (Some(days), Some(months)) => i32::try_from(add_months_to_days(days.into(), months.into()))
+            .map(Some)
+            .map_err(|_| arithmetic_overflow("overflow", "")),
+        _ => Ok(None),
+    });
+    Ok(dates(moved.collect::<Result<Vec<_>>>()?.into_iter()))
+});
 
 fn resolve_moved(call: &FunctionCall<'_>, function: &'static Function) -> Result<Resolved> {
     let number = match call.data_type(1) {
@@ -199,19 +208,31 @@ static TIMESTAMPADD: Function = Function::new("timestampadd", |one| {
         let amount = amounts.value(row);
         let add = || match unit(one.strings(0).value(row))? {
             Unit::Months(months) => {
-                let days = add_months_to_days(local.div_euclid(DAY_US), amount.checked_mul(months)?);
-                Some(from_local_us(days.checked_mul(DAY_US)?.checked_add(local.rem_euclid(DAY_US))?, session))
+                let months = i32::try_from(amount.checked_mul(months)?).ok()?;
+                let days = add_months_to_days(local.div_euclid(DAY_US), months.into());
+                from_local_us(days.checked_mul(DAY_US)?.checked_add(local.rem_euclid(DAY_US))?, session)
             }
             Unit::Days(days) => {
-                Some(from_local_us(local.checked_add(amount.checked_mul(days)?.checked_mul(DAY_US)?)?, session))
+                from_local_us(local.checked_add(amount.checked_mul(days)?.checked_mul(DAY_US)?)?, session)
             }
-            Unit::Microseconds(us) => from_local_us(local, session).checked_add(amount.checked_mul(us)?),
+            Unit::Microseconds(us) => from_local_us(local, session)?.checked_add(amount.checked_mul(us)?),
         };
-        add().map(Some).ok_or_else(|| arithmetic_overflow("overflow", ""))
+        add().map(Some).map_or_else(|| Err(datetime_overflow(one, row)), Ok)
     });
     let column: TimestampMicrosecondArray = moved.collect::<Result<_>>()?;
     Ok(Arc::new(column.with_timezone_opt(zone.clone())))
 });
+
+/// The time that a row's addition would leave the range from, in Spark's words.
+fn datetime_overflow(one: &Evaluation<'_>, row: usize) -> Error {
+    let (unit, amount) = (one.strings(0).value(row).to_uppercase(), one.numbers::<Int64Type>(1).value(row));
+    let column = one.columns[2].slice(row, 1);
+    let zoned = matches!(column.data_type(), DataType::Timestamp(_, Some(_)));
+    let text = millstream_formats::text::cast_to_string(&column, one.settings.time_zone);
+    let text = text.map_or_else(|_| String::new(), |text| text.value(0).to_owned());
+    let type_name = if zoned { "TIMESTAMP" } else { "TIMESTAMP_NTZ" };
+    spark_error!("DATETIME_OVERFLOW", operation = format!("add {amount}L {unit} to {type_name} '{text}'"))
+}
 
 pub(super) fn timestampadd(call: &FunctionCall<'_>) -> Result<Resolved> {
     let time = if is_timestamp(call.data_type(2)) { call.argument(2) } else { call.timestamp(2)? };
@@ -222,14 +243,17 @@ pub(super) fn timestampadd(call: &FunctionCall<'_>) -> Result<Resolved> {
 static TIMESTAMPDIFF: Function = Function::new("timestampdiff", |one| {
     let units = one.strings(0);
     let difference = local_us(one, 1).zip(local_us(one, 2)).enumerate().map(|(row, (start, end))| {
-        let (start, end) = (start?, end?);
-        match unit(units.value(row))? {
-            Unit::Months(months) => Some(whole_months(start, end) / months),
-            Unit::Days(days) => Some((end - start) / (days * DAY_US)),
-            Unit::Microseconds(us) => Some((end - start) / us),
-        }
+        let (Some(start), Some(end)) = (start, end) else { return Ok(None) };
+        let apart = |us: i64| (i128::from(end) - i128::from(start)) / i128::from(us);
+        let difference = match unit(units.value(row)) {
+            None => return Ok(None),
+            Some(Unit::Months(months)) => i128::from(whole_months(start, end) / months),
+            Some(Unit::Days(days)) => apart(days * DAY_US),
+            Some(Unit::Microseconds(us)) => apart(us),
+        };
+        i64::try_from(difference).map(Some).map_err(|_| long_overflow())
     });
-    Ok(Arc::new(difference.collect::<Int64Array>()))
+    Ok(Arc::new(difference.collect::<Result<Int64Array>>()?))
 });
 
 fn whole_months(start: i64, end: i64) -> i64 {

@@ -12,21 +12,28 @@ use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
 use crate::cast::time::dates;
 use crate::data_type::{decimal, timestamp, timestamp_ntz};
-use crate::failure::{datetime_field_out_of_bounds, interval_overflow};
+use crate::failure::{datetime_field_out_of_bounds, interval_overflow, jvm_overflow, long_overflow};
 use crate::kernel::{Evaluation, Function};
 use crate::typed_expr::TypedExpr;
 
 /// Days since 1970, an error under ANSI where there is no such date.
 fn days(one: &Evaluation<'_>, row: usize) -> Result<Option<i64>> {
     let part = |index: usize| i64::from(one.numbers::<Int32Type>(index).value(row));
-    match checked_days(part(0), part(1), part(2)) {
+    let years = -YEAR_MAX..=YEAR_MAX;
+    match checked_days(part(0), part(1), part(2)).filter(|_| years.contains(&part(0))) {
         None if one.settings.ansi => Err(datetime_field_out_of_bounds(&invalid_date(part(0), part(1), part(2)))),
         other => Ok(other),
     }
 }
 
+/// The last year of `java.time`.
+const YEAR_MAX: i64 = 999_999_999;
+
 /// What `java.time` says of a date that there is not.
 fn invalid_date(year: i64, month: i64, day: i64) -> String {
+    if year.abs() > YEAR_MAX {
+        return format!("Invalid value for Year (valid values -{YEAR_MAX} - {YEAR_MAX}): {year}");
+    }
     const MONTHS: [&str; 12] = [
         "JANUARY",
         "FEBRUARY",
@@ -67,8 +74,9 @@ fn made(function: &'static Function, parts: Vec<TypedExpr>, data_type: DataType,
 
 static MAKE_DATE: Function = Function::new("make_date", |one| {
     let make = |row: usize| if one.all_valid(row) { days(one, row) } else { Ok(None) };
-    let made = (0..one.rows).map(make).collect::<Result<Vec<_>>>()?;
-    Ok(dates(made.into_iter().map(|days| days.map(|days| days as i32))))
+    let narrow = |days: i64| i32::try_from(days).map_err(|_| jvm_overflow("integer overflow"));
+    let make = |row: usize| make(row)?.map(narrow).transpose();
+    Ok(dates((0..one.rows).map(make).collect::<Result<Vec<_>>>()?.into_iter()))
 });
 
 pub(super) fn make_date(call: &FunctionCall<'_>) -> Result<Resolved> {
@@ -99,7 +107,8 @@ static MAKE_TIMESTAMP: Function = Function::new("make_timestamp", |one| {
             };
         };
         let local_s = days * 86_400 + hour * 3600 + minute * 60 + seconds_us / SECOND_US;
-        Ok(Some(zone.to_utc_s(local_s) * SECOND_US + seconds_us % SECOND_US))
+        let us = i128::from(zone.to_utc_s(local_s)) * i128::from(SECOND_US) + i128::from(seconds_us % SECOND_US);
+        i64::try_from(us).map(Some).map_err(|_| long_overflow())
     };
     let made: TimestampMicrosecondArray = (0..one.rows).map(make).collect::<Result<_>>()?;
     Ok(Arc::new(made.with_data_type(one.data_type.clone())))

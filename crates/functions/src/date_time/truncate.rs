@@ -15,6 +15,7 @@ use crate::cast::time::dates;
 use crate::columns::calendar::from_local_us;
 use crate::columns::calendar::weekday_of;
 use crate::data_type::{is_timestamp, timestamp};
+use crate::failure::long_overflow;
 use crate::kernel::Function;
 
 /// The first day of the unit in which a day lies; `None` for no such unit.
@@ -46,8 +47,7 @@ static DATE_TRUNC: Function = Function::new("date_trunc", |one| {
     let units = one.strings(0);
     let zone = one.settings.time_zone;
     let trunc = |(row, local): (usize, Option<i64>)| {
-        let local = local?;
-        units.is_valid(row).then_some(())?;
+        let (Some(local), true) = (local, units.is_valid(row)) else { return Ok(None) };
         let unit = units.value(row).to_ascii_uppercase();
         let span = match unit.as_str() {
             "DAY" | "DD" => DAY_US,
@@ -56,11 +56,16 @@ static DATE_TRUNC: Function = Function::new("date_trunc", |one| {
             "SECOND" => 1_000_000,
             "MILLISECOND" => 1000,
             "MICROSECOND" => 1,
-            other => return Some(from_local_us(first_day(local.div_euclid(DAY_US), other)? * DAY_US, zone)),
+            other => {
+                let Some(days) = first_day(local.div_euclid(DAY_US), other) else { return Ok(None) };
+                let first = days.checked_mul(DAY_US).and_then(|us| from_local_us(us, zone));
+                return first.map(Some).ok_or_else(long_overflow);
+            }
         };
-        Some(from_local_us(local - local.rem_euclid(span), zone))
+        let first = local.checked_sub(local.rem_euclid(span)).and_then(|us| from_local_us(us, zone));
+        first.map(Some).ok_or_else(long_overflow)
     };
-    let column: TimestampMicrosecondArray = local_us(one, 1).enumerate().map(trunc).collect();
+    let column = local_us(one, 1).enumerate().map(trunc).collect::<Result<TimestampMicrosecondArray>>()?;
     Ok(Arc::new(column.with_timezone("UTC")))
 });
 

@@ -16,7 +16,7 @@ use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
 use crate::columns::date_time_pattern::{CompiledPatterns, PrintPattern};
 use crate::data_type::{timestamp, timestamp_ntz};
-use crate::failure::{arithmetic_overflow, unexpected_input_type};
+use crate::failure::{long_overflow, unexpected_input_type};
 use crate::kernel::{Evaluation, Function};
 use crate::typed_expr::TypedExpr;
 
@@ -59,7 +59,8 @@ pub(super) fn monthname(call: &FunctionCall<'_>) -> Result<Resolved> {
 
 static FROM_UNIXTIME: Function = Function::new("from_unixtime", |one| {
     let seconds = one.numbers::<Int64Type>(0);
-    formatted(one, |row| seconds.value(row).saturating_mul(SECOND_US))
+    // Spark multiplies without looking.
+    formatted(one, |row| seconds.value(row).wrapping_mul(SECOND_US))
 });
 
 pub(super) fn from_unixtime(call: &FunctionCall<'_>) -> Result<Resolved> {
@@ -84,7 +85,7 @@ fn instants(us: Vec<Option<i64>>) -> ArrayRef {
 fn from_units(one: &Evaluation<'_>, unit_us: i64) -> Result<ArrayRef> {
     let us = |value: Option<i64>| match value {
         None => Ok(None),
-        Some(value) => value.checked_mul(unit_us).map(Some).ok_or_else(|| arithmetic_overflow("overflow", "")),
+        Some(value) => value.checked_mul(unit_us).map(Some).ok_or_else(long_overflow),
     };
     Ok(instants(one.numbers::<Int64Type>(0).iter().map(us).collect::<Result<_>>()?))
 }
@@ -105,7 +106,7 @@ static TIMESTAMP_SECONDS: Function = Function::new("timestamp_seconds", |one| ma
         };
         let us = |value: Option<i128>| match value {
             None => Ok(None),
-            Some(value) => us(value).map(Some).ok_or_else(|| arithmetic_overflow("overflow", "")),
+            Some(value) => us(value).map(Some).ok_or_else(long_overflow),
         };
         Ok(instants(values.iter().map(us).collect::<Result<_>>()?))
     }
@@ -182,7 +183,8 @@ fn moved(us: i64, zone: &str, from_utc: bool) -> Result<i64> {
     let zone = Zone::parse(zone).ok_or_else(|| spark_error!("INVALID_TIMEZONE", timeZone = zone))?;
     let seconds = us.div_euclid(SECOND_US);
     let moved = if from_utc { seconds + i64::from(zone.offset_at(seconds)) } else { zone.to_utc_s(seconds) };
-    Ok(moved * SECOND_US + us.rem_euclid(SECOND_US))
+    let us = i128::from(moved) * i128::from(SECOND_US) + i128::from(us.rem_euclid(SECOND_US));
+    i64::try_from(us).map_err(|_| long_overflow())
 }
 
 /// Moves the clock of a zone to that of UTC, or the other way.

@@ -35,7 +35,7 @@ static CONV: Function = Function::new("conv", |one| {
 fn convert(text: &str, from: i32, to: i32, ansi: bool) -> Result<Option<String>> {
     let text = text.trim_matches(' ');
     let bases = 2..=36;
-    if !bases.contains(&from) || !bases.contains(&to.abs()) || text.is_empty() {
+    if !bases.contains(&from) || !bases.contains(&to.saturating_abs()) || text.is_empty() {
         return Ok(None);
     }
     let (negative, digits) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));

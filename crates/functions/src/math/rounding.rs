@@ -6,14 +6,16 @@ use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Float32Array, Floa
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type};
 use datafusion::common::ScalarValue;
+use datafusion::logical_expr::Expr;
 use millstream_core::{Error, Result};
+use millstream_engine::error::from_datafusion;
 
-use crate::argument::{constant_of, scalar};
+use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
 use crate::cast::to_text::{double_text, float_text};
 use crate::columns::decimal::{Rounding, divide, power_of_ten, round_decimal_text};
 use crate::data_type::decimal;
-use crate::failure::{arithmetic_overflow, non_foldable, unexpected_input_type};
+use crate::failure::{arithmetic_overflow, unexpected_input_type};
 use crate::kernel::{Evaluation, Function};
 use crate::typed_expr::TypedExpr;
 
@@ -178,15 +180,19 @@ fn integers(column: &ArrayRef, narrow: &DataType, how: (i32, Rounding), ansi: bo
     Ok(cast(&rounded, narrow)?)
 }
 
+/// No number has a digit that is further from its point: the smallest double has 1,074 decimals.
+const PLACES_MAX: i32 = 1100;
+
 fn to_places(call: &FunctionCall<'_>, function: &'static Function) -> Result<Resolved> {
-    let places = match call.arguments.get(1) {
-        None => 0,
-        Some(_) => match constant_of(&call.int(1)?.expr) {
-            Some(ScalarValue::Int32(places)) => places.unwrap_or(0),
-            _ => return non_foldable(call, 1, "scale", "INT"),
-        },
-    };
+    let places = if call.arguments.len() > 1 { call.constant_int(1, "scale")? } else { Some(0) };
     let mut value = call.numeric(0)?;
+    let Some(places) = places else {
+        let data_type = value.data_type;
+        let null = ScalarValue::try_from(&data_type).map_err(from_datafusion)?;
+        return scalar(TypedExpr::new(Expr::Literal(null, None), data_type, true));
+    };
+    // Beyond these no place makes a difference.
+    let places = places.clamp(-PLACES_MAX, PLACES_MAX);
     let up_or_down = matches!(call.name.to_ascii_lowercase().as_str(), "ceil" | "ceiling" | "floor");
     if up_or_down && value.data_type.is_signed_integer() {
         let digits = match value.data_type {

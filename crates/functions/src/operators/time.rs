@@ -26,7 +26,7 @@ use crate::call::FunctionCall;
 use crate::cast::time::dates;
 use crate::columns::calendar::{add_months_to_days, from_local_us, to_local_us};
 use crate::data_type::{is_numeric, is_timestamp, sql_name, timestamp};
-use crate::failure::{arithmetic_overflow, divide_by_zero, unexpected_input_type};
+use crate::failure::{arithmetic_overflow, divide_by_zero, long_overflow, unexpected_input_type};
 use crate::kernel::{Evaluation, Function};
 use crate::typed_expr::TypedExpr;
 
@@ -162,7 +162,7 @@ pub(super) fn compute(evaluation: &Evaluation<'_>, operation: Operation) -> Resu
         }
         (DataType::Date32, DataType::Date32) => {
             let days = left.as_primitive::<Date32Type>().iter().zip(right.as_primitive::<Date32Type>());
-            let spans = checked(days, |a, b| (i64::from(a) - i64::from(b)).checked_mul(DAY_US))?;
+            let spans = in_range(days, |a, b| (i64::from(a) - i64::from(b)).checked_mul(DAY_US))?;
             Ok(Arc::new(DurationMicrosecondArray::from(spans)))
         }
         (DataType::Timestamp(_, _), DataType::Timestamp(_, _)) => subtract_times(left, right, evaluation),
@@ -172,7 +172,7 @@ pub(super) fn compute(evaluation: &Evaluation<'_>, operation: Operation) -> Resu
             let spans = right.as_primitive::<DurationMicrosecondType>();
             let session = zone.as_ref().map_or(Tz::UTC, |_| evaluation.settings.time_zone);
             // Whole days are days of the calendar, 23 or 25 hours long where the clock is changed.
-            let moved = checked(times.zip(spans), |us, by| {
+            let moved = in_range(times.zip(spans), |us, by| {
                 let days = i32::try_from(by / DAY_US).ok()?;
                 let nanoseconds = (by % DAY_US).checked_mul(1000)?;
                 move_time(us, IntervalMonthDayNano::new(0, days, nanoseconds), sign, session)
@@ -184,7 +184,7 @@ pub(super) fn compute(evaluation: &Evaluation<'_>, operation: Operation) -> Resu
             let times = left.as_primitive::<TimestampMicrosecondType>().iter();
             let by = to_calendar(right)?;
             let by = by.as_primitive::<IntervalMonthDayNanoType>();
-            let moved = checked(times.zip(by), |us, by| move_time(us, by, sign, session))?;
+            let moved = in_range(times.zip(by), |us, by| move_time(us, by, sign, session))?;
             Ok(Arc::new(TimestampMicrosecondArray::from(moved).with_timezone_opt(zone.clone())))
         }
         (_, DataType::Float64) => scale(left, right, operation),
@@ -200,8 +200,24 @@ fn checked<A, B, C>(
     rows: impl Iterator<Item = (Option<A>, Option<B>)>,
     compute: impl Fn(A, B) -> Option<C>,
 ) -> Result<Vec<Option<C>>> {
+    or_fail(rows, compute, || arithmetic_overflow("overflow", ""))
+}
+
+/// The same for timestamps and spans between times, for which Spark has the JVM's error.
+fn in_range<A, B, C>(
+    rows: impl Iterator<Item = (Option<A>, Option<B>)>,
+    compute: impl Fn(A, B) -> Option<C>,
+) -> Result<Vec<Option<C>>> {
+    or_fail(rows, compute, long_overflow)
+}
+
+fn or_fail<A, B, C>(
+    rows: impl Iterator<Item = (Option<A>, Option<B>)>,
+    compute: impl Fn(A, B) -> Option<C>,
+    failure: impl Fn() -> Error,
+) -> Result<Vec<Option<C>>> {
     rows.map(|row| match row {
-        (Some(a), Some(b)) => compute(a, b).map(Some).ok_or_else(|| arithmetic_overflow("overflow", "")),
+        (Some(a), Some(b)) => compute(a, b).map(Some).ok_or_else(&failure),
         _ => Ok(None),
     })
     .collect()
@@ -215,7 +231,7 @@ fn subtract_times(left: &ArrayRef, right: &ArrayRef, evaluation: &Evaluation<'_>
     };
     let (left, right) = (left.as_primitive::<TimestampMicrosecondType>(), right.as_primitive());
     let rows = left.iter().zip(right as &TimestampMicrosecondArray);
-    let spans = checked(rows, |a, b| to_local_us(a, zone).checked_sub(to_local_us(b, zone)))?;
+    let spans = in_range(rows, |a, b| to_local_us(a, zone).checked_sub(to_local_us(b, zone)))?;
     Ok(Arc::new(DurationMicrosecondArray::from(spans)))
 }
 
@@ -234,7 +250,7 @@ fn move_time(us: i64, by: IntervalMonthDayNano, sign: i64, zone: Tz) -> Option<i
         let local = to_local_us(us, zone);
         let days =
             add_months_to_days(local.div_euclid(DAY_US), sign * i64::from(by.months)) + sign * i64::from(by.days);
-        moved = from_local_us(days.checked_mul(DAY_US)?.checked_add(local.rem_euclid(DAY_US))?, zone);
+        moved = from_local_us(days.checked_mul(DAY_US)?.checked_add(local.rem_euclid(DAY_US))?, zone)?;
     }
     moved.checked_add(sign * (by.nanoseconds / 1000))
 }
@@ -251,7 +267,7 @@ fn scale(intervals: &ArrayRef, factors: &ArrayRef, operation: Operation) -> Resu
     match intervals.data_type() {
         DataType::Duration(_) => {
             let rows = intervals.as_primitive::<DurationMicrosecondType>().iter().zip(factors);
-            let spans = checked(rows, |us, factor| round(apply(us as f64, factor)))?;
+            let spans = in_range(rows, |us, factor| round(apply(us as f64, factor)))?;
             Ok(Arc::new(DurationMicrosecondArray::from(spans)))
         }
         DataType::Interval(IntervalUnit::YearMonth) => {

@@ -5,13 +5,22 @@ use super::*;
 
 #[test]
 fn a_value_and_a_column_have_bounds() {
-    let mut room = Room::new("repeat", None);
+    let work = Work::uninterrupted(MemoryLedger::unlimited());
+    let mut room = Room::new("repeat", Some(&work));
     let error = room.take(VALUE_BYTES_MAX + 1).unwrap_err();
     assert_eq!(error.message(), "'repeat' would make a value of 1073741825 bytes, and 1073741824 bytes are the most");
     room.take(VALUE_BYTES_MAX).unwrap();
     room.take(VALUE_BYTES_MAX - 1).unwrap();
     let error = room.take(1).unwrap_err();
     assert!(error.message().contains("values in one batch of 2147483648 bytes"), "{error}");
+}
+
+#[test]
+fn a_constant_has_a_bound_of_its_own() {
+    let mut room = Room::new("repeat", None);
+    room.take(CONSTANT_BYTES_MAX).unwrap();
+    let error = room.take(CONSTANT_BYTES_MAX + 1).unwrap_err();
+    assert_eq!(error.message(), "'repeat' would make a value of 67108865 bytes, and 67108864 bytes are the most");
 }
 
 #[test]

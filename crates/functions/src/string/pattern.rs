@@ -86,8 +86,10 @@ pub(super) fn split(call: &FunctionCall<'_>) -> Result<Resolved> {
 
 static REPLACE: Function = Function::new("regexp_replace", |one| {
     let starts = one.numbers::<Int32Type>(3);
+    let mut room = one.room("regexp_replace");
     each::<StringArray, String>(one, |row, text, regex| {
-        let skipped = (starts.value(row) - 1).max(0) as usize;
+        room.take(text.len())?;
+        let skipped = starts.value(row).saturating_sub(1).max(0) as usize;
         let begin = text.char_indices().map(|(at, _)| at).nth(skipped).unwrap_or(text.len());
         if skipped > 0 && begin == text.len() {
             return Ok(Some(text.to_owned()));
@@ -96,10 +98,11 @@ static REPLACE: Function = Function::new("regexp_replace", |one| {
         let mut failure = None;
         let replaced = regex.replace_all(&text[begin..], |captures: &Captures<'_>| {
             let mut out = String::new();
-            if let Err(error) = expand(replacement, captures, &mut out) {
-                failure = Some(error);
+            // After a failure nothing more is made: the text may be long, and so may be what stands for each match.
+            if failure.is_none() {
+                failure = expand(replacement, captures, &mut out).and_then(|()| room.take(out.len())).err();
             }
-            out
+            if failure.is_some() { String::new() } else { out }
         });
         match failure {
             Some(error) => Err(error),

@@ -80,7 +80,7 @@ static LOCATE: Function = Function::total("locate", |one| {
             return None;
         }
         let (search, text) = (one.strings(0).value(row), one.strings(1).value(row));
-        let Ok(skipped) = usize::try_from(starts.value(row) - 1) else { return Some(0) };
+        let Ok(skipped) = usize::try_from(i64::from(starts.value(row)) - 1) else { return Some(0) };
         if search.is_empty() {
             return Some(1);
         }

@@ -229,7 +229,7 @@ static OVERLAY: Function = Function::new("overlay", |one| {
         let (text, other) = (one.strings(0).value(row), one.strings(1).value(row));
         let all = count(text);
         let length = if lengths.value(row) >= 0 { lengths.value(row) } else { count(other) as i32 };
-        let before = bytes_of(text, range(1, starts.value(row) - 1, all));
+        let before = bytes_of(text, range(1, starts.value(row).saturating_sub(1), all));
         let behind = bytes_of(text, range(starts.value(row).saturating_add(length), i32::MAX, all));
         format!("{before}{other}{behind}")
     }))

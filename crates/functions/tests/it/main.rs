@@ -2,5 +2,9 @@
 
 mod errors;
 mod functions;
+mod fuzz;
 mod limits;
 mod table;
+
+#[global_allocator]
+static ALLOCATOR: millstream_testing::CountingAllocator = millstream_testing::CountingAllocator;

@@ -98,16 +98,6 @@ pub(crate) fn cannot_extract(base: &str, data_type: &DataType) -> Error {
     )
 }
 
-/// Whether a value of this type is a map or has one inside.
-pub(crate) fn holds_map(data_type: &DataType) -> bool {
-    match data_type {
-        DataType::Map(_, _) => true,
-        DataType::List(element) => holds_map(element.data_type()),
-        DataType::Struct(fields) => fields.iter().any(|field| holds_map(field.data_type())),
-        _ => false,
-    }
-}
-
 /// `grouping(key)` where nothing is grouped by several sets of keys.
 pub(crate) fn grouping_without_sets() -> Error {
     spark_error!("UNSUPPORTED_GROUPING_EXPRESSION")

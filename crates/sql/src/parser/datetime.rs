@@ -6,6 +6,10 @@ use chrono::NaiveDate;
 const SECOND_US: i64 = 1_000_000;
 const DAY_US: i64 = 86_400 * SECOND_US;
 
+/// After so many years, which have so many days, the Gregorian calendar begins anew.
+const CYCLE_YEARS: i32 = 400;
+const CYCLE_DAYS: i64 = 146_097;
+
 /// A timestamp's text, read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TimestampText {
@@ -68,9 +72,11 @@ fn days_of(text: &str) -> Option<(i32, usize)> {
         None => Some(1),
     };
     let (month, day) = (part(1)?, part(2)?);
-    let date = NaiveDate::from_ymd_opt(sign * i32::try_from(year).ok()?, month, day)?;
-    let epoch = NaiveDate::from_ymd_opt(1970, 1, 1)?;
-    let days = i32::try_from(date.signed_duration_since(epoch).num_days()).ok()?;
+    // The calendar repeats itself, and chrono's years are fewer than Spark's.
+    let year = sign * i32::try_from(year).ok()?;
+    let date = NaiveDate::from_ymd_opt(year.rem_euclid(CYCLE_YEARS), month, day)?;
+    let in_cycle = date.signed_duration_since(NaiveDate::default()).num_days();
+    let days = i32::try_from(in_cycle + i64::from(year.div_euclid(CYCLE_YEARS)) * CYCLE_DAYS).ok()?;
     (fields.len() <= 3).then_some((days, fields.len()))
 }
 

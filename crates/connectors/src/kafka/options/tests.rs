@@ -135,6 +135,9 @@ fn numbers_and_switches() {
         &[T, ("minOffsetsPerTrigger", "10"), ("maxOffsetsPerTrigger", "5")],
         "The value of minOffsetPerTrigger(10) is higher than the maxOffsetsPerTrigger(5).",
     );
+    for name in ["maxOffsetsPerTrigger", "minOffsetsPerTrigger"] {
+        check(mode, &[T, (name, "-1")], &format!("Invalid value '-1' for '{name}': it must not be negative"));
+    }
     let abc = |name, wanted| {
         let error = parse(mode, &[T, (name, "abc")]).expect_err(name);
         assert_eq!((error.message(), error.exception()), ("For input string: \"abc\"", wanted), "{name}");

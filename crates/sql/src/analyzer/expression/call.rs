@@ -1,5 +1,6 @@
 //! Function calls: arguments, stars in them, and what the function table answers.
 
+use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::SortExpr;
 use millstream_core::{Error, Result, spark_error};
@@ -82,6 +83,7 @@ impl Analyzer<'_> {
             function.order_by = self.sort_orders(&qualified.within_group, scope)?;
         }
         let resolved = entry.resolve(&function)?;
+        check_syntax(&function, &resolved)?;
         let aggregate = matches!(resolved, Resolved::Aggregate(_));
         let lacks_window = matches!(resolved, Resolved::Window(_)) && !under_window;
         match resolved {
@@ -108,6 +110,9 @@ impl Analyzer<'_> {
         let before = self.aggregates.len();
         let filter = self.expression(filter, scope)?;
         let shown = format!("\"{}\"", filter.sql);
+        if filter.data_type != DataType::Boolean {
+            return Err(spark_error!("INVALID_AGGREGATE_FILTER.NOT_BOOLEAN", filterExpr = shown));
+        }
         if has_aggregate(&filter.expr) {
             let inner: Vec<String> = self.aggregates.drain(before..).map(|text| format!("\"{text}\"")).collect();
             return Err(spark_error!(
@@ -155,6 +160,36 @@ impl Analyzer<'_> {
 }
 
 /// A sort key over an expression that is resolved already.
+/// Refuses DISTINCT, FILTER and IGNORE NULLS where they would be without effect.
+fn check_syntax(call: &FunctionCall<'_>, resolved: &Resolved) -> Result<()> {
+    let is_aggregate = matches!(resolved, Resolved::Aggregate(_));
+    let knows_nulls = matches!(
+        call.name.to_lowercase().as_str(),
+        "first"
+            | "first_value"
+            | "last"
+            | "last_value"
+            | "any_value"
+            | "nth_value"
+            | "lag"
+            | "lead"
+            | "collect_list"
+            | "collect_set"
+            | "array_agg"
+    );
+    let syntax = if call.distinct && !is_aggregate {
+        "DISTINCT"
+    } else if call.filter.is_some() && !is_aggregate {
+        "FILTER CLAUSE"
+    } else if call.ignore_nulls && !knows_nulls {
+        "IGNORE NULLS"
+    } else {
+        return Ok(());
+    };
+    let name = format!("`{}`", call.name.to_lowercase());
+    Err(spark_error!("INVALID_SQL_SYNTAX.FUNCTION_WITH_UNSUPPORTED_SYNTAX", prettyName = name, syntax = syntax))
+}
+
 pub(crate) fn sort_expr(child: TypedExpr, order: &spark_connect_proto::expression::SortOrder) -> SortExpr {
     use spark_connect_proto::expression::sort_order::{NullOrdering, SortDirection};
     let ascending = order.direction() != SortDirection::Descending;

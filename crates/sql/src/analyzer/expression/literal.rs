@@ -5,7 +5,6 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, MapArray, StructArray};
 use arrow::buffer::OffsetBuffer;
 use arrow::datatypes::{DataType, IntervalMonthDayNano};
-use chrono::{DateTime, TimeDelta};
 use chrono_tz::Tz;
 use datafusion::common::ScalarValue;
 use millstream_core::{Error, Result};
@@ -32,8 +31,9 @@ pub(super) fn local_timestamp(text: &str, zone: Tz) -> Result<TypedExpr> {
     let cast = millstream_functions::cast(text, &timestamp(), CastMode::Ansi, zone)?;
     match millstream_functions::constant_of(&cast.expr) {
         Some(ScalarValue::TimestampMicrosecond(Some(us), zone_name)) => {
-            let sql = format!("TIMESTAMP '{}'", local(us, zone));
-            Ok(TypedExpr::literal(ScalarValue::TimestampMicrosecond(Some(us), zone_name), sql))
+            let value = ScalarValue::TimestampMicrosecond(Some(us), zone_name);
+            let sql = format!("TIMESTAMP '{}'", as_text(TypedExpr::literal(value.clone(), ""), zone)?);
+            Ok(TypedExpr::literal(value, sql))
         }
         _ => Err(Error::internal("the parser let a text pass that is no timestamp")),
     }
@@ -80,15 +80,18 @@ fn value(one: &Literal, zone: Tz) -> Result<(ScalarValue, String)> {
             (ScalarValue::Binary(Some(bytes.to_vec())), format!("X'{hex}'"))
         }
         LiteralType::Date(days) => {
-            let date = chrono::NaiveDate::default() + TimeDelta::days(i64::from(*days));
-            (ScalarValue::Date32(Some(*days)), format!("DATE '{date}'"))
+            let date = TypedExpr::literal(ScalarValue::Date32(Some(*days)), "");
+            (ScalarValue::Date32(Some(*days)), format!("DATE '{}'", as_text(date, zone)?))
         }
-        LiteralType::Timestamp(us) => (
-            ScalarValue::TimestampMicrosecond(Some(*us), Some("UTC".into())),
-            format!("TIMESTAMP '{}'", local(*us, zone)),
-        ),
+        LiteralType::Timestamp(us) => {
+            let value = ScalarValue::TimestampMicrosecond(Some(*us), Some("UTC".into()));
+            let text = as_text(TypedExpr::literal(value.clone(), ""), zone)?;
+            (value, format!("TIMESTAMP '{text}'"))
+        }
         LiteralType::TimestampNtz(us) => {
-            (ScalarValue::TimestampMicrosecond(Some(*us), None), format!("TIMESTAMP_NTZ '{}'", local(*us, Tz::UTC)))
+            let value = ScalarValue::TimestampMicrosecond(Some(*us), None);
+            let text = as_text(TypedExpr::literal(value.clone(), ""), Tz::UTC)?;
+            (value, format!("TIMESTAMP_NTZ '{text}'"))
         }
         LiteralType::CalendarInterval(one) => {
             let nanos = one.microseconds.checked_mul(1000).ok_or_else(|| Error::invalid("an interval is too long"))?;
@@ -159,13 +162,12 @@ fn decimal_value(one: &message::Decimal) -> Result<(ScalarValue, String)> {
     Ok((ScalarValue::Decimal128(Some(unscaled), precision, scale), text.to_owned()))
 }
 
-fn local(us: i64, zone: Tz) -> String {
-    match DateTime::from_timestamp_micros(us) {
-        Some(instant) => {
-            let text = instant.with_timezone(&zone).format("%Y-%m-%d %H:%M:%S%.6f").to_string();
-            text.trim_end_matches('0').trim_end_matches('.').to_owned()
-        }
-        None => us.to_string(),
+/// A date or time as Spark writes it, which knows more years than chrono does.
+fn as_text(value: TypedExpr, zone: Tz) -> Result<String> {
+    let text = millstream_functions::cast(value, &DataType::Utf8, CastMode::Legacy, zone)?;
+    match millstream_functions::constant_of(&text.expr) {
+        Some(ScalarValue::Utf8(Some(text))) => Ok(text),
+        _ => Err(Error::invalid("a literal that has no text")),
     }
 }
 

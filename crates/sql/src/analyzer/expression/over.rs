@@ -2,22 +2,24 @@
 
 use arrow::datatypes::{DataType, IntervalDayTime, IntervalMonthDayNano};
 use datafusion::common::ScalarValue;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::expr::{WindowFunction, WindowFunctionParams};
 use datafusion::logical_expr::{
     Expr, SortExpr, WindowFrame, WindowFrameBound, WindowFrameUnits, WindowFunctionDefinition,
 };
 use millstream_core::{Error, Result, spark_error};
 use millstream_engine::error::from_datafusion;
-use millstream_functions::TypedExpr;
-use millstream_functions::data_type::{is_numeric, sql_name};
+use millstream_functions::data_type::{holds_map, is_numeric, sql_name};
+use millstream_functions::{TypedExpr, constant_of, order_key};
 use spark_connect_proto::Expression;
+use spark_connect_proto::expression::sort_order::SortDirection;
 use spark_connect_proto::expression::window::WindowFrame as SpecifiedFrame;
 use spark_connect_proto::expression::window::window_frame::frame_boundary::Boundary;
 use spark_connect_proto::expression::window::window_frame::{FrameBoundary, FrameType};
-use spark_connect_proto::expression::{ExprType, Window};
+use spark_connect_proto::expression::{ExprType, SortOrder, Window};
 
+use super::super::Analyzer;
 use super::super::scope::Scope;
-use super::super::{Analyzer, error};
 use super::call::sort_expr;
 use super::required;
 
@@ -32,7 +34,7 @@ impl Analyzer<'_> {
         let mut texts = Vec::new();
         for expression in &one.partition_spec {
             let key = self.expression(expression, scope)?;
-            if error::holds_map(&key.data_type) {
+            if holds_map(&key.data_type) {
                 return Err(spark_error!(
                     "EXPRESSION_TYPE_IS_NOT_ORDERABLE",
                     expr = format!("\"{}\"", key.sql),
@@ -48,7 +50,10 @@ impl Analyzer<'_> {
         for key in &one.order_spec {
             let child = self.expression(required(key.child.as_deref())?, scope)?;
             let (sql, data_type) = (child.sql.clone(), child.data_type.clone());
-            let key = sort_expr(child, key);
+            if holds_map(&data_type) {
+                return Err(not_ordered(&sql, key, &data_type));
+            }
+            let key = sort_expr(order_key(child, &self.context.settings), key);
             let (direction, nulls) =
                 (if key.asc { "ASC" } else { "DESC" }, if key.nulls_first { "FIRST" } else { "LAST" });
             order_texts.push(format!("{sql} {direction} NULLS {nulls}"));
@@ -58,6 +63,8 @@ impl Analyzer<'_> {
             text.push_str(&format!("ORDER BY {} ", order_texts.join(", ")));
         }
         let frame = self.frame(one, &function, &order, scope)?;
+        let bounds = format!("{text}{}", frame_sql(&frame));
+        check_frame(&function, one.frame_spec.is_some().then_some((&frame, bounds.as_str())), &order)?;
         let sql = match (offset_frame_sql(&function.expr), one.frame_spec.as_deref()) {
             (Some(sql), _) => sql,
             (None, Some(spec)) => self.frame_spec_sql(spec, scope)?,
@@ -65,6 +72,9 @@ impl Analyzer<'_> {
         };
         text.push_str(&sql);
         let sql = format!("{} OVER ({text})", function.sql);
+        if is_distinct(&function.expr) {
+            return Err(spark_error!("DISTINCT_WINDOW_FUNCTION_UNSUPPORTED", windowExpr = format!("\"{sql}\"")));
+        }
         let order = order.into_iter().map(|(key, _)| key).collect();
         let expr = with_window(function.expr.clone(), Windowing { partition, order, frame })
             .ok_or_else(|| not_a_window_function(&function.sql))?;
@@ -87,8 +97,16 @@ impl Analyzer<'_> {
         };
         // The distance of a range is one of values of the only key, that of rows a number of rows.
         let key = order.first().map(|(_, data_type)| data_type).filter(|_| units == WindowFrameUnits::Range);
-        let lower = self.bound(spec.lower.as_deref(), (true, key), scope)?;
-        let upper = self.bound(spec.upper.as_deref(), (false, key), scope)?;
+        let lower = self.bound(spec, (true, key), scope)?;
+        let upper = self.bound(spec, (false, key), scope)?;
+        let places = [&lower, &upper].map(place_of);
+        if places[0] > places[1] {
+            return Err(spark_error!(
+                "DATATYPE_MISMATCH.SPECIFIED_WINDOW_FRAME_WRONG_COMPARISON",
+                sqlExpr = format!("\"{}\"", self.frame_spec_sql(spec, scope)?),
+                comparison = "less than or equal",
+            ));
+        }
         Ok(WindowFrame::new_bounds(units, lower, upper))
     }
 
@@ -110,41 +128,173 @@ impl Analyzer<'_> {
 
     fn bound(
         &mut self,
-        one: Option<&FrameBoundary>,
+        spec: &SpecifiedFrame,
         (lower, key): (bool, Option<&DataType>),
         scope: Scope<'_>,
     ) -> Result<WindowFrameBound> {
-        match required(one)?.boundary.as_ref() {
-            Some(Boundary::CurrentRow(_)) => Ok(WindowFrameBound::CurrentRow),
-            Some(Boundary::Unbounded(_)) if lower => Ok(WindowFrameBound::Preceding(ScalarValue::UInt64(None))),
-            Some(Boundary::Unbounded(_)) => Ok(WindowFrameBound::Following(ScalarValue::UInt64(None))),
-            Some(Boundary::Value(value)) => {
-                let (value, sign) = preceding(value).map_or((&**value, 1), |value| (value, -1));
-                let value = self.expression(value, scope)?;
-                let offset = match value.as_literal() {
-                    Some(ScalarValue::Int32(Some(number))) => sign * i64::from(*number),
-                    Some(ScalarValue::Int64(Some(number)) | ScalarValue::DurationMicrosecond(Some(number))) => {
-                        number.saturating_mul(sign)
-                    }
-                    _ => {
-                        return Err(Error::unsupported(
-                            "A window frame with bounds other than integers and day-time intervals is not supported.",
-                        ));
-                    }
-                };
-                let distance = match key {
-                    None => ScalarValue::UInt64(Some(offset.unsigned_abs())),
-                    Some(key) => range_distance(offset.saturating_abs(), key, &value.data_type)?,
-                };
-                Ok(match offset {
-                    0 => WindowFrameBound::CurrentRow,
-                    1.. => WindowFrameBound::Following(distance),
-                    _ => WindowFrameBound::Preceding(distance),
-                })
+        let one = if lower { spec.lower.as_deref() } else { spec.upper.as_deref() };
+        let value = match required(one)?.boundary.as_ref() {
+            Some(Boundary::CurrentRow(_)) => return Ok(WindowFrameBound::CurrentRow),
+            Some(Boundary::Unbounded(_)) if lower => {
+                return Ok(WindowFrameBound::Preceding(ScalarValue::UInt64(None)));
             }
-            None => Err(Error::invalid("a window frame lacks a bound")),
+            Some(Boundary::Unbounded(_)) => return Ok(WindowFrameBound::Following(ScalarValue::UInt64(None))),
+            Some(Boundary::Value(value)) => value,
+            None => return Err(Error::invalid("a window frame lacks a bound")),
+        };
+        let (value, sign) = preceding(value).map_or((&**value, 1), |value| (value, -1));
+        let value = self.expression(value, scope)?;
+        let data_type = bound_type(&value.data_type, sign);
+        if spec.frame_type() == FrameType::Row && data_type != DataType::Int32 {
+            return Err(spark_error!(
+                "DATATYPE_MISMATCH.SPECIFIED_WINDOW_FRAME_UNACCEPTED_TYPE",
+                sqlExpr = format!("\"{}\"", self.frame_spec_sql(spec, scope)?),
+                location = if lower { "lower" } else { "upper" },
+                exprType = format!("\"{}\"", sql_name(&data_type)),
+                expectedType = "\"INT\"",
+            ));
+        }
+        let offset = match constant_of(&value.expr) {
+            Some(ScalarValue::Int32(Some(number))) => sign * i64::from(number),
+            Some(ScalarValue::Int64(Some(number)) | ScalarValue::DurationMicrosecond(Some(number))) => {
+                number.saturating_mul(sign)
+            }
+            _ => {
+                return Err(Error::unsupported(
+                    "A window frame with bounds other than integers and day-time intervals is not supported.",
+                ));
+            }
+        };
+        let distance = match key {
+            None => ScalarValue::UInt64(Some(offset.unsigned_abs())),
+            Some(key) => range_distance(offset.saturating_abs(), key, &value.data_type)?,
+        };
+        Ok(match offset {
+            0 => WindowFrameBound::CurrentRow,
+            1.. => WindowFrameBound::Following(distance),
+            _ => WindowFrameBound::Preceding(distance),
+        })
+    }
+}
+
+/// The type of a bound as Spark sees it: what stands before PRECEDING is negated, which makes a number of it.
+fn bound_type(data_type: &DataType, sign: i64) -> DataType {
+    match data_type {
+        DataType::Utf8 | DataType::Null if sign < 0 => DataType::Float64,
+        other => other.clone(),
+    }
+}
+
+/// Where a bound lies, for comparing two of them: the unbounded ones at the ends.
+fn place_of(bound: &WindowFrameBound) -> (i8, Option<i128>) {
+    let distance = |value: &ScalarValue| match value {
+        ScalarValue::UInt64(Some(rows)) => Some(i128::from(*rows)),
+        ScalarValue::IntervalMonthDayNano(Some(span)) => Some(i128::from(span.nanoseconds)),
+        ScalarValue::IntervalDayTime(Some(span)) => Some(i128::from(span.days)),
+        other => match other.cast_to(&DataType::Int64) {
+            Ok(ScalarValue::Int64(number)) => number.map(i128::from),
+            _ => None,
+        },
+    };
+    match bound {
+        WindowFrameBound::Preceding(value) if value.is_null() => (-1, None),
+        WindowFrameBound::Following(value) if value.is_null() => (1, None),
+        WindowFrameBound::CurrentRow => (0, Some(0)),
+        WindowFrameBound::Preceding(value) => (0, distance(value).map(|distance| -distance)),
+        WindowFrameBound::Following(value) => (0, distance(value)),
+    }
+}
+
+/// Spark's refusals of frames that were given: some functions have a frame of their own, and a range is one of values
+/// of a single key. The frame comes with the text of its window.
+fn check_frame(
+    function: &TypedExpr,
+    given: Option<(&WindowFrame, &str)>,
+    order: &[(SortExpr, DataType)],
+) -> Result<()> {
+    let Some((frame, window_sql)) = given else { return Ok(()) };
+    if let Some(name) = window_function_name(&function.expr) {
+        match name.as_str() {
+            "lag" | "lead" => return Err(spark_error!("_LEGACY_ERROR_TEMP_1035", prettyName = name)),
+            "nth_value" => {}
+            _ => {
+                let units = if name == "cume_dist" { WindowFrameUnits::Range } else { WindowFrameUnits::Rows };
+                let unbounded = WindowFrameBound::Preceding(ScalarValue::UInt64(None));
+                let wanted = WindowFrame::new_bounds(units, unbounded, WindowFrameBound::CurrentRow);
+                if (frame.units, &frame.start_bound, &frame.end_bound)
+                    != (wanted.units, &wanted.start_bound, &wanted.end_bound)
+                {
+                    let (wf, required) = (tree_text(frame), tree_text(&wanted));
+                    return Err(spark_error!("_LEGACY_ERROR_TEMP_1036", wf = wf, required = required));
+                }
+            }
         }
     }
+    let is_value = |bound: &WindowFrameBound| match bound {
+        WindowFrameBound::CurrentRow => false,
+        WindowFrameBound::Preceding(value) | WindowFrameBound::Following(value) => !value.is_null(),
+    };
+    let sql = format!("\"({window_sql})\"");
+    let is_unbounded = matches!(&frame.start_bound, WindowFrameBound::Preceding(value) if value.is_null())
+        && matches!(&frame.end_bound, WindowFrameBound::Following(value) if value.is_null());
+    if frame.units != WindowFrameUnits::Range || is_unbounded {
+        return Ok(());
+    }
+    if order.is_empty() {
+        return Err(spark_error!("DATATYPE_MISMATCH.RANGE_FRAME_WITHOUT_ORDER", sqlExpr = sql));
+    }
+    if order.len() > 1 && [&frame.start_bound, &frame.end_bound].into_iter().any(is_value) {
+        let keys: Vec<_> = order.iter().map(|(key, _)| key.to_string()).collect();
+        return Err(spark_error!(
+            "DATATYPE_MISMATCH.RANGE_FRAME_MULTI_ORDER",
+            sqlExpr = sql,
+            orderSpec = keys.join(","),
+        ));
+    }
+    Ok(())
+}
+
+/// A frame as Spark's trees write it.
+fn tree_text(frame: &WindowFrame) -> String {
+    let bound = |bound: &WindowFrameBound| match bound {
+        WindowFrameBound::CurrentRow => "currentrow$()".to_owned(),
+        WindowFrameBound::Preceding(value) if value.is_null() => "unboundedpreceding$()".to_owned(),
+        WindowFrameBound::Following(value) if value.is_null() => "unboundedfollowing$()".to_owned(),
+        WindowFrameBound::Preceding(value) => format!("-{value}"),
+        WindowFrameBound::Following(value) => value.to_string(),
+    };
+    let units = if frame.units == WindowFrameUnits::Range { "RangeFrame" } else { "RowFrame" };
+    format!("specifiedwindowframe({units}, {}, {})", bound(&frame.start_bound), bound(&frame.end_bound))
+}
+
+/// The name of the window function in an expression, under casts and the like; none for an aggregate.
+fn window_function_name(expr: &Expr) -> Option<String> {
+    let mut name = None;
+    let _ = expr.apply(|inner| {
+        if let Expr::WindowFunction(function) = inner {
+            name = Some(function.fun.name().to_lowercase());
+            return Ok(TreeNodeRecursion::Stop);
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    name
+}
+
+fn is_distinct(expr: &Expr) -> bool {
+    expr.exists(|inner| Ok(matches!(inner, Expr::AggregateFunction(one) if one.params.distinct))).unwrap_or(false)
+}
+
+fn not_ordered(sql: &str, key: &SortOrder, data_type: &DataType) -> Error {
+    let (direction, nulls) = match key.direction() {
+        SortDirection::Descending => ("DESC", "LAST"),
+        _ => ("ASC", "FIRST"),
+    };
+    spark_error!(
+        "DATATYPE_MISMATCH.INVALID_ORDERING_TYPE",
+        sqlExpr = format!("\"{sql} {direction} NULLS {nulls}\""),
+        functionName = "`sortorder`",
+        dataType = format!("\"{}\"", sql_name(data_type)),
+    )
 }
 
 /// What the parser negates for PRECEDING.
@@ -207,7 +357,7 @@ fn default_frame(function: &TypedExpr, ordered: bool) -> Result<WindowFrame> {
 
 /// The function with its window filled in, under casts and other wrappers of the function table too.
 fn with_window(expr: Expr, windowing: Windowing) -> Option<Expr> {
-    use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
+    use datafusion::common::tree_node::Transformed;
     let mut found = false;
     let filled = expr.transform_down(|inner| {
         let (fun, params) = match inner {

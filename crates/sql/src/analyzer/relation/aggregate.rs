@@ -11,6 +11,7 @@ use datafusion::common::{Column, ScalarValue};
 use datafusion::logical_expr::{Aggregate as AggregateNode, BinaryExpr, Expr, LogicalPlan, Operator, lit, when};
 use millstream_core::{Error, Result, spark_error};
 use millstream_engine::error::from_datafusion;
+use millstream_functions::data_type::holds_map;
 use millstream_functions::{TypedExpr, map_sorted};
 use spark_connect_proto::aggregate::GroupType;
 use spark_connect_proto::expression::ExprType;
@@ -121,8 +122,7 @@ impl Analyzer<'_> {
             }
         }
         for group in &groups {
-            let holds_map = error::holds_map(&group.expr.data_type);
-            if holds_map && !matches!(group.expr.data_type, DataType::Map(_, _)) {
+            if holds_map(&group.expr.data_type) && !matches!(group.expr.data_type, DataType::Map(_, _)) {
                 return Err(Error::unsupported("GROUP BY over a value that holds a MAP is not supported."));
             }
             if has_aggregate(&group.expr.expr) {

@@ -14,7 +14,7 @@ use spark_connect_proto::set_operation::SetOpType;
 
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
-use millstream_functions::data_type::sql_name;
+use millstream_functions::data_type::{holds_map, sql_name};
 use millstream_functions::{TypedExpr, coercion};
 
 use super::super::attribute::Attribute;
@@ -182,7 +182,7 @@ type Combine = fn(LogicalPlan, LogicalPlan, bool) -> datafusion::error::Result<L
 
 /// Refuses a set operation over columns that hold maps, which have no order.
 pub(super) fn refuse_maps(columns: &[Attribute]) -> Result<()> {
-    match columns.iter().find(|column| error::holds_map(&column.data_type)) {
+    match columns.iter().find(|column| holds_map(&column.data_type)) {
         Some(column) => Err(spark_error!(
             "UNSUPPORTED_FEATURE.SET_OPERATION_ON_MAP_TYPE",
             colName = error::sql_id(std::slice::from_ref(&column.name)),

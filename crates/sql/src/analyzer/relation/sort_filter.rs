@@ -7,7 +7,7 @@ use arrow::datatypes::DataType;
 use datafusion::logical_expr::{Filter as FilterNode, LogicalPlan, Sort as SortNode, SortExpr};
 use millstream_core::{Error, Result, spark_error};
 use millstream_engine::error::from_datafusion;
-use millstream_functions::data_type::sql_name;
+use millstream_functions::data_type::{holds_map, sql_name};
 use millstream_functions::{TypedExpr, coercion};
 use spark_connect_proto::expression::{ExprType, SortOrder};
 use spark_connect_proto::{Expression, Filter, Sort};
@@ -86,7 +86,7 @@ impl Analyzer<'_> {
             input = relation;
             let (sql, data_type) = (key.sql.clone(), key.data_type.clone());
             let key = sort_expr(key, order);
-            if error::holds_map(&data_type) {
+            if holds_map(&data_type) {
                 return Err(not_sortable(&sql, &data_type, &key));
             }
             keys.push(key);

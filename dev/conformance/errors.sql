@@ -406,3 +406,28 @@ SELECT timestamp_millis(1.5)
 SELECT INTERVAL '100000000' YEAR * 1000
 SELECT to_json(1)
 SELECT to_json(array(1), 'x')
+SELECT s RLIKE '(' FROM t
+SELECT regexp(s, '(') FROM t
+SELECT rlike(s, '(') FROM t
+SELECT regexp_like(s, 'it''s\\d(') FROM t
+SELECT REGEXP_LIKE(s, '(') FROM t
+SELECT regexp_count(s, '(') FROM t
+SELECT regexp_substr(s, '(') FROM t
+SELECT regexp_instr(s, '(') FROM t
+SELECT regexp_extract(s, '(', 0) FROM t
+SELECT regexp_extract_all(s, '(', 0) FROM t
+SELECT regexp_replace(s, '(', 'x') FROM t
+SELECT split(s, '(') FROM t
+SELECT str_to_map(s, '(', ':') FROM t
+SELECT str_to_map(s, ',', 'a**') FROM t
+SELECT regexp_extract('a', 'a', -1)
+SELECT regexp_extract_all('a', '(a)', 2)
+SELECT regexp_replace('abcb', '(b)', '$2', 3)
+SELECT regexp_replace(s, 'a', '$x') FROM t
+SELECT regexp_replace(s, 'a', 'x\\') FROM t
+SELECT regexp_replace('abc', 'b', 'x', 0)
+SELECT regexp_replace(s, 'b', 'x', -2147483648) FROM t
+SELECT regexp_replace(s, 'b', 'x', i) FROM t
+SELECT s LIKE 'a\\b' FROM t
+SELECT s LIKE 'it''s\\' FROM t
+SELECT s ILIKE 'A\\B' FROM t

@@ -3,5 +3,5 @@
 pub(crate) mod calendar;
 pub(crate) mod date_time_pattern;
 pub(crate) mod decimal;
-pub(crate) mod java_regex;
 pub(crate) mod ordering;
+pub(crate) mod patterns;

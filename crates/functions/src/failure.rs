@@ -30,7 +30,7 @@ pub(super) fn sql_id(name: &str) -> String {
 
 /// A string as Spark's messages quote it (`toSQLValue`).
 pub(super) fn sql_value(text: &str) -> String {
-    format!("'{text}'")
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
 }
 
 /// A time left the range of its type; the JVM's error, to which Spark gives no class.

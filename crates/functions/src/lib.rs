@@ -25,6 +25,7 @@ mod entry;
 mod failure;
 mod generator;
 mod hash;
+pub mod java_regex;
 mod json;
 mod kernel;
 mod math;

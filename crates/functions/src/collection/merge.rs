@@ -12,7 +12,7 @@ use millstream_core::Result;
 use super::construct::{entry_types, map_of, meeting};
 use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
-use crate::columns::java_regex::{Patterns, java_regex};
+use crate::columns::patterns::Patterns;
 use crate::data_type;
 use crate::failure::{differing_types, unexpected_input_type};
 use crate::kernel::Function;
@@ -89,7 +89,7 @@ pub(super) fn map_from_entries(call: &FunctionCall<'_>) -> Result<Resolved> {
 }
 
 static STR_TO_MAP: Function = Function::new("str_to_map", |one| {
-    let (mut between_pairs, mut within_pair) = (Patterns::default(), Patterns::default());
+    let (mut between_pairs, mut within_pair) = (Patterns::with_java_errors(), Patterns::with_java_errors());
     let (mut keys, mut values, mut lengths) = (Vec::new(), Vec::new(), Vec::with_capacity(one.rows));
     let mut present = Vec::with_capacity(one.rows);
     for row in 0..one.rows {
@@ -98,14 +98,13 @@ static STR_TO_MAP: Function = Function::new("str_to_map", |one| {
             lengths.push(0);
             continue;
         }
-        let text = one.strings(0).value(row).to_owned();
-        let pairs = between_pairs.get(one.strings(1).value(row), |pattern| java_regex(pattern, one.name))?;
-        let cut = within_pair.get(one.strings(2).value(row), |pattern| java_regex(pattern, one.name))?;
+        let pairs = between_pairs.get(one.strings(1).value(row))?.split(one.strings(0).value(row), -1)?;
+        let cut = within_pair.get(one.strings(2).value(row))?;
         let before = keys.len();
-        for pair in pairs.split(&text) {
-            let mut parts = cut.splitn(pair, 2);
-            keys.push(parts.next().map(str::to_owned));
-            values.push(parts.next().map(str::to_owned));
+        for pair in pairs {
+            let mut parts = cut.split(&pair, 2)?.into_iter().map(String::from);
+            keys.push(parts.next());
+            values.push(parts.next());
         }
         lengths.push(keys.len() - before);
     }

@@ -1,8 +1,9 @@
 //! LIKE, ILIKE and RLIKE.
 //!
-//! All become regular expressions of the `regex` crate, which differs from Java's: it has no look-around, no
-//! back-references and no possessive quantifiers. A pattern with one of these is refused, never matched otherwise.
+//! LIKE becomes a regular expression of the `regex` crate, which has all that an SQL pattern has. ILIKE is LIKE of both
+//! in lower case, as in Spark. RLIKE is Java's.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, BooleanArray};
@@ -13,15 +14,29 @@ use regex::Regex;
 
 use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
-use crate::columns::java_regex::{Patterns, java_regex};
+use crate::columns::patterns::Patterns;
 use crate::failure::sql_value;
 use crate::kernel::{Evaluation, Function, native};
 
-static LIKE: Function =
-    Function::new("like", |one| matches(one, |one, pattern, row| like_regex(pattern, escape(one, row), false)));
-static ILIKE: Function =
-    Function::new("ilike", |one| matches(one, |one, pattern, row| like_regex(pattern, escape(one, row), true)));
-static RLIKE: Function = Function::new("rlike", |one| matches(one, |one, pattern, _| java_regex(pattern, one.name)));
+static LIKE: Function = Function::new("like", |one| like_matches(one, |text| Cow::Borrowed(text)));
+static ILIKE: Function = Function::new("ilike", |one| like_matches(one, |text| Cow::Owned(text.to_lowercase())));
+
+static RLIKE: Function = Function::new("rlike", regex_matches);
+static REGEXP: Function = Function::new("regexp", regex_matches);
+static REGEXP_LIKE: Function = Function::new("regexp_like", regex_matches);
+
+fn regex_matches(one: &Evaluation<'_>) -> Result<ArrayRef> {
+    let (texts, patterns) = (one.strings(0), one.strings(1));
+    let mut compiled = Patterns::of(one.name);
+    let test = |row: usize| {
+        if !one.all_valid(row) {
+            return Ok(None);
+        }
+        let (text, compiled) = (texts.value(row), compiled.get(patterns.value(row))?);
+        compiled.regex.is_found_in(text).map(Some).map_err(|error| compiled.given_up(text, error))
+    };
+    Ok(Arc::new((0..texts.len()).map(test).collect::<Result<BooleanArray>>()?))
+}
 
 fn escape(one: &Evaluation<'_>, row: usize) -> char {
     if one.columns.len() < 3 {
@@ -30,22 +45,26 @@ fn escape(one: &Evaluation<'_>, row: usize) -> char {
     one.strings(2).value(row).chars().next().unwrap_or('\\')
 }
 
-fn matches(one: &Evaluation<'_>, compile: fn(&Evaluation<'_>, &str, usize) -> Result<Regex>) -> Result<ArrayRef> {
+/// Whether texts fit SQL patterns, both in a form of them.
+fn like_matches(one: &Evaluation<'_>, form: fn(&str) -> Cow<'_, str>) -> Result<ArrayRef> {
     let (texts, patterns) = (one.strings(0), one.strings(1));
-    let mut compiled = Patterns::default();
-    let test = |row: usize| {
+    let mut compiled: Option<(&str, char, Regex)> = None;
+    let mut test = |row: usize| {
         if !one.all_valid(row) {
             return Ok(None);
         }
-        let regex = compiled.get(patterns.value(row), |pattern| compile(one, pattern, row))?;
-        Ok(Some(regex.is_match(texts.value(row))))
+        let (pattern, escape) = (patterns.value(row), escape(one, row));
+        if compiled.as_ref().is_none_or(|known| (known.0, known.1) != (pattern, escape)) {
+            compiled = Some((pattern, escape, like_regex(&form(pattern), escape)?));
+        }
+        Ok(compiled.as_ref().map(|(_, _, regex)| regex.is_match(&form(texts.value(row)))))
     };
-    Ok(Arc::new((0..texts.len()).map(test).collect::<Result<BooleanArray>>()?))
+    Ok(Arc::new((0..texts.len()).map(&mut test).collect::<Result<BooleanArray>>()?))
 }
 
 /// The regular expression of an SQL pattern.
-fn like_regex(pattern: &str, escape: char, any_case: bool) -> Result<Regex> {
-    let mut text = String::from(if any_case { "(?si)^" } else { "(?s)^" });
+fn like_regex(pattern: &str, escape: char) -> Result<Regex> {
+    let mut text = String::from("(?s)^");
     let mut letters = pattern.chars();
     while let Some(letter) = letters.next() {
         if letter == escape {
@@ -116,5 +135,13 @@ pub(super) fn ilike(call: &FunctionCall<'_>) -> Result<Resolved> {
 }
 
 pub(super) fn rlike(call: &FunctionCall<'_>) -> Result<Resolved> {
-    resolve(call, &RLIKE)
+    // An error names the function as it was called.
+    resolve(
+        call,
+        match call.name.to_lowercase().as_str() {
+            "regexp" => &REGEXP,
+            "regexp_like" => &REGEXP_LIKE,
+            _ => &RLIKE,
+        },
+    )
 }

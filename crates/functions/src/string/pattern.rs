@@ -5,29 +5,34 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, Int32Array, ListBuilder, StringArray, StringBuilder};
 use arrow::datatypes::{DataType, Field, Int32Type};
 use datafusion::common::ScalarValue;
-use millstream_core::error::SparkException;
 use millstream_core::{Error, Result, spark_error};
-use regex::{Captures, Regex};
 
-use crate::argument::scalar;
+use crate::argument::{constant_of, scalar};
 use crate::call::{FunctionCall, Resolved};
-use crate::columns::java_regex::{Patterns, java_regex};
+use crate::columns::patterns::{Compiled, Patterns};
 use crate::data_type::array;
+use crate::failure::{non_foldable, value_out_of_range};
+use crate::java_regex::{JavaRegex, LimitError, Replacement, Wanted};
 use crate::kernel::{Evaluation, Function};
+use crate::room::Room;
 use crate::typed_expr::TypedExpr;
 
-/// A value of the text and the compiled pattern of each row.
-fn each<C, T>(one: &Evaluation<'_>, mut value: impl FnMut(usize, &str, &Regex) -> Result<Option<T>>) -> Result<ArrayRef>
+/// A value of the text and the compiled pattern of each row. Errors name `function`.
+fn each<C, T>(
+    one: &Evaluation<'_>,
+    function: &'static str,
+    mut value: impl FnMut(usize, &str, &Compiled) -> Result<Option<T>>,
+) -> Result<ArrayRef>
 where
     C: FromIterator<Option<T>> + Array + 'static,
 {
-    let mut patterns = Patterns::default();
+    let mut patterns = Patterns::of(function);
     let compute = |row: usize| {
         if !one.all_valid(row) {
             return Ok(None);
         }
-        let regex = patterns.get(one.strings(1).value(row), |pattern| java_regex(pattern, one.name))?;
-        value(row, one.strings(0).value(row), regex)
+        let compiled = patterns.get(one.strings(1).value(row))?;
+        value(row, one.strings(0).value(row), compiled)
     };
     Ok(Arc::new((0..one.rows).map(compute).collect::<Result<C>>()?))
 }
@@ -36,42 +41,20 @@ static SPLIT: Function = Function::new("split", |one| {
     let limits = one.numbers::<Int32Type>(2);
     let field = Field::new_list_field(DataType::Utf8, false);
     let mut lists = ListBuilder::new(StringBuilder::new()).with_field(field);
-    let mut patterns = Patterns::default();
+    let mut patterns = Patterns::with_java_errors();
     for row in 0..one.rows {
         if !one.all_valid(row) {
             lists.append_null();
             continue;
         }
-        let regex = patterns.get(one.strings(1).value(row), |pattern| java_regex(pattern, one.name))?;
-        for part in parts(one.strings(0).value(row), regex, limits.value(row)) {
+        let compiled = patterns.get(one.strings(1).value(row))?;
+        for part in compiled.split(one.strings(0).value(row), limits.value(row))? {
             lists.values().append_value(part);
         }
         lists.append(true);
     }
     Ok(Arc::new(lists.finish()))
 });
-
-/// Java's `split`: a match of no length at the beginning splits nothing off. Spark keeps trailing empty parts for any
-/// limit that is not positive.
-fn parts<'t>(text: &'t str, regex: &Regex, limit: i32) -> Vec<&'t str> {
-    let mut parts = Vec::new();
-    let mut from = 0;
-    for found in regex.find_iter(text) {
-        if limit > 0 && parts.len() + 1 == limit as usize {
-            break;
-        }
-        if found.is_empty() && (found.start() == 0 || found.start() == text.len()) {
-            continue;
-        }
-        if found.end() == 0 {
-            continue;
-        }
-        parts.push(&text[from..found.start()]);
-        from = found.end();
-    }
-    parts.push(&text[from..]);
-    parts
-}
 
 pub(super) fn split(call: &FunctionCall<'_>) -> Result<Resolved> {
     let limit = if call.count() > 2 { call.int(2)? } else { TypedExpr::literal(ScalarValue::Int32(Some(-1)), "-1") };
@@ -87,69 +70,83 @@ pub(super) fn split(call: &FunctionCall<'_>) -> Result<Resolved> {
 static REPLACE: Function = Function::new("regexp_replace", |one| {
     let starts = one.numbers::<Int32Type>(3);
     let mut room = one.room("regexp_replace");
-    each::<StringArray, String>(one, |row, text, regex| {
-        room.take(text.len())?;
-        let skipped = starts.value(row).saturating_sub(1).max(0) as usize;
-        let begin = text.char_indices().map(|(at, _)| at).nth(skipped).unwrap_or(text.len());
-        if skipped > 0 && begin == text.len() {
+    each::<StringArray, String>(one, one.name, |row, text, compiled| {
+        let skipped = usize::try_from(i64::from(starts.value(row)) - 1).unwrap_or(0);
+        // A start behind the text leaves it as it is, and so does one just behind its end.
+        if skipped > 0 && skipped >= text.encode_utf16().count() {
             return Ok(Some(text.to_owned()));
         }
-        let replacement = one.strings(2).value(row);
-        let mut failure = None;
-        let replaced = regex.replace_all(&text[begin..], |captures: &Captures<'_>| {
-            let mut out = String::new();
-            // After a failure nothing more is made: the text may be long, and so may be what stands for each match.
-            if failure.is_none() {
-                failure = expand(replacement, captures, &mut out).and_then(|()| room.take(out.len())).err();
-            }
-            if failure.is_some() { String::new() } else { out }
-        });
-        match failure {
-            Some(error) => Err(error),
-            None => Ok(Some(format!("{}{replaced}", &text[..begin]))),
-        }
+        Replacing { compiled, text, skipped, replacement: one.strings(2).value(row) }.replaced(&mut room).map(Some)
     })
 });
 
-/// Java's replacement: `$1`, `${name}`, and a backslash before a letter that is meant as it is.
-fn expand(replacement: &str, captures: &Captures<'_>, out: &mut String) -> Result<()> {
-    let invalid = || Error::data(format!("Illegal group reference in the replacement '{replacement}'"));
-    let mut letters = replacement.chars().peekable();
-    while let Some(letter) = letters.next() {
-        match letter {
-            '\\' => out.push(letters.next().ok_or_else(invalid)?),
-            '$' if letters.peek() == Some(&'{') => {
-                letters.next();
-                let name: String = letters.by_ref().take_while(|letter| *letter != '}').collect();
-                out.push_str(captures.name(&name).ok_or_else(invalid)?.as_str());
+/// One value of `regexp_replace`.
+struct Replacing<'a> {
+    compiled: &'a Compiled,
+    text: &'a str,
+    /// UTF-16 units before the place where the search begins.
+    skipped: usize,
+    replacement: &'a str,
+}
+
+impl Replacing<'_> {
+    fn replaced(&self, room: &mut Room<'_>) -> Result<String> {
+        let Self { compiled, text, .. } = self;
+        let given_up = |error| compiled.given_up(text, error);
+        let replacement = match Replacement::new(self.replacement, &compiled.regex) {
+            Ok(replacement) => replacement,
+            // Java reads the replacement when there is something to replace.
+            Err(error) => {
+                let mut matcher = compiled.regex.matcher_behind(text, Wanted::Span, self.skipped);
+                return if matcher.find().map_err(given_up)? {
+                    Err(self.invalid().with_hint(error.message()))
+                } else {
+                    Ok((*text).to_owned())
+                };
             }
-            '$' => {
-                let mut group = letters.next().and_then(|one| one.to_digit(10)).ok_or_else(invalid)? as usize;
-                if group >= captures.len() {
-                    return Err(Error::data(format!("No group {group}")).with_exception(SparkException::Runtime));
-                }
-                // As many digits as still name a group.
-                while let Some(digit) = letters.peek().and_then(|one| one.to_digit(10)) {
-                    let longer = group * 10 + digit as usize;
-                    if longer >= captures.len() {
-                        break;
-                    }
-                    group = longer;
-                    letters.next();
-                }
-                out.push_str(captures.get(group).map_or("", |found| found.as_str()));
-            }
-            other => out.push(other),
+        };
+        let (mut taken, mut failure) = (0, None);
+        let mut has_room = |bytes: usize| {
+            let more = room.take(bytes.saturating_sub(taken));
+            taken = taken.max(bytes);
+            more.map_err(|error| failure = Some(error)).is_ok()
+        };
+        let matcher = compiled.regex.matcher_behind(text, Wanted::Groups, self.skipped);
+        let replaced = matcher.replace_all(&replacement, &mut has_room);
+        match (replaced, failure) {
+            (_, Some(error)) => Err(error),
+            (replaced, None) => replaced.map_err(given_up),
         }
     }
-    Ok(())
+
+    fn invalid(&self) -> Error {
+        spark_error!(
+            "INVALID_REGEXP_REPLACE",
+            source = self.text,
+            pattern = self.compiled.pattern(),
+            replacement = self.replacement,
+            position = self.skipped + 1,
+        )
+    }
 }
 
 pub(super) fn regexp_replace(call: &FunctionCall<'_>) -> Result<Resolved> {
-    let start = if call.count() > 3 { call.int(3)? } else { TypedExpr::literal(ScalarValue::Int32(Some(1)), "1") };
+    let start = if call.count() > 3 { position(call)? } else { TypedExpr::literal(ScalarValue::Int32(Some(1)), "1") };
     let texts: Vec<_> = (0..3).map(|index| call.string(index)).collect::<Result<_>>()?;
     let sql = if call.count() > 3 { String::new() } else { with_last(call, "1") };
     scalar(REPLACE.call(texts.into_iter().chain([start]), DataType::Utf8, call).with_sql(sql))
+}
+
+/// Where `regexp_replace` begins: a constant, from 1.
+fn position(call: &FunctionCall<'_>) -> Result<TypedExpr> {
+    let position = call.int(3)?;
+    match constant_of(&position.expr) {
+        None => non_foldable(call, 3, "position", "INT"),
+        Some(ScalarValue::Int32(Some(value))) if value < 1 => {
+            Err(value_out_of_range(call, "position", "(0, 2147483647]", &value.to_string()))
+        }
+        Some(_) => Ok(position),
+    }
 }
 
 /// The call's text with the default that Spark shows.
@@ -158,8 +155,8 @@ fn with_last(call: &FunctionCall<'_>, default: &str) -> String {
     format!("{}({})", call.name, texts.join(", "))
 }
 
-fn group_index(regex: &Regex, group: i32, function: &str) -> Result<usize> {
-    let count = regex.captures_len() - 1;
+fn group_index(regex: &JavaRegex, group: i32, function: &str) -> Result<usize> {
+    let count = regex.group_count();
     usize::try_from(group).ok().filter(|&group| group <= count).ok_or_else(|| {
         spark_error!(
             "INVALID_PARAMETER_VALUE.REGEX_GROUP_INDEX",
@@ -171,12 +168,20 @@ fn group_index(regex: &Regex, group: i32, function: &str) -> Result<usize> {
     })
 }
 
+/// What has to be known of a match for this group of it.
+fn wanted(group: i32) -> Wanted {
+    if group == 0 { Wanted::Span } else { Wanted::Groups }
+}
+
 static EXTRACT: Function = Function::new("regexp_extract", |one| {
     let groups = one.numbers::<Int32Type>(2);
-    each::<StringArray, String>(one, |row, text, regex| {
-        let Some(captures) = regex.captures(text) else { return Ok(Some(String::new())) };
-        let group = group_index(regex, groups.value(row), one.name)?;
-        Ok(Some(captures.get(group).map_or("", |found| found.as_str()).to_owned()))
+    each::<StringArray, String>(one, one.name, |row, text, compiled| {
+        let group = groups.value(row);
+        let mut matcher = compiled.regex.matcher(text, wanted(group));
+        if !matcher.find().map_err(|error| compiled.given_up(text, error))? {
+            return Ok(Some(String::new()));
+        }
+        Ok(Some(matcher.group(group_index(&compiled.regex, group, one.name)?).into_owned()))
     })
 });
 
@@ -194,16 +199,17 @@ pub(super) fn regexp_extract(call: &FunctionCall<'_>) -> Result<Resolved> {
 static EXTRACT_ALL: Function = Function::new("regexp_extract_all", |one| {
     let groups = one.numbers::<Int32Type>(2);
     let mut lists = ListBuilder::new(StringBuilder::new()).with_field(Field::new_list_field(DataType::Utf8, true));
-    let mut patterns = Patterns::default();
+    let mut patterns = Patterns::of(one.name);
     for row in 0..one.rows {
         if !one.all_valid(row) {
             lists.append_null();
             continue;
         }
-        let regex = patterns.get(one.strings(1).value(row), |pattern| java_regex(pattern, one.name))?;
-        let group = group_index(regex, groups.value(row), one.name)?;
-        for captures in regex.captures_iter(one.strings(0).value(row)) {
-            lists.values().append_value(captures.get(group).map_or("", |found| found.as_str()));
+        let (text, compiled) = (one.strings(0).value(row), patterns.get(one.strings(1).value(row))?);
+        let group = groups.value(row);
+        let mut matcher = compiled.regex.matcher(text, wanted(group));
+        while matcher.find().map_err(|error| compiled.given_up(text, error))? {
+            lists.values().append_value(matcher.group(group_index(&compiled.regex, group, one.name)?));
         }
         lists.append(true);
     }
@@ -215,9 +221,12 @@ pub(super) fn regexp_extract_all(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(EXTRACT_ALL.call(arguments, array(DataType::Utf8, true), call).with_sql(sql))
 }
 
+// Spark makes this and the next of the functions that their errors name.
 static SUBSTR: Function = Function::new("regexp_substr", |one| {
-    each::<StringArray, String>(one, |_, text, regex| {
-        Ok(regex.find(text).map(|found| found.as_str().to_owned()).filter(|found| !found.is_empty()))
+    each::<StringArray, String>(one, "regexp_extract", |_, text, compiled| {
+        let mut matcher = compiled.regex.matcher(text, Wanted::Span);
+        let found = matcher.find().map_err(|error| compiled.given_up(text, error))?;
+        Ok(found.then(|| matcher.group(0).into_owned()).filter(|found| !found.is_empty()))
     })
 });
 
@@ -226,7 +235,16 @@ pub(super) fn regexp_substr(call: &FunctionCall<'_>) -> Result<Resolved> {
 }
 
 static COUNT: Function = Function::new("regexp_count", |one| {
-    each::<Int32Array, i32>(one, |_, text, regex| Ok(Some(regex.find_iter(text).count() as i32)))
+    each::<Int32Array, i32>(one, "regexp_extract_all", |_, text, compiled| {
+        let count = || -> std::result::Result<i32, LimitError> {
+            let (mut matcher, mut count) = (compiled.regex.matcher(text, Wanted::Span), 0);
+            while matcher.find()? {
+                count += 1;
+            }
+            Ok(count)
+        };
+        count().map(Some).map_err(|error| compiled.given_up(text, error))
+    })
 });
 
 pub(super) fn regexp_count(call: &FunctionCall<'_>) -> Result<Resolved> {
@@ -234,8 +252,10 @@ pub(super) fn regexp_count(call: &FunctionCall<'_>) -> Result<Resolved> {
 }
 
 static INSTR: Function = Function::new("regexp_instr", |one| {
-    each::<Int32Array, i32>(one, |_, text, regex| {
-        Ok(Some(regex.find(text).map_or(0, |found| text[..found.start()].chars().count() as i32 + 1)))
+    each::<Int32Array, i32>(one, one.name, |_, text, compiled| {
+        let mut matcher = compiled.regex.matcher(text, Wanted::Span);
+        matcher.find().map_err(|error| compiled.given_up(text, error))?;
+        Ok(Some(matcher.span(0).map_or(0, |found| matcher.units_before(found.start) as i32 + 1)))
     })
 });
 

@@ -3,6 +3,7 @@
 mod errors;
 mod functions;
 mod fuzz;
+mod java_regex;
 mod limits;
 mod table;
 

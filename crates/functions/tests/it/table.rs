@@ -37,7 +37,6 @@ const NOT_ASKED: &[(&str, &str)] = &[
     ("||", "SQL text becomes `concat`"),
     ("istrue", "`IS TRUE` has no case yet"),
     ("isfalse", "`IS FALSE` has no case yet"),
-    ("likeany", "`LIKE ANY` is asked in conformance/cases/sql_queries.py by its syntax"),
     ("iff", "`if` by another name"),
     ("localtimestamp", "answers the time; only its type could be asked"),
     ("get_item", "made of `a[i]`"),

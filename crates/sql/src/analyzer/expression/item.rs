@@ -2,9 +2,10 @@
 
 use arrow::datatypes::DataType;
 use millstream_core::{Error, Result, spark_error};
+use millstream_functions::java_regex::JavaRegex;
 use millstream_functions::{Generator, TypedExpr};
 use spark_connect_proto::Expression;
-use spark_connect_proto::expression::{Alias, ExprType, UnresolvedStar};
+use spark_connect_proto::expression::{Alias, ExprType, UnresolvedAttribute, UnresolvedRegex, UnresolvedStar};
 
 use super::super::attribute::Attribute;
 use super::super::identifier::parse_name;
@@ -81,7 +82,7 @@ impl Analyzer<'_> {
         let one = |items: Vec<Item>| items.into_iter().map(SelectItem::One).collect();
         match kind {
             ExprType::UnresolvedStar(star) => self.star(star, scope).map(one),
-            ExprType::UnresolvedRegex(regex) => self.matching(&regex.col_name, scope).map(one),
+            ExprType::UnresolvedRegex(regex) => self.named_by_regex(regex, scope),
             ExprType::ExpressionString(text) => {
                 self.select_items(&crate::parser::parse_expression(&text.expression)?, scope)
             }
@@ -199,13 +200,51 @@ impl Analyzer<'_> {
         Ok(self.star(star, scope)?.into_iter().filter(|item| !except.contains(&item.expr.expr)).collect())
     }
 
-    fn matching(&self, pattern: &str, scope: Scope<'_>) -> Result<Vec<Item>> {
-        let bare = pattern.strip_prefix('`').and_then(|rest| rest.strip_suffix('`')).unwrap_or(pattern);
-        let sensitive = if self.context.settings.case_sensitive { "" } else { "(?i)" };
-        let regex = regex::Regex::new(&format!("{sensitive}^(?:{bare})$"))
-            .map_err(|error| Error::invalid(format!("'{bare}' is not a regular expression")).with_source(error))?;
-        Ok(scope.columns.iter().filter(|column| regex.is_match(&column.name)).map(Item::pass).collect())
+    /// The columns that a regular expression in backticks names; without them it is a name.
+    fn named_by_regex(&mut self, regex: &UnresolvedRegex, scope: Scope<'_>) -> Result<Vec<SelectItem>> {
+        let name = regex.col_name.as_str();
+        let quoted = name.strip_suffix('`').filter(|rest| rest.len() > 1);
+        let (qualifier, pattern) = match quoted.and_then(|rest| rest.strip_prefix('`')) {
+            Some(pattern) => (None, pattern),
+            None => match quoted.and_then(|rest| rest.rsplit_once(".`")) {
+                Some((qualifier, pattern)) if !qualifier.is_empty() && !pattern.is_empty() => {
+                    (Some(qualifier.to_owned()), pattern)
+                }
+                _ => {
+                    let attribute = UnresolvedAttribute {
+                        unparsed_identifier: name.to_owned(),
+                        plan_id: regex.plan_id,
+                        is_metadata_column: None,
+                    };
+                    let expr_type = Some(ExprType::UnresolvedAttribute(attribute));
+                    return self.select_items(&Expression { expr_type, common: None }, scope);
+                }
+            },
+        };
+        let qualifier: Vec<String> = qualifier.into_iter().collect();
+        let among = |column: &&Attribute| qualifier_ends_with(column, &qualifier, self.context);
+        let matching = matching(pattern, scope.columns.iter().filter(among), self.context.settings.case_sensitive)?;
+        Ok(matching.into_iter().map(|column| SelectItem::One(Item::pass(column))).collect())
     }
+}
+
+/// The columns whose names are matches of a pattern of Java's.
+fn matching<'a>(
+    pattern: &str,
+    columns: impl Iterator<Item = &'a Attribute>,
+    case_sensitive: bool,
+) -> Result<Vec<&'a Attribute>> {
+    let pattern = format!("{}{pattern}", if case_sensitive { "" } else { "(?i)" });
+    let regex = JavaRegex::new(&pattern).map_err(|error| Error::illegal_argument(error.message(&pattern)))?;
+    let mut matching = Vec::new();
+    for column in columns {
+        let matches = regex.matches(&column.name);
+        let given_up = |error| Error::invalid(format!("the regular expression '{pattern}' was given up: {error}"));
+        if matches.map_err(given_up)? {
+            matching.push(column);
+        }
+    }
+    Ok(matching)
 }
 
 /// The column that a reference names.

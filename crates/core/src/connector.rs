@@ -165,9 +165,30 @@ pub trait Connector: Send + Sync + Debug {
     }
 }
 
-/// Formats that come with Spark. One that is not registered is not built, rather than misspelt.
-const SPARKS_OWN: [&str; 11] =
-    ["avro", "binaryfile", "csv", "image", "jdbc", "json", "libsvm", "orc", "parquet", "socket", "xml"];
+/// The formats that Spark brings with it, in lower case.
+const OF_SPARK: [&str; 21] = [
+    "avro",
+    "binaryfile",
+    "console",
+    "csv",
+    "hive",
+    "image",
+    "jdbc",
+    "json",
+    "kafka",
+    "libsvm",
+    "memory",
+    "noop",
+    "orc",
+    "parquet",
+    "rate",
+    "rate-micro-batch",
+    "socket",
+    "state-metadata",
+    "statestore",
+    "text",
+    "xml",
+];
 
 /// All connectors of a process.
 #[derive(Debug, Clone, Default)]
@@ -193,13 +214,15 @@ impl ConnectorRegistry {
     /// The connector of this name in any letter case.
     ///
     /// # Errors
-    /// Spark's `DATA_SOURCE_NOT_FOUND`, with the names there are; `UNSUPPORTED_FEATURE` for a format of Spark's.
+    /// Spark's `DATA_SOURCE_NOT_FOUND`, with the names there are; [`ErrorKind::Unsupported`](crate::ErrorKind) for a
+    /// format that Spark brings with it.
     pub fn get(&self, name: &str) -> Result<Arc<dyn Connector>> {
-        self.by_name.get(&name.to_ascii_lowercase()).cloned().ok_or_else(|| {
+        let lower = name.to_ascii_lowercase();
+        self.by_name.get(&lower).cloned().ok_or_else(|| {
             let known: Vec<_> = self.by_name.keys().map(String::as_str).collect();
-            if SPARKS_OWN.contains(&name.to_ascii_lowercase().as_str()) {
-                return Error::unsupported(format!("The data source '{name}' is not supported by Millstream."))
-                    .with_hint(format!("formats that are: {}", known.join(", ")));
+            if OF_SPARK.contains(&lower.as_str()) {
+                let sentence = format!("The format `{name}` is not supported by Millstream.");
+                return Error::unsupported(sentence).with_hint(format!("known formats are {}", known.join(", ")));
             }
             let meant = nearest(name, known.iter().copied()).map(|name| format!("did you mean '{name}'? "));
             let meant = meant.unwrap_or_default();

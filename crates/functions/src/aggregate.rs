@@ -29,6 +29,7 @@ use crate::data_type::{array, holds_map};
 use crate::typed_expr::TypedExpr;
 
 use super::call::{FunctionCall, Resolved};
+pub use super::columns::ordering::holds_floats;
 use super::columns::ordering::normal_column;
 use super::entry::Arity::{AtLeast, Between, Exactly};
 use super::entry::FunctionEntry;
@@ -123,13 +124,18 @@ fn aggregate_expr(
 
 static NORMAL: Function = Function::total("normal", |one| Ok(normal_column(&one.columns[0])));
 
+/// A value with one zero and one NaN for all its floating-point numbers, so that equal values are one key.
+pub fn normalized(value: TypedExpr, settings: &QuerySettings) -> TypedExpr {
+    let (data_type, nullable) = (value.data_type.clone(), value.nullable);
+    NORMAL.over([value], data_type, nullable, settings)
+}
+
 /// A floating-point argument with one zero and one NaN, so that equal values are one to DISTINCT.
 fn normal(argument: Expr, call: &FunctionCall<'_>) -> Expr {
     let given = call.arguments.iter().find(|one| one.expr == argument);
     match given.map(|one| (&one.data_type, one.nullable)) {
-        Some((data_type @ (DataType::Float32 | DataType::Float64), nullable)) => {
-            let argument = TypedExpr::new(argument, data_type.clone(), nullable);
-            NORMAL.over([argument], data_type.clone(), nullable, &call.context.settings).expr
+        Some((data_type, nullable)) if holds_floats(data_type) => {
+            normalized(TypedExpr::new(argument, data_type.clone(), nullable), &call.context.settings).expr
         }
         _ => argument,
     }

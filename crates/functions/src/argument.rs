@@ -235,6 +235,12 @@ pub fn cast_in(expr: TypedExpr, to: &DataType, mode: CastMode, context: &Functio
     cast(expr, to, mode, zone)
 }
 
+/// NULL of a type: what a function answers where an argument is a NULL without a type.
+pub(super) fn null_of(data_type: &DataType) -> Result<Resolved> {
+    let null = ScalarValue::try_from(data_type).map_err(from_datafusion)?;
+    scalar(TypedExpr::new(Expr::Literal(null, None), data_type.clone(), true))
+}
+
 /// A resolved scalar.
 pub(super) fn scalar(expr: TypedExpr) -> Result<Resolved> {
     Ok(Resolved::Scalar(expr))

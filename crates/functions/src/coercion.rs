@@ -59,19 +59,22 @@ pub fn wider_type(left: &DataType, right: &DataType, settings: &QuerySettings) -
             let value = wider_type(value1.data_type(), value2.data_type(), settings)?;
             Some(map(key, value, value1.is_nullable() || value2.is_nullable()))
         }
-        (DataType::Struct(one), DataType::Struct(other)) => wider_struct(one, other, settings),
+        (DataType::Struct(one), DataType::Struct(other)) => meeting_struct(one, other, settings, wider_type),
         _ => None,
     }
 }
 
-fn wider_struct(one: &Fields, other: &Fields, settings: &QuerySettings) -> Option<DataType> {
+/// A rule by which two types meet in one.
+type Meeting = fn(&DataType, &DataType, &QuerySettings) -> Option<DataType>;
+
+fn meeting_struct(one: &Fields, other: &Fields, settings: &QuerySettings, meet: Meeting) -> Option<DataType> {
     if one.len() != other.len() {
         return None;
     }
     let fields = one.iter().zip(other).map(|(left, right)| {
         let same = left.name() == right.name()
             || (!settings.case_sensitive && left.name().to_lowercase() == right.name().to_lowercase());
-        let data_type = wider_type(left.data_type(), right.data_type(), settings).filter(|_| same)?;
+        let data_type = meet(left.data_type(), right.data_type(), settings).filter(|_| same)?;
         Some(Field::new(left.name(), data_type, left.is_nullable() || right.is_nullable()))
     });
     Some(DataType::Struct(fields.collect::<Option<Fields>>()?))
@@ -92,6 +95,50 @@ fn tightest_type(left: &DataType, right: &DataType, settings: &QuerySettings) ->
             Some(timestamp())
         }
         _ => None,
+    }
+}
+
+/// The type in which two values meet without strings, and without a decimal that both would be cast to: that of an
+/// array and a further element, of nested values under a comparison (Spark: `findTightestCommonType`).
+pub fn lossless_type(left: &DataType, right: &DataType, settings: &QuerySettings) -> Option<DataType> {
+    match (left, right) {
+        (one, other) if one == other => Some(one.clone()),
+        (DataType::Null, other) | (other, DataType::Null) => Some(other.clone()),
+        (whole, wide @ DataType::Decimal128(_, _)) | (wide @ DataType::Decimal128(_, _), whole) => {
+            let ((digits, _), (precision, scale)) = (as_decimal(whole)?, as_decimal(wide)?);
+            (is_integral(whole) && precision - scale >= digits).then(|| wide.clone())
+        }
+        (DataType::List(one), DataType::List(other)) => {
+            let element = lossless_type(one.data_type(), other.data_type(), settings)?;
+            Some(array(element, one.is_nullable() || other.is_nullable()))
+        }
+        (DataType::Map(one, _), DataType::Map(other, _)) => {
+            let ((key1, value1), (key2, value2)) = (map_entry(one)?, map_entry(other)?);
+            let key = lossless_type(key1.data_type(), key2.data_type(), settings)?;
+            let value = lossless_type(value1.data_type(), value2.data_type(), settings)?;
+            Some(map(key, value, value1.is_nullable() || value2.is_nullable()))
+        }
+        (DataType::Struct(one), DataType::Struct(other)) => meeting_struct(one, other, settings, lossless_type),
+        _ => tightest_type(left, right, settings),
+    }
+}
+
+/// Whether two types differ at most in the names of fields and in what can be NULL.
+fn same_structure(left: &DataType, right: &DataType) -> bool {
+    match (left, right) {
+        (DataType::List(one), DataType::List(other)) => same_structure(one.data_type(), other.data_type()),
+        (DataType::Map(one, _), DataType::Map(other, _)) => match (map_entry(one), map_entry(other)) {
+            (Some((key1, value1)), Some((key2, value2))) => {
+                same_structure(key1.data_type(), key2.data_type())
+                    && same_structure(value1.data_type(), value2.data_type())
+            }
+            _ => false,
+        },
+        (DataType::Struct(one), DataType::Struct(other)) => {
+            let mut pairs = one.iter().zip(other);
+            one.len() == other.len() && pairs.all(|(a, b)| same_structure(a.data_type(), b.data_type()))
+        }
+        _ => left == right,
     }
 }
 
@@ -171,6 +218,10 @@ pub fn comparison_type(left: &DataType, right: &DataType, settings: &QuerySettin
             }
             _ => {}
         }
+    }
+    if left.is_nested() || right.is_nested() {
+        let same = same_structure(left, right).then(|| left.clone());
+        return same.or_else(|| lossless_type(left, right, settings));
     }
     wider_type(left, right, settings)
 }

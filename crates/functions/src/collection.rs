@@ -70,7 +70,7 @@ pub(super) static FUNCTIONS: &[FunctionEntry] = &[
     FunctionEntry::new("arrays_zip", AtLeast(1), set::zip, "the n-th elements of all as structs"),
     FunctionEntry::new("arrays_zip_by_place", Exactly(2), set::zip_by_place, "`zip_with`'s pairs"),
     FunctionEntry::new("array_with_index", Exactly(1), set::with_index, "the elements, each with its index from 0"),
-    FunctionEntry::new("map_concat", AtLeast(1), merge::map_concat, "the entries of all maps"),
+    FunctionEntry::new("map_concat", AtLeast(0), merge::map_concat, "the entries of all maps"),
     FunctionEntry::new("map_from_entries", Exactly(1), merge::map_from_entries, "a map of an array of pairs"),
     FunctionEntry::new("str_to_map", Between(1, 3), merge::str_to_map, "a map of a text of pairs"),
     FunctionEntry::new("sequence", Between(2, 3), sequence::sequence, "the values from one to another"),

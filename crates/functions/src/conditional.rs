@@ -7,7 +7,7 @@ use arrow::datatypes::{DataType, Float32Type, Float64Type};
 use datafusion::common::ScalarValue;
 use datafusion::functions::core::expr_fn::coalesce as native_coalesce;
 use datafusion::logical_expr::{Case, Expr};
-use millstream_core::Result;
+use millstream_core::{QuerySettings, Result};
 
 use crate::typed_expr::TypedExpr;
 
@@ -21,6 +21,14 @@ use super::operators::{equal, null_safe};
 use super::sql_form::SqlForm;
 use crate::argument::common_type_of;
 use crate::columns::ordering::{choose, less};
+
+static NULLABLE: Function = Function::total("nullable", |one| Ok(Arc::clone(&one.columns[0])));
+
+/// The same value of a type that can be NULL: for a subquery, which may have no row.
+pub fn nullable(value: TypedExpr, settings: &QuerySettings) -> TypedExpr {
+    let data_type = value.data_type.clone();
+    NULLABLE.over([value], data_type, true, settings)
+}
 
 /// The conditional functions.
 pub(super) static FUNCTIONS: &[FunctionEntry] = &[

@@ -185,6 +185,11 @@ pub(super) fn differing_key_type(call: &FunctionCall<'_>) -> Error {
     )
 }
 
+/// An argument without a type.
+pub(super) fn null_type(call: &FunctionCall<'_>) -> Error {
+    spark_error!("DATATYPE_MISMATCH.NULL_TYPE", sqlExpr = sql_expr(&call.sql()), functionName = sql_id(call.name),)
+}
+
 /// A schema that is no container, for JSON.
 pub(super) fn invalid_json_schema(sql: &str, schema: &DataType) -> Error {
     spark_error!("DATATYPE_MISMATCH.INVALID_JSON_SCHEMA", sqlExpr = sql_expr(sql), schema = sql_type(schema))

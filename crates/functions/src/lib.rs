@@ -40,12 +40,14 @@ mod unbuilt;
 mod window;
 mod window_time;
 
-pub use aggregate::order_key;
+pub use aggregate::{holds_floats, normalized, order_key};
 pub use argument::{cast_in, constant_of};
 pub use call::{FunctionCall, FunctionContext, Generator, Resolved, SessionWindow, TimeWindow};
 pub use cast::{CastMode, SpecialMoment, cast};
 pub use collection::{array_fold, array_sort_by, map_sorted};
+pub use conditional::nullable;
 pub use entry::{Arity, FunctionEntry, Parameter, Preset};
+pub use operators::holds_map;
 pub use sql_form::SqlForm;
 pub use table::{entries, lookup};
 pub use typed_expr::TypedExpr;

@@ -12,7 +12,8 @@ use super::sql_form::SqlForm;
 /// The mathematical functions.
 pub(super) static FUNCTIONS: &[FunctionEntry] = &[
     FunctionEntry::new("abs", Exactly(1), rounding::abs, "without sign"),
-    FunctionEntry::new("sign", Exactly(1), elementary::sign, "−1, 0 or 1").or(&["signum"]),
+    FunctionEntry::new("sign", Exactly(1), elementary::sign, "−1, 0 or 1"),
+    FunctionEntry::new("signum", Exactly(1), elementary::sign, "−1, 0 or 1").shown(SqlForm::Capitals),
     FunctionEntry::new("ceil", Between(1, 2), rounding::ceil, "rounded up").shown(SqlForm::CapitalsOfOne),
     FunctionEntry::new("ceiling", Between(1, 2), rounding::ceil, "`ceil` by another name"),
     FunctionEntry::new("floor", Between(1, 2), rounding::floor, "rounded down").shown(SqlForm::CapitalsOfOne),

@@ -1,5 +1,7 @@
 //! What a query knows of itself and its session, errors on purpose, and identifiers.
 
+mod seeded_uuid;
+
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
@@ -8,7 +10,7 @@ use arrow::array::{Array, ArrayRef, Int64Array, StringArray, new_null_array};
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::{
-    ColumnarValue, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
+    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 use millstream_core::{Error, Result, spark_error};
 use millstream_engine::functions::{Meaning, with_meaning};
@@ -36,7 +38,7 @@ pub(super) static FUNCTIONS: &[FunctionEntry] = &[
     FunctionEntry::new("spark_partition_id", Exactly(0), spark_partition_id, "the task's number")
         .shown(SqlForm::Capitals),
     FunctionEntry::new("monotonically_increasing_id", Exactly(0), increasing_id, "a number that no other row has"),
-    FunctionEntry::new("uuid", Exactly(0), uuid, "a random identifier"),
+    FunctionEntry::new("uuid", Between(0, 1), uuid, "a random identifier"),
 ];
 
 fn text(value: &str) -> Result<Resolved> {
@@ -109,7 +111,14 @@ fn assert_true(call: &FunctionCall<'_>) -> Result<Resolved> {
     } else {
         TypedExpr::literal(ScalarValue::from(format!("'{}' is not true!", call.arguments[0].sql)), "")
     };
-    scalar(ASSERT_TRUE.call_nullable([call.implicit(0, &DataType::Boolean)?, message], DataType::Null, call))
+    let text = match &message.expr {
+        _ if call.count() == 2 => message.sql.clone(),
+        Expr::Literal(ScalarValue::Utf8(Some(text)), _) => text.clone(),
+        _ => String::new(),
+    };
+    let sql = format!("{}({}, {text})", call.name.to_lowercase(), call.arguments[0].sql);
+    let asserted = ASSERT_TRUE.call_nullable([call.implicit(0, &DataType::Boolean)?, message], DataType::Null, call);
+    scalar(asserted.with_sql(sql))
 }
 
 /// A call of `monotonically_increasing_id()` with the numbers that it has given out. A query is analysed each time it
@@ -179,6 +188,13 @@ fn new_uuids(one: &Evaluation<'_>) -> Result<ArrayRef> {
     Ok(Arc::new(StringArray::from_iter_values((0..one.rows).map(new))))
 }
 
+/// In a stream a seed would give each run the same identifiers again, so there it is not looked at.
 fn uuid(call: &FunctionCall<'_>) -> Result<Resolved> {
-    scalar(UUID.call([], DataType::Utf8, call))
+    let seed = if call.count() > 0 { call.constant_bigint(0, "seed")? } else { None };
+    let uuid = match seed.filter(|_| !call.context.streaming) {
+        Some(seed) => TypedExpr::new(seeded_uuid::seeded_uuid(seed), DataType::Utf8, false),
+        None => UUID.call([], DataType::Utf8, call),
+    };
+    // The seed does not show.
+    scalar(uuid.with_sql(format!("{}()", call.name)))
 }

@@ -12,6 +12,7 @@ mod batch;
 mod error;
 mod expression;
 mod identifier;
+mod lineage;
 mod relation;
 mod resolved_relation;
 mod scope;
@@ -30,6 +31,7 @@ use spark_connect_proto::Relation;
 use crate::nesting::too_complex;
 use crate::session::AnalysisContext;
 use attribute::Attribute;
+use lineage::Lineage;
 
 pub use batch::collect_stream;
 pub use error::table_not_found;
@@ -64,14 +66,6 @@ const NESTING_MAX: usize = 3000;
 /// stand for billions.
 const RELATIONS_MAX: usize = 30_000;
 
-/// What a relation with a plan id gave.
-#[derive(Debug)]
-struct PlanOutput {
-    columns: Vec<Attribute>,
-    /// How many relations were around it.
-    depth: usize,
-}
-
 /// The state of one analysis.
 #[derive(Debug)]
 pub(crate) struct Analyzer<'a> {
@@ -79,16 +73,12 @@ pub(crate) struct Analyzer<'a> {
     now_us: i64,
     /// Internal column names that are taken.
     names: HashSet<String>,
-    /// Output of the relations that have a plan id: what `df.column` refers to. Several where a relation is used twice.
-    by_plan_id: HashMap<i64, Vec<PlanOutput>>,
-    /// How many relations are around the one under analysis.
-    depth: usize,
     /// How many relations and expressions are around the one under analysis.
     nesting: usize,
     /// Relations analysed so far; a view counts wherever it is used.
     relations: usize,
-    /// Whether `df.column` means the nearest of several relations with its plan id: so it is in a join's condition.
-    nearest_plan: bool,
+    /// The analysed inputs of the relation under analysis, and of those around it, innermost last.
+    inputs: Vec<Vec<Arc<Lineage>>>,
     /// Plans of subquery expressions, by plan id.
     references: HashMap<i64, Relation>,
     /// Streaming relations already made, by plan id: a reader that is used twice stays one.
@@ -115,11 +105,9 @@ impl<'a> Analyzer<'a> {
             context,
             now_us: context.clock.now_us(),
             names: HashSet::new(),
-            by_plan_id: HashMap::new(),
-            depth: 0,
             nesting: 0,
             relations: 0,
-            nearest_plan: false,
+            inputs: Vec::new(),
             references: HashMap::new(),
             streams: HashMap::new(),
             views: Vec::new(),

@@ -61,6 +61,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod token;
+mod variables;
 mod window;
 
 use millstream_core::error::Result;
@@ -73,6 +74,7 @@ use extension::ExpressionWithRelations;
 pub use cursor::Parameters;
 pub use schema::{simple_string, to_ddl, to_json, tree_string};
 pub use statement::{Command, ExplainMode, Listing, Statement};
+pub use variables::with_variables;
 
 /// Parses one expression, which may have a name: `a + 1`, `CAST(value AS STRING)`, `a AS b`, `data.*`.
 ///

@@ -228,3 +228,51 @@ cast(1.5 as decimal(4,2)) / cast(3 as smallint)
 cast(1.5 as decimal(4,2)) % cast(7 as tinyint)
 cast(1.5 as decimal(4,2)) + 1
 cast(1.5 as decimal(4,2)) + 1L
+# Comparisons of nested values: neither strings nor decimals are cast inside of them, names of fields do not count.
+named_struct('a', 1) = named_struct('b', 1)
+named_struct('a', 1) = named_struct('A', 1L)
+named_struct('a', 1) = named_struct('b', 1L)
+named_struct('a', 1) < named_struct('b', 2)
+array(named_struct('a', 1)) = array(named_struct('b', 1))
+!struct(1) = struct('a')
+!struct(1) = struct('1')
+struct(1, 'a') = struct(1)
+struct(1) = struct(2L)
+struct(1) = struct(NULL)
+struct(1) = NULL
+struct(1) = struct(1.0)
+struct(CAST(1 AS DECIMAL(20, 1))) = struct(1)
+array(1) = array('a')
+array(1) = array(1L)
+array(1) = array(1.0)
+array(1) = array(CAST(1 AS DECIMAL(20, 1)))
+array(CAST(1 AS DECIMAL(5, 1))) = array(CAST(1 AS DECIMAL(6, 1)))
+array(date'2020-01-01') = array(timestamp'2020-01-01')
+array(1) BETWEEN array(0L) AND array('2')
+array(1) <=> array(1L)
+array(1) <=> array('1')
+array(1f) = array(1)
+array(true) = array(1)
+array(x'41') = array('A')
+array(0.0D) = array(-0.0D)
+struct(CAST('NaN' AS DOUBLE)) = struct(CAST('NaN' AS DOUBLE))
+struct(map('a', 1)) = struct(map('a', 1))
+struct(1) IN (struct('a'))
+struct(1) IN (struct(2L), struct(1))
+array(1) = struct(1)
+array(1) = 1
+# Intervals that are divided by zero or leave their range.
+try_divide(interval '1' day, 0)
+try_divide(interval '1' month, 0)
+try_divide(interval '3' day, 2)
+try_divide(interval '1' day, 0.0D)
+try_divide(interval '1' day, NULL)
+try_multiply(interval '106751991' day, 2)
+try_add(interval '106751991' day, interval '106751991' day)
+try_subtract(interval '-106751991' day, interval '106751991' day)
+interval '1' day / 0
+CAST(NULL AS INTERVAL DAY TO SECOND) / 0
+interval '1' day * NULL
+interval '1' day / '2'
+interval '1' day + interval '1' month
+interval '106751991' day + interval '106751991' day

@@ -24,7 +24,8 @@ use crate::to_proto::local_relation::local_relation;
 pub(super) async fn execute(session: &Computation, command: SqlCommand, sender: &ResponseSender) -> Result<()> {
     let input = relation(command);
     let sql = sql_of(&input).ok_or_else(|| invalid_plan("An SQL command has no text."))?;
-    let relation = match parser::parse_statement_with(&sql.query, parameters(sql))? {
+    let text = parser::with_variables(&sql.query, &|key| session.conf().lock().find(key))?;
+    let relation = match parser::parse_statement_with(&text, parameters(sql))? {
         Statement::Query(_) => {
             // Spark analyses at once, so that what is wrong with a query shows where it is written.
             query_plan::analyze(session, &input)?;

@@ -176,7 +176,8 @@ pub(super) fn listagg(call: &FunctionCall<'_>) -> Result<Resolved> {
     let list = collect::list_of(call, value);
     let constant = |text: &str| TypedExpr::literal(ScalarValue::from(text), "");
     let text = LISTAGG.call_nullable([list, constant(&delimiter), constant(order)], DataType::Utf8, call);
-    let given = call.arguments.iter().map(|one| one.sql.as_str()).collect::<Vec<_>>().join(", ");
+    let delimiter_sql = call.arguments.get(1).map_or("NULL", |one| one.sql.as_str());
+    let given = format!("{}, {delimiter_sql}", call.arguments[0].sql);
     let distinct = if call.distinct { "DISTINCT " } else { "" };
     let direction = if order == "descending" { "DESC NULLS LAST" } else { "ASC NULLS FIRST" };
     let within = if order.is_empty() {
@@ -184,5 +185,6 @@ pub(super) fn listagg(call: &FunctionCall<'_>) -> Result<Resolved> {
     } else {
         format!(" WITHIN GROUP (ORDER BY {} {direction})", call.arguments[0].sql)
     };
-    resolved(text.with_sql(format!("{}({distinct}{given}){within}", call.name)))
+    let name = if order.is_empty() { call.name } else { "listagg" };
+    resolved(text.with_sql(format!("{name}({distinct}{given}){within}")))
 }

@@ -17,7 +17,7 @@ use millstream_engine::error::from_datafusion;
 
 use super::collect::Collected;
 use super::{aggregate, array_of, resolved};
-use crate::argument::computed;
+use crate::argument::{computed, constant_of};
 use crate::call::{FunctionCall, Resolved};
 use crate::data_type::is_numeric;
 use crate::failure::{sql_expr, sql_type, unexpected_input_type};
@@ -41,13 +41,11 @@ pub(super) fn median(call: &FunctionCall<'_>) -> Result<Resolved> {
     refuse_intervals(call)?;
     let value = call.numeric(0).or_else(|_| unexpected_input_type(call, 0, VALUES))?;
     let value = call.cast(value, &DataType::Float64)?;
-    resolve(call, value, Percentages { values: vec![0.5_f64.to_bits()], is_array: false }, true)
+    resolve(call, value, Shape { values: vec![0.5_f64.to_bits()], is_array: false, frequency: 1 }, true)
 }
 
 pub(super) fn percentile(call: &FunctionCall<'_>) -> Result<Resolved> {
-    if call.count() == 3 {
-        return Err(Error::unsupported("percentile with frequencies is not supported."));
-    }
+    let call = &with_default(call, 1);
     refuse_intervals(call)?;
     let value = call.numeric(0).or_else(|_| mismatch(call, 0, VALUES))?;
     let value = call.cast(value, &DataType::Float64)?;
@@ -55,10 +53,41 @@ pub(super) fn percentile(call: &FunctionCall<'_>) -> Result<Resolved> {
         DataType::List(_) => "\"ARRAY<DOUBLE>\"",
         _ => "\"DOUBLE\"",
     };
-    resolve(call, value, percentages(call, wanted)?, true)
+    resolve(call, value, Shape { frequency: frequency(call)?, ..percentages(call, wanted)? }, true)
+}
+
+/// How often each value counts.
+fn frequency(call: &FunctionCall<'_>) -> Result<u64> {
+    if *call.data_type(2) == DataType::Null {
+        return Ok(0);
+    }
+    if !call.data_type(2).is_signed_integer() {
+        return unexpected_input_type(call, 2, "\"INTEGRAL\"");
+    }
+    let Some(times) = constant_of(&call.bigint(2)?.expr) else {
+        return Err(Error::unsupported("percentile with frequencies that are columns is not supported."));
+    };
+    let ScalarValue::Int64(Some(times)) = times else { return Ok(0) };
+    u64::try_from(times).map_err(|_| {
+        spark_error!(
+            "NEGATIVE_VALUES_IN_FREQUENCY_EXPRESSION",
+            frequencyExpression = sql_expr(&call.arguments[2].sql),
+            negativeValue = format!("{times}L"),
+        )
+    })
+}
+
+/// The call with the last argument that Spark shows where it is not given: a frequency or an accuracy.
+fn with_default<'c>(call: &FunctionCall<'c>, last: i32) -> FunctionCall<'c> {
+    let mut arguments = call.arguments.clone();
+    if arguments.len() == 2 {
+        arguments.push(TypedExpr::literal(ScalarValue::from(last), last.to_string()));
+    }
+    FunctionCall { arguments, filter: call.filter.clone(), order_by: call.order_by.clone(), ..*call }
 }
 
 pub(super) fn percentile_approx(call: &FunctionCall<'_>) -> Result<Resolved> {
+    let call = &with_default(call, 10_000);
     let value = match call.data_type(0) {
         DataType::Date32 | DataType::Timestamp(_, _) | DataType::Duration(_) => call.argument(0),
         DataType::Interval(IntervalUnit::YearMonth) => call.argument(0),
@@ -69,12 +98,9 @@ pub(super) fn percentile_approx(call: &FunctionCall<'_>) -> Result<Resolved> {
     resolve(call, value, percentages, false)
 }
 
-/// The call as Spark's errors show it: with the frequency of 1 or the accuracy that are not given.
+/// The call as Spark's errors show it.
 fn shown(call: &FunctionCall<'_>) -> String {
-    let mut texts: Vec<&str> = call.arguments.iter().map(|argument| argument.sql.as_str()).collect();
-    if texts.len() == 2 {
-        texts.push(if call.name.eq_ignore_ascii_case("percentile") { "1" } else { "10000" });
-    }
+    let texts: Vec<&str> = call.arguments.iter().map(|argument| argument.sql.as_str()).collect();
     format!("{}({})", call.name.to_lowercase(), texts.join(", "))
 }
 
@@ -103,15 +129,18 @@ fn out_of_range(call: &FunctionCall<'_>, name: &str, range: &str, value: &str) -
     )
 }
 
-/// Constants, as bits so that they can be compared.
+/// What is asked of the values.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Percentages {
+struct Shape {
+    /// Constants between 0 and 1, as bits so that they can be compared.
     values: Vec<u64>,
     is_array: bool,
+    /// How often each value counts.
+    frequency: u64,
 }
 
 /// The second argument: a share, or an array of them, which must not be able to hold NULL.
-fn percentages(call: &FunctionCall<'_>, wanted: &str) -> Result<Percentages> {
+fn percentages(call: &FunctionCall<'_>, wanted: &str) -> Result<Shape> {
     let double = &DataType::Float64;
     let is_null = || matches!(computed(&call.arguments[1].expr), Ok(Some(value)) if value.is_null());
     let (argument, is_array) = match call.data_type(1) {
@@ -146,7 +175,8 @@ fn percentages(call: &FunctionCall<'_>, wanted: &str) -> Result<Percentages> {
         let values: Vec<_> = values.values().iter().map(|value| format!("{value:?}D")).collect();
         return Err(out_of_range(call, "percentage", "[0.0, 1.0]", &values.join(",")));
     }
-    Ok(Percentages { values: values.values().iter().map(|value| value.to_bits()).collect(), is_array })
+    let values = values.values().iter().map(|value| value.to_bits()).collect();
+    Ok(Shape { values, is_array, frequency: 1 })
 }
 
 /// The accuracy of `percentile_approx` is checked, and then exceeded.
@@ -165,7 +195,7 @@ fn check_accuracy(call: &FunctionCall<'_>) -> Result<()> {
 fn resolve(
     call: &FunctionCall<'_>,
     value: TypedExpr,
-    percentages: Percentages,
+    percentages: Shape,
     interpolates: bool,
 ) -> Result<Resolved> {
     if !interpolates && percentages.values.iter().any(|&bits| f64::from_bits(bits).is_nan()) {
@@ -179,19 +209,13 @@ fn resolve(
         values: array_of(&value.data_type),
         signature: Signature::any(1, Volatility::Immutable),
     };
-    // Spark shows the frequency of 1 and the accuracy that are not given.
-    let hidden = if function.interpolates { "1" } else { "10000" };
-    let sql = match call.arguments.as_slice() {
-        [of, share] => format!("{}({}, {}, {hidden})", call.name, of.sql, share.sql),
-        _ => String::new(),
-    };
     let function = Arc::new(AggregateUDF::new_from_impl(function));
-    resolved(aggregate(call, function, vec![value.expr], data_type, true).with_sql(sql))
+    resolved(aggregate(call, function, vec![value.expr], data_type, true).with_sql(call.sql()))
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Percentile {
-    percentages: Percentages,
+    percentages: Shape,
     interpolates: bool,
     data_type: DataType,
     /// ARRAY of what is collected.
@@ -237,9 +261,11 @@ impl Ranked {
             return ScalarValue::try_from_array(sorted, rank - 1);
         }
         let values = sorted.as_primitive::<Float64Type>();
-        let position = percentage * (count - 1) as f64;
+        let times = self.function.percentages.frequency;
+        let position = percentage * (count as u64).saturating_mul(times).saturating_sub(1) as f64;
         let (low, high) = (position.floor(), position.ceil());
-        let (below, above) = (values.value(low as usize), values.value(high as usize));
+        let value_at = |place: f64| values.value(((place as u64 / times) as usize).min(count - 1));
+        let (below, above) = (value_at(low), value_at(high));
         let value =
             if low == high || below == above { below } else { (high - position) * below + (position - low) * above };
         Ok(ScalarValue::Float64(Some(value)))
@@ -253,7 +279,8 @@ impl Accumulator for Ranked {
 
     fn evaluate(&mut self) -> DataFusionResult<ScalarValue> {
         let values = self.collected.values()?;
-        if values.is_empty() || self.function.percentages.values.is_empty() {
+        let asked = &self.function.percentages;
+        if values.is_empty() || asked.values.is_empty() || asked.frequency == 0 {
             return ScalarValue::try_from(&self.function.data_type);
         }
         let sorted = sort(&values, None)?;

@@ -65,10 +65,10 @@ impl SpecialMoment {
             DataType::Timestamp(_, None) => ScalarValue::TimestampMicrosecond(Some(local_us), None),
             _ => {
                 let us = match self {
-                    Self::Epoch | Self::Now => instant_us,
+                    Self::Epoch | Self::Now => Some(instant_us),
                     Self::Day(_) => from_local_us(local_us, zone),
                 };
-                ScalarValue::TimestampMicrosecond(Some(us), Some("UTC".into()))
+                ScalarValue::TimestampMicrosecond(us, Some("UTC".into()))
             }
         })
     }

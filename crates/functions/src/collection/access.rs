@@ -4,17 +4,17 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Int32Array, ListArray, UInt64Array, make_comparator};
 use arrow::compute::{SortOptions, take};
-use arrow::datatypes::{DataType, Int32Type};
+use arrow::datatypes::{DataType, Field, Int32Type};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::Expr;
 use millstream_core::{Error, Result};
 
-use crate::argument::{constant_of, scalar};
+use crate::argument::{constant_of, null_of, scalar};
 use crate::call::{FunctionCall, Resolved};
-use crate::coercion::wider_type;
+use crate::coercion::lossless_type;
 use crate::collection::construct::ARRAY_NAME;
 use crate::columns::ordering::normal_column;
-use crate::data_type::{array, map_entry};
+use crate::data_type::{array, map, map_entry};
 use crate::failure::{
     differing_key_type, index_of_zero, invalid_array_index, invalid_index_of_element_at, unexpected_input_type,
 };
@@ -84,6 +84,14 @@ static TRY_ELEMENT_AT: Function =
     Function::total("try_element_at", |one| elements(one, Indexing { one_based: true, beside: None }));
 static MAP_VALUE: Function = Function::total("map_value", values_of_keys);
 
+/// Map and key in types that can be compared.
+pub(super) fn with_key(call: &FunctionCall<'_>, key: &Field, value: &Field) -> Result<[TypedExpr; 2]> {
+    let meeting = lossless_type(key.data_type(), call.data_type(1), &call.context.settings);
+    let meeting = meeting.ok_or_else(|| differing_key_type(call))?;
+    let map = map(meeting.clone(), value.data_type().clone(), value.is_nullable());
+    Ok([call.cast(call.argument(0), &map)?, call.cast(call.argument(1), &meeting)?])
+}
+
 /// Whether a constant index surely finds an element: in an array that is made right here.
 fn has_element(array: &TypedExpr, index: &TypedExpr, one_based: bool) -> bool {
     let Expr::ScalarFunction(made) = &array.expr else { return false };
@@ -99,7 +107,9 @@ fn resolve(call: &FunctionCall<'_>, of_array: &'static Function, one_based: bool
     match call.data_type(0) {
         DataType::List(element) => {
             let index = match call.data_type(1) {
-                one if one.is_signed_integer() || *one == DataType::Null => call.int(1)?,
+                DataType::Int8 | DataType::Int16 | DataType::Int32 => call.int(1)?,
+                _ if one_based => return unexpected_input_type(call, 1, "\"INT\""),
+                DataType::Int64 | DataType::Null => call.int(1)?,
                 _ => return unexpected_input_type(call, 1, "\"INTEGRAL\""),
             };
             let present = has_element(&call.arguments[0], &index, one_based);
@@ -109,13 +119,13 @@ fn resolve(call: &FunctionCall<'_>, of_array: &'static Function, one_based: bool
         }
         DataType::Map(entries, _) => {
             let (key, value) = map_entry(entries).ok_or_else(|| Error::internal("a map without entries"))?;
-            let (value, key) = (value.data_type().clone(), key.data_type().clone());
-            let fits = wider_type(&key, call.data_type(1), &call.context.settings);
-            if fits.is_none() {
-                return Err(differing_key_type(call));
-            }
-            let wanted = call.cast(call.argument(1), &key)?;
-            scalar(MAP_VALUE.call_nullable([call.argument(0), wanted], value, call))
+            let value_type = value.data_type().clone();
+            let [map, wanted] = if one_based {
+                with_key(call, &key, &value)?
+            } else {
+                [call.argument(0), call.implicit(1, key.data_type())?]
+            };
+            scalar(MAP_VALUE.call_nullable([map, wanted], value_type, call))
         }
         _ => unexpected_input_type(call, 0, "(\"ARRAY\" or \"MAP\")"),
     }
@@ -209,6 +219,7 @@ pub(super) fn size(call: &FunctionCall<'_>) -> Result<Resolved> {
 
 pub(super) fn array_size(call: &FunctionCall<'_>) -> Result<Resolved> {
     match call.data_type(0) {
+        DataType::Null => null_of(&DataType::Int32),
         DataType::List(_) => scalar(ARRAY_SIZE.call([call.argument(0)], DataType::Int32, call)),
         _ => unexpected_input_type(call, 0, "\"ARRAY\""),
     }

@@ -13,13 +13,13 @@ use arrow::row::{RowConverter, SortField};
 use datafusion::common::ScalarValue;
 use millstream_core::{Error, Result, spark_error};
 
-use crate::argument::scalar;
+use crate::argument::{null_of, scalar};
 use crate::call::{FunctionCall, Resolved};
-use crate::coercion::wider_type;
+use crate::coercion::lossless_type;
 use crate::columns::ordering::normal_column;
 use crate::data_type;
 use crate::data_type::holds_map;
-use crate::failure::{invalid_ordering_type, sql_expr, sql_id, sql_type, unexpected_input_type};
+use crate::failure::{invalid_ordering_type, null_type, sql_expr, sql_id, sql_type, unexpected_input_type};
 use crate::kernel::{Evaluation, Function};
 use crate::typed_expr::TypedExpr;
 
@@ -59,12 +59,7 @@ pub(super) fn with_element(call: &FunctionCall<'_>) -> Result<[TypedExpr; 2]> {
 /// The same where the element is another argument.
 pub(super) fn with_element_at(call: &FunctionCall<'_>, at: usize) -> Result<[TypedExpr; 2]> {
     let of = element(call, 0)?;
-    // A string does not follow the other side here.
-    let promotes = (*of.data_type() == DataType::Utf8) != (*call.data_type(at) == DataType::Utf8)
-        && *of.data_type() != DataType::Null
-        && *call.data_type(at) != DataType::Null;
-    let meeting = wider_type(of.data_type(), call.data_type(at), &call.context.settings).filter(|_| !promotes);
-    let Some(meeting) = meeting else {
+    let Some(meeting) = lossless_type(of.data_type(), call.data_type(at), &call.context.settings) else {
         return Err(spark_error!(
             "DATATYPE_MISMATCH.ARRAY_FUNCTION_DIFF_TYPES",
             sqlExpr = sql_expr(&call.sql()),
@@ -111,11 +106,7 @@ static CONTAINS: Function = Function::total("array_contains", |one| {
 
 pub(super) fn contains(call: &FunctionCall<'_>) -> Result<Resolved> {
     if [0, 1].into_iter().any(|index| *call.data_type(index) == DataType::Null) {
-        return Err(spark_error!(
-            "DATATYPE_MISMATCH.NULL_TYPE",
-            sqlExpr = sql_expr(&call.sql()),
-            functionName = sql_id(call.name),
-        ));
+        return Err(null_type(call));
     }
     let contains_null = element(call, 0)?.is_nullable();
     let arguments = with_element(call)?;
@@ -129,6 +120,9 @@ static POSITION: Function = Function::total("array_position", |one| {
 });
 
 pub(super) fn position(call: &FunctionCall<'_>) -> Result<Resolved> {
+    if *call.data_type(0) == DataType::Null {
+        return Err(null_type(call));
+    }
     scalar(POSITION.call(with_element(call)?, DataType::Int64, call))
 }
 
@@ -145,6 +139,9 @@ static DISTINCT: Function = Function::new("array_distinct", |one| {
 });
 
 pub(super) fn distinct(call: &FunctionCall<'_>) -> Result<Resolved> {
+    if *call.data_type(0) == DataType::Null {
+        return null_of(&data_type::array(DataType::Null, true));
+    }
     element(call, 0)?;
     scalar(DISTINCT.call([call.argument(0)], call.data_type(0).clone(), call))
 }
@@ -176,6 +173,9 @@ pub(crate) fn joined_bytes(parts: &[&str], delimiter: &str) -> usize {
 }
 
 pub(super) fn join(call: &FunctionCall<'_>) -> Result<Resolved> {
+    if *call.data_type(0) == DataType::Null {
+        return null_of(&DataType::Utf8);
+    }
     let contains_null = element(call, 0)?.is_nullable();
     let mut arguments = vec![call.cast(call.argument(0), &data_type::array(DataType::Utf8, contains_null))?];
     for index in 1..call.count() {
@@ -221,6 +221,9 @@ pub(super) fn max(call: &FunctionCall<'_>) -> Result<Resolved> {
 }
 
 pub(super) fn min(call: &FunctionCall<'_>) -> Result<Resolved> {
+    if *call.data_type(0) == DataType::Null {
+        return null_of(&DataType::Null);
+    }
     let data_type = ordered_element(call, DataType::clone)?;
     scalar(MIN.call_nullable([call.argument(0)], data_type, call))
 }
@@ -319,6 +322,9 @@ static SLICE: Function = Function::new("slice", |one| {
 });
 
 pub(super) fn slice(call: &FunctionCall<'_>) -> Result<Resolved> {
+    if *call.data_type(0) == DataType::Null {
+        return null_of(&data_type::array(DataType::Null, true));
+    }
     element(call, 0)?;
     scalar(SLICE.call([call.argument(0), call.int(1)?, call.int(2)?], call.data_type(0).clone(), call))
 }

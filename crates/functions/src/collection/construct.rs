@@ -12,7 +12,7 @@ use datafusion::common::ScalarValue;
 use millstream_core::{Error, Result, spark_error};
 
 use crate::argument::common_type_of;
-use crate::argument::{constant_of, scalar};
+use crate::argument::{constant_of, null_of, scalar};
 use crate::call::{FunctionCall, Resolved};
 use crate::columns::ordering::normal_column;
 use crate::data_type::{self, structure};
@@ -201,10 +201,14 @@ static MAP_FROM_ARRAYS: Function = Function::new("map_from_arrays", |one| {
 pub(super) fn map_from_arrays(call: &FunctionCall<'_>) -> Result<Resolved> {
     let element = |index: usize| match call.data_type(index) {
         DataType::List(element) => Ok(element.as_ref().clone()),
+        DataType::Null => Ok(Field::new_list_field(DataType::Null, true)),
         _ => unexpected_input_type::<Field>(call, index, "\"ARRAY\""),
     };
     let (key, value) = (element(0)?, element(1)?);
     let data_type = data_type::map(key.data_type().clone(), value.data_type().clone(), value.is_nullable());
+    if call.arguments.iter().any(|one| one.data_type == DataType::Null) {
+        return null_of(&data_type);
+    }
     scalar(MAP_FROM_ARRAYS.call([call.argument(0), call.argument(1)], data_type, call))
 }
 

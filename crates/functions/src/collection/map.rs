@@ -8,12 +8,12 @@ use arrow::compute::{SortOptions, take};
 use arrow::datatypes::{DataType, Field};
 use millstream_core::{Error, QuerySettings, Result};
 
-use crate::argument::scalar;
+use super::access::with_key;
+use crate::argument::{null_of, scalar};
 use crate::call::{FunctionCall, Resolved};
-use crate::coercion::wider_type;
 use crate::columns::ordering::normal_column;
 use crate::data_type::{array, map_entry, structure};
-use crate::failure::{differing_key_type, unexpected_input_type};
+use crate::failure::{differing_key_type, null_type, unexpected_input_type};
 use crate::kernel::{Evaluation, Function};
 use crate::typed_expr::TypedExpr;
 
@@ -41,16 +41,26 @@ static VALUES: Function = Function::total("map_values", |one| list_of(one, |maps
 static ENTRIES: Function = Function::total("map_entries", |one| list_of(one, |maps| Arc::new(maps.entries().clone())));
 
 pub(super) fn keys(call: &FunctionCall<'_>) -> Result<Resolved> {
+    if *call.data_type(0) == DataType::Null {
+        return null_of(&array(DataType::Null, false));
+    }
     let (key, _) = entry(call)?;
     scalar(KEYS.call([call.argument(0)], array(key.data_type().clone(), false), call))
 }
 
 pub(super) fn values(call: &FunctionCall<'_>) -> Result<Resolved> {
+    if *call.data_type(0) == DataType::Null {
+        return null_of(&array(DataType::Null, true));
+    }
     let (_, value) = entry(call)?;
     scalar(VALUES.call([call.argument(0)], array(value.data_type().clone(), value.is_nullable()), call))
 }
 
 pub(super) fn entries(call: &FunctionCall<'_>) -> Result<Resolved> {
+    if *call.data_type(0) == DataType::Null {
+        let entry = structure([("key", DataType::Null, false), ("value", DataType::Null, true)]);
+        return null_of(&array(entry, false));
+    }
     let (key, value) = entry(call)?;
     let entry =
         structure([("key", key.data_type().clone(), false), ("value", value.data_type().clone(), value.is_nullable())]);
@@ -95,10 +105,12 @@ static CONTAINS_KEY: Function = Function::total("map_contains_key", |one| {
 });
 
 pub(super) fn contains_key(call: &FunctionCall<'_>) -> Result<Resolved> {
-    let (key, _) = entry(call)?;
-    if wider_type(key.data_type(), call.data_type(1), &call.context.settings).is_none() {
+    if *call.data_type(0) == DataType::Null {
         return Err(differing_key_type(call));
     }
-    let wanted = call.cast(call.argument(1), key.data_type())?;
-    scalar(CONTAINS_KEY.call_nullable([call.argument(0), wanted], DataType::Boolean, call))
+    let (key, value) = entry(call)?;
+    if *call.data_type(1) == DataType::Null {
+        return Err(null_type(call));
+    }
+    scalar(CONTAINS_KEY.call_nullable(with_key(call, &key, &value)?, DataType::Boolean, call))
 }

@@ -7,14 +7,15 @@ use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::concat;
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
-use millstream_core::Result;
+use millstream_core::{Result, spark_error};
 
-use super::construct::{entry_types, map_of, meeting};
+use super::construct::{entry_types, map_of};
 use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
+use crate::coercion::lossless_type;
 use crate::columns::patterns::Patterns;
 use crate::data_type;
-use crate::failure::{differing_types, unexpected_input_type};
+use crate::failure::{differing_types, sql_expr, sql_id, sql_type, unexpected_input_type};
 use crate::kernel::Function;
 use crate::typed_expr::TypedExpr;
 
@@ -43,12 +44,26 @@ fn joined(parts: &[ArrayRef], data_type: &DataType) -> Result<ArrayRef> {
 }
 
 pub(super) fn map_concat(call: &FunctionCall<'_>) -> Result<Resolved> {
-    let all: Vec<usize> = (0..call.count()).collect();
-    let (data_type, maps) = meeting(call, &all)?;
-    if !matches!(data_type, DataType::Map(_, _)) {
-        return Err(differing_types(call));
+    if !call.arguments.iter().all(|one| matches!(one.data_type, DataType::Map(_, _))) {
+        let types: Vec<String> = call.arguments.iter().map(|one| sql_type(&one.data_type)).collect();
+        return Err(spark_error!(
+            "DATATYPE_MISMATCH.MAP_CONCAT_DIFF_TYPES",
+            sqlExpr = sql_expr(&call.sql()),
+            functionName = sql_id(call.name),
+            dataType = format!("[{}]", types.join(", ")),
+        ));
     }
-    scalar(MAP_CONCAT.call(maps, data_type, call))
+    let settings = &call.context.settings;
+    let mut meeting = call
+        .arguments
+        .first()
+        .map_or_else(|| data_type::map(DataType::Utf8, DataType::Utf8, true), |first| first.data_type.clone());
+    for one in &call.arguments {
+        meeting = lossless_type(&meeting, &one.data_type, settings).ok_or_else(|| differing_types(call))?;
+    }
+    let maps: Vec<TypedExpr> =
+        call.arguments.iter().map(|one| call.cast(one.clone(), &meeting)).collect::<Result<_>>()?;
+    scalar(MAP_CONCAT.call(maps, meeting, call))
 }
 
 static MAP_FROM_ENTRIES: Function = Function::new("map_from_entries", |one| {

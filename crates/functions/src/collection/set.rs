@@ -8,12 +8,14 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Int32Array, ListArray
 use arrow::compute::{concat, filter, interleave, is_not_null, take};
 use arrow::datatypes::{DataType, Int32Type};
 use arrow::row::{RowConverter, Rows, SortField};
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::Expr;
 use millstream_core::{Error, Result, spark_error};
 
 use super::array::{element, lists_of, map_lists, with_element, with_element_at};
-use crate::argument::scalar;
+use crate::argument::{null_of, scalar};
 use crate::call::{FunctionCall, Resolved};
-use crate::coercion::wider_type;
+use crate::coercion::lossless_type;
 use crate::columns::ordering::normal_column;
 use crate::data_type::{self, structure};
 use crate::failure::{index_of_zero, sql_expr, sql_id, sql_type, unexpected_input_type};
@@ -66,11 +68,7 @@ fn both(call: &FunctionCall<'_>) -> Result<[TypedExpr; 2]> {
     let (DataType::List(left), DataType::List(right)) = (call.data_type(0), call.data_type(1)) else {
         return Err(differ());
     };
-    // A string does not follow the other side here.
-    let promotes = [left, right].iter().any(|one| *one.data_type() == DataType::Utf8)
-        && left.data_type() != right.data_type()
-        && [left, right].iter().all(|one| *one.data_type() != DataType::Null);
-    let meeting = wider_type(left.data_type(), right.data_type(), &call.context.settings).filter(|_| !promotes);
+    let meeting = lossless_type(left.data_type(), right.data_type(), &call.context.settings);
     let meeting = meeting.ok_or_else(differ)?;
     let cast = |index: usize, contains_null| {
         call.cast(call.argument(index), &data_type::array(meeting.clone(), contains_null))
@@ -227,6 +225,9 @@ static COMPACT: Function =
     Function::total("array_compact", |one| map_lists(one, |_, values| Ok(filter(&values, &is_not_null(&values)?)?)));
 
 pub(super) fn compact(call: &FunctionCall<'_>) -> Result<Resolved> {
+    if *call.data_type(0) == DataType::Null {
+        return null_of(&data_type::array(DataType::Null, true));
+    }
     let data_type = data_type::array(element(call, 0)?.data_type().clone(), false);
     scalar(COMPACT.call([call.argument(0)], data_type, call))
 }
@@ -259,16 +260,24 @@ fn padded(values: &ArrayRef, length: usize) -> Result<ArrayRef> {
 fn zipped(call: &FunctionCall<'_>, names: &[String]) -> Result<TypedExpr> {
     let mut fields = Vec::with_capacity(names.len());
     for (index, name) in names.iter().enumerate() {
-        fields.push((name.clone(), element(call, index)?.data_type().clone(), true));
+        let data_type = match call.data_type(index) {
+            DataType::Null => DataType::Null,
+            _ => element(call, index)?.data_type().clone(),
+        };
+        fields.push((name.clone(), data_type, true));
     }
     let data_type = data_type::array(structure(fields), false);
+    if call.arguments.iter().any(|one| one.data_type == DataType::Null) {
+        let null = ScalarValue::try_from(&data_type).map_err(millstream_engine::error::from_datafusion)?;
+        return Ok(TypedExpr::new(Expr::Literal(null, None), data_type, true));
+    }
     Ok(ZIP.call(call.arguments.iter().cloned(), data_type, call))
 }
 
 /// A column gives its field a name, anything else its place does.
 pub(super) fn zip(call: &FunctionCall<'_>) -> Result<Resolved> {
     let named = |index: usize, one: &TypedExpr| match &one.expr {
-        datafusion::logical_expr::Expr::Column(_) => one.sql.rsplit('.').next().unwrap_or_default().to_owned(),
+        Expr::Column(_) => one.sql.rsplit('.').next().unwrap_or_default().to_owned(),
         _ => index.to_string(),
     };
     let names: Vec<String> = call.arguments.iter().enumerate().map(|(index, one)| named(index, one)).collect();

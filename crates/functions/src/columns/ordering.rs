@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, make_comparator};
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, ListArray, MapArray, StructArray, make_comparator};
 use arrow::compute::SortOptions;
 use arrow::compute::kernels::zip::zip;
 use arrow::datatypes::{DataType, Float32Type, Float64Type};
@@ -19,7 +19,34 @@ pub(crate) fn normal_column(column: &ArrayRef) -> ArrayRef {
             let normal = |value: f32| if value.is_nan() { f32::NAN } else { value + 0.0 };
             Arc::new(column.as_primitive::<Float32Type>().unary::<_, Float32Type>(normal))
         }
+        DataType::List(element) if holds_floats(element.data_type()) => {
+            let list = column.as_list::<i32>();
+            let values = normal_column(list.values());
+            Arc::new(ListArray::new(Arc::clone(element), list.offsets().clone(), values, list.nulls().cloned()))
+        }
+        DataType::Struct(fields) if holds_floats(column.data_type()) => {
+            let structs = column.as_struct();
+            let columns = structs.columns().iter().map(normal_column).collect();
+            let (nulls, length) = (structs.nulls().cloned(), structs.len());
+            StructArray::try_new_with_length(fields.clone(), columns, nulls, length)
+                .map_or_else(|_| Arc::clone(column), |normal| Arc::new(normal) as ArrayRef)
+        }
+        DataType::Map(entries, sorted) if holds_floats(column.data_type()) => {
+            let maps = column.as_map();
+            let normal = normal_column(&(Arc::new(maps.entries().clone()) as ArrayRef));
+            let (offsets, nulls) = (maps.offsets().clone(), maps.nulls().cloned());
+            Arc::new(MapArray::new(Arc::clone(entries), offsets, normal.as_struct().clone(), nulls, *sorted))
+        }
         _ => Arc::clone(column),
+    }
+}
+
+/// Whether a value of this type is a floating-point number or has one inside.
+pub fn holds_floats(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::List(inner) | DataType::Map(inner, _) => holds_floats(inner.data_type()),
+        DataType::Struct(fields) => fields.iter().any(|field| holds_floats(field.data_type())),
+        other => other.is_floating(),
     }
 }
 

@@ -133,7 +133,10 @@ pub(super) fn make_timestamp_ntz(call: &FunctionCall<'_>) -> Result<Resolved> {
 
 fn tried(call: &FunctionCall<'_>, data_type: DataType) -> Result<Resolved> {
     let settings = QuerySettings { ansi: false, ..call.context.settings };
-    scalar(MAKE_TIMESTAMP.over(timestamp_parts(call)?, data_type, true, &settings))
+    let made = MAKE_TIMESTAMP.over(timestamp_parts(call)?, data_type, true, &settings);
+    // The zone does not show.
+    let texts: Vec<&str> = call.arguments.iter().take(6).map(|one| one.sql.as_str()).collect();
+    scalar(made.with_sql(format!("{}({})", call.name.to_lowercase(), texts.join(", "))))
 }
 
 pub(super) fn try_make_timestamp(call: &FunctionCall<'_>) -> Result<Resolved> {

@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Int32Array};
-use arrow::datatypes::{DataType, Date32Type, TimestampMicrosecondType};
+use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Int8Array, Int32Array};
+use arrow::datatypes::{
+    DataType, Date32Type, DurationMicrosecondType, IntervalUnit, IntervalYearMonthType, TimestampMicrosecondType,
+};
 use chrono_tz::Tz;
 use datafusion::common::ScalarValue;
 use millstream_core::interval::DAY_US;
-use millstream_core::{Result, spark_error};
+use millstream_core::{Error, Result, spark_error};
 use millstream_formats::datetime::{civil_from_days, days_from_civil};
 
 use crate::argument::{constant_of, scalar};
@@ -120,7 +122,7 @@ fields! {
 pub(super) fn extract(call: &FunctionCall<'_>) -> Result<Resolved> {
     let extracted = extracted(call)?;
     match extracted {
-        Resolved::Scalar(part) if call.name.eq_ignore_ascii_case("extract") => {
+        Resolved::Scalar(part) if !call.name.eq_ignore_ascii_case("date_part") => {
             let sql = format!("{}({} FROM {})", call.name, call.arguments[0].sql, call.arguments[1].sql);
             scalar(part.with_sql(sql))
         }
@@ -132,8 +134,10 @@ fn extracted(call: &FunctionCall<'_>) -> Result<Resolved> {
     let Some(ScalarValue::Utf8(Some(field))) = constant_of(&call.argument(0).expr) else {
         return non_foldable(call, 0, "field", "STRING");
     };
-    if matches!(call.data_type(1), DataType::Interval(_) | DataType::Duration(_)) {
-        return unexpected_input_type(call, 1, "(\"DATE\" or \"TIMESTAMP\")");
+    match call.data_type(1) {
+        DataType::Duration(_) | DataType::Interval(IntervalUnit::YearMonth) => return interval_part(call, &field),
+        DataType::Interval(_) => return unexpected_input_type(call, 1, "(\"DATE\" or \"TIMESTAMP\")"),
+        _ => {}
     }
     match field.to_ascii_uppercase().as_str() {
         "YEAR" | "Y" | "YEARS" | "YR" | "YRS" => of_date(call, &YEAR),
@@ -148,10 +152,68 @@ fn extracted(call: &FunctionCall<'_>) -> Result<Resolved> {
         "HOUR" | "H" | "HOURS" | "HR" | "HRS" => of_time(call, &HOUR),
         "MINUTE" | "M" | "MIN" | "MINS" | "MINUTES" => of_time(call, &MINUTE),
         "SECOND" | "S" | "SEC" | "SECONDS" | "SECS" => scalar(EXACT_SECOND.call([moment(call)?], decimal(8, 6), call)),
-        _ => Err(spark_error!(
-            "INVALID_EXTRACT_FIELD",
-            field = format!("`{field}`"),
-            expr = sql_expr(&call.arguments[1].sql),
-        )),
+        _ => Err(invalid_field(call, &field)),
+    }
+}
+
+fn invalid_field(call: &FunctionCall<'_>, field: &str) -> Error {
+    spark_error!("INVALID_EXTRACT_FIELD", field = format!("`{field}`"), expr = sql_expr(&call.arguments[1].sql))
+}
+
+/// A part of day-time intervals, which are microseconds.
+fn span_part(one: &Evaluation<'_>, unit_us: i64, units: i64) -> Result<ArrayRef> {
+    let spans = one.columns[0].as_primitive::<DurationMicrosecondType>();
+    Ok(Arc::new(spans.iter().map(|us| us.map(|us| (us / unit_us % units) as i8)).collect::<Int8Array>()))
+}
+
+static INTERVAL_YEARS: Function = Function::total("interval_years", |one| {
+    let months = one.columns[0].as_primitive::<IntervalYearMonthType>();
+    Ok(Arc::new(months.iter().map(|months| months.map(|months| months / 12)).collect::<Int32Array>()))
+});
+static INTERVAL_MONTHS: Function = Function::total("interval_months", |one| {
+    let months = one.columns[0].as_primitive::<IntervalYearMonthType>();
+    Ok(Arc::new(months.iter().map(|months| months.map(|months| (months % 12) as i8)).collect::<Int8Array>()))
+});
+static INTERVAL_DAYS: Function = Function::total("interval_days", |one| {
+    let spans = one.columns[0].as_primitive::<DurationMicrosecondType>();
+    Ok(Arc::new(spans.iter().map(|us| us.map(|us| (us / DAY_US) as i32)).collect::<Int32Array>()))
+});
+static INTERVAL_HOURS: Function = Function::total("interval_hours", |one| span_part(one, 3_600_000_000, 24));
+static INTERVAL_MINUTES: Function = Function::total("interval_minutes", |one| span_part(one, 60_000_000, 60));
+static INTERVAL_SECONDS: Function = Function::total("interval_seconds", |one| {
+    let spans = one.columns[0].as_primitive::<DurationMicrosecondType>();
+    let seconds = spans.iter().map(|us| us.map(|us| i128::from(us % 60_000_000)));
+    Ok(Arc::new(seconds.collect::<Decimal128Array>().with_precision_and_scale(8, 6)?))
+});
+
+/// A part of an interval, if its type has that field.
+fn interval_part(call: &FunctionCall<'_>, field: &str) -> Result<Resolved> {
+    let (unit, function, data_type): (&str, &'static Function, _) = match field.to_ascii_uppercase().as_str() {
+        "YEAR" | "Y" | "YEARS" | "YR" | "YRS" => ("YEAR", &INTERVAL_YEARS, DataType::Int32),
+        "MONTH" | "MON" | "MONS" | "MONTHS" => ("MONTH", &INTERVAL_MONTHS, DataType::Int8),
+        "DAY" | "D" | "DAYS" => ("DAY", &INTERVAL_DAYS, DataType::Int32),
+        "HOUR" | "H" | "HOURS" | "HR" | "HRS" => ("HOUR", &INTERVAL_HOURS, DataType::Int8),
+        "MINUTE" | "M" | "MIN" | "MINS" | "MINUTES" => ("MINUTE", &INTERVAL_MINUTES, DataType::Int8),
+        "SECOND" | "S" | "SEC" | "SECONDS" | "SECS" => ("SECOND", &INTERVAL_SECONDS, decimal(8, 6)),
+        _ => return Err(invalid_field(call, field)),
+    };
+    if !units_of(&call.arguments[1]).contains(&unit) {
+        return Err(invalid_field(call, field));
+    }
+    scalar(function.call([call.argument(1)], data_type, call))
+}
+
+static UNITS: [&str; 6] = ["YEAR", "MONTH", "DAY", "HOUR", "MINUTE", "SECOND"];
+
+/// The fields of an interval: those that a literal is written with, else all of its kind.
+fn units_of(interval: &TypedExpr) -> &'static [&'static str] {
+    let all = if matches!(interval.data_type, DataType::Duration(_)) { 2..6 } else { 0..2 };
+    let written = interval.as_literal().and_then(|_| interval.sql.strip_prefix("INTERVAL '")?.rsplit_once("' "));
+    let place = |unit: &str| UNITS.iter().position(|one| *one == unit);
+    let Some((_, units)) = written else { return &UNITS[all] };
+    let (first, last) = units.split_once(" TO ").unwrap_or((units, units));
+    match (place(first), place(last)) {
+        (Some(first), Some(last)) if first <= last => &UNITS[first..=last],
+        _ => &UNITS[all],
     }
 }

@@ -250,6 +250,7 @@ fn compute(evaluation: &Evaluation<'_>, operation: Operation, failure: OnFailure
         (DataType::Float32, DataType::Float32) => floats::<Float32Type>(evaluation, operation, failure),
         (DataType::Float64, DataType::Float64) => floats::<Float64Type>(evaluation, operation, failure),
         (DataType::Decimal128(_, _), DataType::Decimal128(_, _)) => decimal::compute(evaluation, operation, failure),
+        _ if failure == OnFailure::Null => time::compute_or_null(evaluation, operation),
         _ => time::compute(evaluation, operation),
     }
 }

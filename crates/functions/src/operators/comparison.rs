@@ -26,10 +26,20 @@ fn operands(call: &FunctionCall<'_>) -> Result<(TypedExpr, TypedExpr)> {
     let Some(meeting) = comparison_type(left, right, &call.context.settings) else {
         return Err(different_types(call, left, right));
     };
-    if matches!(meeting, DataType::Map(_, _)) {
+    if holds_map(&meeting) {
         return Err(invalid_ordering_type(call, &meeting));
     }
     Ok((call.cast(call.argument(0), &meeting)?, call.cast(call.argument(1), &meeting)?))
+}
+
+/// Whether a value of this type is a map or has one inside: maps have no order, so they are not compared.
+pub fn holds_map(data_type: &DataType) -> bool {
+    match data_type {
+        DataType::Map(_, _) => true,
+        DataType::List(element) => holds_map(element.data_type()),
+        DataType::Struct(fields) => fields.iter().any(|field| holds_map(field.data_type())),
+        _ => false,
+    }
 }
 
 /// Whether Arrow's comparison is Spark's.
@@ -159,7 +169,7 @@ pub(super) fn in_list(call: &FunctionCall<'_>) -> Result<Resolved> {
     let all: Vec<usize> = (0..call.count()).collect();
     let settings = &call.context.settings;
     let meeting = match call.count() {
-        2 => comparison_type(call.data_type(0), call.data_type(1), settings),
+        2 if !call.data_type(0).is_nested() => comparison_type(call.data_type(0), call.data_type(1), settings),
         _ => common_type(all.iter().map(|&index| call.data_type(index)), settings),
     };
     let meeting = meeting.ok_or_else(|| differing_types(call))?;

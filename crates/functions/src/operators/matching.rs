@@ -127,11 +127,24 @@ pub(super) fn not_like_all(call: &FunctionCall<'_>) -> Result<Resolved> {
 }
 
 pub(super) fn like(call: &FunctionCall<'_>) -> Result<Resolved> {
-    resolve(call, &LIKE)
+    let texts: Vec<&str> = call.arguments.iter().map(|one| one.sql.as_str()).collect();
+    match (resolve(call, &LIKE)?, texts.as_slice()) {
+        (Resolved::Scalar(matched), [text, pattern, escape]) => {
+            scalar(matched.with_sql(format!("{text} LIKE {pattern} ESCAPE '{escape}'")))
+        }
+        (matched, _) => Ok(matched),
+    }
 }
 
 pub(super) fn ilike(call: &FunctionCall<'_>) -> Result<Resolved> {
-    resolve(call, &ILIKE)
+    let texts: Vec<&str> = call.arguments.iter().map(|one| one.sql.as_str()).collect();
+    match (resolve(call, &ILIKE)?, texts.as_slice()) {
+        // The escape does not show.
+        (Resolved::Scalar(matched), [text, pattern, _]) => {
+            scalar(matched.with_sql(format!("ilike({text}, {pattern})")))
+        }
+        (matched, _) => Ok(matched),
+    }
 }
 
 pub(super) fn rlike(call: &FunctionCall<'_>) -> Result<Resolved> {

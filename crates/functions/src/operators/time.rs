@@ -10,8 +10,9 @@ use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, AsArray, DurationMicrosecondArray, IntervalMonthDayNanoArray, IntervalYearMonthArray,
-    TimestampMicrosecondArray,
+    TimestampMicrosecondArray, new_null_array,
 };
+use arrow::compute::concat;
 use arrow::datatypes::{
     DataType, Date32Type, DurationMicrosecondType, Float64Type, Int32Type, IntervalMonthDayNano,
     IntervalMonthDayNanoType, IntervalUnit, IntervalYearMonthType, TimeUnit, TimestampMicrosecondType,
@@ -19,14 +20,14 @@ use arrow::datatypes::{
 use chrono_tz::Tz;
 use datafusion::common::ScalarValue;
 use millstream_core::interval::DAY_US;
-use millstream_core::{Error, Result};
+use millstream_core::{Error, Result, spark_error};
 
 use super::arithmetic::Operation;
 use crate::call::FunctionCall;
 use crate::cast::time::dates;
 use crate::columns::calendar::{add_months_to_days, from_local_us, to_local_us};
 use crate::data_type::{is_numeric, is_timestamp, sql_name, timestamp};
-use crate::failure::{arithmetic_overflow, divide_by_zero, long_overflow, unexpected_input_type};
+use crate::failure::{arithmetic_overflow, long_overflow, unexpected_input_type};
 use crate::kernel::{Evaluation, Function};
 use crate::typed_expr::TypedExpr;
 
@@ -36,6 +37,11 @@ const CALENDAR: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
 
 fn is_interval(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Interval(_) | DataType::Duration(_))
+}
+
+/// What an interval can be multiplied with.
+fn is_factor(data_type: &DataType) -> bool {
+    is_numeric(data_type) || matches!(data_type, DataType::Utf8 | DataType::Null)
 }
 
 fn is_time(data_type: &DataType) -> bool {
@@ -56,12 +62,17 @@ pub(super) fn resolve(
         return Ok(None);
     }
     let build = |left: TypedExpr, right: TypedExpr, data_type: DataType| {
-        let nullable = left.nullable || right.nullable || operation.divides();
+        let tolerant = call.name.eq_ignore_ascii_case(operation.tolerant_name());
+        let nullable = left.nullable || right.nullable || operation.divides() || tolerant;
         Ok(Some(function.over([left, right], data_type, nullable, &call.context.settings)))
     };
     let moving = |time: TypedExpr, by: TypedExpr| {
         // Spark shows the time first, and no parentheses.
-        let sql = format!("{} {} {}", time.sql, if minus { "-" } else { "+" }, by.sql);
+        let tolerant = call.name.eq_ignore_ascii_case(operation.tolerant_name());
+        let sql = match tolerant {
+            true => call.sql(),
+            false => format!("{} {} {}", time.sql, if minus { "-" } else { "+" }, by.sql),
+        };
         let (time, by) = moved(call, time, by)?;
         let data_type = time.data_type.clone();
         Ok(build(time, by, data_type)?.map(|moved| moved.with_sql(sql)))
@@ -83,14 +94,17 @@ pub(super) fn resolve(
         _ if minus && is_time(&a) && (is_time(&b) || b == DataType::Utf8) => difference(call, left, right, build),
         _ if minus && a == DataType::Utf8 && is_time(&b) => difference(call, left, right, build),
         _ if is_interval(&a) && is_interval(&b) && (plus || minus) => {
+            if [&a, &b].iter().all(|one| **one != CALENDAR) && a != b {
+                return unexpected_input_type(call, 0, "\"(TIMESTAMP OR TIMESTAMP WITHOUT TIME ZONE)\"");
+            }
             let meeting = if a == b { a } else { CALENDAR };
             build(as_calendar_if(left, &meeting, call), as_calendar_if(right, &meeting, call), meeting)
         }
-        _ if is_interval(&a) && is_numeric(&b) && matches!(operation, Operation::Multiply | Operation::Divide) => {
+        _ if is_interval(&a) && is_factor(&b) && matches!(operation, Operation::Multiply | Operation::Divide) => {
             let factor = call.cast(right, &DataType::Float64)?;
             build(left, factor, a)
         }
-        _ if is_numeric(&a) && is_interval(&b) && operation == Operation::Multiply => {
+        _ if is_factor(&a) && is_interval(&b) && operation == Operation::Multiply => {
             let factor = call.cast(left, &DataType::Float64)?;
             build(right, factor, b)
         }
@@ -149,6 +163,20 @@ fn to_calendar(column: &ArrayRef) -> Result<ArrayRef> {
         _ => column.as_primitive().clone(),
     };
     Ok(Arc::new(column))
+}
+
+/// Computes an operator over columns of dates, timestamps and intervals, with NULL for what fails.
+pub(super) fn compute_or_null(evaluation: &Evaluation<'_>, operation: Operation) -> Result<ArrayRef> {
+    if let Ok(all) = compute(evaluation, operation) {
+        return Ok(all);
+    }
+    let rows = (0..evaluation.rows).map(|row| {
+        let columns = evaluation.columns.iter().map(|column| column.slice(row, 1)).collect();
+        let one = Evaluation { columns, rows: 1, ..*evaluation };
+        compute(&one, operation).unwrap_or_else(|_| new_null_array(evaluation.data_type, 1))
+    });
+    let rows: Vec<ArrayRef> = rows.collect();
+    Ok(concat(&rows.iter().map(AsRef::as_ref).collect::<Vec<_>>())?)
 }
 
 /// Computes an operator over columns of dates, timestamps and intervals.
@@ -259,8 +287,9 @@ fn move_time(us: i64, by: IntervalMonthDayNano, sign: i64, zone: Tz) -> Option<i
 fn scale(intervals: &ArrayRef, factors: &ArrayRef, operation: Operation) -> Result<ArrayRef> {
     let factors = factors.as_primitive::<Float64Type>();
     let divides = operation == Operation::Divide;
-    if divides && factors.iter().flatten().any(|factor| factor == 0.0) {
-        return Err(divide_by_zero());
+    let divided_by_zero = |row: usize| intervals.is_valid(row) && factors.is_valid(row) && factors.value(row) == 0.0;
+    if divides && (0..factors.len()).any(divided_by_zero) {
+        return Err(spark_error!("INTERVAL_DIVIDED_BY_ZERO"));
     }
     let apply = |value: f64, factor: f64| if divides { value / factor } else { value * factor };
     let round = |value: f64| (value.abs() < i64::MAX as f64).then_some(value.round() as i64);
@@ -291,18 +320,23 @@ fn scale(intervals: &ArrayRef, factors: &ArrayRef, operation: Operation) -> Resu
 /// The sum or difference of two intervals of one kind.
 fn combine(left: &ArrayRef, right: &ArrayRef, operation: Operation) -> Result<ArrayRef> {
     let (sign, narrow_sign) = if operation == Operation::Subtract { (-1, -1) } else { (1, 1) };
+    let overflow = |_| {
+        let tolerant = format!("`{}`", operation.tolerant_name());
+        spark_error!("INTERVAL_ARITHMETIC_OVERFLOW.WITH_SUGGESTION", functionName = tolerant)
+    };
     match (left.data_type(), right.data_type()) {
         (DataType::Duration(_), DataType::Duration(_)) => {
             let rows = left
                 .as_primitive::<DurationMicrosecondType>()
                 .iter()
                 .zip(right.as_primitive::<DurationMicrosecondType>());
-            Ok(Arc::new(DurationMicrosecondArray::from(checked(rows, |a, b| a.checked_add(b.checked_mul(sign)?))?)))
+            let spans = checked(rows, |a, b| a.checked_add(b.checked_mul(sign)?)).map_err(overflow)?;
+            Ok(Arc::new(DurationMicrosecondArray::from(spans)))
         }
         (one, other) if *one == YEAR_MONTH && *other == YEAR_MONTH => {
             let rows =
                 left.as_primitive::<IntervalYearMonthType>().iter().zip(right.as_primitive::<IntervalYearMonthType>());
-            let months = checked(rows, |a, b| a.checked_add(b.checked_mul(narrow_sign)?))?;
+            let months = checked(rows, |a, b| a.checked_add(b.checked_mul(narrow_sign)?)).map_err(overflow)?;
             Ok(Arc::new(IntervalYearMonthArray::from(months)))
         }
         (one, other) if *one == CALENDAR && *other == CALENDAR => {

@@ -2,45 +2,49 @@
 
 use std::sync::{Arc, LazyLock};
 
-use arrow::array::{Array, BooleanArray, Int32Array, StringArray};
+use arrow::array::{Array, BooleanArray, Int32Array, StringArray, new_null_array};
+use arrow::compute::interleave;
 use arrow::datatypes::{DataType, Int32Type};
 use datafusion::common::ScalarValue;
-use millstream_core::Result;
+use millstream_core::{Result, spark_error};
 use regex::Regex;
 
 use super::{of_strings, rows};
 use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
-use crate::failure::invalid_array_index;
+use crate::failure::{invalid_array_index, sql_expr, unexpected_input_type};
 use crate::kernel::Function;
 use crate::typed_expr::TypedExpr;
 
 static ELT: Function = Function::new("elt", |one| {
     let places = one.numbers::<Int32Type>(0);
+    let values: Vec<&dyn Array> = one.columns[1..].iter().map(AsRef::as_ref).collect();
+    let null = new_null_array(one.data_type, 1);
     let pick = |row: usize| {
         if places.is_null(row) {
-            return Ok(None);
+            return Ok((values.len(), 0));
         }
         let place = places.value(row);
-        match usize::try_from(place).ok().filter(|place| (1..one.columns.len()).contains(place)) {
-            Some(place) => {
-                let texts = one.strings(place);
-                Ok(texts.is_valid(row).then(|| texts.value(row).to_owned()))
-            }
-            None if one.settings.ansi => Err(invalid_array_index(place.into(), one.columns.len() - 1)),
-            None => Ok(None),
+        match usize::try_from(place).ok().filter(|place| (1..=values.len()).contains(place)) {
+            Some(place) => Ok((place - 1, row)),
+            None if one.settings.ansi => Err(invalid_array_index(place.into(), values.len())),
+            None => Ok((values.len(), 0)),
         }
     };
-    Ok(Arc::new((0..one.rows).map(pick).collect::<Result<StringArray>>()?))
+    let picked = (0..one.rows).map(pick).collect::<Result<Vec<_>>>()?;
+    let all: Vec<&dyn Array> = values.iter().copied().chain([null.as_ref()]).collect();
+    Ok(interleave(&all, &picked)?)
 });
 
-/// `elt(place, text, …)`: the text at a place.
+/// `elt(place, value, …)`: the value at a place. If all are binary, so is the answer.
 pub(super) fn elt(call: &FunctionCall<'_>) -> Result<Resolved> {
     let mut arguments = vec![call.int(0)?];
+    let binary = (1..call.count()).all(|index| *call.data_type(index) == DataType::Binary);
     for index in 1..call.count() {
-        arguments.push(call.string(index)?);
+        arguments.push(if binary { call.argument(index) } else { call.string(index)? });
     }
-    scalar(ELT.call_nullable(arguments, DataType::Utf8, call))
+    let data_type = if binary { DataType::Binary } else { DataType::Utf8 };
+    scalar(ELT.call_nullable(arguments, data_type, call))
 }
 
 static FIND_IN_SET: Function = Function::total("find_in_set", |one| {
@@ -93,19 +97,33 @@ static MASK: Function = Function::total("mask", |one| {
 
 /// `mask(text, upper, lower, digit, other)`, where NULL keeps letters as they are.
 pub(super) fn mask(call: &FunctionCall<'_>) -> Result<Resolved> {
-    let mut arguments = vec![call.string(0)?];
-    let mut texts = vec![arguments[0].sql.clone()];
+    let mut arguments = vec![call.argument(0)];
     for (index, default) in [(1, Some("X")), (2, Some("x")), (3, Some("n")), (4, None)] {
-        let given = if call.count() > index {
-            call.string(index)?
-        } else {
-            TypedExpr::literal(ScalarValue::Utf8(default.map(str::to_owned)), default.unwrap_or("NULL"))
-        };
-        texts.push(given.sql.clone());
-        arguments.push(given);
+        arguments.push(match call.arguments.get(index) {
+            Some(given) => given.clone(),
+            None => TypedExpr::literal(ScalarValue::Utf8(default.map(str::to_owned)), default.unwrap_or("NULL")),
+        });
     }
-    let masked = MASK.call_nullable(arguments, DataType::Utf8, call);
-    scalar(masked.with_sql(format!("{}({})", call.name, texts.join(", "))))
+    let whole = FunctionCall { arguments, filter: None, order_by: Vec::new(), ..*call };
+    let sql = whole.sql();
+    for (index, given) in whole.arguments.iter().enumerate() {
+        if !matches!(given.data_type, DataType::Utf8 | DataType::Null) {
+            return unexpected_input_type(&whole, index, "\"STRING\"");
+        }
+    }
+    for (index, name) in [(1, "upperChar"), (2, "lowerChar"), (3, "digitChar"), (4, "otherChar")] {
+        if let Some(text) = whole.constant_string(index, name)?
+            && text.chars().count() != 1
+        {
+            return Err(spark_error!(
+                "DATATYPE_MISMATCH.INPUT_SIZE_NOT_ONE",
+                sqlExpr = sql_expr(&sql),
+                exprName = name,
+            ));
+        }
+    }
+    let arguments = whole.all_strings()?;
+    scalar(MASK.call_nullable(arguments, DataType::Utf8, call).with_sql(sql))
 }
 
 static LUHN: Function = Function::total("luhn_check", |one| {

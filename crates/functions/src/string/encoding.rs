@@ -14,6 +14,7 @@ use millstream_core::{Error, Result, spark_error};
 use super::{map_text, of_strings, rows};
 use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
+use crate::failure::unexpected_input_type;
 use crate::kernel::Function;
 
 static ASCII: Function = Function::new("ascii", |one| {
@@ -251,5 +252,8 @@ fn sound(text: &str) -> String {
 }
 
 pub(super) fn soundex(call: &FunctionCall<'_>) -> Result<Resolved> {
+    if !matches!(call.data_type(0), DataType::Utf8 | DataType::Null) {
+        return unexpected_input_type(call, 0, "\"STRING\"");
+    }
     of_strings(call, &SOUNDEX, DataType::Utf8)
 }

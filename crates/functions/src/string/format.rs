@@ -10,7 +10,6 @@ use super::long_texts;
 use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
 use crate::kernel::{Evaluation, Function};
-use crate::room::Room;
 
 static CONCAT_WS: Function = Function::new("concat_ws", |one| {
     let separators = one.strings(0);

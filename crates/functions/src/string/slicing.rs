@@ -5,11 +5,12 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, Int32Array, StringArray};
 use arrow::datatypes::{DataType, Int32Type};
 use datafusion::common::ScalarValue;
-use millstream_core::Result;
+use millstream_core::{Result, spark_error};
 
 use super::{long_texts, map_text, of_strings, rows};
 use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
+use crate::failure::sql_expr;
 use crate::kernel::{Evaluation, Function};
 use crate::typed_expr::TypedExpr;
 
@@ -253,6 +254,16 @@ pub(super) fn overlay(call: &FunctionCall<'_>) -> Result<Resolved> {
     if *call.data_type(0) == DataType::Binary && *call.data_type(1) == DataType::Binary {
         let arguments = [call.argument(0), call.argument(1), call.int(2)?, length];
         return scalar(OVERLAY_BYTES.call(arguments, DataType::Binary, call).with_sql(sql));
+    }
+    let binary = [0, 1].map(|index| *call.data_type(index) == DataType::Binary);
+    if binary[0] || binary[1] {
+        let types = binary.map(|binary| if binary { "\"BINARY\"" } else { "\"STRING\"" });
+        return Err(spark_error!(
+            "DATATYPE_MISMATCH.DATA_DIFF_TYPES",
+            sqlExpr = sql_expr(&sql),
+            functionName = "`overlay`",
+            dataType = format!("({})", types.join(" or ")),
+        ));
     }
     let arguments = [call.string(0)?, call.string(1)?, call.int(2)?, length];
     scalar(OVERLAY.call(arguments, DataType::Utf8, call).with_sql(sql))

@@ -6,6 +6,7 @@
 
 use arrow::datatypes::{DataType, Field};
 use millstream_functions::TypedExpr;
+use serde_json::{Map, Value};
 
 use crate::data_type::METADATA_KEY;
 
@@ -24,6 +25,14 @@ pub(crate) struct Attribute {
     pub(crate) nullable: bool,
     /// Spark's metadata of the column, as JSON.
     pub(crate) metadata: Option<String>,
+}
+
+/// A column's metadata with one more entry.
+pub(crate) fn with_entry(metadata: Option<&str>, key: &str, value: Value) -> String {
+    let known = metadata.and_then(|text| serde_json::from_str(text).ok());
+    let mut entries: Map<String, Value> = known.unwrap_or_default();
+    entries.insert(key.to_owned(), value);
+    Value::Object(entries).to_string()
 }
 
 impl Attribute {

@@ -5,6 +5,8 @@ use millstream_core::{Error, spark_error};
 use arrow::datatypes::DataType;
 use millstream_functions::data_type::sql_name;
 
+use super::attribute::Attribute;
+
 /// Where Spark looks for functions and tables.
 const SEARCH_PATH: &str = "[`system`.`builtin`, `system`.`session`, `spark_catalog`.`default`]";
 
@@ -68,6 +70,9 @@ pub(crate) fn ambiguous_reference(parts: &[String], candidates: &[Vec<String>]) 
     spark_error!("AMBIGUOUS_REFERENCE", name = sql_id(parts), referenceNames = references)
 }
 
+/// How Spark calls `df["*"]` in an error.
+pub(crate) const FOREIGN_STAR: &str = "unresolveddataframestar()";
+
 /// A column of another DataFrame that the plan does not contain.
 pub(crate) fn foreign_column(parts: &[String]) -> Error {
     spark_error!("CANNOT_RESOLVE_DATAFRAME_COLUMN", name = format!("\"{}\"", parts.join(".")))
@@ -95,6 +100,32 @@ pub(crate) fn cannot_extract(base: &str, data_type: &DataType) -> Error {
         "INVALID_EXTRACT_BASE_FIELD_TYPE",
         base = format!("\"{base}\""),
         other = format!("\"{}\"", sql_name(data_type)),
+    )
+}
+
+pub(crate) use millstream_functions::holds_map;
+
+fn equality(left: &Attribute, right: &Attribute) -> String {
+    format!("\"({} = {})\"", left.name, right.name)
+}
+
+/// The columns of JOIN USING have types that do not meet.
+pub(crate) fn different_operands(left: &Attribute, right: &Attribute) -> Error {
+    spark_error!(
+        "DATATYPE_MISMATCH.BINARY_OP_DIFF_TYPES",
+        sqlExpr = equality(left, right),
+        left = format!("\"{}\"", sql_name(&left.data_type)),
+        right = format!("\"{}\"", sql_name(&right.data_type)),
+    )
+}
+
+/// The columns of JOIN USING have a type without an order.
+pub(crate) fn not_comparable(left: &Attribute, right: &Attribute, data_type: &DataType) -> Error {
+    spark_error!(
+        "DATATYPE_MISMATCH.INVALID_ORDERING_TYPE",
+        sqlExpr = equality(left, right),
+        functionName = "`=`",
+        dataType = format!("\"{}\"", sql_name(data_type)),
     )
 }
 

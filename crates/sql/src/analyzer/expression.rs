@@ -28,6 +28,7 @@ use spark_connect_proto::{DataType as ProtoType, Expression};
 
 use super::attribute::Attribute;
 use super::identifier::parse_name;
+use super::lineage::{self, Meaning, Reference};
 use super::scope::Scope;
 use super::{Analyzer, error};
 use crate::data_type::from_proto;
@@ -75,7 +76,8 @@ impl Analyzer<'_> {
             ExprType::UnresolvedFunction(one) => return self.call(&Call::from_function(one), scope),
             ExprType::CallFunction(one) => return self.call(&Call::new(&one.function_name, &one.arguments), scope),
             ExprType::ExpressionString(one) => {
-                return self.value(&crate::parser::parse_expression(&one.expression)?, scope);
+                let text = self.context.with_variables(&one.expression)?;
+                return self.value(&crate::parser::parse_expression(&text)?, scope);
             }
             ExprType::Alias(one) => self.nested_alias(one, scope)?,
             ExprType::Cast(one) => self.cast(one, scope)?,
@@ -103,19 +105,23 @@ impl Analyzer<'_> {
         {
             return Ok(lambda::parameter_reference(variable));
         }
-        match one.plan_id {
-            Some(plan_id) => {
-                let (attribute, rest) = self.column_of_plan(plan_id, &parts, scope)?;
-                self.fields_of(as_written(&attribute, &parts, rest), rest)
+        if let Some(plan_id) = one.plan_id {
+            if let Some((attribute, rest)) = self.column_of_plan(plan_id, &parts, scope)? {
+                return self.fields_of(as_written(&attribute, &parts, rest), rest);
             }
-            None => match scope.resolve(&parts, self.context) {
-                Ok((attribute, rest)) => self.fields_of(as_written(attribute, &parts, rest), rest),
-                Err(error) => match self.lateral_alias(&parts, scope)? {
-                    Some(value) => self.fields_of(value, &parts[1..]),
-                    None => match self.outer_reference(&parts) {
-                        Some((outer, rest)) => self.fields_of(outer, rest),
-                        None => Err(error),
-                    },
+            let strict = self.context.conf("spark.sql.analyzer.strictDataFrameColumnResolution", "true") != "false";
+            if strict && !scope.grouped {
+                return Err(error::foreign_column(&parts));
+            }
+        }
+        match scope.resolve(&parts, self.context) {
+            Ok((attribute, rest)) => self.fields_of(as_written(attribute, &parts, rest), rest),
+            Err(error) => match self.lateral_alias(&parts, scope)? {
+                Some(value) => self.fields_of(value, &parts[1..]),
+                None => match self.outer_reference(&parts) {
+                    Some((outer, rest)) => self.fields_of(outer, rest),
+                    None if one.plan_id.is_some() && !scope.grouped => Err(error::foreign_column(&parts)),
+                    None => Err(error),
                 },
             },
         }
@@ -137,35 +143,23 @@ impl Analyzer<'_> {
     }
 
     /// `df.column`: the column of the relation with this plan id, if the scope still has it.
-    fn column_of_plan<'p>(
+    ///
+    /// # Errors
+    /// `CANNOT_RESOLVE_DATAFRAME_COLUMN` if no relation below the operator has the plan id.
+    pub(crate) fn column_of_plan<'p>(
         &self,
         plan_id: i64,
         parts: &'p [String],
         scope: Scope<'_>,
-    ) -> Result<(Attribute, &'p [String])> {
-        let Some(outputs) = self.by_plan_id.get(&plan_id) else {
-            return Err(error::foreign_column(parts));
+    ) -> Result<Option<(Attribute, &'p [String])>> {
+        let inputs = self.inputs.last().map_or(&[][..], Vec::as_slice);
+        let reference = Reference { plan_id, parts, context: self.context };
+        let column = match lineage::meaning(inputs, reference)? {
+            Meaning::NoPlan => return Err(error::foreign_column(parts)),
+            Meaning::Column(column) => Some(column),
+            Meaning::Gone => lineage::column_left_out(inputs, reference)?,
         };
-        let mut found: Vec<(Attribute, &'p [String], usize)> = Vec::new();
-        for output in outputs {
-            let (column, rest) = Scope::new(&output.columns, false).resolve(parts, self.context)?;
-            let reachable = scope.columns.iter().chain(scope.hidden).find(|one| one.column == column.column);
-            if let Some(reachable) = reachable
-                && !found.iter().any(|(one, ..)| one.column == reachable.column)
-            {
-                found.push((reachable.clone(), rest, output.depth));
-            }
-        }
-        if self.nearest_plan
-            && let Some(nearest) = found.iter().map(|(.., depth)| *depth).min()
-        {
-            found.retain(|(.., depth)| *depth == nearest);
-        }
-        match found.len() {
-            0 => Err(error::foreign_column(parts)),
-            1 => Ok(found.remove(0)).map(|(column, rest, _)| (column, rest)),
-            _ => Err(error::ambiguous_foreign_column(parts)),
-        }
+        Ok(column.and_then(|one| Some((scope.reachable(&one.column.column)?.clone(), &parts[one.parts..]))))
     }
 
     /// Fields inside fields by their names.

@@ -11,6 +11,7 @@ mod limit;
 mod missing_values;
 mod pivot;
 mod project;
+mod reshape;
 mod set_operation;
 mod sort_filter;
 mod statistic;
@@ -21,14 +22,17 @@ mod with_relations;
 
 pub(crate) use aggregate::PendingAggregate;
 
+use std::sync::Arc;
+
 use millstream_core::{Error, Result};
 use spark_connect_proto::Relation;
 use spark_connect_proto::relation::RelType;
+use spark_connect_proto::set_operation::SetOpType;
 
-use super::attribute::Attribute;
+use super::{Analyzer, RELATIONS_MAX};
 use super::expression::required;
+use super::lineage::Lineage;
 use super::resolved_relation::ResolvedRelation;
-use super::{Analyzer, PlanOutput, RELATIONS_MAX};
 use crate::nesting::too_complex;
 use crate::parser::extension::RelationExtension;
 
@@ -41,20 +45,16 @@ impl Analyzer<'_> {
         if self.relations > RELATIONS_MAX {
             return Err(too_complex(format!("a plan may have {RELATIONS_MAX} relations, each use of a view counted")));
         }
-        self.depth += 1;
-        let resolved = self.deeper(|analyzer| analyzer.relation_of_kind(relation))?;
-        self.depth -= 1;
+        self.inputs.push(Vec::new());
+        let resolved = self.deeper(|analyzer| analyzer.relation_of_kind(relation));
+        let inputs = self.inputs.pop().unwrap_or_default();
+        let resolved = resolved?;
         self.without_generator("generator")?;
-        self.remember(relation, &resolved.columns);
-        Ok(resolved)
-    }
-
-    /// Remembers what a relation gives under its plan id, if it has one.
-    fn remember(&mut self, relation: &Relation, columns: &[Attribute]) {
-        if let Some(plan_id) = relation.common.as_ref().and_then(|common| common.plan_id) {
-            let output = PlanOutput { columns: columns.to_vec(), depth: self.depth };
-            self.by_plan_id.entry(plan_id).or_default().push(output);
+        if let Some(siblings) = self.inputs.last_mut() {
+            let plan_id = relation.common.as_ref().and_then(|common| common.plan_id);
+            siblings.push(Arc::new(Lineage::new(plan_id, &resolved, inputs, is_union(relation))));
         }
+        Ok(resolved)
     }
 
     /// The analysed input of an operator.
@@ -109,6 +109,10 @@ impl Analyzer<'_> {
             other => Err(unsupported(other)),
         }
     }
+}
+
+fn is_union(relation: &Relation) -> bool {
+    matches!(&relation.rel_type, Some(RelType::SetOp(one)) if one.set_op_type() == SetOpType::Union)
 }
 
 fn unsupported(kind: &RelType) -> Error {

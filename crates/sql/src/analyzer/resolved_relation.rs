@@ -18,6 +18,9 @@ pub(crate) struct ResolvedRelation {
     pub(crate) plan: LogicalPlan,
     /// The columns of the result, in order.
     pub(crate) columns: Vec<Attribute>,
+    /// Columns of `plan` that only a qualified name or a plan id reaches: keys that JOIN USING hides (Spark: metadata
+    /// output).
+    pub(crate) metadata: Vec<Attribute>,
     /// Columns of `plan` that only a filter or sort above may name (Spark: missing references).
     pub(crate) hidden: Vec<Attribute>,
     /// Whether a leaf is a stream.
@@ -29,7 +32,7 @@ pub(crate) struct ResolvedRelation {
 impl ResolvedRelation {
     /// A relation that shows all there is.
     pub(crate) fn new(plan: LogicalPlan, columns: Vec<Attribute>, streaming: bool) -> Self {
-        Self { plan, columns, hidden: Vec::new(), streaming, aggregate: None }
+        Self { plan, columns, metadata: Vec::new(), hidden: Vec::new(), streaming, aggregate: None }
     }
 
     /// The same rows and columns computed by another plan.
@@ -38,10 +41,15 @@ impl ResolvedRelation {
         Self { plan, ..self }
     }
 
-    /// Drops hidden columns, so that an operator above sees the visible ones only.
+    /// Drops hidden columns and those of metadata, so that an operator above sees the visible ones only.
     pub(crate) fn visible(self) -> Result<Self> {
+        Self { metadata: Vec::new(), ..self }.without_hidden()
+    }
+
+    /// Drops hidden columns.
+    pub(crate) fn without_hidden(self) -> Result<Self> {
         let mut shown: Vec<&str> = Vec::with_capacity(self.columns.len());
-        for column in &self.columns {
+        for column in self.columns.iter().chain(&self.metadata) {
             if !shown.contains(&column.column.as_str()) {
                 shown.push(&column.column);
             }
@@ -54,7 +62,7 @@ impl ResolvedRelation {
             let columns = shown.into_iter().map(|name| Expr::Column(Column::new_unqualified(name)));
             project(self.plan, columns.collect())?
         };
-        Ok(Self { plan, columns: self.columns, hidden: Vec::new(), streaming: self.streaming, aggregate: None })
+        Ok(Self { plan, hidden: Vec::new(), aggregate: None, ..self })
     }
 
     /// Renames the plan's columns to the user's names, as far as these are unique, and drops all others.

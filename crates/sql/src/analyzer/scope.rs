@@ -5,6 +5,7 @@ use millstream_functions::TypedExpr;
 
 use super::attribute::Attribute;
 use super::error;
+use super::resolved_relation::ResolvedRelation;
 use crate::session::AnalysisContext;
 
 /// What names can refer to where an expression stands.
@@ -12,12 +13,16 @@ use crate::session::AnalysisContext;
 pub(crate) struct Scope<'s> {
     /// The columns of the input.
     pub(crate) columns: &'s [Attribute],
-    /// Columns that are asked only when no column fits.
+    /// Columns that a qualified name reaches when no column fits.
+    pub(crate) metadata: &'s [Attribute],
+    /// Columns that are asked only when no other fits.
     pub(crate) hidden: &'s [Attribute],
     /// Values of the select list before the expression, by their aliases: asked when no column fits.
     pub(crate) lateral: &'s [(String, TypedExpr)],
     /// Parameters of the lambda functions around the expression, innermost last.
     pub(crate) lambda: &'s [Attribute],
+    /// Whether the input is an aggregation, whose output a column with a plan id may name after all.
+    pub(crate) grouped: bool,
     /// Whether the input is a stream.
     pub(crate) streaming: bool,
 }
@@ -25,12 +30,17 @@ pub(crate) struct Scope<'s> {
 impl<'s> Scope<'s> {
     /// A scope of these columns alone.
     pub(crate) fn new(columns: &'s [Attribute], streaming: bool) -> Self {
-        Self { columns, hidden: &[], lateral: &[], lambda: &[], streaming }
+        Self { columns, metadata: &[], hidden: &[], lateral: &[], lambda: &[], grouped: false, streaming }
+    }
+
+    /// The scope of an operator over this relation.
+    pub(crate) fn over(relation: &'s ResolvedRelation) -> Self {
+        Self { metadata: &relation.metadata, ..Self::new(&relation.columns, relation.streaming) }
     }
 
     /// A scope in which nothing has a name.
     pub(crate) fn empty() -> Scope<'static> {
-        Scope { columns: &[], hidden: &[], lateral: &[], lambda: &[], streaming: false }
+        Scope::new(&[], false)
     }
 
     /// The column that the first parts name, and the parts left over for its fields.
@@ -39,16 +49,8 @@ impl<'s> Scope<'s> {
         parts: &'p [String],
         context: &AnalysisContext,
     ) -> Result<(&'s Attribute, &'p [String])> {
-        let fits = candidates(self.columns, parts, context);
-        if let [(only, used)] = fits.as_slice() {
-            return Ok((only, &parts[*used..]));
-        }
-        if let [(first, used), rest @ ..] = fits.as_slice() {
-            if rest.iter().all(|(other, _)| other.column == first.column) {
-                return Ok((first, &parts[*used..]));
-            }
-            let names: Vec<_> = fits.iter().map(|(attribute, _)| full_name(attribute)).collect();
-            return Err(error::ambiguous_reference(parts, &names));
+        if let Some((column, used)) = self.find(parts, context)? {
+            return Ok((column, &parts[used..]));
         }
         match candidates(self.hidden, parts, context).first() {
             Some((attribute, used)) => Ok((attribute, &parts[*used..])),
@@ -60,10 +62,45 @@ impl<'s> Scope<'s> {
             }
         }
     }
+
+    /// The column that the first parts name, and how many they are; nothing if no column has that name.
+    ///
+    /// # Errors
+    /// `AMBIGUOUS_REFERENCE` if several have it.
+    pub(crate) fn find(&self, parts: &[String], context: &AnalysisContext) -> Result<Option<(&'s Attribute, usize)>> {
+        let mut fits = candidates(self.columns, parts, context);
+        if fits.is_empty() {
+            fits = qualified_candidates(self.metadata, parts, context);
+        }
+        let Some((first, used)) = fits.first() else { return Ok(None) };
+        if fits.iter().all(|(other, _)| other.column == first.column) {
+            return Ok(Some((first, *used)));
+        }
+        let names: Vec<_> = fits.iter().map(|(attribute, _)| full_name(attribute)).collect();
+        Err(error::ambiguous_reference(parts, &names))
+    }
+
+    /// The column with this name in the plan.
+    pub(crate) fn reachable(&self, column: &str) -> Option<&'s Attribute> {
+        self.columns.iter().chain(self.metadata).chain(self.hidden).find(|one| one.column == column)
+    }
 }
 
 /// Columns that fit, with the number of parts used. A match with a qualifier goes before one without.
 fn candidates<'s>(
+    columns: &'s [Attribute],
+    parts: &[String],
+    context: &AnalysisContext,
+) -> Vec<(&'s Attribute, usize)> {
+    let fits = qualified_candidates(columns, parts, context);
+    if !fits.is_empty() {
+        return fits;
+    }
+    columns.iter().filter(|column| context.same_name(&column.name, &parts[0])).map(|column| (column, 1)).collect()
+}
+
+/// Columns that fit with their qualifier, the longest match only.
+fn qualified_candidates<'s>(
     columns: &'s [Attribute],
     parts: &[String],
     context: &AnalysisContext,
@@ -81,7 +118,7 @@ fn candidates<'s>(
             return fits;
         }
     }
-    columns.iter().filter(|column| context.same_name(&column.name, &parts[0])).map(|column| (column, 1)).collect()
+    Vec::new()
 }
 
 /// Whether the last parts of the column's qualifier are these.

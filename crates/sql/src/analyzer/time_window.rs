@@ -18,7 +18,7 @@ use millstream_functions::data_type::structure;
 use millstream_functions::{SessionWindow, TimeWindow, TypedExpr};
 
 use super::Analyzer;
-use super::attribute::Attribute;
+use super::attribute::{Attribute, with_entry};
 use super::expression::named_struct;
 use super::resolved_relation::{ResolvedRelation, project};
 use windows_of::WindowsOf;
@@ -27,6 +27,8 @@ use windows_of::WindowsOf;
 #[derive(Debug)]
 pub(crate) struct PendingWindow {
     column: String,
+    /// That of the time, and a mark.
+    metadata: String,
     window: Kind,
 }
 
@@ -44,6 +46,14 @@ impl Kind {
         }
     }
 
+    /// What Spark marks the column with in its metadata.
+    fn mark(&self) -> &'static str {
+        match self {
+            Self::Time(_) => "spark.timeWindow",
+            Self::Session(_) => "spark.sessionWindow",
+        }
+    }
+
     /// The name under which the column can be asked for.
     fn name(&self) -> &'static str {
         match self {
@@ -55,30 +65,31 @@ impl Kind {
 
 impl Analyzer<'_> {
     /// The column in which a window will be found; asked for twice, it is computed once.
-    pub(crate) fn time_window(&mut self, window: TimeWindow) -> TypedExpr {
+    pub(crate) fn time_window(&mut self, window: TimeWindow, metadata: Option<String>) -> TypedExpr {
         let known = self.windows.iter().position(|pending| {
             matches!(&pending.window, Kind::Time(known) if known.time.expr == window.time.expr
                 && (known.window_us, known.slide_us, known.start_us) == (window.window_us, window.slide_us, window.start_us))
         });
-        self.pending_window(known, Kind::Time(window))
+        self.pending_window(known, Kind::Time(window), metadata)
     }
 
     /// The same of a session.
-    pub(crate) fn session_window(&mut self, window: SessionWindow) -> TypedExpr {
+    pub(crate) fn session_window(&mut self, window: SessionWindow, metadata: Option<String>) -> TypedExpr {
         let known = self.windows.iter().position(|pending| {
             matches!(&pending.window, Kind::Session(known)
                 if known.time.expr == window.time.expr && known.end.expr == window.end.expr)
         });
-        self.pending_window(known, Kind::Session(window))
+        self.pending_window(known, Kind::Session(window), metadata)
     }
 
-    fn pending_window(&mut self, known: Option<usize>, window: Kind) -> TypedExpr {
+    fn pending_window(&mut self, known: Option<usize>, window: Kind, of_time: Option<String>) -> TypedExpr {
         let (name, data_type) = (window.name(), window_type(&window.time().data_type));
         let column = match known {
             Some(at) => self.windows[at].column.clone(),
             None => {
                 let column = self.fresh(name);
-                self.windows.push(PendingWindow { column: column.clone(), window });
+                let metadata = marked(of_time.as_deref(), window.mark());
+                self.windows.push(PendingWindow { column: column.clone(), metadata, window });
                 column
             }
         };
@@ -94,7 +105,7 @@ impl Analyzer<'_> {
     /// Adds the windows that expressions over `input` asked for since the last call.
     pub(crate) fn with_time_windows(&mut self, input: ResolvedRelation) -> Result<ResolvedRelation> {
         let mut pending = std::mem::take(&mut self.windows);
-        let Some(PendingWindow { column, window }) = pending.pop() else { return Ok(input) };
+        let Some(PendingWindow { column, metadata, window }) = pending.pop() else { return Ok(input) };
         if !pending.is_empty() {
             return Err(spark_error!("_LEGACY_ERROR_TEMP_1039"));
         }
@@ -104,7 +115,7 @@ impl Analyzer<'_> {
             Kind::Session(window) => self.with_session(&input, &column, window)?,
         };
         let mut input = input.with_plan(plan);
-        input.hidden.push(Attribute::new(name, column, data_type, false));
+        input.hidden.push(Attribute { metadata: Some(metadata), ..Attribute::new(name, column, data_type, false) });
         Ok(input)
     }
 
@@ -126,14 +137,25 @@ impl Analyzer<'_> {
         Ok((project(lasting, exprs)?, data_type))
     }
 
+    /// The metadata of the window in this column, if one was asked for.
+    pub(crate) fn metadata_of_window(&self, column: &str) -> Option<String> {
+        self.windows.iter().find(|pending| pending.column == column).map(|pending| pending.metadata.clone())
+    }
+
     /// The columns under which windows asked for so far can be named: `window.start` beside `GROUP BY window(…)`.
     pub(crate) fn named_windows(&self) -> Vec<Attribute> {
         let attribute = |pending: &PendingWindow| {
             let data_type = window_type(&pending.window.time().data_type);
-            Attribute::new(pending.window.name(), &pending.column, data_type, false)
+            let metadata = Some(pending.metadata.clone());
+            Attribute { metadata, ..Attribute::new(pending.window.name(), &pending.column, data_type, false) }
         };
         self.windows.iter().map(attribute).collect()
     }
+}
+
+/// Metadata with a mark of its own.
+fn marked(metadata: Option<&str>, mark: &str) -> String {
+    with_entry(metadata, mark, serde_json::Value::Bool(true))
 }
 
 /// The windows that each row is in.

@@ -5,6 +5,8 @@ use millstream_core::{Error, Result};
 use spark_connect_proto::DataType as ProtoType;
 use spark_connect_proto::data_type::Kind;
 
+use super::to_proto::METADATA_KEY;
+
 use millstream_functions::data_type::{array, decimal, map, timestamp, timestamp_ntz};
 
 /// The Arrow form of a type.
@@ -56,10 +58,22 @@ pub(crate) fn from_text(text: &str) -> Result<DataType> {
     from_proto(&crate::parser::parse_schema(text)?)
 }
 
-/// The columns of a struct type.
+/// The columns of a struct type, each with its metadata. (Fields inside columns have none here: it would be a part of
+/// their type.)
 pub(crate) fn schema_from_proto(data_type: &ProtoType) -> Result<Schema> {
     match from_proto(data_type)? {
-        DataType::Struct(fields) => Ok(Schema::new(fields)),
+        DataType::Struct(fields) => {
+            let described = match &data_type.kind {
+                Some(Kind::Struct(one)) => one.fields.as_slice(),
+                _ => &[],
+            };
+            let metadata = |index: usize| described.get(index).and_then(|field| field.metadata.clone());
+            let fields = fields.iter().enumerate().map(|(index, field)| match metadata(index) {
+                Some(text) => field.as_ref().clone().with_metadata([(METADATA_KEY.to_owned(), text)].into()),
+                None => field.as_ref().clone(),
+            });
+            Ok(Schema::new(fields.collect::<Vec<_>>()))
+        }
         other => Err(Error::invalid(format!(
             "a schema must be a struct, not {}",
             millstream_functions::data_type::sql_name(&other)

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use spark_connect_proto::expression::Window;
+use spark_connect_proto::expression::literal::LiteralType;
+use spark_connect_proto::expression::{ExprType, Literal, Window};
 use spark_connect_proto::{Expression, Relation};
 
 use super::error::{Parsed, SyntaxError};
@@ -261,15 +262,20 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// `IDENTIFIER('a.b')`: a name given as a string.
+    /// `IDENTIFIER('a.b')`, `IDENTIFIER(:name || 'x')`: a name given as a string.
     pub(crate) fn identifier_clause(&mut self) -> Parsed<Option<Vec<String>>> {
-        let found = self.at_word("IDENTIFIER") && self.at_ahead(1, "(") && self.peek_at(2).kind == Kind::Text;
-        if !found {
+        if !(self.at_word("IDENTIFIER") && self.at_ahead(1, "(")) {
             return Ok(None);
         }
         self.index += 2;
         let at = self.peek().start;
-        let text = self.text()?;
+        let mut text = String::new();
+        loop {
+            text.push_str(&self.constant_text()?);
+            if !self.accept("||") {
+                break;
+            }
+        }
         self.expect(")")?;
         let parsed = Parser::new(&text, Parameters::default()).and_then(|mut parser| {
             let name = parser.qualified_name()?;
@@ -277,6 +283,22 @@ impl<'a> Parser<'a> {
             Ok(name)
         });
         parsed.map(Some).map_err(|_| SyntaxError::near(&text, at))
+    }
+
+    /// A string, or the parameter that is one.
+    fn constant_text(&mut self) -> Parsed<String> {
+        if self.peek().kind == Kind::Text {
+            return self.text();
+        }
+        let at = self.peek().start;
+        if !self.at(":") && !self.at("?") {
+            return self.unsupported("IDENTIFIER of anything but strings and parameters");
+        }
+        let value = self.parameter_marker()?;
+        match value.expr_type {
+            Some(ExprType::Literal(Literal { literal_type: Some(LiteralType::String(text)), .. })) => Ok(text),
+            _ => Err(SyntaxError::unsupported("IDENTIFIER of a parameter that is no string", at)),
+        }
     }
 
     /// Refuses a dash that was meant as part of the name before it.

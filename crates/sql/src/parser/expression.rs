@@ -66,11 +66,16 @@ impl Parser<'_> {
             let names = self.list_in_parentheses(Self::identifier)?;
             return Ok(alias(expr, names));
         }
-        if self.at_alias() {
+        if self.at_alias() || self.at_name_before_from() {
             let name = self.identifier()?;
             return Ok(alias(expr, vec![name]));
         }
         Ok(expr)
+    }
+
+    /// Whether a word that begins a join or another clause is just a name here: `SELECT a left FROM t`.
+    fn at_name_before_from(&self) -> bool {
+        self.peek().kind == Kind::Word && self.at_word_ahead(1, "FROM") && !self.at_word("FROM")
     }
 
     /// Any expression.

@@ -98,6 +98,10 @@ impl Parser<'_> {
         if by && !(self.at_word_ahead(1, "BY") && self.peek_at(2).kind != Kind::End) {
             return false;
         }
+        // A window is defined with a name and AS; without them the word is a name itself.
+        if word == "WINDOW" && !(matches!(next.kind, Kind::Word | Kind::Quoted) && self.at_word_ahead(2, "AS")) {
+            return false;
+        }
         let ends = match next.kind {
             Kind::End => true,
             Kind::Symbol => [")", ",", ";", "]", "*/"].contains(&next.text.as_str()),
@@ -379,6 +383,12 @@ impl Parser<'_> {
                 arguments,
             })),
         };
+        if self.at_word("TABLESAMPLE") && self.at_ahead(1, "(") {
+            // The rows of a function are not sampled: the word is a name for them.
+            let name = self.advance().text;
+            let columns = self.optional_names()?;
+            return Ok(aliased(plan, &name, columns));
+        }
         self.relation_suffix(plan)
     }
 

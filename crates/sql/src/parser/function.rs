@@ -112,7 +112,7 @@ impl Parser<'_> {
                     "position" if self.accept_word("IN") => self.position_form(first),
                     "trim" if self.accept_word("FROM") => self.trim_form("trim", Some(first)),
                     "overlay" if self.accept_word("PLACING") => self.overlay_form(first),
-                    "substring" | "substr" if self.accept_word("FROM") => self.substring_form(function, first),
+                    "substring" | "substr" if self.accept_word("FROM") => self.substring_form(first),
                     _ => Ok(Form::Plain(Some(first))),
                 }
             }
@@ -129,12 +129,12 @@ impl Parser<'_> {
     }
 
     /// `substring(s FROM 2 FOR 3)`
-    fn substring_form(&mut self, function: &str, text: Expression) -> Parsed<Form> {
+    fn substring_form(&mut self, text: Expression) -> Parsed<Form> {
         let mut arguments = vec![text, self.value()?];
         if self.accept_word("FOR") {
             arguments.push(self.value()?);
         }
-        self.form(function, arguments)
+        self.form("substring", arguments)
     }
 
     /// `position(x IN s)`

@@ -217,7 +217,7 @@ impl Parser<'_> {
         Ok(cast_to(expr, data_type, mode))
     }
 
-    fn parameter_marker(&mut self) -> Parsed<Expression> {
+    pub(super) fn parameter_marker(&mut self) -> Parsed<Expression> {
         let at = self.peek().start;
         let value = if self.accept("?") {
             self.markers_used += 1;

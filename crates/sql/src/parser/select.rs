@@ -82,7 +82,8 @@ impl Parser<'_> {
         let condition = if self.accept_word("WHERE") { Some(self.expression()?) } else { None };
         let grouping = if self.accept_words(&["GROUP", "BY"]) { Some(self.grouping()?) } else { None };
         let having = if self.accept_word("HAVING") { Some(self.expression()?) } else { None };
-        let windows = if self.accept_word("WINDOW") { self.window_clause()? } else { Vec::new() };
+        let has_windows = self.at_clause("WINDOW");
+        let windows = if has_windows && self.accept_word("WINDOW") { self.window_clause()? } else { Vec::new() };
         Ok((Select { hints, distinct, items, input, condition, grouping, having }, windows))
     }
 

@@ -155,9 +155,10 @@ pub enum ExplainMode {
 }
 
 /// Statements that Spark has and Millstream has not.
-const UNSUPPORTED: [&str; 23] = [
-    "ALTER", "ANALYZE", "BEGIN", "CALL", "COMMENT", "COPY", "DELETE", "DECLARE", "EXECUTE", "EXPORT", "GRANT",
-    "IMPORT", "LIST", "LOAD", "MAP", "MERGE", "MSCK", "REDUCE", "REPAIR", "REPLACE", "REVOKE", "TRUNCATE", "UPDATE",
+const UNSUPPORTED: [&str; 27] = [
+    "ADD", "ALTER", "ANALYZE", "BEGIN", "CALL", "COMMENT", "COPY", "DELETE", "DECLARE", "DFS", "EXECUTE", "EXPORT",
+    "GRANT", "IMPORT", "LIST", "LOAD", "MAP", "MERGE", "MSCK", "REDUCE", "REPAIR", "REPLACE", "REVOKE", "TRUNCATE",
+    "UNLOCK", "UPDATE", "LOCK",
 ];
 
 impl Parser<'_> {
@@ -244,6 +245,10 @@ impl Parser<'_> {
         if !temporary && !global && self.name_follows(0) && self.name_follows(1) {
             let what = self.peek().text.to_ascii_uppercase();
             return self.unsupported(&format!("The statement CREATE {what}"));
+        }
+        if !self.at_word("VIEW") && self.name_follows(0) {
+            let what = self.peek().text.to_ascii_uppercase();
+            return self.unsupported(&format!("The statement CREATE TEMPORARY {what}"));
         }
         self.expect_word("VIEW")?;
         let if_not_exists = self.accept_words(&["IF", "NOT", "EXISTS"]);
@@ -342,6 +347,11 @@ impl Parser<'_> {
                 },
             };
             return Ok(Command::Set { key: "spark.sql.session.timeZone".to_owned(), value });
+        }
+        for word in ["VAR", "VARIABLE", "CATALOG", "PATH"] {
+            if self.at_word(word) && (self.name_follows(1) || (word.starts_with("VAR") && self.at_ahead(1, "("))) {
+                return self.unsupported(&format!("The statement SET {word}"));
+            }
         }
         let Some(text) = self.rest_of_text() else { return Ok(Command::ShowSetting(None)) };
         Ok(match text.split_once('=') {

@@ -19,7 +19,7 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::aggregates::AggregateExec;
 use datafusion::physical_plan::coalesce_partitions::CoalescePartitionsExec;
 use datafusion::physical_plan::common::spawn_buffered;
-use datafusion::physical_plan::limit::GlobalLimitExec;
+use datafusion::physical_plan::limit::{GlobalLimitExec, LocalLimitExec};
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
@@ -61,7 +61,8 @@ fn depends_on_order(expr: &Expr) -> bool {
     expr.exists(|one| Ok(ordered(one))).unwrap_or(true)
 }
 
-/// Hides sorts to whose order something above them looks. It comes before the rules that take sorts away.
+/// Hides sorts to whose order something above them looks, and those of rows that a limit chose. It comes before the
+/// rules that take sorts away or move them.
 #[derive(Debug)]
 pub(super) struct KeepSorts;
 
@@ -104,12 +105,22 @@ impl TreeNodeRewriter for Keeper {
     fn f_up(&mut self, node: Self::Node) -> Result<Transformed<Self::Node>> {
         self.matters.pop();
         match node.downcast_ref::<SortExec>() {
-            Some(sort) if self.matters.last().copied().unwrap_or(false) => {
+            Some(sort) if self.matters.last().copied().unwrap_or(false) || takes_some_rows(sort.input()) => {
                 let step = Step::Sorted(sort.expr().clone(), sort.fetch());
                 Ok(Transformed::yes(OrderedExec::over(Arc::clone(sort.input()), step)))
             }
             _ => Ok(Transformed::no(node)),
         }
+    }
+}
+
+/// Whether a limit chooses the rows that come out. A sort that is put below one has it choose others.
+fn takes_some_rows(plan: &Arc<dyn ExecutionPlan>) -> bool {
+    match plan.children().as_slice() {
+        _ if plan.is::<SortExec>() || plan.is::<AggregateExec>() => false,
+        _ if plan.is::<GlobalLimitExec>() || plan.is::<LocalLimitExec>() || plan.fetch().is_some() => true,
+        [only] => takes_some_rows(only),
+        _ => false,
     }
 }
 

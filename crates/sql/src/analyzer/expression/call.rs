@@ -100,8 +100,14 @@ impl Analyzer<'_> {
                 Ok(Value::One(expr.with_sql(text)))
             }
             Resolved::Generator(generator) => Ok(Value::Rows(generator, function.sql())),
-            Resolved::TimeWindow(window) => Ok(Value::One(self.time_window(window))),
-            Resolved::SessionWindow(window) => Ok(Value::One(self.session_window(window))),
+            Resolved::TimeWindow(window) => {
+                let metadata = self.metadata_of(&window.time, scope);
+                Ok(Value::One(self.time_window(window, metadata)))
+            }
+            Resolved::SessionWindow(window) => {
+                let metadata = self.metadata_of(&window.time, scope);
+                Ok(Value::One(self.session_window(window, metadata)))
+            }
         }
     }
 

@@ -72,12 +72,13 @@ impl Analyzer<'_> {
     ) -> Result<TypedExpr> {
         let list = self.expression(list, scope)?;
         let element = element(&list)?;
-        let lambda = lambda_of(call.name, lambda)?;
+        let lambda = &lambda_of(lambda);
         if lambda.arguments.len() == 2 {
             return self.with_index(function, call, (list, &element), (lambda, scope));
         }
         let one = self.lambda(lambda, &[element], scope)?;
         let sql = format!("{}({}, {})", call.name, list.sql, one.sql);
+        boolean_body(function, &one, &sql)?;
         Ok(self.applied(function, list, one)?.with_sql(sql))
     }
 
@@ -114,6 +115,7 @@ impl Analyzer<'_> {
         let index = Arc::new(Field::new("index", DataType::Int32, false));
         let two = self.lambda(lambda, &[Arc::clone(element), index], scope)?;
         let sql = format!("{}({}, {})", call.name, list.sql, two.sql);
+        boolean_body(function, &two, &sql)?;
         let data_type = list.data_type.clone();
         let pairs = call_internal("array_with_index", vec![list], self.context)?;
         let one = self.over_pairs(two, &pairs)?;
@@ -136,7 +138,7 @@ impl Analyzer<'_> {
         let (left, right) = (self.expression(left, scope)?, self.expression(right, scope)?);
         // The shorter array goes on with NULL.
         let open = |list: &TypedExpr| Ok::<_, Error>(Arc::new(element(list)?.as_ref().clone().with_nullable(true)));
-        let two = self.lambda(lambda_of(call.name, lambda)?, &[open(&left)?, open(&right)?], scope)?;
+        let two = self.lambda(&lambda_of(lambda), &[open(&left)?, open(&right)?], scope)?;
         let sql = format!("{}({}, {}, {})", call.name, left.sql, right.sql, two.sql);
         let pairs = call_internal("arrays_zip_by_place", vec![left, right], self.context)?;
         let one = self.over_pairs(two, &pairs)?;
@@ -153,11 +155,12 @@ impl Analyzer<'_> {
         let pairs = call_internal("map_entries", vec![map.clone()], self.context)?;
         let entry = element(&pairs)?;
         let DataType::Struct(fields) = entry.data_type() else { return Err(Error::internal("entries that are none")) };
-        let two = self.lambda(lambda_of(call.name, lambda)?, fields, scope)?;
+        let two = self.lambda(&lambda_of(lambda), fields, scope)?;
         let sql = format!("{}({}, {})", call.name, map.sql, two.sql);
         let one = self.over_pairs(two, &pairs)?;
         let made = match call.name.to_ascii_lowercase().as_str() {
             "map_filter" => {
+                boolean_body(HigherOrder::Filter, &one, &sql)?;
                 let kept = self.applied(HigherOrder::Filter, pairs, one)?;
                 call_internal("map_from_entries", vec![kept], self.context)?
             }
@@ -176,7 +179,7 @@ impl Analyzer<'_> {
     fn fold(&mut self, call: &Call<'_>, scope: Scope<'_>) -> Result<TypedExpr> {
         let (list, start) = (self.expression(&call.arguments[0], scope)?, self.expression(&call.arguments[1], scope)?);
         let element = element(&list)?;
-        let merge = lambda_of(call.name, &call.arguments[2])?;
+        let merge = &lambda_of(&call.arguments[2]);
         let sum = |data_type: &DataType| Arc::new(Field::new("sum", data_type.clone(), true));
         let mut merged = self.lambda(merge, &[sum(&start.data_type), Arc::clone(&element)], scope)?;
         let data_type = merged.body.data_type.clone();
@@ -197,7 +200,7 @@ impl Analyzer<'_> {
         let mut result = TypedExpr::new(folded, data_type.clone(), true);
         let mut finish_sql = "lambdafunction(namedlambdavariable(), namedlambdavariable())".to_owned();
         if let Some(finish) = call.arguments.get(3) {
-            let finish = self.lambda(lambda_of(call.name, finish)?, &[sum(&data_type)], scope)?;
+            let finish = self.lambda(&lambda_of(finish), &[sum(&data_type)], scope)?;
             finish_sql = finish.sql;
             let folded = result.expr;
             let expr = substituted(finish.body.expr, &finish.parameters, |_| folded.clone())?;
@@ -218,7 +221,7 @@ impl Analyzer<'_> {
     ) -> Result<TypedExpr> {
         let list = self.expression(list, scope)?;
         let element = element(&list)?;
-        let two = self.lambda(lambda_of(call.name, lambda)?, &[Arc::clone(&element), element], scope)?;
+        let two = self.lambda(&lambda_of(lambda), &[Arc::clone(&element), element], scope)?;
         let sql = format!("{}({}, {})", call.name, list.sql, two.sql);
         if two.body.data_type != DataType::Int32 {
             return Err(spark_error!(
@@ -237,7 +240,9 @@ impl Analyzer<'_> {
 
     /// The body with its parameters under names of their own.
     fn lambda(&mut self, lambda: &LambdaFunction, fields: &[FieldRef], scope: Scope<'_>) -> Result<Resolved> {
-        if lambda.arguments.len() != fields.len() {
+        // A value that is no lambda function is one that looks at none of its parameters.
+        let plain = lambda.arguments.is_empty();
+        if !plain && lambda.arguments.len() != fields.len() {
             return Err(spark_error!(
                 "INVALID_LAMBDA_FUNCTION_CALL.NUM_ARGS_MISMATCH",
                 expectedNumArgs = lambda.arguments.len(),
@@ -246,14 +251,21 @@ impl Analyzer<'_> {
         }
         let mut known = scope.lambda.to_vec();
         let mut parameters = Vec::with_capacity(fields.len());
-        for (parameter, field) in lambda.arguments.iter().zip(fields) {
-            let name = parameter.name_parts.last().cloned().unwrap_or_default();
-            let column = self.fresh(&name);
-            known.push(Attribute::new(name, &column, field.data_type().clone(), field.is_nullable()));
+        for (place, field) in fields.iter().enumerate() {
+            let name = lambda.arguments.get(place).and_then(|parameter| parameter.name_parts.last()).cloned();
+            let column = self.fresh(name.as_deref().unwrap_or("unused"));
+            if let Some(name) = name {
+                known.push(Attribute::new(name, &column, field.data_type().clone(), field.is_nullable()));
+            }
             parameters.push(column);
         }
         let inner = Scope { lambda: &known, ..scope };
         let body = self.expression(required(lambda.function.as_deref())?, inner)?;
+        if aggregates_parameters(&body.expr) {
+            return Err(Error::unsupported(
+                "The feature is not supported: An aggregate function of a lambda function's parameter is not supported.",
+            ));
+        }
         let sql = format!("lambdafunction({}{})", body.sql, ", namedlambdavariable()".repeat(fields.len()));
         Ok(Resolved { parameters, body, sql })
     }
@@ -305,11 +317,27 @@ pub(super) fn is_higher_order(name: &str) -> bool {
     NAMES.contains(&name.to_ascii_lowercase().as_str())
 }
 
-fn lambda_of<'e>(function: &str, argument: &'e Expression) -> Result<&'e LambdaFunction> {
+fn lambda_of(argument: &Expression) -> LambdaFunction {
     match argument.expr_type.as_ref() {
-        Some(ExprType::LambdaFunction(lambda)) => Ok(lambda),
-        _ => Err(Error::invalid(format!("{function} takes a lambda function"))),
+        Some(ExprType::LambdaFunction(lambda)) => LambdaFunction::clone(lambda),
+        _ => LambdaFunction { function: Some(Box::new(argument.clone())), arguments: Vec::new() },
     }
+}
+
+/// Whether an aggregate function in it looks at a lambda function's parameter.
+fn aggregates_parameters(expr: &Expr) -> bool {
+    let is_parameter = |one: &Expr| Ok(matches!(one, Expr::LambdaVariable(_)));
+    let aggregates = |one: &Expr| Ok(matches!(one, Expr::AggregateFunction(_)) && one.exists(is_parameter)?);
+    expr.exists(aggregates).unwrap_or(false)
+}
+
+/// Refuses a condition that is none. `sql` is the whole call.
+fn boolean_body(function: HigherOrder, one: &Resolved, sql: &str) -> Result<()> {
+    let data_type = &one.body.data_type;
+    if function == HigherOrder::Transform || matches!(data_type, DataType::Boolean | DataType::Null) {
+        return Ok(());
+    }
+    Err(error::unexpected_input_type(sql, 1, "\"BOOLEAN\"", (&one.sql, data_type)))
 }
 
 fn element(list: &TypedExpr) -> Result<FieldRef> {

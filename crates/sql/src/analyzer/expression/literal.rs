@@ -49,16 +49,13 @@ pub(super) fn special(literal: &SpecialLiteral, context: &FunctionContext) -> Re
         _ => timestamp(),
     };
     let value = moment.value(&data_type, Some(context.now_us), context.settings.time_zone)?;
-    let sql = match value {
-        ScalarValue::Date32(Some(days)) => {
-            format!("DATE '{}'", chrono::NaiveDate::default() + TimeDelta::days(i64::from(days)))
-        }
-        ScalarValue::TimestampMicrosecond(Some(us), None) => format!("TIMESTAMP_NTZ '{}'", local(us, Tz::UTC)),
-        ScalarValue::TimestampMicrosecond(Some(us), Some(_)) => {
-            format!("TIMESTAMP '{}'", local(us, context.settings.time_zone))
-        }
-        _ => return Err(Error::internal("a moment without a value")),
+    let name = match data_type {
+        DataType::Date32 => "DATE",
+        DataType::Timestamp(_, None) => "TIMESTAMP_NTZ",
+        _ => "TIMESTAMP",
     };
+    let text = as_text(TypedExpr::literal(value.clone(), ""), context.settings.time_zone)?;
+    let sql = format!("{name} '{text}'");
     Ok(TypedExpr::literal(value, sql))
 }
 

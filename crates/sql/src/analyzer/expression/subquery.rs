@@ -12,7 +12,7 @@ use spark_connect_proto::SubqueryExpression;
 use spark_connect_proto::subquery_expression::SubqueryType;
 
 use super::super::Analyzer;
-use super::super::resolved_relation::ResolvedRelation;
+use super::super::resolved_relation::{ResolvedRelation, project};
 use super::super::scope::Scope;
 
 impl Analyzer<'_> {
@@ -22,18 +22,27 @@ impl Analyzer<'_> {
             return Err(Error::invalid("a subquery expression names a plan that was not sent"));
         };
         self.outer.push(scope.columns.to_vec());
+        // It is no input of the operator that asks for it.
+        self.inputs.push(Vec::new());
         let resolved = self.relation(&relation).and_then(ResolvedRelation::visible);
+        self.inputs.pop();
         self.outer.pop();
         let resolved = resolved?;
         if resolved.streaming {
             return Err(spark_error!("INVALID_SUBQUERY_EXPRESSION.STREAMING_QUERY"));
         }
         let columns = resolved.columns;
-        let subquery = Subquery {
-            outer_ref_columns: resolved.plan.all_out_ref_exprs(),
-            subquery: Arc::new(resolved.plan),
-            spans: Spans::default(),
-        };
+        let mut plan = resolved.plan;
+        // A subquery without rows is NULL, whatever its column says.
+        if let (SubqueryType::Scalar, [column]) = (one.subquery_type(), columns.as_slice())
+            && !column.nullable
+            && plan.all_out_ref_exprs().is_empty()
+        {
+            let value = millstream_functions::nullable(column.reference(), &self.context.settings);
+            plan = project(plan, vec![value.expr.alias(&column.column)])?;
+        }
+        let subquery =
+            Subquery { outer_ref_columns: plan.all_out_ref_exprs(), subquery: Arc::new(plan), spans: Spans::default() };
         match (one.subquery_type(), columns.as_slice()) {
             (SubqueryType::Scalar, [column]) => {
                 Ok(TypedExpr::new(Expr::ScalarSubquery(subquery), column.data_type.clone(), true)

@@ -12,13 +12,13 @@ use datafusion::logical_expr::{Aggregate as AggregateNode, BinaryExpr, Expr, Log
 use millstream_core::{Error, Result, spark_error};
 use millstream_engine::error::from_datafusion;
 use millstream_functions::data_type::holds_map;
-use millstream_functions::{TypedExpr, map_sorted};
+use millstream_functions::{TypedExpr, holds_floats, map_sorted, normalized};
 use spark_connect_proto::aggregate::GroupType;
 use spark_connect_proto::expression::ExprType;
 use spark_connect_proto::{Aggregate, Expression};
 
 use super::super::attribute::Attribute;
-use super::super::expression::{Item, SelectItem, grouping_argument, has_aggregate};
+use super::super::expression::{Item, SelectItem, grouping_argument, has_aggregate, has_grouping};
 use super::super::resolved_relation::{ResolvedRelation, project};
 use super::super::scope::Scope;
 use super::super::time_window::unnest;
@@ -51,7 +51,7 @@ impl Analyzer<'_> {
         if let Some(pivot) = one.pivot.as_ref() {
             return self.pivot(input, one, pivot);
         }
-        let scope = Scope::new(&input.columns, input.streaming);
+        let scope = Scope::over(&input);
         // The select list may name the window that it is grouped by.
         for group in one.grouping_expressions.iter().filter(|group| is_window_call(group)) {
             self.expression(group, scope)?;
@@ -196,14 +196,18 @@ impl Analyzer<'_> {
         let attribute = match pending.outputs.get(index) {
             Some(known) => known.clone(),
             None => {
+                // A key under a name of its own is a new column, whatever the name.
+                let of_input = |name: &String| pending.input.columns.iter().any(|one| one.column == *name);
+                let used = |name: &String| pending.outputs.iter().any(|one| one.column == *name);
                 let column = match &expr {
-                    Expr::Column(column) if !pending.outputs.iter().any(|one| one.column == column.name) => {
-                        column.name.clone()
+                    Expr::Column(Column { name, .. }) if !used(name) && (item.passes.is_some() || !of_input(name)) => {
+                        name.clone()
                     }
                     _ => self.fresh(&item.name),
                 };
                 let new = Attribute::new(&item.name, column, item.expr.data_type.clone(), item.expr.nullable);
-                Attribute { metadata: item.metadata.clone(), ..new }
+                let qualifier = item.passes.as_ref().map_or_else(Vec::new, |passed| passed.qualifier.clone());
+                Attribute { qualifier, metadata: item.metadata.clone(), ..new }
             }
         };
         let same = matches!(&expr, Expr::Column(column) if column.name == attribute.column);
@@ -226,6 +230,12 @@ impl Analyzer<'_> {
                     let column = self.fresh(&group.name);
                     let sorted = TypedExpr { expr: expr.clone(), ..group.expr.clone() };
                     exprs.push(map_sorted(sorted, &self.context.settings).expr.alias(&column));
+                    column
+                }
+                _ if group.expr.data_type.is_nested() && holds_floats(&group.expr.data_type) => {
+                    let column = self.fresh(&group.name);
+                    let key = TypedExpr { expr: expr.clone(), ..group.expr.clone() };
+                    exprs.push(normalized(key, &self.context.settings).expr.alias(&column));
                     column
                 }
                 Expr::Column(column) => column.name.clone(),
@@ -252,7 +262,7 @@ impl Analyzer<'_> {
         if sets.is_empty() {
             return Ok((below, keys));
         }
-        let set = self.fresh("spark_grouping_id");
+        let set = self.fresh(GROUPING_ID);
         let numbers: Vec<ScalarValue> = sets.iter().map(|bits| ScalarValue::from(*bits)).collect();
         let list = ScalarValue::List(ScalarValue::new_list(&numbers, &DataType::Int64, false));
         let mut exprs: Vec<Expr> = below.schema().columns().into_iter().map(Expr::Column).collect();
@@ -288,7 +298,7 @@ impl Analyzer<'_> {
             return Err(Error::internal("a relation that is no aggregation was asked for one"));
         };
         let hidden: Vec<Attribute> = relation.columns.iter().chain(&pending.input.hidden).cloned().collect();
-        let scope = Scope { hidden: &hidden, ..Scope::new(&pending.input.columns, relation.streaming) };
+        let scope = Scope { hidden: &hidden, ..Scope::over(&pending.input) };
         let mut value = resolve(self, scope)?;
         let outputs = pending.outputs.clone();
         let items = pending.items.clone();
@@ -322,6 +332,9 @@ fn is_window_call(expression: &Expression) -> bool {
     matches!(&expression.expr_type, Some(ExprType::UnresolvedFunction(one)) if is_window(&one.function_name))
 }
 
+/// The key that says which of the grouping sets a group belongs to.
+const GROUPING_ID: &str = "spark_grouping_id";
+
 /// A grouping expression and the column that holds it below the aggregation.
 struct Key {
     expr: Expr,
@@ -338,7 +351,9 @@ impl AggregateFunctions<'_> {
     fn rewrite(&mut self, analyzer: &mut Analyzer<'_>, item: &Item) -> Result<Expr> {
         let direct = matches!(item.expr.expr, Expr::AggregateFunction(_));
         let mut missing = None;
-        let (mut nested, mut without_sets) = (false, false);
+        let mut nested = false;
+        // The argument of a `grouping` that is no key, or nothing of it.
+        let mut ungrouped: Option<Option<String>> = None;
         let bare = item.expr.expr.clone().unalias_nested().data;
         let is_column = matches!(bare, Expr::Column(_));
         let rewritten = bare
@@ -349,9 +364,15 @@ impl AggregateFunctions<'_> {
                 if let Some(grouping) = self.grouping(&inner) {
                     return Ok(Transformed::new(grouping, true, TreeNodeRecursion::Jump));
                 }
-                without_sets |= grouping_argument(&inner).is_some();
+                if let Some(argument) = grouping_argument(&inner) {
+                    ungrouped.get_or_insert_with(|| argument.map(|one| one.schema_name().to_string()));
+                }
                 if let Expr::AggregateFunction(function) = &inner {
                     nested |= function.params.args.iter().any(has_aggregate);
+                    let inner = self.with_grouping(inner)?;
+                    if has_grouping(&inner) {
+                        ungrouped.get_or_insert(None);
+                    }
                     let name = if direct { item.name.as_str() } else { "aggregate" };
                     let column = self.function_column(analyzer, inner, name);
                     return Ok(Transformed::new(column, true, TreeNodeRecursion::Jump));
@@ -365,8 +386,8 @@ impl AggregateFunctions<'_> {
         if nested {
             return Err(spark_error!("NESTED_AGGREGATE_FUNCTION"));
         }
-        if without_sets {
-            return Err(error::grouping_without_sets());
+        if let Some(argument) = ungrouped {
+            return Err(self.not_a_key(argument));
         }
         match missing {
             None => Ok(rewritten.data),
@@ -385,12 +406,32 @@ impl AggregateFunctions<'_> {
     /// What `grouping(key)` and `grouping_id()` are under grouping sets.
     fn grouping(&self, expr: &Expr) -> Option<Expr> {
         let argument = grouping_argument(expr)?;
-        let set = self.keys.last().filter(|key| key.column.starts_with("spark_grouping_id"))?;
+        let set = self.keys.last().filter(|key| key.column.starts_with(GROUPING_ID))?;
         let set = Expr::Column(Column::new_unqualified(&set.column));
         let Some(argument) = argument else { return Some(set) };
         let index = self.keys.iter().position(|key| key.expr == *argument)?;
         let shift = i64::try_from(self.keys.len() - 2 - index).ok()?;
         Some(datafusion::logical_expr::cast(bit(&set, shift), DataType::Int8))
+    }
+
+    /// The expression with its calls of `grouping` resolved.
+    fn with_grouping(&self, expr: Expr) -> datafusion::error::Result<Expr> {
+        let resolved = expr.transform_down(|inner| match self.grouping(&inner) {
+            Some(grouping) => Ok(Transformed::new(grouping, true, TreeNodeRecursion::Jump)),
+            None => Ok(Transformed::no(inner)),
+        });
+        Ok(resolved?.data)
+    }
+
+    /// `grouping(x)` of something that is not grouped by, or where nothing is grouped by several sets of keys.
+    fn not_a_key(&self, argument: Option<String>) -> Error {
+        let Some((_, keys)) = self.keys.split_last().filter(|(last, _)| last.column.starts_with(GROUPING_ID)) else {
+            return error::grouping_without_sets();
+        };
+        let plain = |name: &str| name.split('#').next().unwrap_or(name).to_owned();
+        let keys: Vec<String> = keys.iter().map(|key| plain(&key.expr.schema_name().to_string())).collect();
+        let grouping = plain(&argument.unwrap_or_default());
+        spark_error!("GROUPING_COLUMN_MISMATCH", grouping = grouping, groupingColumns = keys.join(","))
     }
 
     fn function_column(&mut self, analyzer: &mut Analyzer<'_>, function: Expr, name: &str) -> Expr {

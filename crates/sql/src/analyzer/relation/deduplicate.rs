@@ -7,12 +7,13 @@ use datafusion::logical_expr::{Distinct, DistinctOn, Expr, LogicalPlan};
 use millstream_core::{Error, Result, spark_error};
 use millstream_engine::error::from_datafusion;
 use millstream_engine::plan::DeduplicateNode;
+use millstream_functions::{holds_floats, normalized};
 use spark_connect_proto::Deduplicate;
 
 use super::super::Analyzer;
 use super::super::attribute::Attribute;
 use super::super::error;
-use super::super::resolved_relation::ResolvedRelation;
+use super::super::resolved_relation::{ResolvedRelation, project};
 use super::set_operation::refuse_maps;
 
 impl Analyzer<'_> {
@@ -20,6 +21,7 @@ impl Analyzer<'_> {
     /// engine.
     pub(super) fn deduplicate(&mut self, one: &Deduplicate, is_select: bool) -> Result<ResolvedRelation> {
         let input = self.input(one.input.as_deref())?.visible()?;
+        let input = self.normal_keys(input)?;
         if one.within_watermark() && !input.streaming {
             return Err(within_watermark_of_batch());
         }
@@ -35,6 +37,30 @@ impl Analyzer<'_> {
                 DistinctOn::try_new(keys, columns, None, Arc::new(input.plan.clone())).map_err(from_datafusion)?;
             LogicalPlan::Distinct(Distinct::On(first))
         };
+        Ok(input.with_plan(plan))
+    }
+
+    /// The relation with one zero and one NaN in nested columns of a batch, so that equal rows are one. (Plain columns
+    /// are compared so.)
+    pub(super) fn normal_keys(&self, input: ResolvedRelation) -> Result<ResolvedRelation> {
+        let differs = |column: &Attribute| column.data_type.is_nested() && holds_floats(&column.data_type);
+        if input.streaming || !input.columns.iter().any(differs) {
+            return Ok(input);
+        }
+        let mut known: Vec<&str> = Vec::new();
+        let mut exprs = Vec::with_capacity(input.columns.len());
+        for column in &input.columns {
+            if known.contains(&column.column.as_str()) {
+                continue;
+            }
+            known.push(&column.column);
+            let reference = column.reference();
+            exprs.push(match differs(column) {
+                true => normalized(reference, &self.context.settings).expr.alias(&column.column),
+                false => reference.expr,
+            });
+        }
+        let plan = project(input.plan.clone(), exprs)?;
         Ok(input.with_plan(plan))
     }
 

@@ -22,27 +22,26 @@ use crate::parser::extension::NaturalJoin;
 
 impl Analyzer<'_> {
     pub(super) fn join(&mut self, one: &Join) -> Result<ResolvedRelation> {
-        let left = self.input(one.left.as_deref())?.visible()?;
-        let right = self.input(one.right.as_deref())?.visible()?;
+        let left = self.input(one.left.as_deref())?.without_hidden()?;
+        let right = self.input(one.right.as_deref())?.without_hidden()?;
         if !one.using_columns.is_empty() {
             return self.join_using(left, right, &one.using_columns, one.join_type());
         }
         let both: Vec<Attribute> = left.columns.iter().chain(&right.columns).cloned().collect();
         let condition = match one.join_condition.as_ref() {
             Some(condition) => {
-                let scope = Scope::new(&both, left.streaming || right.streaming);
-                self.nearest_plan = true;
-                let resolved = self.expression(condition, scope)?;
-                self.nearest_plan = false;
-                Some(resolved.expr)
+                let metadata: Vec<Attribute> = left.metadata.iter().chain(&right.metadata).cloned().collect();
+                let scope = Scope { metadata: &metadata, ..Scope::new(&both, left.streaming || right.streaming) };
+                Some(self.expression(condition, scope)?.expr)
             }
             None => None,
         };
         let (on, filter) = split_condition(condition, &left, &right);
         let columns = joined_columns(&left.columns, &right.columns, one.join_type());
+        let metadata = joined_columns(&left.metadata, &right.metadata, one.join_type());
         let streaming = left.streaming || right.streaming;
         let plan = join_plan(left.plan, right.plan, (on, filter), plan_type(one.join_type()))?;
-        Ok(ResolvedRelation::new(plan, columns, streaming))
+        Ok(ResolvedRelation { metadata, ..ResolvedRelation::new(plan, columns, streaming) })
     }
 
     /// `JOIN … USING (k)`: the key once, first; in a full join whichever side has it.
@@ -60,7 +59,10 @@ impl Analyzer<'_> {
             let right_key = self.using_column(&right, name, "right")?;
             let settings = &self.context.settings;
             let common = coercion::comparison_type(&left_key.data_type, &right_key.data_type, settings)
-                .ok_or_else(|| Error::invalid(format!("the join column `{name}` has types that cannot be compared")))?;
+                .ok_or_else(|| error::different_operands(&left_key, &right_key))?;
+            if error::holds_map(&common) {
+                return Err(error::not_comparable(&left_key, &right_key, &common));
+            }
             on.push((
                 coercion::coerce_to(left_key.reference(), &common, settings)?.expr,
                 coercion::coerce_to(right_key.reference(), &common, settings)?.expr,
@@ -79,16 +81,11 @@ impl Analyzer<'_> {
         let (plan, key_columns) = self.using_keys(plan, &keys, join_type)?;
         let others = joined_columns(&left_rest, &right_rest, join_type);
         let columns: Vec<Attribute> = key_columns.into_iter().chain(others).collect();
-        let mut hidden: Vec<Attribute> = Vec::new();
-        for (left_key, right_key) in keys {
-            let one_sided = matches!(join_type, JoinType::LeftSemi | JoinType::LeftAnti);
-            for key in [Some(left_key), Some(right_key).filter(|_| !one_sided)].into_iter().flatten() {
-                if !columns.iter().any(|column| column.column == key.column) {
-                    hidden.push(key);
-                }
-            }
-        }
-        Ok(ResolvedRelation { hidden, ..ResolvedRelation::new(plan, columns, streaming) })
+        let (left_keys, right_keys): (Vec<Attribute>, Vec<Attribute>) = keys.into_iter().unzip();
+        let left_hidden = [left_keys, left.metadata].concat();
+        let mut metadata = joined_columns(&left_hidden, &[right_keys, right.metadata].concat(), join_type);
+        metadata.retain(|key| !columns.iter().any(|column| column.column == key.column));
+        Ok(ResolvedRelation { metadata, ..ResolvedRelation::new(plan, columns, streaming) })
     }
 
     fn using_keys(
@@ -133,8 +130,8 @@ impl Analyzer<'_> {
 
     pub(super) fn natural_join(&mut self, one: &NaturalJoin) -> Result<ResolvedRelation> {
         let join = required(one.join.as_ref())?;
-        let left = self.input(join.left.as_deref())?.visible()?;
-        let right = self.input(join.right.as_deref())?.visible()?;
+        let left = self.input(join.left.as_deref())?.without_hidden()?;
+        let right = self.input(join.right.as_deref())?.without_hidden()?;
         let shared: Vec<String> = left
             .columns
             .iter()
@@ -143,9 +140,10 @@ impl Analyzer<'_> {
             .collect();
         if shared.is_empty() {
             let columns = joined_columns(&left.columns, &right.columns, join.join_type());
+            let metadata = joined_columns(&left.metadata, &right.metadata, join.join_type());
             let streaming = left.streaming || right.streaming;
             let plan = join_plan(left.plan, right.plan, (Vec::new(), None), plan_type(join.join_type()))?;
-            return Ok(ResolvedRelation::new(plan, columns, streaming));
+            return Ok(ResolvedRelation { metadata, ..ResolvedRelation::new(plan, columns, streaming) });
         }
         self.join_using(left, right, &shared, join.join_type())
     }
@@ -157,7 +155,7 @@ impl Analyzer<'_> {
             None => super::leaf::one_row(),
         };
         let view = lateral_view(required(one.right.as_deref())?)?;
-        let scope = Scope::new(&left.columns, left.streaming);
+        let scope = Scope::over(&left);
         let call = super::super::expression::Call::new(&view.function.function_name, &view.function.arguments);
         let Value::Rows(mut generator, _) = self.call(&call, scope)? else {
             return Err(Error::unsupported("A lateral join with anything but a generator is not supported."));
@@ -288,5 +286,5 @@ fn split_condition(condition: Option<Expr>, left: &ResolvedRelation, right: &Res
 }
 
 fn has_column(side: &ResolvedRelation, column: &Column) -> bool {
-    side.columns.iter().any(|attribute| attribute.column == column.name)
+    side.columns.iter().chain(&side.metadata).any(|attribute| attribute.column == column.name)
 }

@@ -22,7 +22,7 @@ use super::super::expression::Item;
 use super::super::resolved_relation::{ResolvedRelation, project};
 use super::super::scope::Scope;
 use super::arrow_stream;
-use crate::data_type::schema_from_proto;
+use crate::data_type::{METADATA_KEY, schema_from_proto};
 use crate::nesting;
 use crate::parser::extension::InlineTable;
 use crate::session::NamedRelation;
@@ -83,7 +83,9 @@ impl Analyzer<'_> {
             .iter()
             .map(|field| {
                 let column = self.fresh(field.name());
-                Attribute::new(field.name(), column, field.data_type().clone(), field.is_nullable())
+                let metadata = field.metadata().get(METADATA_KEY).cloned();
+                let plain = Attribute::new(field.name(), column, field.data_type().clone(), field.is_nullable());
+                Attribute { metadata, ..plain }
             })
             .collect()
     }
@@ -221,8 +223,8 @@ pub(super) fn parse_schema(text: &str) -> Result<Schema> {
 }
 
 fn renamed_schema(schema: &Schema, columns: &[Attribute]) -> SchemaRef {
-    let fields =
-        schema.fields().iter().zip(columns).map(|(field, column)| field.as_ref().clone().with_name(&column.column));
+    let renamed = |field: &Field| Field::new(field.name(), field.data_type().clone(), field.is_nullable());
+    let fields = schema.fields().iter().zip(columns).map(|(field, column)| renamed(field).with_name(&column.column));
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 

@@ -36,6 +36,7 @@ impl Analyzer<'_> {
         if input.streaming {
             return Err(error::not_over_stream("Sampling is not supported on streaming DataFrames/Datasets"));
         }
+        checked_fraction(one.upper_bound - one.lower_bound, one.with_replacement())?;
         if one.with_replacement() {
             return Err(Error::unsupported(
                 "The feature is not supported: sampling with replacement is not supported.",
@@ -52,6 +53,23 @@ impl Analyzer<'_> {
         let plan = Filter::try_new(chosen, Arc::new(thrown)).map_err(from_datafusion)?;
         input.with_plan(LogicalPlan::Filter(plan)).visible()
     }
+}
+
+/// A sample is a part of the rows, or with replacement any multiple of them; as in Spark a little beside is let pass.
+fn checked_fraction(fraction: f64, with_replacement: bool) -> Result<()> {
+    const EPSILON: f64 = 1e-6;
+    if with_replacement {
+        if fraction < -EPSILON {
+            let what = format!("Sampling fraction ({fraction:?}) must be nonnegative with replacement");
+            return Err(Error::illegal_argument(format!("requirement failed: {what}")));
+        }
+        return Ok(());
+    }
+    if !(-EPSILON..=1.0 + EPSILON).contains(&fraction) {
+        let what = format!("Sampling fraction ({fraction:?}) must be on interval [0, 1] without replacement");
+        return Err(Error::illegal_argument(format!("requirement failed: {what}")));
+    }
+    Ok(())
 }
 
 fn not_negative(name: &str, rows: i32) -> Result<i64> {

@@ -46,7 +46,7 @@ impl Analyzer<'_> {
         if pivot.values.is_empty() && input.streaming {
             return Err(pivot_over_stream());
         }
-        let scope = Scope::new(&input.columns, input.streaming);
+        let scope = Scope::over(&input);
         let groups = self.items(&one.grouping_expressions, scope)?;
         let column = self.expression(required(pivot.col.as_ref())?, scope)?;
         if pivot.values.is_empty() {
@@ -64,7 +64,7 @@ impl Analyzer<'_> {
     /// `PIVOT` in SQL: grouped by all columns that it does not name.
     pub(super) fn pivot_select(&mut self, one: &PivotSelect) -> Result<ResolvedRelation> {
         let input = self.input(one.input.as_deref())?;
-        let scope = Scope::new(&input.columns, input.streaming);
+        let scope = Scope::over(&input);
         let columns = self.items(&one.columns, scope)?.into_iter().map(|item| item.expr).collect::<Vec<_>>();
         let aggregates = self.items(&one.aggregates, scope)?;
         let named = columns.iter().chain(aggregates.iter().map(|item| &item.expr));
@@ -129,7 +129,7 @@ impl Analyzer<'_> {
     /// Columns turned into rows.
     pub(super) fn unpivot(&mut self, one: &Unpivot) -> Result<ResolvedRelation> {
         let input = self.input(one.input.as_deref())?;
-        let scope = Scope::new(&input.columns, input.streaming);
+        let scope = Scope::over(&input);
         let ids = self.items(&one.ids, scope)?;
         let values = match one.values.as_ref() {
             Some(values) => self.items(&values.values, scope)?,
@@ -146,7 +146,7 @@ impl Analyzer<'_> {
     /// `UNPIVOT` in SQL: with all columns that it does not name.
     pub(super) fn unpivot_select(&mut self, one: &UnpivotSelect) -> Result<ResolvedRelation> {
         let input = self.input(one.input.as_deref())?;
-        let scope = Scope::new(&input.columns, input.streaming);
+        let scope = Scope::over(&input);
         let mut rows = Vec::with_capacity(one.columns.len());
         for column in &one.columns {
             let (alias, column) = unaliased(column);

@@ -6,17 +6,16 @@ use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::logical_expr::{Expr, LogicalPlan, Window};
 use millstream_core::{Result, spark_error};
 use millstream_engine::error::from_datafusion;
-use millstream_functions::{TypedExpr, coercion};
+use millstream_functions::TypedExpr;
 use spark_connect_proto::expression::{ExprType, UnresolvedAttribute};
-use spark_connect_proto::{Drop, Expression, Project, SubqueryAlias, ToDf, ToSchema, WithColumns, WithColumnsRenamed};
+use spark_connect_proto::{Drop, Expression, Project, SubqueryAlias, ToDf, WithColumns, WithColumnsRenamed};
 
 use super::super::attribute::Attribute;
-use super::super::expression::{Item, SelectItem, has_aggregate, has_grouping, required};
+use super::super::expression::{Item, SelectItem, has_aggregate, has_grouping};
 use super::super::identifier::parse_name;
 use super::super::resolved_relation::{ResolvedRelation, project};
 use super::super::scope::Scope;
 use super::super::{Analyzer, error};
-use crate::data_type::schema_from_proto;
 
 impl Analyzer<'_> {
     pub(super) fn project(&mut self, one: &Project) -> Result<ResolvedRelation> {
@@ -24,7 +23,7 @@ impl Analyzer<'_> {
             Some(input) => self.relation(input)?,
             None => super::leaf::one_row(),
         };
-        let scope = Scope::new(&input.columns, input.streaming);
+        let scope = Scope::over(&input);
         let items = self.select_list(&one.expressions, scope)?;
         self.select(input, items)
     }
@@ -69,15 +68,20 @@ impl Analyzer<'_> {
             }
             columns.push(column);
         }
-        let mut hidden = Vec::new();
-        for attribute in input.columns.iter().chain(&input.hidden) {
-            if !columns.iter().chain(&hidden).any(|column| column.column == attribute.column) {
-                exprs.push(attribute.reference().expr);
-                hidden.push(attribute.clone());
+        let mut left_out: Vec<Attribute> = Vec::new();
+        let mut metadata = 0;
+        for (attributes, is_metadata) in [(&input.metadata, true), (&input.columns, false), (&input.hidden, false)] {
+            for attribute in attributes {
+                if !columns.iter().chain(&left_out).any(|column| column.column == attribute.column) {
+                    exprs.push(attribute.reference().expr);
+                    left_out.push(attribute.clone());
+                    metadata += usize::from(is_metadata);
+                }
             }
         }
+        let hidden = left_out.split_off(metadata);
         let plan = project(plan, exprs)?;
-        Ok(ResolvedRelation { hidden, ..ResolvedRelation::new(plan, columns, input.streaming) })
+        Ok(ResolvedRelation { metadata: left_out, hidden, ..ResolvedRelation::new(plan, columns, input.streaming) })
     }
 
     /// The expression and attribute of an output column. A column passed on keeps its identity.
@@ -126,7 +130,7 @@ impl Analyzer<'_> {
 
     pub(super) fn with_columns(&mut self, one: &WithColumns) -> Result<ResolvedRelation> {
         let input = self.input(one.input.as_deref())?;
-        let scope = Scope::new(&input.columns, input.streaming);
+        let scope = Scope::over(&input);
         let mut changed: Vec<(String, Vec<SelectItem>)> = Vec::new();
         for alias in &one.aliases {
             let expression = Expression { common: None, expr_type: Some(ExprType::Alias(Box::new(alias.clone()))) };
@@ -134,7 +138,14 @@ impl Analyzer<'_> {
             if changed.iter().any(|(other, _)| self.context.same_name(other, &name)) {
                 return Err(duplicate_column(&name));
             }
-            changed.push((name, self.select_items(&expression, scope)?));
+            let mut items = self.select_items(&expression, scope)?;
+            for item in &mut items {
+                // Unlike in a select list, the metadata of the column that it shows is gone.
+                if let SelectItem::One(item) = item {
+                    item.metadata.clone_from(&alias.metadata);
+                }
+            }
+            changed.push((name, items));
         }
         let mut items = Vec::new();
         for column in &input.columns {
@@ -149,51 +160,36 @@ impl Analyzer<'_> {
     }
 
     pub(super) fn with_columns_renamed(&mut self, one: &WithColumnsRenamed) -> Result<ResolvedRelation> {
-        let mut input = self.input(one.input.as_deref())?;
+        let input = self.input(one.input.as_deref())?;
         let old: HashMap<&String, &String> = one.rename_columns_map.iter().collect();
         let renames: Vec<(&String, &String)> =
             one.renames.iter().map(|rename| (&rename.col_name, &rename.new_col_name)).chain(old).collect();
-        for column in &mut input.columns {
+        let mut items = Vec::with_capacity(input.columns.len());
+        for column in &input.columns {
+            let mut name: Option<&String> = None;
             for (from, to) in &renames {
-                if self.context.same_name(&column.name, from) {
-                    column.name.clone_from(to);
-                    column.qualifier.clear();
+                if self.context.same_name(name.unwrap_or(&column.name), from) {
+                    name = Some(to);
                 }
             }
+            items.push(name.map_or_else(|| Item::pass(column), |name| Item::renamed(column, name)));
         }
-        Ok(input)
+        self.select_values(input, items)
     }
 
     pub(super) fn renamed_all(&mut self, one: &ToDf) -> Result<ResolvedRelation> {
-        let mut input = self.input(one.input.as_deref())?;
+        let input = self.input(one.input.as_deref())?;
         if input.columns.len() != one.column_names.len() {
             return Err(error::arity_mismatch(input.columns.len(), one.column_names.len()));
         }
-        for (column, name) in input.columns.iter_mut().zip(&one.column_names) {
-            column.name.clone_from(name);
-            column.qualifier.clear();
-        }
-        input.hidden.clear();
-        Ok(input)
-    }
-
-    /// `df.to(schema)`: columns by name, in the schema's order and types.
-    pub(super) fn reshaped(&mut self, one: &ToSchema) -> Result<ResolvedRelation> {
-        let input = self.input(one.input.as_deref())?;
-        let schema = schema_from_proto(required(one.schema.as_ref())?)?;
-        let scope = Scope::new(&input.columns, input.streaming);
-        let mut items = Vec::new();
-        for field in schema.fields() {
-            let (attribute, _) = scope.resolve(std::slice::from_ref(field.name()), self.context)?;
-            let typed = coercion::coerce_to(attribute.reference(), field.data_type(), &self.context.settings)?;
-            items.push(Item::new(field.name(), typed));
-        }
+        let columns = input.columns.iter().zip(&one.column_names);
+        let items = columns.map(|(column, name)| Item::renamed(column, name)).collect();
         self.select_values(input, items)
     }
 
     pub(super) fn drop_columns(&mut self, one: &Drop) -> Result<ResolvedRelation> {
         let input = self.input(one.input.as_deref())?;
-        let scope = Scope::new(&input.columns, input.streaming);
+        let scope = Scope::over(&input);
         let mut dropped: Vec<String> = Vec::new();
         for name in &one.column_names {
             let same = input.columns.iter().filter(|column| self.context.same_name(&column.name, name));
@@ -201,27 +197,25 @@ impl Analyzer<'_> {
         }
         for expression in &one.columns {
             if let Some(ExprType::UnresolvedAttribute(attribute)) = &expression.expr_type {
-                dropped.extend(self.dropped_attribute(attribute, scope));
+                dropped.extend(self.dropped_attribute(attribute, scope)?);
             }
         }
         let kept = input.columns.iter().filter(|column| !dropped.contains(&column.column)).map(Item::pass).collect();
         self.select_values(input, kept)
     }
 
-    /// The column that a drop names; naming none is no mistake.
-    fn dropped_attribute(&self, one: &UnresolvedAttribute, scope: Scope<'_>) -> Option<String> {
-        let expr = match self.attribute(one, scope) {
-            Ok(expr) => expr.expr,
-            Err(_) => {
-                let parts = parse_name(&one.unparsed_identifier).ok()?;
-                let (attribute, _) = scope.resolve(&parts, self.context).ok()?;
-                attribute.reference().expr
-            }
+    /// The column that a drop names; naming none, or a field of one, is no mistake.
+    fn dropped_attribute(&self, one: &UnresolvedAttribute, scope: Scope<'_>) -> Result<Option<String>> {
+        let parts = parse_name(&one.unparsed_identifier)?;
+        let whole = match one.plan_id {
+            Some(plan_id) => self
+                .column_of_plan(plan_id, &parts, scope)?
+                .and_then(|(column, rest)| rest.is_empty().then_some(column.column)),
+            None => scope
+                .find(&parts, self.context)?
+                .and_then(|(column, used)| (used == parts.len()).then(|| column.column.clone())),
         };
-        match expr {
-            Expr::Column(column) => Some(column.name),
-            _ => None,
-        }
+        Ok(whole)
     }
 
     pub(super) fn subquery_alias(&mut self, one: &SubqueryAlias) -> Result<ResolvedRelation> {
@@ -231,6 +225,7 @@ impl Analyzer<'_> {
         for column in &mut input.columns {
             column.qualifier.clone_from(&qualifier);
         }
+        input.metadata.clear();
         input.hidden.clear();
         input.aggregate = None;
         Ok(input)

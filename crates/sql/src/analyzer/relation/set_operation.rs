@@ -34,9 +34,10 @@ impl Analyzer<'_> {
             _ => "EXCEPT",
         };
         refuse_streams(one.set_op_type(), &left, &right)?;
-        let inputs = self.same_columns(vec![left, right], name)?;
+        let mut inputs = self.same_columns(vec![left, right], name)?;
         if one.set_op_type() != SetOpType::Union || !one.is_all() {
             inputs.iter().try_for_each(|input| refuse_maps(&input.columns))?;
+            inputs = inputs.into_iter().map(|input| self.normal_keys(input)).collect::<Result<_>>()?;
         }
         match one.set_op_type() {
             SetOpType::Union => {
@@ -63,17 +64,17 @@ impl Analyzer<'_> {
         union_under(inputs, columns)
     }
 
+    /// The columns of the first input, which keep their identity, each once.
     pub(super) fn merged_columns(&mut self, inputs: &[ResolvedRelation]) -> Vec<Attribute> {
         let Some(first) = inputs.first() else { return Vec::new() };
-        first
-            .columns
-            .iter()
-            .enumerate()
-            .map(|(index, column)| {
-                let nullable = inputs.iter().any(|input| input.columns[index].nullable);
-                Attribute { nullable, column: self.fresh(&column.name), ..column.clone() }
-            })
-            .collect()
+        let mut merged: Vec<Attribute> = Vec::with_capacity(first.columns.len());
+        for (index, column) in first.columns.iter().enumerate() {
+            let nullable = inputs.iter().any(|input| input.columns[index].nullable);
+            let known = merged.iter().any(|before| before.column == column.column);
+            let identity = if known { self.fresh(&column.name) } else { column.column.clone() };
+            merged.push(Attribute { nullable, column: identity, ..column.clone() });
+        }
+        merged
     }
 
     /// DataFusion's INTERSECT ALL and EXCEPT ALL only ask whether the other side has such a row at all, so equal rows

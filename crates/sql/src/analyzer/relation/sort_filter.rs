@@ -13,7 +13,7 @@ use spark_connect_proto::expression::{ExprType, SortOrder};
 use spark_connect_proto::{Expression, Filter, Sort};
 
 use super::super::attribute::Attribute;
-use super::super::expression::{has_aggregate, has_window_function, required, sort_expr};
+use super::super::expression::{has_aggregate, has_grouping, has_window_function, required, sort_expr};
 use super::super::resolved_relation::ResolvedRelation;
 use super::super::scope::Scope;
 use super::super::{Analyzer, error};
@@ -53,14 +53,18 @@ impl Analyzer<'_> {
         name: &str,
     ) -> Result<(ResolvedRelation, TypedExpr)> {
         let hidden = input.hidden.clone();
-        let scope = Scope { hidden: &hidden, ..Scope::new(&input.columns, input.streaming) };
+        let scope = Scope { hidden: &hidden, grouped: input.aggregate.is_some(), ..Scope::over(&input) };
         let first = self.expression(expression, scope);
         let needs_aggregate = match &first {
-            Ok(expr) => has_aggregate(&expr.expr),
+            Ok(expr) => has_aggregate(&expr.expr) || has_grouping(&expr.expr),
             Err(_) => true,
         };
         if input.aggregate.is_none() || !needs_aggregate {
-            return Ok((input, first?));
+            let first = first?;
+            if has_grouping(&first.expr) {
+                return Err(error::grouping_without_sets());
+            }
+            return Ok((input, first));
         }
         let failure = first.err();
         let added = self.add_to_aggregate(input, name, |analyzer, scope| analyzer.expression(expression, scope));

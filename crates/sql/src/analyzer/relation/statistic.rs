@@ -62,7 +62,7 @@ impl Analyzer<'_> {
         if resolved.streaming {
             return Err(error::not_over_stream("statistics are not supported on streaming DataFrames/Datasets"));
         }
-        let scope = Scope::new(&resolved.columns, false);
+        let scope = Scope::over(&resolved);
         for name in names {
             let (column, _) = scope.resolve(std::slice::from_ref(name), self.context)?;
             if !is_numeric(&column.data_type) {

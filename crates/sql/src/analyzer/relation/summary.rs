@@ -64,7 +64,7 @@ impl Analyzer<'_> {
             let shown = resolved.columns.into_iter().filter(has_statistics);
             return Ok(shown.map(|column| (column.name, column.data_type)).collect());
         }
-        let scope = Scope::new(&resolved.columns, false);
+        let scope = Scope::over(&resolved);
         names
             .iter()
             .map(|name| {

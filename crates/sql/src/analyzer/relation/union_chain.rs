@@ -1,6 +1,8 @@
 //! `a UNION ALL b UNION ALL c …`, which nests as deep as it is long: read from the left without recursion, and one union
 //! of many inputs as long as the types of the columns stay.
 
+use std::sync::Arc;
+
 use millstream_core::Result;
 use spark_connect_proto::Relation;
 use spark_connect_proto::relation::RelType;
@@ -8,6 +10,7 @@ use spark_connect_proto::relation::RelType;
 use super::super::Analyzer;
 use super::super::attribute::Attribute;
 use super::super::expression::required;
+use super::super::lineage::Lineage;
 use super::super::resolved_relation::ResolvedRelation;
 use super::set_operation::{is_union_all, union_under};
 
@@ -41,20 +44,25 @@ impl Analyzer<'_> {
             links.push((first, required(one.right_input.as_deref())?));
             first = required(one.left_input.as_deref())?;
         }
-        // Each link is a relation around those before it.
-        let around = self.depth;
-        self.depth += links.len() - 1;
         let first = self.relation(first)?;
         let mut inputs = Inputs { columns: first.columns.clone(), relations: vec![first] };
         while let Some((link, right)) = links.pop() {
             let right = self.relation(right)?;
             inputs = self.one_more(inputs, right)?;
-            self.depth = self.depth.saturating_sub(1).max(around);
             if !links.is_empty() {
-                self.remember(link, &inputs.columns);
+                self.link(link, &inputs.columns);
             }
         }
         inputs.into_union()
+    }
+
+    /// Remembers a link that a client may refer to; the outermost is remembered as every relation is.
+    fn link(&mut self, link: &Relation, columns: &[Attribute]) {
+        let plan_id = link.common.as_ref().and_then(|common| common.plan_id);
+        if let (Some(plan_id), Some(siblings)) = (plan_id, self.inputs.last_mut()) {
+            let inputs = std::mem::take(siblings);
+            siblings.push(Arc::new(Lineage::of_union(plan_id, columns.to_vec(), inputs)));
+        }
     }
 
     fn one_more(&mut self, mut inputs: Inputs, right: ResolvedRelation) -> Result<Inputs> {

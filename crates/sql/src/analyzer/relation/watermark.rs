@@ -7,6 +7,7 @@ use millstream_engine::plan::EventTimeWatermarkNode;
 use millstream_functions::data_type::{sql_name, timestamp};
 use spark_connect_proto::WithWatermark;
 
+use super::super::attribute::with_entry;
 use super::super::identifier::parse_name;
 use super::super::resolved_relation::ResolvedRelation;
 use super::super::scope::Scope;
@@ -32,8 +33,14 @@ impl Analyzer<'_> {
         if !is_event_time(&event_time.data_type) {
             return Err(not_on_timestamp(&parts, &event_time.data_type));
         }
+        let (marked, is_column) = (attribute.column.clone(), rest.is_empty());
         let plan = EventTimeWatermarkNode::over(input.plan.clone(), event_time.expr, delay_us)?;
-        Ok(input.with_plan(plan))
+        let mut marked_input = input.with_plan(plan);
+        for column in marked_input.columns.iter_mut().filter(|column| is_column && column.column == marked) {
+            let delay_ms = (delay_us / 1000).into();
+            column.metadata = Some(with_entry(column.metadata.as_deref(), "spark.watermarkDelayMs", delay_ms));
+        }
+        Ok(marked_input)
     }
 }
 

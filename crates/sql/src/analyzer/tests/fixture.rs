@@ -60,7 +60,7 @@ struct Rate;
 
 impl Connector for Rate {
     fn names(&self) -> &'static [&'static str] {
-        &["rate"]
+        &["rate", "rate-micro-batch"]
     }
 
     fn source_schema(&self, _config: &SourceConfig) -> Result<SchemaRef> {

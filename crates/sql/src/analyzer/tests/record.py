@@ -13,7 +13,7 @@ import os
 import sys
 
 from google.protobuf.message import Message
-from pyspark.sql import SparkSession, Window, functions as F
+from pyspark.sql import SparkSession, Window, functions as F, types as T
 from pyspark.sql.connect.plan import SQL
 from pyspark.sql.connect.dataframe import DataFrame
 
@@ -75,12 +75,14 @@ FILES: dict[str, list] = {}
 
 
 def case(family: str, name: str, build, **settings: str) -> None:
-    """`settings` are those of the session for this case: `zone` and `ansi`."""
+    """`settings` are those of the session for this case: `zone`, `ansi` and `lenient`."""
     if sys.argv[1:] and family not in sys.argv[1:]:
         return
     lines = [f"case: {name}"] + [f"setting: {key}={value}" for key, value in settings.items()]
     spark.conf.set("spark.sql.session.timeZone", settings.get("zone", "UTC"))
     spark.conf.set("spark.sql.ansi.enabled", settings.get("ansi", "true"))
+    strict = "false" if "lenient" in settings else "true"
+    spark.conf.set("spark.sql.analyzer.strictDataFrameColumnResolution", strict)
     given = len(lines)
     try:
         df = build()
@@ -100,7 +102,8 @@ def case(family: str, name: str, build, **settings: str) -> None:
     FILES.setdefault(family, []).append("\n".join(lines))
 
 
-exec(compile(open(os.path.join(HERE, "cases.py")).read(), "cases.py", "exec"))
+for questions in ("cases.py", "references.py", "refused.py"):
+    exec(compile(open(os.path.join(HERE, questions)).read(), questions, "exec"))
 
 for family, cases in FILES.items():
     with open(os.path.join(HERE, "spark", family + ".txt"), "w") as out:

@@ -21,6 +21,7 @@ struct Case {
     rows: Vec<String>,
     error: Option<String>,
     settings: QuerySettings,
+    lenient: bool,
 }
 
 fn cases(text: &str) -> Vec<Case> {
@@ -31,6 +32,7 @@ fn cases(text: &str) -> Vec<Case> {
                 match line.split_once(": ").unwrap_or((line.trim_end_matches(':'), "")) {
                     ("case", rest) => case.name = rest.to_owned(),
                     ("plan", rest) => case.plan = rest.to_owned(),
+                    ("setting", "lenient=true") => case.lenient = true,
                     ("setting", rest) => set(&mut case.settings, rest),
                     ("schema", rest) => case.schema = rest.to_owned(),
                     ("row", rest) => case.rows.push(rest.to_owned()),
@@ -53,7 +55,10 @@ fn set(settings: &mut QuerySettings, text: &str) {
 
 async fn answer(relation: &Relation, case: &Case) -> Result<(String, Vec<String>)> {
     let executed = case.name.starts_with("collect");
-    let context = AnalysisContext { settings: case.settings, ..context() };
+    let mut context = AnalysisContext { settings: case.settings, ..context() };
+    if case.lenient {
+        context.conf.insert("spark.sql.analyzer.strictDataFrameColumnResolution".to_owned(), "false".to_owned());
+    }
     let analyzed = analyze(relation, &context)?;
     let schema = simple_string(&DataType::Struct(analyzed.schema.fields().clone()));
     if analyzed.is_streaming && !executed {
@@ -149,6 +154,21 @@ fn sessions_and_pivots() {
 #[test]
 fn order_of_rows() {
     check("order", include_str!("spark/order.txt"));
+}
+
+#[test]
+fn references_by_plan_id() {
+    check("references", include_str!("spark/references.txt"));
+}
+
+#[test]
+fn kinds_of_references() {
+    check("reference_kinds", include_str!("spark/reference_kinds.txt"));
+}
+
+#[test]
+fn refused_or_answered() {
+    check("refused", include_str!("spark/refused.txt"));
 }
 
 #[test]

@@ -1,0 +1,72 @@
+//! `${…}` in SQL text (Spark: `VariableSubstitution`).
+
+use std::borrow::Cow;
+
+use millstream_core::{Error, Result};
+
+/// The text with values in the places of `${key}`, `${prefix:key}`, and of variables within these. The prefixes
+/// `spark`, `sparkconf`, `hivevar` and `hiveconf` mean the session's settings, as none does; a setting that nobody set
+/// is empty. `env` is the server's environment. What has no value otherwise stays as it is.
+///
+/// # Errors
+/// A variable that contains itself, and `${system:…}`, for there is no Java machine.
+pub fn with_variables<'t>(text: &'t str, setting: &dyn Fn(&str) -> Option<String>) -> Result<Cow<'t, str>> {
+    if !text.contains("${") || setting("spark.sql.variable.substitute").is_some_and(|on| on == "false") {
+        return Ok(Cow::Borrowed(text));
+    }
+    substituted(text, setting, &mut Vec::new()).map(Cow::Owned)
+}
+
+fn substituted(text: &str, setting: &dyn Fn(&str) -> Option<String>, within: &mut Vec<String>) -> Result<String> {
+    let mut result = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("${") {
+        result.push_str(&rest[..at]);
+        let Some(reference) = reference(&rest[at + 2..]) else {
+            result.push_str("${");
+            rest = &rest[at + 2..];
+            continue;
+        };
+        let whole = &rest[at..at + 2 + reference.len() + 1];
+        rest = &rest[at + whole.len()..];
+        if within.iter().any(|outer| outer == reference) {
+            return Err(Error::illegal_argument(format!(
+                "requirement failed: Circular reference in {text}: {reference}"
+            )));
+        }
+        match value(reference, setting)? {
+            Some(value) => {
+                within.push(reference.to_owned());
+                result.push_str(&substituted(&value, setting, within)?);
+                within.pop();
+            }
+            None => result.push_str(whole),
+        }
+    }
+    result.push_str(rest);
+    Ok(result)
+}
+
+/// What stands before the closing brace: at least one character, and no white space.
+fn reference(after: &str) -> Option<&str> {
+    let first = after.chars().next()?;
+    let end = first.len_utf8() + after[first.len_utf8()..].find('}')?;
+    (!after[..end].contains(char::is_whitespace)).then(|| &after[..end])
+}
+
+fn value(reference: &str, setting: &dyn Fn(&str) -> Option<String>) -> Result<Option<String>> {
+    let is_word = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let of_settings = |key: &str| Ok(Some(setting(key).unwrap_or_default()));
+    match reference.split_once(':').filter(|(prefix, key)| is_word(prefix) && !key.is_empty()) {
+        None => of_settings(reference),
+        Some(("spark" | "sparkconf" | "hivevar" | "hiveconf", key)) => of_settings(key),
+        Some(("env", name)) => Ok(std::env::var(name).ok()),
+        Some(("system", _)) => Err(Error::unsupported(format!(
+            "The feature is not supported: The variable ${{{reference}}} is a property of a Java machine."
+        ))),
+        Some(_) => Ok(None),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,8 @@
 //! What somebody most likely meant who wrote a name that there is not.
 
+/// Words of more letters are no slips, and would take long to compare.
+const WORD_CHARS_MAX: usize = 100;
+
 /// How long a name must be at least to stand for a longer one of which it is the begin or the end.
 const PART_CHARS: usize = 4;
 
@@ -7,6 +10,9 @@ const PART_CHARS: usize = 4;
 /// the word. `None` where nothing is near.
 pub fn nearest<'a>(word: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
+    if word.chars().count() > WORD_CHARS_MAX {
+        return None;
+    }
     let slips_max = (word.chars().count() / 3).clamp(1, 3);
     let ranked = names.into_iter().filter_map(|name| {
         let lower = name.to_lowercase();

@@ -175,7 +175,7 @@ fn argument_bytes(arguments: &[ColumnarValue], rows: usize) -> usize {
     }
     let exact = |argument: &ColumnarValue| match argument {
         ColumnarValue::Array(column) => column.to_data().get_slice_memory_size().unwrap_or_default(),
-        scalar => quick(scalar),
+        scalar @ ColumnarValue::Scalar(_) => quick(scalar),
     };
     arguments.iter().map(exact).fold(0, usize::saturating_add)
 }

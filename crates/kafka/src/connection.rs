@@ -137,7 +137,15 @@ impl Connection {
             .with_client_software_name(StrBytes::from_static_str("millstream"))
             .with_client_software_version(StrBytes::from_static_str(env!("CARGO_PKG_VERSION")));
         let id = self.sender.send(VERSION, &request).await?;
-        let body = self.receiver.receive(self.sender.request_timeout).await?;
+        let len = self.receiver.receive_len(self.sender.request_timeout).await?;
+        // The type of an alert or a handshake, and the version of TLS. No first answer is hundreds of megabytes long.
+        if matches!(len >> 16, 0x1503 | 0x1603) {
+            let reason = "it answers with TLS; set security.protocol to SSL or SASL_SSL".to_owned();
+            return Err(Error::Tls { place: self.place().clone(), reason });
+        }
+        let mut body = Vec::new();
+        self.receiver.receive_body(&mut body, len).await?;
+        let body = Bytes::from(body);
         // A broker that does not know version 3 answers in version 0, with this code in front.
         let code = body.get(4..6).map_or(0, |code| i16::from_be_bytes([code[0], code[1]]));
         if code == ResponseError::UnsupportedVersion.code() {
@@ -190,7 +198,7 @@ impl BrokerVersions {
 }
 
 impl Sender {
-    /// See [`Connection::version`].
+    /// The version that [`Connection::version`] finds, without the half that reads.
     pub(crate) fn version<R: Request>(&self, least: i16, most: i16) -> Result<i16> {
         let found = self.versions.requests.iter().find(|(key, _, _)| *key == R::KEY);
         let (min, max) = found.map_or((0, -1), |&(_, min, max)| (min, max));
@@ -202,7 +210,7 @@ impl Sender {
         Err(Error::UnsupportedVersion { place: self.place.clone(), api, min, max })
     }
 
-    /// See [`Connection::send`].
+    /// Sends a request as [`Connection::send`] does, without the half that reads.
     pub(crate) async fn send<R: Request>(&mut self, version: i16, request: &R) -> Result<i32> {
         let id = self.next_correlation_id;
         self.next_correlation_id = id.wrapping_add(1);
@@ -239,23 +247,20 @@ impl Receiver {
             Ok(read) => read.map_err(|error| Error::connection(&self.place, error))?,
             Err(_) => return Err(self.timed_out(patience)),
         };
-        usize::try_from(i32::from_be_bytes(len)).ok().filter(|&len| len <= RESPONSE_BYTES_MAX).ok_or_else(
-            || match len {
-                // The type of an alert or a handshake, and the version of TLS.
-                [0x15 | 0x16, 3, ..] => Error::Tls {
-                    place: self.place.clone(),
-                    reason: "it answers with TLS; set security.protocol to SSL or SASL_SSL".to_owned(),
-                },
-                _ if len.iter().all(u8::is_ascii_graphic) => {
-                    let begin = String::from_utf8_lossy(&len).into_owned();
-                    Error::malformed(
-                        &self.place,
-                        format_args!("it is no Kafka broker: its answer begins with '{begin}'"),
-                    )
-                }
-                _ => Error::malformed(&self.place, format_args!("an answer has the impossible length {len:?}")),
-            },
-        )
+        let valid = usize::try_from(i32::from_be_bytes(len)).ok().filter(|&len| len <= RESPONSE_BYTES_MAX);
+        valid.ok_or_else(|| self.no_length(len))
+    }
+
+    /// The error of bytes that are no length, most likely because no broker has sent them.
+    fn no_length(&self, bytes: [u8; 4]) -> Error {
+        if bytes.iter().all(u8::is_ascii_graphic) {
+            let begin = String::from_utf8_lossy(&bytes).into_owned();
+            return Error::malformed(
+                &self.place,
+                format_args!("it is no Kafka broker: its answer begins with '{begin}'"),
+            );
+        }
+        Error::malformed(&self.place, format_args!("an answer has the impossible length {bytes:?}"))
     }
 
     async fn receive_body(&mut self, buffer: &mut Vec<u8>, len: usize) -> Result<()> {

@@ -19,6 +19,7 @@ mod scope;
 mod session_window;
 mod time_window;
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -146,6 +147,11 @@ impl<'a> Analyzer<'a> {
             }
             number += 1;
         }
+    }
+
+    /// SQL text with the values of `${…}` in their places.
+    fn with_variables<'t>(&self, text: &'t str) -> Result<Cow<'t, str>> {
+        crate::parser::with_variables(text, &|key| self.context.conf.get(key).cloned())
     }
 
     /// What functions may know of the session.

@@ -61,8 +61,8 @@ fn decode_within<M: Message + Default>(bytes: &Bytes, stack_bytes: usize) -> Res
     decoded.map(Some).map_err(malformed)
 }
 
-/// A buffer that comes to its end where the stack does, so that a decoder, which fails on that, never overflows it. What
-/// [`levels`] takes for text may still be a damaged message.
+/// A buffer that comes to its end where the stack does, so that a decoder, which fails on that, never overflows it.
+/// What [`levels`] takes for text may still be a damaged message.
 struct StackGuard {
     bytes: Bytes,
     start: usize,

@@ -39,11 +39,6 @@ impl AnalysisContext {
         self.conf.get(key).map_or(default, String::as_str)
     }
 
-    /// SQL text with the values of `${…}` in their places.
-    pub(crate) fn with_variables<'t>(&self, text: &'t str) -> Result<std::borrow::Cow<'t, str>> {
-        crate::parser::with_variables(text, &|key| self.conf.get(key).cloned())
-    }
-
     /// Whether two names are the same column, field or alias.
     pub(crate) fn same_name(&self, left: &str, right: &str) -> bool {
         if self.settings.case_sensitive { left == right } else { left.to_lowercase() == right.to_lowercase() }

@@ -1,3 +1,5 @@
+//! The summary of the event times of a batch: earliest, latest and average, also at the ends of their range.
+
 use super::*;
 
 #[test]

@@ -10,7 +10,7 @@ fn batch(seen_ms: &[Option<i64>]) -> BatchContext {
     let event_times = seen_ms.iter().map(|seen| {
         let stats = EventTimeStats::default();
         if let Some(ms) = seen {
-            stats.add(0, ms * 1000 + 999, *ms, 1);
+            stats.add(0, ms * 1000 + 999, i128::from(*ms), 1);
         }
         stats
     });

@@ -192,12 +192,7 @@ fn check_accuracy(call: &FunctionCall<'_>) -> Result<()> {
     }
 }
 
-fn resolve(
-    call: &FunctionCall<'_>,
-    value: TypedExpr,
-    percentages: Shape,
-    interpolates: bool,
-) -> Result<Resolved> {
+fn resolve(call: &FunctionCall<'_>, value: TypedExpr, percentages: Shape, interpolates: bool) -> Result<Resolved> {
     if !interpolates && percentages.values.iter().any(|&bits| f64::from_bits(bits).is_nan()) {
         return Err(Error::illegal_argument("requirement failed: percentile should be in the range [0.0, 1.0]"));
     }

@@ -121,7 +121,7 @@ fn resolve(call: &FunctionCall<'_>, of_array: &'static Function, one_based: bool
             let (key, value) = map_entry(entries).ok_or_else(|| Error::internal("a map without entries"))?;
             let value_type = value.data_type().clone();
             let [map, wanted] = if one_based {
-                with_key(call, &key, &value)?
+                with_key(call, key, value)?
             } else {
                 [call.argument(0), call.implicit(1, key.data_type())?]
             };

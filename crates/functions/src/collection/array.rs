@@ -216,6 +216,9 @@ fn ordered_element(call: &FunctionCall<'_>, shown: impl Fn(&DataType) -> DataTyp
 }
 
 pub(super) fn max(call: &FunctionCall<'_>) -> Result<Resolved> {
+    if *call.data_type(0) == DataType::Null {
+        return null_of(&DataType::Null);
+    }
     let data_type = ordered_element(call, DataType::clone)?;
     scalar(MAX.call_nullable([call.argument(0)], data_type, call))
 }

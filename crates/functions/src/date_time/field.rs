@@ -161,8 +161,8 @@ fn invalid_field(call: &FunctionCall<'_>, field: &str) -> Error {
 }
 
 /// A part of day-time intervals, which are microseconds.
-fn span_part(one: &Evaluation<'_>, unit_us: i64, units: i64) -> Result<ArrayRef> {
-    let spans = one.columns[0].as_primitive::<DurationMicrosecondType>();
+fn span_part(evaluation: &Evaluation<'_>, unit_us: i64, units: i64) -> Result<ArrayRef> {
+    let spans = evaluation.columns[0].as_primitive::<DurationMicrosecondType>();
     Ok(Arc::new(spans.iter().map(|us| us.map(|us| (us / unit_us % units) as i8)).collect::<Int8Array>()))
 }
 

@@ -172,8 +172,8 @@ pub(super) fn compute_or_null(evaluation: &Evaluation<'_>, operation: Operation)
     }
     let rows = (0..evaluation.rows).map(|row| {
         let columns = evaluation.columns.iter().map(|column| column.slice(row, 1)).collect();
-        let one = Evaluation { columns, rows: 1, ..*evaluation };
-        compute(&one, operation).unwrap_or_else(|_| new_null_array(evaluation.data_type, 1))
+        let alone = Evaluation { columns, rows: 1, ..*evaluation };
+        compute(&alone, operation).unwrap_or_else(|_| new_null_array(evaluation.data_type, 1))
     });
     let rows: Vec<ArrayRef> = rows.collect();
     Ok(concat(&rows.iter().map(AsRef::as_ref).collect::<Vec<_>>())?)

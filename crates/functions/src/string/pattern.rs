@@ -260,8 +260,6 @@ static INSTR: Function = Function::new("regexp_instr", |one| {
 });
 
 pub(super) fn regexp_instr(call: &FunctionCall<'_>) -> Result<Resolved> {
-    let place = INSTR.call([call.string(0)?, call.string(1)?], DataType::Int32, call);
-    let group = call.arguments.get(2).map_or("0", |one| one.sql.as_str());
-    let sql = format!("{}({}, {}, {group})", call.name.to_lowercase(), call.arguments[0].sql, call.arguments[1].sql);
-    scalar(place.with_sql(sql))
+    let sql = if call.count() > 2 { String::new() } else { with_last(call, "0") };
+    scalar(INSTR.call([call.string(0)?, call.string(1)?], DataType::Int32, call).with_sql(sql))
 }

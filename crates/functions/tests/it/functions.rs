@@ -181,9 +181,9 @@ async fn check(family: &str) {
         let (mode, expression, wanted) =
             (parts.next().expect("a mode"), parts.next().expect("an expression"), parts.next().expect("an answer"));
         cases += 1;
-        let (expression, context) = (unescape(expression), context(mode == "ansi"));
+        let (asked, context) = (unescape(expression), context(mode == "ansi"));
         // One that panics takes no other case with it.
-        let found = match AssertUnwindSafe(answer(&expression, family, &context)).catch_unwind().await {
+        let found = match AssertUnwindSafe(answer(&asked, family, &context)).catch_unwind().await {
             Err(_) => "PANIC".to_owned(),
             Ok(Ok(found)) => found,
             Ok(Err(error)) => match error.class() {

@@ -7,8 +7,8 @@
 //! MILLSTREAM_FUZZ=SEED:CALLS cargo test -p millstream-functions --test it fuzz
 //! ```
 //!
-//! where CALLS is per function. `MILLSTREAM_FUZZ_TRACE=FILE` writes every call down before it is made, for one that ends
-//! the process, and what became of it.
+//! where CALLS is per function. `MILLSTREAM_FUZZ_TRACE=FILE` writes every call down before it is made, for one that
+//! ends the process, and what became of it.
 
 mod calls;
 mod values;
@@ -69,8 +69,7 @@ fn no_call_of_a_function_panics_or_gives_an_internal_error_or_takes_more_memory_
 fn ask(runtime: &Runtime, query: &str, ansi: bool, outcomes: &mut Outcomes) {
     trace(&format!("ansi={ansi} {query}\n"));
     let memory = MemoryLedger::new(MEMORY_BYTES);
-    let context =
-        AnalysisContext { work: Work::uninterrupted(memory.clone()), memory: memory.clone(), ..context(ansi) };
+    let context = AnalysisContext { work: Work::uninterrupted(memory.clone()), memory, ..context(ansi) };
     let (answer, held) = most_bytes_held(|| catch_unwind(AssertUnwindSafe(|| runtime.block_on(rows(query, &context)))));
     let wrong = match &answer {
         Ok(Ok(_)) => {

@@ -80,7 +80,6 @@ const GROWING: &[(&str, &str)] = &[
     ("array_join", "array_join(array_repeat('a', 100000), repeat('b', 10000))"),
     ("format_string", "format_string('%1000000000d', 1)"),
     ("format_string", "format_string('%.1000000000f', 1.5D)"),
-    ("format_number", "format_number(1, 1000000000)"),
     ("upper", "upper(concat(s, repeat('a', 1000000)))"),
     ("listagg", "listagg(s, repeat('b', 100000))"),
 ];
@@ -93,14 +92,15 @@ fn every_function_whose_result_may_be_longer_than_its_arguments_asks_for_room_fi
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     for (function, expression) in GROWING {
         let memory = MemoryLedger::new(16 << 20);
-        let context =
-            millstream_sql::AnalysisContext { work: Work::uninterrupted(memory.clone()), memory, ..context(true) };
+        let work = Work::uninterrupted(memory.clone());
+        let context = millstream_sql::AnalysisContext { work, memory: memory.clone(), ..context(true) };
         let query = format!("SELECT count(r) FROM (SELECT {expression} AS r FROM {ROWS})");
         let (answer, held) = most_bytes_held(|| runtime.block_on(crate::fuzz::rows(&query, &context)));
         let error = answer.expect_err(expression);
         assert_eq!(error.class(), Some("UNABLE_TO_ACQUIRE_MEMORY"), "{function}: {error}");
         assert!(error.message().starts_with("the result of '"), "{function}: {error}");
         assert!(held < (16 << 20) + BESIDE_LEDGER_BYTES, "{function} held {} MB", held >> 20);
-        assert_eq!(context.memory.used_bytes(), 0, "{function} left something in the ledger");
+        drop(context);
+        assert_eq!(memory.used_bytes(), 0, "{function} left something in the ledger");
     }
 }

@@ -88,7 +88,9 @@ impl EngineProcess {
         let log = std::fs::read(&self.log).unwrap_or_default();
         let said = String::from_utf8_lossy(log.get(self.said_before..).unwrap_or_default()).into_owned();
         let lines: Vec<_> = said.lines().collect();
-        let last = lines.iter().rposition(|line| line.starts_with(LAST_LINE));
+        // A hint and the line of a program that is shown stand behind the error.
+        let is_error = |line: &&str| line.strip_prefix(LAST_LINE).is_some_and(|rest| !rest.starts_with("hint: "));
+        let last = lines.iter().rposition(is_error);
         lines[last.unwrap_or(lines.len().saturating_sub(LINES))..].join("\n")
     }
 }

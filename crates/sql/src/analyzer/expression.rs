@@ -76,7 +76,7 @@ impl Analyzer<'_> {
             ExprType::UnresolvedFunction(one) => return self.call(&Call::from_function(one), scope),
             ExprType::CallFunction(one) => return self.call(&Call::new(&one.function_name, &one.arguments), scope),
             ExprType::ExpressionString(one) => {
-                let text = self.context.with_variables(&one.expression)?;
+                let text = self.with_variables(&one.expression)?;
                 return self.value(&crate::parser::parse_expression(&text)?, scope);
             }
             ExprType::Alias(one) => self.nested_alias(one, scope)?,

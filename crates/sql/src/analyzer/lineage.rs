@@ -29,7 +29,7 @@ pub(crate) struct Lineage {
 /// A column with a plan id.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Reference<'r> {
-    /// The DataFrame's.
+    /// The client gave the DataFrame this id.
     pub(crate) plan_id: i64,
     /// The column's name.
     pub(crate) parts: &'r [String],
@@ -64,7 +64,7 @@ pub(crate) enum Meaning {
     NoPlan,
     /// The plan is there, the column is not any more.
     Gone,
-    /// The column.
+    /// The reference means this column.
     Column(FoundColumn),
 }
 
@@ -106,10 +106,10 @@ impl Lineage {
             }
         }
         let below = found.columns.split_off(before);
-        for one in below {
-            let shown = self.shows(&one.column);
-            if shown || self.hides(&one.column) {
-                found.columns.push(FoundColumn { hidden: one.hidden || !shown, ..one });
+        for column in below {
+            let shown = self.shows(&column.column);
+            if shown || self.hides(&column.column) {
+                found.columns.push(FoundColumn { hidden: column.hidden || !shown, ..column });
             }
         }
         Ok(())

@@ -29,10 +29,10 @@ use spark_connect_proto::Relation;
 use spark_connect_proto::relation::RelType;
 use spark_connect_proto::set_operation::SetOpType;
 
-use super::{Analyzer, RELATIONS_MAX};
 use super::expression::required;
 use super::lineage::Lineage;
 use super::resolved_relation::ResolvedRelation;
+use super::{Analyzer, RELATIONS_MAX};
 use crate::nesting::too_complex;
 use crate::parser::extension::RelationExtension;
 

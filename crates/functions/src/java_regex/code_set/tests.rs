@@ -1,3 +1,5 @@
+//! Sets of code points.
+
 use super::{CodeSet, LAST};
 
 #[test]

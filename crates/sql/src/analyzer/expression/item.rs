@@ -92,7 +92,7 @@ impl Analyzer<'_> {
             ExprType::UnresolvedStar(star) => self.star(star, scope).map(one),
             ExprType::UnresolvedRegex(regex) => self.named_by_regex(regex, scope),
             ExprType::ExpressionString(text) => {
-                let text = self.context.with_variables(&text.expression)?;
+                let text = self.with_variables(&text.expression)?;
                 self.select_items(&crate::parser::parse_expression(&text)?, scope)
             }
             ExprType::Extension(any) => match ExpressionExtension::decode(any)? {
@@ -152,7 +152,8 @@ impl Analyzer<'_> {
         }
     }
 
-    /// The metadata that an item of this kind has from its column. A cast has none, even where there is nothing to cast.
+    /// The metadata that an item of this kind has from its column. A cast has none, even where there is nothing to
+    /// cast.
     fn kept_metadata(&self, kind: &ExprType, expr: &TypedExpr, scope: Scope<'_>) -> Option<String> {
         if matches!(kind, ExprType::Cast(_)) { None } else { self.metadata_of(expr, scope) }
     }

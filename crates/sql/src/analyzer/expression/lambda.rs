@@ -332,12 +332,12 @@ fn aggregates_parameters(expr: &Expr) -> bool {
 }
 
 /// Refuses a condition that is none. `sql` is the whole call.
-fn boolean_body(function: HigherOrder, one: &Resolved, sql: &str) -> Result<()> {
-    let data_type = &one.body.data_type;
+fn boolean_body(function: HigherOrder, lambda: &Resolved, sql: &str) -> Result<()> {
+    let data_type = &lambda.body.data_type;
     if function == HigherOrder::Transform || matches!(data_type, DataType::Boolean | DataType::Null) {
         return Ok(());
     }
-    Err(error::unexpected_input_type(sql, 1, "\"BOOLEAN\"", (&one.sql, data_type)))
+    Err(error::unexpected_input_type(sql, 1, "\"BOOLEAN\"", (&lambda.sql, data_type)))
 }
 
 fn element(list: &TypedExpr) -> Result<FieldRef> {

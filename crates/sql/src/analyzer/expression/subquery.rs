@@ -14,6 +14,10 @@ use spark_connect_proto::subquery_expression::SubqueryType;
 use super::super::Analyzer;
 use super::super::resolved_relation::{ResolvedRelation, project};
 use super::super::scope::Scope;
+use crate::nesting::too_complex;
+
+/// Subqueries in one another beyond this are refused: with each level the optimizer takes twice as long.
+const SUBQUERIES_MAX: usize = 12;
 
 impl Analyzer<'_> {
     /// Resolves a subquery expression.
@@ -21,6 +25,9 @@ impl Analyzer<'_> {
         let Some(relation) = self.references.get(&one.plan_id).cloned() else {
             return Err(Error::invalid("a subquery expression names a plan that was not sent"));
         };
+        if self.outer.len() == SUBQUERIES_MAX {
+            return Err(too_complex(format!("{SUBQUERIES_MAX} subqueries may be in one another")));
+        }
         self.outer.push(scope.columns.to_vec());
         // It is no input of the operator that asks for it.
         self.inputs.push(Vec::new());

@@ -44,7 +44,7 @@ impl Analyzer<'_> {
         if names.is_empty() {
             return Ok(input.columns.iter().map(|column| column.column.clone()).collect());
         }
-        let scope = Scope::over(&input);
+        let scope = Scope::over(input);
         names
             .iter()
             .map(|name| {

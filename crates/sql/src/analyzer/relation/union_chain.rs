@@ -1,5 +1,5 @@
-//! `a UNION ALL b UNION ALL c …`, which nests as deep as it is long: read from the left without recursion, and one union
-//! of many inputs as long as the types of the columns stay.
+//! `a UNION ALL b UNION ALL c …`, which nests as deep as it is long: read from the left without recursion, and one
+//! union of many inputs as long as the types of the columns stay.
 
 use std::sync::Arc;
 

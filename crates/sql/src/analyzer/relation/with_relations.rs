@@ -14,7 +14,7 @@ use crate::parser::{Parameters, Statement, parse_statement_with};
 
 impl Analyzer<'_> {
     pub(super) fn sql(&mut self, one: &Sql) -> Result<ResolvedRelation> {
-        match parse_statement_with(&self.context.with_variables(&one.query)?, parameters(one))? {
+        match parse_statement_with(&self.with_variables(&one.query)?, parameters(one))? {
             Statement::Query(relation) => self.relation(&relation),
             Statement::Command(_) => Err(Error::invalid(format!("'{}' is a command, not a query", one.query))),
         }

@@ -1,3 +1,5 @@
+//! Values of `${…}` in SQL text.
+
 use super::with_variables;
 
 fn setting(key: &str) -> Option<String> {

@@ -1,5 +1,6 @@
 //! A server on a free port and one client's session on it.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -26,6 +27,7 @@ use uuid::Uuid;
 /// One session. The server lives as long as the test's runtime.
 #[derive(Clone)]
 pub(crate) struct Client {
+    pub(crate) address: SocketAddr,
     pub(crate) rpc: SparkConnectServiceClient<Channel>,
     pub(crate) channel: Channel,
     pub(crate) session_id: String,
@@ -43,6 +45,11 @@ impl Drop for Threads {
         // A runtime may not be waited for by a task.
         self.others.iter_mut().filter_map(Option::take).for_each(Runtime::shutdown_background);
     }
+}
+
+async fn connect(address: &SocketAddr) -> (SparkConnectServiceClient<Channel>, Channel) {
+    let channel = Channel::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
+    (SparkConnectServiceClient::new(channel.clone()).max_decoding_message_size(128 << 20), channel)
 }
 
 impl Client {
@@ -65,14 +72,20 @@ impl Client {
             let listener = tokio::net::TcpListener::from_std(listener).unwrap();
             ConnectServer::new(config).serve(listener, pending()).await
         });
-        let channel = Channel::from_shared(format!("http://{address}")).unwrap().connect().await.unwrap();
-        let rpc = SparkConnectServiceClient::new(channel.clone()).max_decoding_message_size(128 << 20);
+        let (rpc, channel) = connect(&address).await;
         Self {
+            address,
             rpc,
             channel,
             session_id: Uuid::new_v4().to_string(),
             threads: Arc::new(Threads { batch, others: [Some(streaming), Some(control)] }),
         }
+    }
+
+    /// The same session over a connection of its own.
+    pub(crate) async fn connected_again(&self) -> Self {
+        let (rpc, channel) = connect(&self.address).await;
+        Self { rpc, channel, ..self.clone() }
     }
 
     /// Another session on the same server.

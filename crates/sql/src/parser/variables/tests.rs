@@ -48,3 +48,28 @@ fn they_can_be_switched_off() {
     let off = |key: &str| if key == "spark.sql.variable.substitute" { Some("false".to_owned()) } else { setting(key) };
     assert_eq!(with_variables("select '${my.var}'", &off).expect("text"), "select '${my.var}'");
 }
+
+#[test]
+fn values_that_grow_without_end_are_refused() {
+    let twice = |key: &str| match key.parse::<usize>() {
+        Ok(level) => Some(format!("${{{0}}}${{{0}}}", level + 1)),
+        Err(_) => None,
+    };
+    let error = with_variables("${0}", &twice).expect_err("each has the next twice");
+    assert_eq!(error.class(), Some("FAILED_TO_PARSE_TOO_COMPLEX"));
+    let chain = |levels: usize| {
+        move |key: &str| {
+            let level = key.parse::<usize>().ok()?;
+            Some(if level < levels { format!("${{{}}}", level + 1) } else { "end".to_owned() })
+        }
+    };
+    assert_eq!(with_variables("${1}", &chain(100)).expect("100 deep"), "end");
+    assert!(with_variables("${1}", &chain(101)).is_err());
+    // Each is short, and has its successor twice; the last is empty, so that the text itself would not grow.
+    let doubled = |key: &str| {
+        let level = key.parse::<usize>().ok()?;
+        Some(if level < 60 { format!("${{{0}}}${{{0}}}", level + 1) } else { String::new() })
+    };
+    let error = with_variables("${1}", &doubled).expect_err("2^59 variables");
+    assert_eq!(error.class(), Some("FAILED_TO_PARSE_TOO_COMPLEX"));
+}

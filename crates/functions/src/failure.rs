@@ -163,6 +163,11 @@ pub(super) fn value_out_of_range(call: &FunctionCall<'_>, name: &str, range: &st
     )
 }
 
+/// A constant that must not be NULL is.
+pub(super) fn unexpected_null(call: &FunctionCall<'_>, name: &str) -> Error {
+    spark_error!("DATATYPE_MISMATCH.UNEXPECTED_NULL", sqlExpr = sql_expr(&call.sql()), exprName = name)
+}
+
 /// A type whose values have no order.
 pub(super) fn invalid_ordering_type(call: &FunctionCall<'_>, data_type: &DataType) -> Error {
     spark_error!(

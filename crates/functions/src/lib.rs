@@ -47,7 +47,6 @@ pub use cast::{CastMode, SpecialMoment, cast};
 pub use collection::{array_fold, array_sort_by, map_sorted};
 pub use conditional::nullable;
 pub use entry::{Arity, FunctionEntry, Parameter, Preset};
-pub use operators::holds_map;
 pub use sql_form::SqlForm;
 pub use table::{entries, lookup};
 pub use typed_expr::TypedExpr;

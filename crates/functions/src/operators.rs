@@ -17,7 +17,6 @@ use super::entry::FunctionEntry;
 use super::sql_form::SqlForm::{Capitals, Infix, Symbol, Template};
 
 pub(super) use arithmetic::time_plus;
-pub use comparison::holds_map;
 pub(super) use comparison::{equal, null_safe};
 
 /// The operators.

@@ -1,20 +1,20 @@
 //! What a query knows of itself and its session, errors on purpose, and identifiers.
 
+mod per_call;
 mod seeded_uuid;
 
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use arrow::array::{Array, ArrayRef, Int64Array, StringArray, new_null_array};
-use arrow::datatypes::{DataType, Field, FieldRef};
+use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
-use datafusion::logical_expr::{
-    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
-};
+use datafusion::logical_expr::Expr;
 use millstream_core::{Error, Result, spark_error};
 use millstream_engine::functions::{Meaning, with_meaning};
 
+use self::per_call::{CallState, call_of};
+use self::seeded_uuid::SeededUuid;
 use crate::data_type::simple_string;
 use crate::typed_expr::TypedExpr;
 
@@ -121,63 +121,23 @@ fn assert_true(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(asserted.with_sql(sql))
 }
 
-/// A call of `monotonically_increasing_id()` with the numbers that it has given out. A query is analysed each time it
-/// runs, so each begins at 0.
+/// The next number of a call of `monotonically_increasing_id()`.
 #[derive(Debug)]
-struct IncreasingId {
-    next: AtomicI64,
-    /// No two calls are one, though they look alike.
-    call: usize,
-    signature: Signature,
-}
+struct IncreasingId(AtomicI64);
 
-impl PartialEq for IncreasingId {
-    fn eq(&self, other: &Self) -> bool {
-        self.call == other.call
+impl CallState for IncreasingId {
+    const NAME: &'static str = "monotonically_increasing_id";
+    const DATA_TYPE: DataType = DataType::Int64;
+
+    fn next(&self, rows: usize) -> ArrayRef {
+        let rows = rows as i64;
+        let first = self.0.fetch_add(rows, Ordering::Relaxed);
+        Arc::new(Int64Array::from_iter_values(first..first + rows))
     }
 }
-
-impl Eq for IncreasingId {}
-
-impl Hash for IncreasingId {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.call.hash(state);
-    }
-}
-
-impl ScalarUDFImpl for IncreasingId {
-    fn name(&self) -> &'static str {
-        "monotonically_increasing_id"
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _arguments: &[DataType]) -> datafusion::error::Result<DataType> {
-        Ok(DataType::Int64)
-    }
-
-    fn return_field_from_args(&self, _arguments: ReturnFieldArgs<'_>) -> datafusion::error::Result<FieldRef> {
-        Ok(Arc::new(Field::new(self.name(), DataType::Int64, false)))
-    }
-
-    fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> datafusion::error::Result<ColumnarValue> {
-        let rows = arguments.number_rows as i64;
-        let first = self.next.fetch_add(rows, Ordering::Relaxed);
-        Ok(ColumnarValue::Array(Arc::new(Int64Array::from_iter_values(first..first + rows))))
-    }
-}
-
-static CALLS: AtomicUsize = AtomicUsize::new(0);
 
 fn increasing_id(_call: &FunctionCall<'_>) -> Result<Resolved> {
-    let function = IncreasingId {
-        next: AtomicI64::new(0),
-        call: CALLS.fetch_add(1, Ordering::Relaxed),
-        signature: Signature::nullary(Volatility::Volatile),
-    };
-    let function = with_meaning(ScalarUDF::new_from_impl(function), Meaning::RowNumber);
+    let function = with_meaning(call_of(IncreasingId(AtomicI64::new(0))), Meaning::RowNumber);
     scalar(TypedExpr::new(function.call(Vec::new()), DataType::Int64, false))
 }
 
@@ -192,7 +152,7 @@ fn new_uuids(one: &Evaluation<'_>) -> Result<ArrayRef> {
 fn uuid(call: &FunctionCall<'_>) -> Result<Resolved> {
     let seed = if call.count() > 0 { call.constant_bigint(0, "seed")? } else { None };
     let uuid = match seed.filter(|_| !call.context.streaming) {
-        Some(seed) => TypedExpr::new(seeded_uuid::seeded_uuid(seed), DataType::Utf8, false),
+        Some(seed) => TypedExpr::new(call_of(SeededUuid::new(seed)).call(Vec::new()), DataType::Utf8, false),
         None => UUID.call([], DataType::Utf8, call),
     };
     // The seed does not show.

@@ -134,6 +134,11 @@ impl<'a> Analyzer<'a> {
         walked
     }
 
+    /// The analysed inputs of the relation under analysis.
+    fn current_inputs(&self) -> &[Arc<Lineage>] {
+        self.inputs.last().map_or(&[], Vec::as_slice)
+    }
+
     /// An internal name that no column has yet: the user's own where possible, so that plans read well.
     fn fresh(&mut self, name: &str) -> String {
         if self.names.insert(name.to_owned()) {

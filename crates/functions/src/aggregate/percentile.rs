@@ -20,7 +20,7 @@ use super::{aggregate, array_of, resolved};
 use crate::argument::{computed, constant_of};
 use crate::call::{FunctionCall, Resolved};
 use crate::data_type::is_numeric;
-use crate::failure::{sql_expr, sql_type, unexpected_input_type};
+use crate::failure::{non_foldable, sql_expr, unexpected_input_type, unexpected_null, value_out_of_range};
 use crate::typed_expr::TypedExpr;
 
 /// What `percentile` takes.
@@ -47,7 +47,7 @@ pub(super) fn median(call: &FunctionCall<'_>) -> Result<Resolved> {
 pub(super) fn percentile(call: &FunctionCall<'_>) -> Result<Resolved> {
     let call = &with_default(call, 1);
     refuse_intervals(call)?;
-    let value = call.numeric(0).or_else(|_| mismatch(call, 0, VALUES))?;
+    let value = call.numeric(0).or_else(|_| unexpected_input_type(call, 0, VALUES))?;
     let value = call.cast(value, &DataType::Float64)?;
     let wanted = match call.data_type(1) {
         DataType::List(_) => "\"ARRAY<DOUBLE>\"",
@@ -91,42 +91,11 @@ pub(super) fn percentile_approx(call: &FunctionCall<'_>) -> Result<Resolved> {
     let value = match call.data_type(0) {
         DataType::Date32 | DataType::Timestamp(_, _) | DataType::Duration(_) => call.argument(0),
         DataType::Interval(IntervalUnit::YearMonth) => call.argument(0),
-        _ => call.numeric(0).or_else(|_| mismatch(call, 0, ORDERED_VALUES))?,
+        _ => call.numeric(0).or_else(|_| unexpected_input_type(call, 0, ORDERED_VALUES))?,
     };
     let percentages = percentages(call, "(\"DOUBLE\" or \"ARRAY<DOUBLE>\")")?;
     check_accuracy(call)?;
     resolve(call, value, percentages, false)
-}
-
-/// The call as Spark's errors show it.
-fn shown(call: &FunctionCall<'_>) -> String {
-    let texts: Vec<&str> = call.arguments.iter().map(|argument| argument.sql.as_str()).collect();
-    format!("{}({})", call.name.to_lowercase(), texts.join(", "))
-}
-
-fn mismatch<T>(call: &FunctionCall<'_>, index: usize, wanted: &str) -> Result<T> {
-    Err(spark_error!(
-        "DATATYPE_MISMATCH.UNEXPECTED_INPUT_TYPE",
-        sqlExpr = sql_expr(&shown(call)),
-        paramIndex = ["first", "second", "third"][index],
-        requiredType = wanted,
-        inputSql = sql_expr(&call.arguments[index].sql),
-        inputType = sql_type(call.data_type(index)),
-    ))
-}
-
-fn must_not_be_null(call: &FunctionCall<'_>, name: &str) -> Error {
-    spark_error!("DATATYPE_MISMATCH.UNEXPECTED_NULL", sqlExpr = sql_expr(&shown(call)), exprName = name)
-}
-
-fn out_of_range(call: &FunctionCall<'_>, name: &str, range: &str, value: &str) -> Error {
-    spark_error!(
-        "DATATYPE_MISMATCH.VALUE_OUT_OF_RANGE",
-        sqlExpr = sql_expr(&shown(call)),
-        exprName = name,
-        valueRange = range,
-        currentValue = value,
-    )
 }
 
 /// What is asked of the values.
@@ -145,35 +114,27 @@ fn percentages(call: &FunctionCall<'_>, wanted: &str) -> Result<Shape> {
     let is_null = || matches!(computed(&call.arguments[1].expr), Ok(Some(value)) if value.is_null());
     let (argument, is_array) = match call.data_type(1) {
         DataType::List(element) if element.data_type() == double && is_null() => {
-            return Err(must_not_be_null(call, "percentage"));
+            return Err(unexpected_null(call, "percentage"));
         }
         DataType::List(element) if !element.is_nullable() => match element.data_type() {
             DataType::Null => (call.cast(call.argument(1), &array_of(double))?, true),
             one if is_numeric(one) => (call.cast(call.argument(1), &array_of(double))?, true),
-            _ => return mismatch(call, 1, wanted),
+            _ => return unexpected_input_type(call, 1, wanted),
         },
         DataType::Utf8 | DataType::Null => (call.cast(call.argument(1), double)?, false),
         one if is_numeric(one) => (call.cast(call.argument(1), double)?, false),
-        _ => return mismatch(call, 1, wanted),
+        _ => return unexpected_input_type(call, 1, wanted),
     };
     let values = match computed(&argument.expr)? {
-        Some(value) if value.is_null() => return Err(must_not_be_null(call, "percentage")),
+        Some(value) if value.is_null() => return Err(unexpected_null(call, "percentage")),
         Some(ScalarValue::List(list)) => list.value(0),
         Some(value) => value.to_array().map_err(from_datafusion)?,
-        None => {
-            return Err(spark_error!(
-                "DATATYPE_MISMATCH.NON_FOLDABLE_INPUT",
-                sqlExpr = sql_expr(&shown(call)),
-                inputName = "`percentage`",
-                inputType = "\"DOUBLE\"",
-                inputExpr = sql_expr(&call.arguments[1].sql),
-            ));
-        }
+        None => return non_foldable(call, 1, "percentage", "DOUBLE"),
     };
     let values: &Float64Array = values.as_primitive();
     if values.values().iter().any(|value| *value < 0.0 || *value > 1.0) {
         let values: Vec<_> = values.values().iter().map(|value| format!("{value:?}D")).collect();
-        return Err(out_of_range(call, "percentage", "[0.0, 1.0]", &values.join(",")));
+        return Err(value_out_of_range(call, "percentage", "[0.0, 1.0]", &values.join(",")));
     }
     let values = values.values().iter().map(|value| value.to_bits()).collect();
     Ok(Shape { values, is_array, frequency: 1 })
@@ -181,14 +142,14 @@ fn percentages(call: &FunctionCall<'_>, wanted: &str) -> Result<Shape> {
 
 /// The accuracy of `percentile_approx` is checked, and then exceeded.
 fn check_accuracy(call: &FunctionCall<'_>) -> Result<()> {
-    let Some(given) = call.arguments.get(2) else { return Ok(()) };
+    let given = &call.arguments[2];
     if !given.data_type.is_signed_integer() && given.data_type != DataType::Null {
-        return mismatch(call, 2, "\"INTEGRAL\"");
+        return unexpected_input_type(call, 2, "\"INTEGRAL\"");
     }
     match call.constant_bigint(2, "accuracy")? {
-        None => Err(must_not_be_null(call, "accuracy")),
+        None => Err(unexpected_null(call, "accuracy")),
         Some(1..=0x7FFF_FFFF) => Ok(()),
-        Some(other) => Err(out_of_range(call, "accuracy", "(0, 2147483647]", &format!("{other}L"))),
+        Some(other) => Err(value_out_of_range(call, "accuracy", "(0, 2147483647]", &format!("{other}L"))),
     }
 }
 

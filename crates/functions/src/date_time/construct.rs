@@ -6,11 +6,12 @@ use arrow::array::{DurationMicrosecondArray, IntervalYearMonthArray, TimestampMi
 use arrow::datatypes::{DataType, Decimal128Type, Int32Type, IntervalUnit, TimeUnit};
 use datafusion::common::ScalarValue;
 use millstream_core::{QuerySettings, Result, spark_error};
-use millstream_formats::datetime::{SECOND_US, Zone, checked_days};
+use millstream_formats::datetime::{SECOND_US, Zone};
 
 use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
 use crate::cast::time::dates;
+use crate::columns::calendar::java_date;
 use crate::data_type::{decimal, timestamp, timestamp_ntz};
 use crate::failure::{datetime_field_out_of_bounds, interval_overflow, jvm_overflow, long_overflow};
 use crate::kernel::{Evaluation, Function};
@@ -19,41 +20,10 @@ use crate::typed_expr::TypedExpr;
 /// Days since 1970, an error under ANSI where there is no such date.
 fn days(one: &Evaluation<'_>, row: usize) -> Result<Option<i64>> {
     let part = |index: usize| i64::from(one.numbers::<Int32Type>(index).value(row));
-    let years = -YEAR_MAX..=YEAR_MAX;
-    match checked_days(part(0), part(1), part(2)).filter(|_| years.contains(&part(0))) {
-        None if one.settings.ansi => Err(datetime_field_out_of_bounds(&invalid_date(part(0), part(1), part(2)))),
-        other => Ok(other),
-    }
-}
-
-/// The last year of `java.time`.
-const YEAR_MAX: i64 = 999_999_999;
-
-/// What `java.time` says of a date that there is not.
-fn invalid_date(year: i64, month: i64, day: i64) -> String {
-    if year.abs() > YEAR_MAX {
-        return format!("Invalid value for Year (valid values -{YEAR_MAX} - {YEAR_MAX}): {year}");
-    }
-    const MONTHS: [&str; 12] = [
-        "JANUARY",
-        "FEBRUARY",
-        "MARCH",
-        "APRIL",
-        "MAY",
-        "JUNE",
-        "JULY",
-        "AUGUST",
-        "SEPTEMBER",
-        "OCTOBER",
-        "NOVEMBER",
-        "DECEMBER",
-    ];
-    let name = usize::try_from(month).ok().and_then(|month| MONTHS.get(month.wrapping_sub(1)));
-    match (name, day) {
-        (None, _) => format!("Invalid value for MonthOfYear (valid values 1 - 12): {month}"),
-        (Some(_), ..=0 | 32..) => format!("Invalid value for DayOfMonth (valid values 1 - 28/31): {day}"),
-        (Some(&"FEBRUARY"), 29) => format!("Invalid date 'February 29' as '{year}' is not a leap year"),
-        (Some(name), _) => format!("Invalid date '{name} {day}'"),
+    match java_date(part(0), part(1), part(2)) {
+        Ok(days) => Ok(Some(days)),
+        Err(sentence) if one.settings.ansi => Err(datetime_field_out_of_bounds(&sentence)),
+        Err(_) => Ok(None),
     }
 }
 

@@ -2,23 +2,19 @@
 
 use chrono_tz::Tz;
 use datafusion::common::ScalarValue;
-use millstream_core::{Result, spark_error};
+use millstream_core::Result;
 use millstream_formats::json::{InferenceOptions, infer_type};
 
 use super::formats;
 use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
 use crate::data_type::{sql_name, timestamp};
-use crate::failure::sql_expr;
+use crate::failure::unexpected_null;
 use crate::typed_expr::TypedExpr;
 
 pub(super) fn schema_of_json(call: &FunctionCall<'_>) -> Result<Resolved> {
     let Some(text) = call.constant_string(0, "json")? else {
-        return Err(spark_error!(
-            "DATATYPE_MISMATCH.UNEXPECTED_NULL",
-            sqlExpr = sql_expr(&call.sql()),
-            exprName = "json",
-        ));
+        return Err(unexpected_null(call, "json"));
     };
     let options = call.options(1)?;
     // A text is a timestamp or none whatever the zone.

@@ -15,6 +15,7 @@ use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
 use crate::coercion::{common_type, comparison_type};
 use crate::columns::ordering::normal_column;
+use crate::data_type::holds_map;
 use crate::failure::{different_types, differing_types, invalid_ordering_type};
 use crate::kernel::{Evaluation, Function, native};
 use crate::typed_expr::TypedExpr;
@@ -30,16 +31,6 @@ fn operands(call: &FunctionCall<'_>) -> Result<(TypedExpr, TypedExpr)> {
         return Err(invalid_ordering_type(call, &meeting));
     }
     Ok((call.cast(call.argument(0), &meeting)?, call.cast(call.argument(1), &meeting)?))
-}
-
-/// Whether a value of this type is a map or has one inside: maps have no order, so they are not compared.
-pub fn holds_map(data_type: &DataType) -> bool {
-    match data_type {
-        DataType::Map(_, _) => true,
-        DataType::List(element) => holds_map(element.data_type()),
-        DataType::Struct(fields) => fields.iter().any(|field| holds_map(field.data_type())),
-        _ => false,
-    }
 }
 
 /// Whether Arrow's comparison is Spark's.

@@ -1,15 +1,12 @@
 //! `uuid(seed)`: identifiers from a generator with a seed (Spark: `RandomUUIDGenerator` over a Mersenne Twister), so
 //! that those of the first partition are Spark's.
 
-use std::hash::{Hash, Hasher};
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::array::StringArray;
-use arrow::datatypes::{DataType, Field, FieldRef};
-use datafusion::logical_expr::{
-    ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
-};
+use arrow::array::{ArrayRef, StringArray};
+use arrow::datatypes::DataType;
+
+use super::per_call::CallState;
 
 const WORDS: usize = 624;
 
@@ -83,61 +80,23 @@ fn following(at: usize, words: &mut [u32; WORDS]) -> usize {
     1
 }
 
-/// A call of `uuid(seed)` with its generator. A query is analysed each time it runs, so each begins at the seed.
+/// The generator of a call of `uuid(seed)`.
 #[derive(Debug)]
-struct SeededUuid {
-    generator: Mutex<MersenneTwister>,
-    /// No two calls are one, though they look alike.
-    call: usize,
-    signature: Signature,
-}
+pub(super) struct SeededUuid(Mutex<MersenneTwister>);
 
-impl PartialEq for SeededUuid {
-    fn eq(&self, other: &Self) -> bool {
-        self.call == other.call
+impl SeededUuid {
+    /// Identifiers that follow from a seed.
+    pub(super) fn new(seed: i64) -> Self {
+        Self(Mutex::new(MersenneTwister::new(seed)))
     }
 }
 
-impl Eq for SeededUuid {}
+impl CallState for SeededUuid {
+    const NAME: &'static str = "uuid";
+    const DATA_TYPE: DataType = DataType::Utf8;
 
-impl Hash for SeededUuid {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.call.hash(state);
+    fn next(&self, rows: usize) -> ArrayRef {
+        let mut generator = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::new(StringArray::from_iter_values((0..rows).map(|_| generator.next_uuid().to_string())))
     }
-}
-
-impl ScalarUDFImpl for SeededUuid {
-    fn name(&self) -> &'static str {
-        "uuid"
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _arguments: &[DataType]) -> datafusion::error::Result<DataType> {
-        Ok(DataType::Utf8)
-    }
-
-    fn return_field_from_args(&self, _arguments: ReturnFieldArgs<'_>) -> datafusion::error::Result<FieldRef> {
-        Ok(Arc::new(Field::new(self.name(), DataType::Utf8, false)))
-    }
-
-    fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> datafusion::error::Result<ColumnarValue> {
-        let mut generator = self.generator.lock().unwrap_or_else(PoisonError::into_inner);
-        let uuids = (0..arguments.number_rows).map(|_| generator.next_uuid().to_string());
-        Ok(ColumnarValue::Array(Arc::new(StringArray::from_iter_values(uuids))))
-    }
-}
-
-static CALLS: AtomicUsize = AtomicUsize::new(0);
-
-/// Identifiers that follow from a seed.
-pub(super) fn seeded_uuid(seed: i64) -> Expr {
-    let function = SeededUuid {
-        generator: Mutex::new(MersenneTwister::new(seed)),
-        call: CALLS.fetch_add(1, Ordering::Relaxed),
-        signature: Signature::nullary(Volatility::Volatile),
-    };
-    ScalarUDF::new_from_impl(function).call(Vec::new())
 }

@@ -103,8 +103,6 @@ pub(crate) fn cannot_extract(base: &str, data_type: &DataType) -> Error {
     )
 }
 
-pub(crate) use millstream_functions::holds_map;
-
 fn equality(left: &Attribute, right: &Attribute) -> String {
     format!("\"({} = {})\"", left.name, right.name)
 }

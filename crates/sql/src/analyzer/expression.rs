@@ -152,7 +152,7 @@ impl Analyzer<'_> {
         parts: &'p [String],
         scope: Scope<'_>,
     ) -> Result<Option<(Attribute, &'p [String])>> {
-        let inputs = self.inputs.last().map_or(&[][..], Vec::as_slice);
+        let inputs = self.current_inputs();
         let reference = Reference { plan_id, parts, context: self.context };
         let column = match lineage::meaning(inputs, reference)? {
             Meaning::NoPlan => return Err(error::foreign_column(parts)),

@@ -2,8 +2,9 @@
 //! for what was not read.
 
 use millstream_core::interval::DAY_US;
-use millstream_formats::datetime::{SECOND_US, Zone, checked_days, civil_from_days, days_from_civil};
+use millstream_formats::datetime::{SECOND_US, Zone, civil_from_days, days_from_civil};
 
+use super::super::calendar::{java_date, java_field, java_year};
 use super::item::{Field, ReadFields};
 
 /// A date and time as text said it, and the zone that it named.
@@ -49,53 +50,6 @@ pub(super) fn resolve(mut fields: ReadFields) -> Result<Resolved, Unresolved> {
     Ok(Resolved { local_us: i128::from(days) * i128::from(DAY_US) + i128::from(time_ns / 1000), zone })
 }
 
-/// A field's value within its range, Java's sentence otherwise.
-fn checked(name: &str, value: i64, least: i64, most: i64) -> Result<i64, String> {
-    if (least..=most).contains(&value) {
-        return Ok(value);
-    }
-    Err(format!("Invalid value for {name} (valid values {least} - {most}): {value}"))
-}
-
-fn year(value: i64) -> Result<i64, String> {
-    checked("Year", value, -999_999_999, 999_999_999)
-}
-
-fn date_of(year: i64, month: i64, day: i64) -> Result<i64, String> {
-    const NAMES: [&str; 12] = [
-        "JANUARY",
-        "FEBRUARY",
-        "MARCH",
-        "APRIL",
-        "MAY",
-        "JUNE",
-        "JULY",
-        "AUGUST",
-        "SEPTEMBER",
-        "OCTOBER",
-        "NOVEMBER",
-        "DECEMBER",
-    ];
-    let month = month_of_year(month)?;
-    let day = checked("DayOfMonth", day, 1, 28).or_else(|_| day_of_month(day))?;
-    checked_days(year, month, day).ok_or_else(|| match (month, day) {
-        (2, 29) => format!("Invalid date 'February 29' as '{year}' is not a leap year"),
-        _ => format!("Invalid date '{} {day}'", NAMES[month as usize - 1]),
-    })
-}
-
-fn month_of_year(month: i64) -> Result<i64, String> {
-    checked("MonthOfYear", month, 1, 12)
-}
-
-fn day_of_month(day: i64) -> Result<i64, String> {
-    if (1..=31).contains(&day) {
-        Ok(day)
-    } else {
-        Err(format!("Invalid value for DayOfMonth (valid values 1 - 28/31): {day}"))
-    }
-}
-
 fn day_of_year(year: i64, day: i64) -> Result<i64, String> {
     if !(1..=366).contains(&day) {
         return Err(format!("Invalid value for DayOfYear (valid values 1 - 365/366): {day}"));
@@ -111,7 +65,7 @@ fn day_of_year(year: i64, day: i64) -> Result<i64, String> {
 /// The date, if its fields are complete.
 fn resolve_date(fields: &mut ReadFields) -> Result<Option<i64>, String> {
     if let Some(of_era) = fields.take(Field::YearOfEra) {
-        let of_era = checked("YearOfEra", of_era, 1, 1_000_000_000)?;
+        let of_era = java_field("YearOfEra", of_era, 1, 1_000_000_000)?;
         match fields.take(Field::Era) {
             Some(era) => {
                 let value = if era == 1 { of_era } else { 1 - of_era };
@@ -126,13 +80,13 @@ fn resolve_date(fields: &mut ReadFields) -> Result<Option<i64>, String> {
         }
     }
     if let Some(days) = fields.get(Field::JulianDay) {
-        let days = checked("ModifiedJulianDay", days, -365_243_178_575, 365_241_821_058)?;
+        let days = java_field("ModifiedJulianDay", days, -365_243_178_575, 365_241_821_058)?;
         return Ok(Some(days - 40_587));
     }
     let Some(value) = fields.get(Field::Year) else { return Ok(None) };
     match (fields.get(Field::Month), fields.get(Field::Day), fields.get(Field::DayOfYear)) {
-        (Some(month), Some(day), _) => date_of(year(value)?, month, day).map(Some),
-        (_, _, Some(day)) => day_of_year(year(value)?, day).map(Some),
+        (Some(month), Some(day), _) => java_date(value, month, day).map(Some),
+        (_, _, Some(day)) => day_of_year(java_year(value)?, day).map(Some),
         _ => Ok(None),
     }
 }
@@ -165,17 +119,17 @@ fn cross_check_hour(fields: &ReadFields, time_ns: i64) -> Result<(), String> {
 /// The time of day in nanoseconds, if its fields are complete; what there is of them is checked.
 fn resolve_time(fields: &mut ReadFields) -> Result<Option<i64>, String> {
     if let Some(hour) = fields.take(Field::ClockHour) {
-        let hour = checked("ClockHourOfDay", hour, 1, 24)? % 24;
+        let hour = java_field("ClockHourOfDay", hour, 1, 24)? % 24;
         hour_is(fields, Field::Hour, hour)?;
     }
     if let Some(hour) = fields.take(Field::ClockHourOfHalfDay) {
-        let hour = checked("ClockHourOfAmPm", hour, 1, 12)? % 12;
+        let hour = java_field("ClockHourOfAmPm", hour, 1, 12)? % 12;
         hour_is(fields, Field::HourOfHalfDay, hour)?;
     }
     if let (Some(half), Some(hour)) = (fields.get(Field::HalfDay), fields.get(Field::HourOfHalfDay)) {
         fields.take(Field::HalfDay);
         fields.take(Field::HourOfHalfDay);
-        let hour = checked("HourOfAmPm", hour, 0, 11)? + half * 12;
+        let hour = java_field("HourOfAmPm", hour, 0, 11)? + half * 12;
         hour_is(fields, Field::Hour, hour)?;
     }
     for (field, name, most) in [
@@ -184,7 +138,7 @@ fn resolve_time(fields: &mut ReadFields) -> Result<Option<i64>, String> {
         (Field::Minute, "MinuteOfHour", 59),
         (Field::Second, "SecondOfMinute", 59),
     ] {
-        fields.get(field).map_or(Ok(0), |value| checked(name, value, 0, most))?;
+        fields.get(field).map_or(Ok(0), |value| java_field(name, value, 0, most))?;
     }
     let [hour, minute, second, nano] =
         [Field::Hour, Field::Minute, Field::Second, Field::Nano].map(|field| fields.get(field));
@@ -207,10 +161,10 @@ fn nanoseconds(parts: [Option<i64>; 4]) -> i64 {
 
 /// Spark's date where something was not read: the first of its kind, in 1970.
 fn default_date(fields: &ReadFields) -> Result<i64, String> {
-    let value = year(fields.get(Field::Year).unwrap_or(1970))?;
+    let value = java_year(fields.get(Field::Year).unwrap_or(1970))?;
     let (month, day) = (fields.get(Field::Month), fields.get(Field::Day));
     let Some(of_year) = fields.get(Field::DayOfYear) else {
-        return date_of(value, month.unwrap_or(1), day.unwrap_or(1));
+        return java_date(value, month.unwrap_or(1), day.unwrap_or(1));
     };
     let days = day_of_year(value, of_year)?;
     cross_check(fields, days)?;

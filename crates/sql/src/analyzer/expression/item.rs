@@ -171,7 +171,7 @@ impl Analyzer<'_> {
     pub(crate) fn star(&self, star: &UnresolvedStar, scope: Scope<'_>) -> Result<Vec<Item>> {
         let Some(target) = star.unparsed_target.as_deref() else {
             let Some(plan_id) = star.plan_id else { return Ok(scope.columns.iter().map(Item::pass).collect()) };
-            let inputs = self.inputs.last().map_or(&[][..], Vec::as_slice);
+            let inputs = self.current_inputs();
             let columns = lineage::star_of(inputs, plan_id)?;
             let shown = columns.and_then(|columns| {
                 columns.iter().map(|column| scope.reachable(&column.column).map(Item::pass)).collect::<Option<Vec<_>>>()

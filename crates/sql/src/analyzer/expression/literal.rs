@@ -31,8 +31,7 @@ pub(super) fn local_timestamp(text: &str, zone: Tz) -> Result<TypedExpr> {
     let cast = millstream_functions::cast(text, &timestamp(), CastMode::Ansi, zone)?;
     match millstream_functions::constant_of(&cast.expr) {
         Some(ScalarValue::TimestampMicrosecond(Some(us), zone_name)) => {
-            let value = ScalarValue::TimestampMicrosecond(Some(us), zone_name);
-            let sql = format!("TIMESTAMP '{}'", as_text(TypedExpr::literal(value.clone(), ""), zone)?);
+            let (value, sql) = with_sql("TIMESTAMP", ScalarValue::TimestampMicrosecond(Some(us), zone_name), zone)?;
             Ok(TypedExpr::literal(value, sql))
         }
         _ => Err(Error::internal("the parser let a text pass that is no timestamp")),
@@ -43,19 +42,13 @@ pub(super) fn local_timestamp(text: &str, zone: Tz) -> Result<TypedExpr> {
 pub(super) fn special(literal: &SpecialLiteral, context: &FunctionContext) -> Result<TypedExpr> {
     let moment = SpecialMoment::parse(&literal.text)
         .ok_or_else(|| Error::internal("the parser let a text pass that is no word for a moment"))?;
-    let data_type = match literal.type_name.as_str() {
-        "DATE" => DataType::Date32,
-        "TIMESTAMP_NTZ" => timestamp_ntz(),
-        _ => timestamp(),
+    let (name, data_type) = match literal.type_name.as_str() {
+        "DATE" => ("DATE", DataType::Date32),
+        "TIMESTAMP_NTZ" => ("TIMESTAMP_NTZ", timestamp_ntz()),
+        _ => ("TIMESTAMP", timestamp()),
     };
-    let value = moment.value(&data_type, Some(context.now_us), context.settings.time_zone)?;
-    let name = match data_type {
-        DataType::Date32 => "DATE",
-        DataType::Timestamp(_, None) => "TIMESTAMP_NTZ",
-        _ => "TIMESTAMP",
-    };
-    let text = as_text(TypedExpr::literal(value.clone(), ""), context.settings.time_zone)?;
-    let sql = format!("{name} '{text}'");
+    let zone = context.settings.time_zone;
+    let (value, sql) = with_sql(name, moment.value(&data_type, Some(context.now_us), zone)?, zone)?;
     Ok(TypedExpr::literal(value, sql))
 }
 
@@ -76,19 +69,12 @@ fn value(one: &Literal, zone: Tz) -> Result<(ScalarValue, String)> {
             let hex: String = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
             (ScalarValue::Binary(Some(bytes.to_vec())), format!("X'{hex}'"))
         }
-        LiteralType::Date(days) => {
-            let date = TypedExpr::literal(ScalarValue::Date32(Some(*days)), "");
-            (ScalarValue::Date32(Some(*days)), format!("DATE '{}'", as_text(date, zone)?))
-        }
+        LiteralType::Date(days) => with_sql("DATE", ScalarValue::Date32(Some(*days)), zone)?,
         LiteralType::Timestamp(us) => {
-            let value = ScalarValue::TimestampMicrosecond(Some(*us), Some("UTC".into()));
-            let text = as_text(TypedExpr::literal(value.clone(), ""), zone)?;
-            (value, format!("TIMESTAMP '{text}'"))
+            with_sql("TIMESTAMP", ScalarValue::TimestampMicrosecond(Some(*us), Some("UTC".into())), zone)?
         }
         LiteralType::TimestampNtz(us) => {
-            let value = ScalarValue::TimestampMicrosecond(Some(*us), None);
-            let text = as_text(TypedExpr::literal(value.clone(), ""), Tz::UTC)?;
-            (value, format!("TIMESTAMP_NTZ '{text}'"))
+            with_sql("TIMESTAMP_NTZ", ScalarValue::TimestampMicrosecond(Some(*us), None), zone)?
         }
         LiteralType::CalendarInterval(one) => {
             let nanos = one.microseconds.checked_mul(1000).ok_or_else(|| Error::invalid("an interval is too long"))?;
@@ -159,11 +145,12 @@ fn decimal_value(one: &message::Decimal) -> Result<(ScalarValue, String)> {
     Ok((ScalarValue::Decimal128(Some(unscaled), precision, scale), text.to_owned()))
 }
 
-/// A date or time as Spark writes it, which knows more years than chrono does.
-fn as_text(value: TypedExpr, zone: Tz) -> Result<String> {
-    let text = millstream_functions::cast(value, &DataType::Utf8, CastMode::Legacy, zone)?;
+/// A date or time, and the literal that Spark writes for it; Spark knows more years than chrono does.
+fn with_sql(name: &str, value: ScalarValue, zone: Tz) -> Result<(ScalarValue, String)> {
+    let plain = TypedExpr::literal(value.clone(), "");
+    let text = millstream_functions::cast(plain, &DataType::Utf8, CastMode::Legacy, zone)?;
     match millstream_functions::constant_of(&text.expr) {
-        Some(ScalarValue::Utf8(Some(text))) => Ok(text),
+        Some(ScalarValue::Utf8(Some(text))) => Ok((value, format!("{name} '{text}'"))),
         _ => Err(Error::invalid("a literal that has no text")),
     }
 }

@@ -9,6 +9,7 @@ use datafusion::logical_expr::{
 use millstream_core::{Error, Result};
 use millstream_engine::error::from_datafusion;
 use millstream_functions::coercion;
+use millstream_functions::data_type::holds_map;
 use spark_connect_proto::join::JoinType;
 use spark_connect_proto::relation::RelType;
 use spark_connect_proto::{Join, LateralJoin, Relation};
@@ -60,7 +61,7 @@ impl Analyzer<'_> {
             let settings = &self.context.settings;
             let common = coercion::comparison_type(&left_key.data_type, &right_key.data_type, settings)
                 .ok_or_else(|| error::different_operands(&left_key, &right_key))?;
-            if error::holds_map(&common) {
+            if holds_map(&common) {
                 return Err(error::not_comparable(&left_key, &right_key, &common));
             }
             on.push((

@@ -3,9 +3,12 @@
 Nothing of PySpark is imported here: a finder waits until the script imports it, so that a program pays for no more than
 it uses.
 """
+import _thread
 import os
+import signal
 import sys
 import threading
+import time
 from importlib.machinery import PathFinder
 
 _IGNORED = ("spark.master", "spark.submit.")
@@ -107,8 +110,6 @@ sys.meta_path.insert(0, _Finder)
 
 def _end_with_the_engine(lifeline):
     """Waits for the end of a pipe that the engine holds open, and ends the program with it."""
-    import signal
-
     try:
         os.read(lifeline, 1)
     except OSError:
@@ -118,6 +119,41 @@ def _end_with_the_engine(lifeline):
     except OSError:
         pass  # Nobody reads standard error any more, which is often why the engine is gone.
     os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _in_grpc_at_work(frame):
+    """Whether the main thread is inside gRPC there, and not in the wait for an answer."""
+    while frame is not None:
+        if frame.f_globals.get("__name__", "").partition(".")[0] == "grpc":
+            return frame.f_code.co_name != "_wait_once"
+        frame = frame.f_back
+    return False
+
+
+class _Interrupts:
+    """What Ctrl-C does: KeyboardInterrupt, but a little later where that could stop the program for ever.
+
+    gRPC takes a lock around each of its steps, and an exception that is raised between the taking and the step leaves it
+    taken: the next call, a q.stop() after Ctrl-C, then never ends.
+    """
+
+    _AGAIN_AFTER, _AT_MOST = 0.001, 200
+
+    def __init__(self):
+        self._put_off = 0
+
+    def __call__(self, number, frame):
+        if self._put_off < self._AT_MOST and _in_grpc_at_work(frame):
+            self._put_off += 1
+            # Not a threading.Thread: starting one takes locks too, and the signal may have come while they are held.
+            _thread.start_new_thread(self._again, (number,))
+            return
+        self._put_off = 0
+        raise KeyboardInterrupt
+
+    def _again(self, number):
+        time.sleep(self._AGAIN_AFTER)
+        signal.pthread_kill(threading.main_thread().ident, number)
 
 
 # What is imported by an interpreter that lacks PySpark's client, in whole or in part.
@@ -165,6 +201,10 @@ sys.excepthook = _report
 # Tables that the engine prints stand between the right lines of the program, also where both go to one file.
 if hasattr(sys.stdout, "reconfigure"):
     sys.stdout.reconfigure(line_buffering=True)
+
+# A program that was started with SIGINT ignored, as a shell does in the background, goes on ignoring it.
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, _Interrupts())
 
 _lifeline = os.environ.pop("MILLSTREAM_LIFELINE", None)
 if _lifeline:

@@ -288,6 +288,26 @@ fn ctrl_c_ends_a_program_without_a_traceback() {
 }
 
 #[test]
+fn ctrl_c_waits_for_the_end_of_a_step_of_grpc_that_may_hold_a_lock() {
+    require_or_skip!(client_available());
+    let output = run("import signal, time\n\
+         def interrupted_in(name):\n\
+         \x20   done = []\n\
+         \x20   inside = {'__name__': 'grpc._channel', 'done': done, 'raise_signal': signal.raise_signal}\n\
+         \x20   exec(f'def {name}():\\n    raise_signal({int(signal.SIGINT)})\\n    done.append(name)\\nname = \"{name}\"', inside)\n\
+         \x20   try:\n\
+         \x20       inside[name]()\n\
+         \x20       while True:\n\
+         \x20           time.sleep(0.01)\n\
+         \x20   except KeyboardInterrupt:\n\
+         \x20       print(done)\n\
+         interrupted_in('create')\n\
+         interrupted_in('_wait_once')\n");
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(out, "['create']\n[]\n", "{err}");
+}
+
+#[test]
 fn a_traceback_has_the_users_lines_alone() {
     require_or_skip!(client_available());
     let output = run("from pyspark.sql import SparkSession\n\

@@ -5,6 +5,7 @@
 
 mod instructions;
 mod layers;
+mod suite;
 mod tidy;
 
 use std::path::PathBuf;
@@ -16,7 +17,8 @@ const HELP: &str = "\
 Usage: cargo xtask <TASK> [ARGS…]
 
   check         formatting, clippy and documentation without a warning, layers, licences: what must hold before a commit
-  test          every test, with real servers where there is a JDK; ARGS go to cargo test
+  test          every test, with real servers where there is a JDK, as many binaries side by side as there are cores;
+                with ARGS they go to cargo test, which runs one binary after the other
   layers        which crate may use which, and which module which
   bench         the measures of bench/, in a release build; ARGS go to bench/run.py, or behind the word `latency`,
                 `broker`, `guarantees` or `state` to the script of that name
@@ -95,6 +97,9 @@ fn tools() -> Result<PathBuf> {
 }
 
 fn test(arguments: &[String]) -> Result<()> {
+    if arguments.is_empty() {
+        return suite::run_all();
+    }
     let mut command = vec!["test", "--workspace"];
     command.extend(arguments.iter().map(String::as_str));
     run("cargo", &command)

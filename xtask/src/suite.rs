@@ -1,0 +1,115 @@
+//! All tests of the workspace, several binaries side by side: most of an end-to-end test's time is waiting, for a broker or for
+//! Python, and cargo runs one binary after the other.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::sync::Mutex;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use crate::{root, run, say};
+
+/// A program that holds tests, as cargo has built it.
+#[derive(Debug, PartialEq)]
+struct Binary {
+    /// Of its package, and of the target in it.
+    name: String,
+    executable: PathBuf,
+    /// The folder of its package, in which cargo runs it.
+    folder: PathBuf,
+    end_to_end: bool,
+}
+
+/// Builds and runs everything. A binary that fails does not keep the others from running.
+pub(crate) fn run_all() -> Result<()> {
+    let mut waiting = binaries(&built()?)?;
+    // The last begins first. What takes longest shall, so that no core waits for it at the end.
+    waiting.sort_by(|one, other| (one.end_to_end, &one.name).cmp(&(other.end_to_end, &other.name)));
+    let side_by_side = thread::available_parallelism().map_or(1, usize::from);
+    let (waiting, failed) = (Mutex::new(waiting), Mutex::new(Vec::new()));
+    thread::scope(|scope| {
+        for _ in 0..side_by_side {
+            scope.spawn(|| {
+                while let Some(binary) = next(&waiting) {
+                    if !passes(&binary) {
+                        failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(binary.name);
+                    }
+                }
+            });
+        }
+    });
+    run("cargo", &["test", "--quiet", "--workspace", "--doc"])?;
+    let failed = failed.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if failed.is_empty() { Ok(()) } else { bail!("tests failed in: {}", failed.join(", ")) }
+}
+
+fn next(waiting: &Mutex<Vec<Binary>>) -> Option<Binary> {
+    waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop()
+}
+
+/// What cargo says about everything that it has built, a JSON object a line.
+fn built() -> Result<String> {
+    let mut cargo = Command::new("cargo");
+    cargo.args(["test", "--workspace", "--no-run", "--message-format=json-render-diagnostics"]);
+    let output = cargo.current_dir(root()).stderr(Stdio::inherit()).output().context("cannot start cargo")?;
+    if !output.status.success() {
+        bail!("the tests cannot be built ({})", output.status);
+    }
+    String::from_utf8(output.stdout).context("what cargo says is no text")
+}
+
+fn binaries(messages: &str) -> Result<Vec<Binary>> {
+    let mut found = Vec::new();
+    for line in messages.lines() {
+        let message: Value = serde_json::from_str(line).with_context(|| format!("cargo said: {line}"))?;
+        if message["profile"]["test"] != true {
+            continue;
+        }
+        let text = |value: &Value| value.as_str().map(str::to_owned).with_context(|| format!("cargo said: {line}"));
+        let folder =
+            Path::new(&text(&message["manifest_path"])?).parent().context("a manifest lies in a folder")?.to_owned();
+        let package = folder.file_name().context("a package's folder has a name")?.to_string_lossy();
+        found.push(Binary {
+            name: format!("{package}/{}", text(&message["target"]["name"])?),
+            executable: text(&message["executable"])?.into(),
+            end_to_end: message["target"]["kind"][0] == "test",
+            folder,
+        });
+    }
+    Ok(found)
+}
+
+/// Runs the tests of a binary and shows what they printed, in one piece.
+#[expect(clippy::disallowed_methods, reason = "a person reads how long it took; nothing is decided by it")]
+fn passes(binary: &Binary) -> bool {
+    let begin = Instant::now();
+    let mut command = Command::new(&binary.executable);
+    let output = command.current_dir(&binary.folder).env("CARGO_MANIFEST_DIR", &binary.folder).output();
+    match output {
+        Ok(output) => {
+            say(&shown(&binary.name, &output, begin.elapsed()));
+            output.status.success()
+        }
+        Err(error) => {
+            say(&format!("\n-- {}: cannot be started: {error}\n", binary.name));
+            false
+        }
+    }
+}
+
+/// Of tests that passed their number is enough.
+fn shown(name: &str, output: &Output, took: Duration) -> String {
+    let head = format!("\n-- {name}: {} s, {}\n", took.as_secs(), output.status);
+    let text = String::from_utf8_lossy(&output.stdout);
+    if output.status.success() {
+        let result = text.lines().rfind(|line| line.starts_with("test result")).unwrap_or_default();
+        return format!("{head}{result}\n");
+    }
+    format!("{head}{text}{}\n", String::from_utf8_lossy(&output.stderr))
+}
+
+#[cfg(test)]
+mod tests;

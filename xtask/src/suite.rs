@@ -1,5 +1,5 @@
-//! All tests of the workspace, several binaries side by side: most of an end-to-end test's time is waiting, for a broker or for
-//! Python, and cargo runs one binary after the other.
+//! All tests of the workspace, several binaries side by side: most of an end-to-end test's time is waiting, for a
+//! broker or for Python, and cargo runs one binary after the other.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};

@@ -6,6 +6,7 @@ mod consolidation;
 mod decode_push_down;
 mod edge;
 mod explain;
+mod filter_below_node;
 #[cfg(test)]
 mod fixture;
 mod incremental;

@@ -59,6 +59,11 @@ pub trait StreamingNode: fmt::Debug + Any + Send + Sync {
         false
     }
 
+    /// A filter with this condition over the node may as well stand below it, over each of its inputs.
+    fn lets_pass(&self, _condition: &Expr) -> bool {
+        false
+    }
+
     /// It keeps state from batch to batch, so that it has a number among the query's stateful operators.
     fn is_stateful(&self) -> bool {
         true

@@ -4,8 +4,8 @@
 //! Left out with intent: `EliminateFilter` and `PropagateEmptyRelation` (a source that is not scanned has no
 //! watermark), `SingleDistinctToGroupBy`, `EliminateGroupByConstant` and `ReplaceDistinctWithAggregate` (they would
 //! change what state is kept), all that moves limits or drops joins, and of the physical rules those that choose by
-//! statistics, which a stream has not. Stateful nodes are extension nodes, and DataFusion pushes no predicate through
-//! those.
+//! statistics, which a stream has not. Streaming nodes are extension nodes; DataFusion pushes no predicate through
+//! those, and [`FilterBelowNode`] only where the node says so.
 
 use std::sync::Arc;
 
@@ -28,6 +28,7 @@ use datafusion::physical_optimizer::ensure_requirements::EnsureRequirements;
 use datafusion::physical_optimizer::limit_pushdown::LimitPushdown;
 use datafusion::physical_optimizer::projection_pushdown::ProjectionPushdown;
 
+use super::filter_below_node::FilterBelowNode;
 use super::static_join::BuildFromStaticSide;
 
 /// Gives operands one type where the analyzer of the front end left that open.
@@ -45,7 +46,9 @@ pub(crate) fn merge_projections(plan: LogicalPlan, state: &SessionState) -> Resu
 /// moved into the scans, for a filter must not decode a second time, and before nodes get their places. Aggregates are
 /// nodes by then: no filter moves below one, so what state is kept and which rows are late stays as it was written.
 pub(crate) fn extract_filters_and_keys(plan: LogicalPlan, state: &SessionState) -> Result<LogicalPlan> {
-    run(vec![Arc::new(PushDownFilter::new()), Arc::new(ExtractEquijoinPredicate::new())], plan, state)
+    let rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> =
+        vec![Arc::new(PushDownFilter::new()), Arc::new(FilterBelowNode), Arc::new(ExtractEquijoinPredicate::new())];
+    run(rules, plan, state)
 }
 
 /// The optimized plan.

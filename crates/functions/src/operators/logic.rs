@@ -8,7 +8,7 @@ use datafusion::logical_expr::{Expr, lit, when};
 use millstream_core::Result;
 use millstream_engine::error::from_datafusion;
 
-use crate::argument::scalar;
+use crate::argument::{constant_of, scalar};
 use crate::call::{FunctionCall, Resolved};
 use crate::failure::{unexpected_input_type, wrong_operand_type};
 use crate::kernel::{Function, is_fallible_call, native};
@@ -30,9 +30,9 @@ fn operands(call: &FunctionCall<'_>) -> Result<(TypedExpr, TypedExpr)> {
 }
 
 /// Whether evaluating an expression can fail for a value: then it must not be evaluated for a row that Spark would not
-/// evaluate it for.
+/// evaluate it for. A constant fails for none or for all, such as the text of a time beside a column.
 fn is_fallible(expr: &Expr) -> bool {
-    expr.exists(|one| Ok(is_fallible_call(one))).unwrap_or(true)
+    expr.exists(|one| Ok(is_fallible_call(one) && constant_of(one).is_none())).unwrap_or(true)
 }
 
 static AS_NUMBER: Function =

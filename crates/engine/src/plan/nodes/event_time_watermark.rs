@@ -80,6 +80,11 @@ impl StreamingNode for EventTimeWatermarkNode {
         true
     }
 
+    /// Then the rows that it leaves out do not move the watermark (Spark: `PushPredicateThroughNonJoin`).
+    fn lets_pass(&self, condition: &Expr) -> bool {
+        !condition.is_volatile() && condition.column_refs().is_disjoint(&self.event_time.column_refs())
+    }
+
     fn is_stateful(&self) -> bool {
         false
     }

@@ -25,7 +25,6 @@ mod entry;
 mod failure;
 mod generator;
 mod hash;
-pub mod java_regex;
 mod json;
 mod kernel;
 mod math;

@@ -1,5 +1,5 @@
 # Regular expressions: what Spark makes of Java's. What Java's matcher does has a file of its own,
-# crates/functions/tests/golden/java_regex.tsv.
+# crates/java-regex/tests/golden/pairs.tsv.
 # Kinds of syntax
 'Col1' rlike r'^(Col1)?+.+$'
 'aaa' rlike r'a++a'

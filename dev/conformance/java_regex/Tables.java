@@ -18,7 +18,7 @@ import java.util.stream.IntStream;
  * Writes what a JDK knows of characters, as the names of its regular expressions show it:
  *
  *     java --add-opens java.base/java.util.regex=ALL-UNNAMED --add-opens java.base/java.lang=ALL-UNNAMED \
- *         Tables.java > crates/functions/src/java_regex/unicode.txt
+ *         Tables.java > crates/java-regex/src/unicode.txt
  *
  * Every set is asked of the JDK's own Pattern, one character at a time. Numbers are in base 36; a set is a list of gaps
  * and lengths in turn, a case mapping a list of gaps and differences in turn.

@@ -27,8 +27,8 @@ const ROOT: &str = "lib";
 macro_rules! family {
     ($($other:literal),*) => {
         &[
-            "argument", "call", "cast", "coercion", "columns", "data_type", "entry", "failure", "java_regex", "kernel", "room", "sql_form",
-            "typed_expr", $($other),*
+            "argument", "call", "cast", "coercion", "columns", "data_type", "entry", "failure", "kernel", "room", "sql_form", "typed_expr",
+            $($other),*
         ]
     };
 }
@@ -278,8 +278,7 @@ pub(super) const TABLES: &[Table] = &[
             ("coercion", &["cast", "data_type", "typed_expr"]),
             ("cast", &["columns", "data_type", "failure", "kernel", "typed_expr"]),
             ("kernel", &["call", "room", "typed_expr"]),
-            ("columns", &["failure", "java_regex"]),
-            ("java_regex", &[]),
+            ("columns", &["failure"]),
             ("room", &[]),
             ("failure", &["call", "data_type"]),
             ("entry", &["call", "failure", "sql_form", "typed_expr"]),

@@ -28,6 +28,12 @@ pub(super) const LAYERS: &[Layer] = &[
         because: "a format is pure functions between bytes, text and columns",
     },
     Layer {
+        package: "millstream-java-regex",
+        may_use: &[],
+        never: &["tokio", "arrow", "datafusion", "tonic"],
+        because: "a pattern is for names of topics as well as for values of rows",
+    },
+    Layer {
         package: "millstream-kafka",
         may_use: &[],
         never: &["arrow", "datafusion", "tonic"],
@@ -35,7 +41,7 @@ pub(super) const LAYERS: &[Layer] = &[
     },
     Layer {
         package: "millstream-connectors",
-        may_use: &["millstream-core", "millstream-formats", "millstream-kafka"],
+        may_use: &["millstream-core", "millstream-formats", "millstream-java-regex", "millstream-kafka"],
         never: &["datafusion", "datafusion-expr", "tonic", "apache-spark-connect-proto"],
         because: "a connector speaks Arrow and offsets, and never sees a plan",
     },
@@ -65,13 +71,19 @@ pub(super) const LAYERS: &[Layer] = &[
     },
     Layer {
         package: "millstream-functions",
-        may_use: &["millstream-core", "millstream-formats", "millstream-engine"],
+        may_use: &["millstream-core", "millstream-formats", "millstream-java-regex", "millstream-engine"],
         never: &["apache-spark-connect-proto", "tonic", "kafka-protocol"],
         because: "a function knows types and columns, and neither SQL text nor the messages of plans",
     },
     Layer {
         package: "millstream-sql",
-        may_use: &["millstream-core", "millstream-formats", "millstream-engine", "millstream-functions"],
+        may_use: &[
+            "millstream-core",
+            "millstream-formats",
+            "millstream-java-regex",
+            "millstream-engine",
+            "millstream-functions",
+        ],
         never: &["kafka-protocol"],
         because: "the analyzer resolves connectors by name and never links one",
     },
@@ -80,6 +92,7 @@ pub(super) const LAYERS: &[Layer] = &[
         may_use: &[
             "millstream-core",
             "millstream-formats",
+            "millstream-java-regex",
             "millstream-engine",
             "millstream-functions",
             "millstream-sql",
@@ -92,6 +105,7 @@ pub(super) const LAYERS: &[Layer] = &[
         may_use: &[
             "millstream-core",
             "millstream-formats",
+            "millstream-java-regex",
             "millstream-kafka",
             "millstream-broker",
             "millstream-connectors",
@@ -122,6 +136,7 @@ pub(super) const LAYERS: &[Layer] = &[
             "millstream-engine",
             "millstream-formats",
             "millstream-functions",
+            "millstream-java-regex",
             "millstream-sql",
             "millstream-testing",
         ],

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use millstream_core::error::SparkException;
 use millstream_core::{Error, Result, nearest, spark_error};
+use millstream_java_regex::JavaRegex;
 use millstream_kafka::{Client, OffsetSpec, ResponseError, TopicPartition, Topics};
 
 use super::errors::kafka_error;
@@ -27,6 +28,13 @@ pub(crate) enum End {
     Ending,
 }
 
+/// Whether a topic's whole name matches a pattern, which has this text (`Matcher.matches`).
+fn is_named(topic: &str, text: &str, regex: &JavaRegex) -> Result<bool> {
+    regex.matches(topic).map_err(|error| {
+        Error::illegal_argument(format!("option 'subscribePattern' is '{text}', given up at topic '{topic}': {error}"))
+    })
+}
+
 impl OffsetReader {
     pub(crate) fn new(options: Arc<KafkaOptions>) -> Self {
         Self { client: Client::new(options.client.clone()), options }
@@ -40,9 +48,13 @@ impl OffsetReader {
                 let names: BTreeSet<_> = partitions.iter().map(|of| Arc::clone(&of.topic)).collect();
                 (self.existing(&names.into_iter().collect::<Vec<_>>()).await?, Some(partitions))
             }
-            Strategy::SubscribePattern { regex, .. } => {
-                let mut topics = self.client.metadata(Topics::All).await.map_err(kafka_error)?;
-                topics.retain(|topic| !topic.internal && regex.is_match(&topic.name));
+            Strategy::SubscribePattern { text, regex } => {
+                let mut topics = Vec::new();
+                for topic in self.client.metadata(Topics::All).await.map_err(kafka_error)? {
+                    if !topic.internal && is_named(&topic.name, text, regex)? {
+                        topics.push(topic);
+                    }
+                }
                 (topics, None)
             }
         };

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use millstream_core::error::SparkException;
 use millstream_core::{Error, Options, Result, nearest, spark_error};
+use millstream_java_regex::JavaRegex;
 use millstream_kafka::{ClientConfig, TopicPartition, known_settings};
-use regex::Regex;
 use tracing::{info, warn};
 
 use super::errors::kafka_error;
@@ -29,7 +29,7 @@ pub(crate) enum Mode {
 pub(crate) enum Strategy {
     Assign(Vec<TopicPartition>),
     Subscribe(Vec<Arc<str>>),
-    SubscribePattern { text: String, regex: Regex },
+    SubscribePattern { text: String, regex: Arc<JavaRegex> },
 }
 
 /// Where to begin or end, before anybody was asked (Spark: `KafkaOffsetRangeLimit`).
@@ -190,16 +190,11 @@ fn strategy(options: &Options) -> Result<Strategy> {
                     "Pattern to subscribe is empty as specified value for option 'subscribePattern' is '{text}'"
                 )));
             }
-            let regex = Regex::new(&format!("^(?:{text})$")).map_err(|error| {
-                // The library draws the pattern above its reason.
-                let reason = error.to_string();
-                let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ");
-                Error::illegal_argument(format!(
-                    "option 'subscribePattern' is '{text}', which cannot be used: {reason}"
-                ))
-                .with_hint("look-around and back-references of Java's patterns are not supported")
+            let regex = JavaRegex::new(text).map_err(|error| {
+                let reason = error.message(text);
+                Error::illegal_argument(format!("option 'subscribePattern' cannot be used: {reason}"))
             })?;
-            Ok(Strategy::SubscribePattern { text: text.to_owned(), regex })
+            Ok(Strategy::SubscribePattern { text: text.to_owned(), regex: Arc::new(regex) })
         }
         [_, _, ..] => refuse("Only one"),
     }

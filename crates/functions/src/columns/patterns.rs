@@ -7,7 +7,7 @@ use millstream_core::error::ErrorKind;
 use millstream_core::{Error, Result, spark_error};
 
 use crate::failure::sql_value;
-use crate::java_regex::{JavaRegex, LimitError, PatternError, Wanted};
+use millstream_java_regex::{JavaRegex, LimitError, PatternError, Wanted};
 
 /// A pattern, compiled.
 #[derive(Debug)]

@@ -12,10 +12,10 @@ use crate::call::{FunctionCall, Resolved};
 use crate::columns::patterns::{Compiled, Patterns};
 use crate::data_type::array;
 use crate::failure::{non_foldable, value_out_of_range};
-use crate::java_regex::{JavaRegex, LimitError, Replacement, Wanted};
 use crate::kernel::{Evaluation, Function};
 use crate::room::Room;
 use crate::typed_expr::TypedExpr;
+use millstream_java_regex::{JavaRegex, LimitError, Replacement, Wanted};
 
 /// A value of the text and the compiled pattern of each row. Errors name `function`.
 fn each<C, T>(

@@ -3,7 +3,6 @@
 mod errors;
 mod functions;
 mod fuzz;
-mod java_regex;
 mod limits;
 mod table;
 

@@ -54,10 +54,24 @@ fn the_strategy() {
         panic!("subscribe")
     };
     assert_eq!(topics.iter().map(|topic| &**topic).collect::<Vec<_>>(), ["b", "a"]);
-    let pattern = parse(Mode::Streaming, &[("subscribePattern", "a|b.")]).expect("valid").strategy;
-    let Strategy::SubscribePattern { regex, .. } = pattern else { panic!("pattern") };
-    // Java's `matches` wants the whole name.
-    assert_eq!(["a", "ab", "bc", "xa"].map(|name| regex.is_match(name)), [true, false, true, false]);
+}
+
+#[test]
+fn a_pattern_is_one_of_java_for_whole_names() {
+    let names = |pattern: &str, names: &[&str]| -> Vec<bool> {
+        let strategy = parse(Mode::Streaming, &[("subscribePattern", pattern)]).expect("valid").strategy;
+        let Strategy::SubscribePattern { regex, .. } = strategy else { panic!("pattern") };
+        names.iter().map(|name| regex.matches(name).expect("within the limit")).collect()
+    };
+    assert_eq!(names("a|b.", &["a", "ab", "bc", "xa"]), [true, false, true, false]);
+    assert_eq!(names("(?!test-).*", &["payments", "test-payments"]), [true, false]);
+    assert_eq!(names(r"(\w+)-\1", &["a-a", "a-b"]), [true, false]);
+    // The words are those of `java.util.regex.PatternSyntaxException`.
+    check(
+        Mode::Streaming,
+        &[("subscribePattern", "a(")],
+        "option 'subscribePattern' cannot be used: Unclosed group near index 2\na(",
+    );
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use arrow::datatypes::DataType;
 use millstream_core::{Error, Result, spark_error};
-use millstream_functions::java_regex::JavaRegex;
 use millstream_functions::{Generator, TypedExpr};
+use millstream_java_regex::JavaRegex;
 use spark_connect_proto::Expression;
 use spark_connect_proto::expression::{Alias, ExprType, UnresolvedAttribute, UnresolvedRegex, UnresolvedStar};
 

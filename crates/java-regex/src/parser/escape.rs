@@ -1,10 +1,10 @@
 //! What a backslash begins.
 
 use super::{Parser, Result, is_digit};
-use crate::java_regex::code_set::CodeSet;
-use crate::java_regex::tree::{Anchor, Fold, Node};
-use crate::java_regex::unicode::{Kind, known};
-use crate::java_regex::{PatternError, code_set};
+use crate::code_set::CodeSet;
+use crate::tree::{Anchor, Fold, Node};
+use crate::unicode::{Kind, known};
+use crate::{PatternError, code_set};
 
 /// What an escape stands for.
 pub(super) enum Escaped {

@@ -1,8 +1,8 @@
 //! What round brackets begin.
 
 use super::{Parser, Result, measure};
-use crate::java_regex::PatternError;
-use crate::java_regex::tree::{Behind, Greed, Group, Node, RepeatedGroup, Times, UNBOUNDED};
+use crate::PatternError;
+use crate::tree::{Behind, Greed, Group, Node, RepeatedGroup, Times, UNBOUNDED};
 
 /// A group in brackets, before its quantifier.
 enum Bracket {

@@ -6,8 +6,8 @@
 
 use super::escape::Escaped;
 use super::{DEPTH_MAX, Parser, Result};
-use crate::java_regex::code_set::CodeSet;
-use crate::java_regex::{PatternError, fold};
+use crate::code_set::CodeSet;
+use crate::{PatternError, fold};
 
 /// What has been read of a class.
 #[derive(Default)]

@@ -1,14 +1,14 @@
 //! Regular expressions beside those of the JDK: patterns and texts made at random, with what a JDK 17 answered
-//! (`golden/java_regex.tsv`, a line a pair, as `dev/conformance/java_regex/Oracle.java` writes them).
+//! (`golden/pairs.tsv`, a line a pair, as `dev/conformance/java_regex/Oracle.java` writes them).
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use millstream_functions::java_regex::{JavaRegex, LimitError, PatternError, Replacement, Wanted};
+use millstream_java_regex::{JavaRegex, LimitError, PatternError, Replacement, Wanted};
 
 fn golden() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/java_regex.tsv")
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden/pairs.tsv")
 }
 
 /// `MILLSTREAM_JAVA_REGEX_PAIRS` names another file to compare with, as the script beside the oracle does.

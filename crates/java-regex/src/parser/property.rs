@@ -1,8 +1,8 @@
 //! `\p{…}`
 
 use super::{Parser, Result};
-use crate::java_regex::code_set::CodeSet;
-use crate::java_regex::unicode::{Kind, named};
+use crate::code_set::CodeSet;
+use crate::unicode::{Kind, named};
 
 /// Names whose sets Java knows to lie in the basic plane.
 const BMP_NAMES: [&str; 15] = [

@@ -331,3 +331,10 @@ mask(NULL)
 soundex(x'4142')
 soundex(12)
 soundex(NULL)
+r'\'
+r"\"
+concat(r'\', 'x')
+concat(r'\d\', R"\'", r'\\')
+r'a''b'
+length(r'\\')
+'a\\b' like r'a\\b'

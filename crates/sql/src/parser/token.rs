@@ -55,25 +55,49 @@ pub(crate) fn tokenize(source: &str) -> Result<Vec<Token>, SyntaxError> {
 }
 
 fn tokenize_part(source: &str, base: usize) -> Result<Vec<Token>, SyntaxError> {
-    let mut places = Places::new(source);
-    let mut lexemes = Vec::new();
-    if Tokenizer::new(&SparkDialect, source).with_unescape(false).tokenize_with_location_into_buf(&mut lexemes).is_err()
-    {
-        // The text has been cut up to the string, name or comment that does not end.
-        let start = lexemes.last().map_or(0, |last| places.offset(last.span.end));
-        let at = start + source[start..].len() - source[start..].trim_start().len();
-        if source[at..].starts_with("/*") {
-            return Err(SyntaxError::unclosed_comment(base + at));
-        }
-        let quote = source[at..].chars().next().map(String::from).unwrap_or_default();
-        return Err(SyntaxError::near(&quote, base + at));
-    }
-    let mut tokens: Vec<Token> = Vec::with_capacity(lexemes.len());
-    for lexeme in &lexemes {
-        let (start, end) = (places.offset(lexeme.span.start), places.offset(lexeme.span.end));
-        push(&mut tokens, &lexeme.token, Slice { text: &source[start..end], start: base + start })?;
+    let mut tokens: Vec<Token> = Vec::new();
+    let mut begin = 0;
+    while let Some(raw) = tokenize_to_raw(&source[begin..], base + begin, &mut tokens)? {
+        begin = raw - base;
     }
     Ok(tokens)
+}
+
+/// Cuts the text up to its end, or to that of the first raw string which the tokenizer would end elsewhere: to it each
+/// backslash is an escape, also the one of `r'\'`. Gives the place behind such a string.
+fn tokenize_to_raw(source: &str, base: usize, tokens: &mut Vec<Token>) -> Result<Option<usize>, SyntaxError> {
+    let mut places = Places::new(source);
+    let mut lexemes = Vec::new();
+    let mut tokenizer = Tokenizer::new(&SparkDialect, source).with_unescape(false);
+    let is_whole = tokenizer.tokenize_with_location_into_buf(&mut lexemes).is_ok();
+    let spans: Vec<(usize, usize)> =
+        lexemes.iter().map(|lexeme| (places.offset(lexeme.span.start), places.offset(lexeme.span.end))).collect();
+    for (index, (lexeme, &(start, end))) in lexemes.iter().zip(&spans).enumerate() {
+        push(tokens, &lexeme.token, Slice { text: &source[start..end], start: base + start })?;
+        let Some(raw_end) = raw_string_end(source, start, end) else { continue };
+        if spans.get(index + 1).is_none_or(|&(_, next_end)| next_end != raw_end) {
+            push_text(tokens, Slice { text: &source[end..raw_end], start: base + end });
+            return Ok(Some(base + raw_end));
+        }
+    }
+    if is_whole { Ok(None) } else { Err(unclosed(source, spans.last().map_or(0, |&(_, end)| end), base)) }
+}
+
+/// The end of the raw string that the word between `start` and `end` begins, if it does.
+fn raw_string_end(source: &str, start: usize, end: usize) -> Option<usize> {
+    let quote = source[end..].chars().next().filter(|quote| matches!(quote, '\'' | '"'))?;
+    let inner = end + 1;
+    source[start..end].eq_ignore_ascii_case("r").then(|| source[inner..].find(quote).map(|at| inner + at + 1))?
+}
+
+/// The error of a text that was cut up to the string, name or comment that does not end.
+fn unclosed(source: &str, start: usize, base: usize) -> SyntaxError {
+    let at = start + source[start..].len() - source[start..].trim_start().len();
+    if source[at..].starts_with("/*") {
+        return SyntaxError::unclosed_comment(base + at);
+    }
+    let quote = source[at..].chars().next().map(String::from).unwrap_or_default();
+    SyntaxError::near(&quote, base + at)
 }
 
 /// A piece of the text and its byte offset in the whole.

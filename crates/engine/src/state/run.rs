@@ -13,6 +13,7 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::ops::ControlFlow;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
@@ -91,27 +92,26 @@ pub(super) struct RunReader<'a> {
 impl RunReader<'_> {
     /// The group at this place for which `is_it` says yes: more than one key may have the same hash.
     pub(super) fn find(&mut self, place: Place, is_it: impl Fn(&[u8]) -> bool) -> Result<Option<&[u8]>> {
-        let blocks = &self.run.blocks;
-        let after = blocks.partition_point(|block| block.first < place);
-        for (index, block) in blocks.iter().enumerate().skip(after.saturating_sub(1)) {
-            if block.first > place {
-                break;
+        let mut found = None;
+        self.walk(place, |at, group| {
+            if !is_it(group) {
+                return Ok(ControlFlow::Continue(()));
             }
-            self.load(index)?;
-            let mut at = 0;
-            while at < self.block.len() {
-                let (group, next) = entry(&self.block, at)?;
-                if is_it(group) {
-                    return Ok(Some(entry(&self.block, at)?.0));
-                }
-                at = next;
-            }
-        }
-        Ok(None)
+            found = Some(at);
+            Ok(ControlFlow::Break(()))
+        })?;
+        // The walk has stopped in the block that is at hand.
+        found.map(|at| entry(&self.block, at).map(|(group, _)| group)).transpose()
     }
 
     /// Calls `each` with all groups that may be at this place; some others are among them.
     pub(super) fn for_each_at(&mut self, place: Place, mut each: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
+        self.walk(place, |_, group| each(group).map(ControlFlow::Continue))
+    }
+
+    /// Calls `each` with the groups of all blocks that may have this place, and where in its block each is, until it has
+    /// seen enough.
+    fn walk(&mut self, place: Place, mut each: impl FnMut(usize, &[u8]) -> Result<ControlFlow<()>>) -> Result<()> {
         let blocks = &self.run.blocks;
         let after = blocks.partition_point(|block| block.first < place);
         for (index, block) in blocks.iter().enumerate().skip(after.saturating_sub(1)) {
@@ -122,7 +122,9 @@ impl RunReader<'_> {
             let mut at = 0;
             while at < self.block.len() {
                 let (group, next) = entry(&self.block, at)?;
-                each(group)?;
+                if each(at, group)?.is_break() {
+                    return Ok(());
+                }
                 at = next;
             }
         }

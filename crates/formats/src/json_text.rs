@@ -15,11 +15,13 @@ use arrow::array::{Array, ArrayRef, AsArray, StringArray, StringBuilder};
 use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Field, Float32Type, Float64Type, TimeUnit, TimestampMicrosecondType,
 };
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use chrono_tz::Tz;
 
 use crate::datetime::{SECOND_US, offset_at};
 use crate::text::double::{push_double, push_float};
-use crate::text::{Style, ValueText, push_date, push_internal, push_timestamp, push_timestamp_ntz};
+use crate::text::{Style, ValueText, push_all, push_date, push_internal, push_timestamp, push_timestamp_ntz};
 use millstream_core::Options;
 use millstream_core::error::{Error, Result};
 
@@ -205,7 +207,7 @@ impl<'a> Writer<'a> {
             Kind::Struct(fields) => self.push_struct(out, fields, row),
             Kind::List(elements) => {
                 let offsets = self.array.as_list::<i32>().value_offsets();
-                push_all(out, ['[', ']'], offsets[row] as usize..offsets[row + 1] as usize, |out, index| {
+                push_all(out, ["[", ",", "]"], offsets[row] as usize..offsets[row + 1] as usize, |out, index| {
                     elements.push(out, index);
                 });
             }
@@ -225,7 +227,7 @@ impl<'a> Writer<'a> {
         if self.options.sort_keys {
             entries.sort_by_cached_key(|(key, _)| key.encode_utf16().collect::<Vec<_>>());
         }
-        push_all(out, ['{', '}'], 0..entries.len(), |out, place| {
+        push_all(out, ["{", ",", "}"], 0..entries.len(), |out, place| {
             let (key, index) = &entries[place];
             push_quoted(out, key, self.options.ascii);
             out.push(':');
@@ -334,23 +336,6 @@ pub fn push_decimal(out: &mut String, value: i128, scale: i8) {
     push_formatted(out, format_args!("E{exponent:+}"));
 }
 
-fn push_all(
-    out: &mut String,
-    brackets: [char; 2],
-    items: std::ops::Range<usize>,
-    mut push: impl FnMut(&mut String, usize),
-) {
-    out.push(brackets[0]);
-    let first = items.start;
-    for item in items {
-        if item > first {
-            out.push(',');
-        }
-        push(out, item);
-    }
-    out.push(brackets[1]);
-}
-
 /// A JSON string with as few escapes as may be; with `ascii` everything else is escaped too.
 fn push_quoted(out: &mut String, text: &str, ascii: bool) {
     out.push('"');
@@ -386,19 +371,8 @@ fn is_escaped(byte: u8, ascii: bool) -> bool {
 }
 
 fn push_base64(out: &mut String, bytes: &[u8]) {
-    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     out.push('"');
-    for chunk in bytes.chunks(3) {
-        let byte = |index: usize| u32::from(chunk.get(index).copied().unwrap_or(0));
-        let group = byte(0) << 16 | byte(1) << 8 | byte(2);
-        for digit in 0..4 {
-            if digit <= chunk.len() {
-                out.push(char::from(DIGITS[(group >> (18 - 6 * digit) & 0x3f) as usize]));
-            } else {
-                out.push('=');
-            }
-        }
-    }
+    STANDARD.encode_string(bytes, out);
     out.push('"');
 }
 

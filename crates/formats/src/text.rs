@@ -134,14 +134,16 @@ impl<'a> ValueText<'a> {
             Kind::Calendar(array) => interval::push_calendar(out, array.value(row)),
             Kind::String(array) => out.push_str(array.value(row)),
             Kind::Binary(array) => self.push_binary(out, array.value(row)),
-            Kind::Struct(fields) => push_all(out, ['{', '}'], 0..fields.len(), |out, index| {
+            Kind::Struct(fields) => push_all(out, ["{", ", ", "}"], 0..fields.len(), |out, index| {
                 fields[index].push(out, row);
             }),
-            Kind::List(array, elements) => push_all(out, ['[', ']'], span(array.value_offsets(), row), |out, index| {
-                elements.push(out, index);
-            }),
+            Kind::List(array, elements) => {
+                push_all(out, ["[", ", ", "]"], span(array.value_offsets(), row), |out, index| {
+                    elements.push(out, index);
+                });
+            }
             Kind::Map(array, keys, values) => {
-                push_all(out, ['{', '}'], span(array.value_offsets(), row), |out, index| {
+                push_all(out, ["{", ", ", "}"], span(array.value_offsets(), row), |out, index| {
                     keys.push(out, index);
                     out.push_str(" -> ");
                     values.push(out, index);
@@ -159,10 +161,12 @@ impl<'a> ValueText<'a> {
             BinaryStyle::Utf8 => out.push_str(&String::from_utf8_lossy(bytes)),
             BinaryStyle::Base64 => STANDARD_NO_PAD.encode_string(bytes, out),
             BinaryStyle::Hex => bytes.iter().for_each(|byte| push_hex(out, *byte)),
-            BinaryStyle::HexDiscrete => push_separated(out, bytes, " ", push_hex),
-            BinaryStyle::Basic => {
-                push_separated(out, bytes, ", ", |out, byte| push_integer(out, i64::from(byte as i8)));
+            BinaryStyle::HexDiscrete => {
+                push_all(out, ["[", " ", "]"], 0..bytes.len(), |out, index| push_hex(out, bytes[index]));
             }
+            BinaryStyle::Basic => push_all(out, ["[", ", ", "]"], 0..bytes.len(), |out, index| {
+                push_integer(out, i64::from(bytes[index] as i8));
+            }),
         }
     }
 }
@@ -173,36 +177,26 @@ fn push_hex(out: &mut String, byte: u8) {
     out.extend([HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 0xf)]]);
 }
 
-fn push_separated(out: &mut String, bytes: &[u8], separator: &str, push: impl Fn(&mut String, u8)) {
-    out.push('[');
-    for (index, byte) in bytes.iter().enumerate() {
-        if index > 0 {
-            out.push_str(separator);
-        }
-        push(out, *byte);
-    }
-    out.push(']');
-}
-
 fn span(offsets: &[i32], row: usize) -> std::ops::Range<usize> {
     offsets[row] as usize..offsets[row + 1] as usize
 }
 
-fn push_all(
+/// Appends items between an opening and a closing, with a separator between two.
+pub(crate) fn push_all(
     out: &mut String,
-    brackets: [char; 2],
+    [opening, separator, closing]: [&str; 3],
     items: std::ops::Range<usize>,
     mut push: impl FnMut(&mut String, usize),
 ) {
-    out.push(brackets[0]);
+    out.push_str(opening);
     let first = items.start;
     for item in items {
         if item > first {
-            out.push_str(", ");
+            out.push_str(separator);
         }
         push(out, item);
     }
-    out.push(brackets[1]);
+    out.push_str(closing);
 }
 
 /// `cast(array as string)`: NULL stays NULL.

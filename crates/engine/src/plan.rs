@@ -16,6 +16,7 @@ mod one_task;
 mod operator_name;
 mod optimizer;
 mod physical;
+mod projection_in_place;
 mod repeatable;
 mod scan_filter;
 mod source_table;
@@ -30,6 +31,7 @@ pub use edge::{Edge, EventTime, Rows, WEIGHT, WatermarkId};
 pub(crate) use incremental::{BatchInputs, IncrementalExecution};
 pub use node::{NodeInput, Place, PlanContext, Planned, PlannedInput, StreamingExtension, StreamingNode};
 pub use nodes::{DeduplicateNode, EventTimeWatermarkNode, StreamingRelationNode};
+pub use projection_in_place::ProjectionInPlace;
 pub use scan_filter::{filters_pushed_down, scan_filters};
 pub use unknown_options::warn_of_unknown_options;
 

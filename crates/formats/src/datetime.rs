@@ -168,6 +168,13 @@ pub fn parse_timestamp_ntz(text: &str) -> Option<i64> {
     }
 }
 
+/// What the clock shows, in microseconds as if it were UTC; a zone behind it says nothing, as in Spark's cast to
+/// TIMESTAMP_NTZ.
+pub fn parse_clock(text: &str) -> Option<i64> {
+    let (local, _) = parse_local(text)?;
+    micros(local.seconds, local.micros)
+}
+
 fn micros(seconds: i64, micros: i64) -> Option<i64> {
     // In 128 bits, because the first representable moment lies inside a second.
     i64::try_from(i128::from(seconds) * i128::from(SECOND_US) + i128::from(micros)).ok()

@@ -8,9 +8,14 @@ mod average;
 mod collect;
 mod collected;
 mod distinct_estimate;
+mod extreme;
+mod interval;
 mod moments;
+mod over_rows;
 mod percentile;
 mod sum;
+
+pub use self::over_rows::over_rows;
 
 use std::sync::Arc;
 
@@ -20,7 +25,7 @@ use arrow::row::{RowConverter, SortField};
 use datafusion::common::ScalarValue;
 use datafusion::functions_aggregate as native;
 use datafusion::logical_expr::expr::{AggregateFunction, NullTreatment};
-use datafusion::logical_expr::{AggregateUDF, Expr, SortExpr};
+use datafusion::logical_expr::{AggregateUDF, Expr};
 use millstream_core::{QuerySettings, Result, spark_error};
 use millstream_engine::functions::StreamAggregate;
 use millstream_engine::state::{NativeAggregate, Overflow};
@@ -48,8 +53,8 @@ pub(super) static FUNCTIONS: &[FunctionEntry] = &[
     FunctionEntry::new("max", Exactly(1), max, "the greatest value; NaN is greater than any number"),
     FunctionEntry::new("first", Between(1, 2), first, "the first value").or(&["first_value", "any_value"]),
     FunctionEntry::new("last", Between(1, 2), last, "the last value").or(&["last_value"]),
-    FunctionEntry::new("max_by", Exactly(2), max_by, "the value beside the greatest"),
-    FunctionEntry::new("min_by", Exactly(2), min_by, "the value beside the least"),
+    FunctionEntry::new("max_by", Exactly(2), extreme::max_by, "the value beside the greatest"),
+    FunctionEntry::new("min_by", Exactly(2), extreme::min_by, "the value beside the least"),
     FunctionEntry::new("bool_and", Exactly(1), bool_and, "whether all are true").or(&["every"]),
     FunctionEntry::new("bool_or", Exactly(1), bool_or, "whether one is true").or(&["some", "any"]),
     FunctionEntry::new("collect_list", Exactly(1), collect::collect_list, "all values that are not NULL")
@@ -129,6 +134,28 @@ pub fn normalized(value: TypedExpr, settings: &QuerySettings) -> TypedExpr {
     let (data_type, nullable) = (value.data_type.clone(), value.nullable);
     NORMAL.over([value], data_type, nullable, settings)
 }
+
+/// A key by which rows are told apart, with one zero and one NaN, so that equal values are one.
+///
+/// Of an array or a struct it is bytes in the order of the values, in which NULL is less than anything.
+pub fn normal_key(key: TypedExpr, settings: &QuerySettings) -> TypedExpr {
+    let TypedExpr { data_type, nullable, sql, .. } = key.clone();
+    match data_type {
+        DataType::Float32 | DataType::Float64 => NORMAL.over([key], data_type, nullable, settings).with_sql(sql),
+        DataType::List(_) | DataType::Struct(_) => {
+            NESTED_KEY.over([key], DataType::Binary, nullable, settings).with_sql(sql)
+        }
+        _ => key,
+    }
+}
+
+static NESTED_KEY: Function = Function::total("nested_key", |evaluation| {
+    let column = normal_column(&evaluation.columns[0]);
+    let converter = RowConverter::new(vec![SortField::new(column.data_type().clone())])?;
+    let rows = converter.convert_columns(&[Arc::clone(&column)])?;
+    let key = |row: usize| column.is_valid(row).then(|| rows.row(row).data().to_vec());
+    Ok(Arc::new((0..evaluation.rows).map(key).collect::<BinaryArray>()))
+});
 
 /// A floating-point argument with one zero and one NaN, so that equal values are one to DISTINCT.
 fn normal(argument: Expr, call: &FunctionCall<'_>) -> Expr {
@@ -220,6 +247,10 @@ fn try_avg(call: &FunctionCall<'_>) -> Result<Resolved> {
 }
 
 fn average_of(call: &FunctionCall<'_>, fails: bool) -> Result<Resolved> {
+    if interval::is_summed(call.data_type(0)) {
+        // In both modes, as there is no interval that the sum could wrap to.
+        return interval::average(call, call.name.eq_ignore_ascii_case("try_avg"));
+    }
     let value = call.numeric(0).or_else(|_| unexpected_input_type(call, 0, "\"NUMERIC\" or \"ANSI INTERVAL\""))?;
     let on_overflow = if fails { Overflow::Error } else { Overflow::Null };
     if let DataType::Decimal128(precision, scale) = value.data_type {
@@ -242,6 +273,9 @@ fn orderable(call: &FunctionCall<'_>, index: usize) -> Result<TypedExpr> {
 
 fn min(call: &FunctionCall<'_>) -> Result<Resolved> {
     let value = orderable(call, 0)?;
+    if value.data_type.is_nested() {
+        return extreme::nested(call, false);
+    }
     let data_type = value.data_type.clone();
     let function = StreamAggregate::wrap(native::min_max::min_udaf(), NativeAggregate::Min);
     resolved(aggregate(call, function, vec![value.expr], data_type, true))
@@ -249,6 +283,9 @@ fn min(call: &FunctionCall<'_>) -> Result<Resolved> {
 
 fn max(call: &FunctionCall<'_>) -> Result<Resolved> {
     let value = orderable(call, 0)?;
+    if value.data_type.is_nested() {
+        return extreme::nested(call, true);
+    }
     let data_type = value.data_type.clone();
     let function = StreamAggregate::wrap(native::min_max::max_udaf(), NativeAggregate::Max);
     resolved(aggregate(call, function, vec![value.expr], data_type, true))
@@ -281,48 +318,6 @@ fn first(call: &FunctionCall<'_>) -> Result<Resolved> {
 
 fn last(call: &FunctionCall<'_>) -> Result<Resolved> {
     edge(call, native::first_last::last_value_udaf())
-}
-
-/// A nested value as bytes in the order of the values, because DataFusion compares none that lie within arrays.
-static ORDER_KEY: Function = Function::total("order_key", |one| {
-    let column = &one.columns[0];
-    let converter = RowConverter::new(vec![SortField::new(column.data_type().clone())])?;
-    let rows = converter.convert_columns(&[Arc::clone(column)])?;
-    let key = |row: usize| column.is_valid(row).then(|| rows.row(row).data().to_vec());
-    Ok(Arc::new((0..one.rows).map(key).collect::<BinaryArray>()))
-});
-
-/// What to order by where a value of this expression would not do: the value itself unless it is nested.
-pub fn order_key(key: TypedExpr, settings: &QuerySettings) -> TypedExpr {
-    if !key.data_type.is_nested() {
-        return key;
-    }
-    let nullable = key.nullable;
-    ORDER_KEY.over([key], DataType::Binary, nullable, settings)
-}
-
-/// The first value in the order of another, rows without one left out.
-fn beside(call: &FunctionCall<'_>, ascending: bool) -> Result<Resolved> {
-    let (value, key) = (call.argument(0), order_key(orderable(call, 1)?, &call.context.settings));
-    let order = vec![SortExpr::new(key.expr.clone(), ascending, false)];
-    let present = key.expr.is_not_null();
-    let filter = match call.filter.clone() {
-        Some(filter) => filter.and(present),
-        None => present,
-    };
-    let nulls = Some(NullTreatment::RespectNulls);
-    let function = native::first_last::first_value_udaf();
-    let expr =
-        AggregateFunction::new_udf(function, vec![value.expr], call.distinct, Some(Box::new(filter)), order, nulls);
-    resolved(TypedExpr::new(Expr::AggregateFunction(expr), value.data_type, true))
-}
-
-fn max_by(call: &FunctionCall<'_>) -> Result<Resolved> {
-    beside(call, false)
-}
-
-fn min_by(call: &FunctionCall<'_>) -> Result<Resolved> {
-    beside(call, true)
 }
 
 fn boolean(call: &FunctionCall<'_>, function: Arc<AggregateUDF>) -> Result<Resolved> {

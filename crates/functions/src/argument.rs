@@ -175,7 +175,7 @@ pub(crate) fn common_type_of(call: &FunctionCall<'_>, indexes: &[usize]) -> Resu
 fn casts_implicitly(from: &DataType, to: &DataType) -> bool {
     match (from, to) {
         (DataType::Null, _) => true,
-        (_, DataType::Utf8) => is_plain(from),
+        (_, DataType::Utf8) => is_plain(from) || matches!(from, DataType::Duration(_) | DataType::Interval(_)),
         (DataType::Utf8, _) => is_plain(to),
         (DataType::Date32, DataType::Timestamp(_, _)) | (DataType::Timestamp(_, _), DataType::Date32) => true,
         (DataType::Timestamp(_, _), DataType::Timestamp(_, _)) => true,
@@ -183,7 +183,7 @@ fn casts_implicitly(from: &DataType, to: &DataType) -> bool {
     }
 }
 
-/// Neither nested nor an interval.
+/// Neither nested nor an interval, which only a string takes.
 fn is_plain(data_type: &DataType) -> bool {
     is_numeric(data_type)
         || matches!(

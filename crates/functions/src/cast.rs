@@ -93,6 +93,9 @@ pub fn cast(expr: TypedExpr, to: &DataType, mode: CastMode, zone: Tz) -> Result<
     if !can_cast(&from, to, mode) {
         return Err(rules::cannot_cast(&expr.sql, &from, to, mode));
     }
+    if is_interval(&from) != is_interval(to) && is_number_or_interval(&from) && is_number_or_interval(to) {
+        return Err(refused(&from, to));
+    }
     if from == DataType::Null && expr.as_literal().is_some() {
         let null = ScalarValue::try_from(to).map_err(|_| Error::unsupported(format!("NULL as {}", sql_name(to))))?;
         return Ok(TypedExpr::literal(null, expr.sql));
@@ -113,6 +116,18 @@ pub fn cast(expr: TypedExpr, to: &DataType, mode: CastMode, zone: Tz) -> Result<
         _ => &CAST,
     };
     Ok(function.over([expr], to.clone(), nullable, &settings).with_sql(sql))
+}
+
+fn is_interval(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Duration(_) | DataType::Interval(_))
+}
+
+fn is_number_or_interval(data_type: &DataType) -> bool {
+    is_numeric(data_type) || is_interval(data_type)
+}
+
+fn refused(from: &DataType, to: &DataType) -> Error {
+    Error::unsupported(format!("a cast from {} to {}", sql_name(from), sql_name(to)))
 }
 
 /// Casts without loss that Arrow does as Spark does.
@@ -154,9 +169,7 @@ pub(super) fn cast_column(column: &ArrayRef, to: &DataType, casting: Casting) ->
         }
         (_, DataType::Binary) => number::to_bytes(column),
         (DataType::Interval(IntervalUnit::YearMonth) | DataType::Duration(_), _)
-        | (_, DataType::Interval(_) | DataType::Duration(_)) => {
-            Err(Error::unsupported(format!("a cast from {} to {}", sql_name(from), sql_name(to))))
-        }
+        | (_, DataType::Interval(_) | DataType::Duration(_)) => Err(refused(from, to)),
         _ => number::cast_number(column, to, casting),
     }
 }

@@ -166,7 +166,8 @@ fn wider_decimal(left: &DataType, right: &DataType) -> Option<DataType> {
     };
     let scale = s1.max(s2);
     let whole = (p1 - s1).max(p2 - s2);
-    Some(bounded_decimal(whole + scale, scale))
+    // Where 38 digits are not enough, those before the point are kept.
+    Some(bounded_decimal(whole + scale, scale.min(38 - whole)))
 }
 
 /// Precision and scale of a decimal, or of the decimal that holds every value of an integral type.

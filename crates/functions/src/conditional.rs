@@ -17,9 +17,10 @@ use super::entry::Arity::{AtLeast, Exactly};
 use super::entry::FunctionEntry;
 use super::failure::{differing_types, unexpected_input_type};
 use super::kernel::{Evaluation, Function, native};
-use super::operators::{equal, null_safe};
+use super::operators::{equal, is_fallible, lazy_case, null_safe};
 use super::sql_form::SqlForm;
 use crate::argument::common_type_of;
+use crate::coercion::common_type;
 use crate::columns::ordering::{choose, less};
 
 static NULLABLE: Function = Function::total("nullable", |one| Ok(Arc::clone(&one.columns[0])));
@@ -83,20 +84,28 @@ fn case_when(call: &FunctionCall<'_>) -> Result<Resolved> {
         .enumerate()
         .map(|(pair, value)| Ok((Box::new(condition(call, pair * 2, false)?), Box::new(value.expr))))
         .collect::<Result<Vec<_>>>()?;
-    scalar(native(Expr::Case(Case::new(None, branches, otherwise)), meeting, nullable))
+    scalar(case_of(Case::new(None, branches, otherwise), meeting, nullable, call))
+}
+
+/// A CASE whose values are evaluated for the rows only that take them.
+fn case_of(case: Case, data_type: DataType, nullable: bool, call: &FunctionCall<'_>) -> TypedExpr {
+    let values = case.when_then_expr.iter().map(|(_, value)| value).chain(case.else_expr.as_ref());
+    let fallible = data_type == DataType::Boolean && values.into_iter().any(|value| is_fallible(value));
+    let case = if fallible { lazy_case(case, &call.context.settings) } else { Expr::Case(case) };
+    native(case, data_type, nullable)
 }
 
 /// `CASE WHEN condition THEN yes ELSE no END`
-fn choice(condition: Expr, yes: TypedExpr, no: TypedExpr) -> TypedExpr {
+fn choice(condition: Expr, yes: TypedExpr, no: TypedExpr, call: &FunctionCall<'_>) -> TypedExpr {
     let (data_type, nullable) = (yes.data_type.clone(), yes.nullable || no.nullable);
     let branches = vec![(Box::new(condition), Box::new(yes.expr))];
-    native(Expr::Case(Case::new(None, branches, Some(Box::new(no.expr)))), data_type, nullable)
+    case_of(Case::new(None, branches, Some(Box::new(no.expr))), data_type, nullable, call)
 }
 
 fn if_else(call: &FunctionCall<'_>) -> Result<Resolved> {
     let (_, mut values) = at(&[1, 2], call)?;
     let (no, yes) = (values.remove(1), values.remove(0));
-    scalar(choice(condition(call, 0, true)?, yes, no))
+    scalar(choice(condition(call, 0, true)?, yes, no, call))
 }
 
 fn coalesce(call: &FunctionCall<'_>) -> Result<Resolved> {
@@ -106,13 +115,18 @@ fn coalesce(call: &FunctionCall<'_>) -> Result<Resolved> {
     if values.len() == 1 {
         return scalar(call.argument(0));
     }
+    if meeting == DataType::Boolean && values.iter().skip(1).any(|value| is_fallible(&value.expr)) {
+        let present = |value: &TypedExpr| (Box::new(value.expr.clone().is_not_null()), Box::new(value.expr.clone()));
+        let case = Case::new(None, values.iter().map(present).collect(), None);
+        return scalar(case_of(case, meeting, nullable, call));
+    }
     scalar(native(native_coalesce(values.into_iter().map(|value| value.expr).collect()), meeting, nullable))
 }
 
 fn nvl2(call: &FunctionCall<'_>) -> Result<Resolved> {
     let (_, mut values) = at(&[1, 2], call)?;
     let (no, yes) = (values.remove(1), values.remove(0));
-    scalar(choice(call.argument(0).expr.is_not_null(), yes, no))
+    scalar(choice(call.argument(0).expr.is_not_null(), yes, no, call))
 }
 
 fn nullif(call: &FunctionCall<'_>) -> Result<Resolved> {
@@ -120,7 +134,7 @@ fn nullif(call: &FunctionCall<'_>) -> Result<Resolved> {
     let (right, left) = (values.remove(1), values.remove(0));
     let first = call.argument(0);
     let null = null_of(&first.data_type, call)?;
-    scalar(choice(equal(left, right, call).expr, null, first))
+    scalar(choice(equal(left, right, call).expr, null, first, call))
 }
 
 fn null_of(data_type: &DataType, call: &FunctionCall<'_>) -> Result<TypedExpr> {
@@ -135,13 +149,15 @@ fn nullifzero(call: &FunctionCall<'_>) -> Result<Resolved> {
     let value = call.numeric(0)?;
     let null = null_of(&value.data_type, call)?;
     let is_zero = equal(value.clone(), zero(call, &value.data_type)?, call);
-    scalar(choice(is_zero.expr, null, value))
+    scalar(choice(is_zero.expr, null, value, call))
 }
 
 fn zeroifnull(call: &FunctionCall<'_>) -> Result<Resolved> {
     let value = if *call.data_type(0) == DataType::Null { call.int(0)? } else { call.numeric(0)? };
-    let zero = zero(call, &value.data_type)?;
-    let data_type = value.data_type.clone();
+    // The zero is an INT, with which the value has to meet.
+    let data_type = common_type([&value.data_type, &DataType::Int32], &call.context.settings)
+        .ok_or_else(|| differing_types(call))?;
+    let (value, zero) = (call.cast(value, &data_type)?, zero(call, &data_type)?);
     scalar(native(native_coalesce(vec![value.expr, zero.expr]), data_type, false))
 }
 
@@ -234,5 +250,5 @@ pub(super) fn decode(call: &FunctionCall<'_>) -> Result<Resolved> {
         branches.push((Box::new(null_safe(subject, search, call).expr), Box::new(value.expr)));
     }
     let case = Case::new(None, branches, otherwise.map(|one| Box::new(one.expr)));
-    scalar(native(Expr::Case(case), meeting, nullable))
+    scalar(case_of(case, meeting, nullable, call))
 }

@@ -59,6 +59,11 @@ pub(super) fn interval_overflow() -> Error {
     spark_error!("INTERVAL_ARITHMETIC_OVERFLOW.WITHOUT_SUGGESTION")
 }
 
+/// A result of two intervals left the range of their type; `instead` is the function that answers NULL.
+pub(super) fn interval_overflow_of(instead: &str) -> Error {
+    spark_error!("INTERVAL_ARITHMETIC_OVERFLOW.WITH_SUGGESTION", functionName = sql_id(instead))
+}
+
 /// `x / 0`
 pub(super) fn divide_by_zero() -> Error {
     spark_error!("DIVIDE_BY_ZERO", config = ANSI_ENABLED)

@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Int32Array, Int64Array};
 use arrow::datatypes::{
-    DataType, Date32Type, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
-    TimestampMicrosecondType,
+    DataType, Date32Type, Decimal128Type, DurationMicrosecondType, Float32Type, Float64Type, Int8Type, Int16Type,
+    Int32Type, Int64Type, IntervalUnit, IntervalYearMonthType, TimestampMicrosecondType,
 };
 use datafusion::logical_expr::ScalarUDF;
 use millstream_core::{Error, Result};
@@ -88,6 +88,10 @@ fn hash_value<H: Hasher>(column: &ArrayRef, row: usize, seed: H::Hash) -> Result
         DataType::Int64 => H::long(column.as_primitive::<Int64Type>().value(row), seed),
         DataType::Date32 => H::int(column.as_primitive::<Date32Type>().value(row), seed),
         DataType::Timestamp(_, _) => H::long(column.as_primitive::<TimestampMicrosecondType>().value(row), seed),
+        DataType::Duration(_) => H::long(column.as_primitive::<DurationMicrosecondType>().value(row), seed),
+        DataType::Interval(IntervalUnit::YearMonth) => {
+            H::int(column.as_primitive::<IntervalYearMonthType>().value(row), seed)
+        }
         DataType::Float32 => {
             let value = column.as_primitive::<Float32Type>().value(row);
             let value = if value.is_nan() { f32::NAN } else { value + 0.0 };

@@ -39,7 +39,7 @@ mod unbuilt;
 mod window;
 mod window_time;
 
-pub use aggregate::{holds_floats, normalized, order_key};
+pub use aggregate::{holds_floats, normal_key, normalized, over_rows};
 pub use argument::{cast_in, constant_of};
 pub use call::{FunctionCall, FunctionContext, Generator, Resolved, SessionWindow, TimeWindow};
 pub use cast::{CastMode, SpecialMoment, cast};

@@ -2,6 +2,7 @@
 
 mod digits;
 mod elementary;
+mod java;
 mod random;
 mod rounding;
 

@@ -8,6 +8,7 @@ mod arithmetic;
 mod bitwise;
 mod comparison;
 mod decimal;
+mod interval;
 mod logic;
 mod matching;
 mod time;
@@ -18,6 +19,7 @@ use super::sql_form::SqlForm::{Capitals, Infix, Symbol, Template};
 
 pub(super) use arithmetic::time_plus;
 pub(super) use comparison::{equal, null_safe};
+pub(super) use logic::{is_fallible, lazy_case};
 
 /// The operators.
 pub(super) static FUNCTIONS: &[FunctionEntry] = &[

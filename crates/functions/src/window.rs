@@ -4,14 +4,17 @@ use std::sync::Arc;
 
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
+use datafusion::functions::core::expr_fn::get_field;
 use datafusion::functions_window as native;
 use datafusion::logical_expr::expr::{NullTreatment, WindowFunction, WindowFunctionParams};
-use datafusion::logical_expr::{Expr, WindowFrame, WindowFunctionDefinition, WindowUDF, cast};
-use millstream_core::{Result, spark_error};
+use datafusion::logical_expr::{Expr, WindowFrame, WindowFunctionDefinition, WindowUDF, cast, when};
+use millstream_core::{Error, Result, spark_error};
+use millstream_engine::error::from_datafusion;
 
 use crate::typed_expr::TypedExpr;
 
 use super::call::{FunctionCall, Resolved};
+use super::collection::struct_of;
 use super::entry::Arity::{Between, Exactly};
 use super::entry::FunctionEntry;
 use super::sql_form::SqlForm;
@@ -124,6 +127,10 @@ fn neighbour(call: &FunctionCall<'_>, function: Arc<WindowUDF>) -> Result<Resolv
         value = call.cast(value, &meeting)?;
         let default = call.cast(call.argument(2), &meeting)?;
         nullable = value.nullable || default.nullable;
+        if default.as_literal().is_none() {
+            let expr = with_computed_default(call, function, (value, offset), default)?;
+            return Ok(Resolved::Window(TypedExpr::new(expr, meeting, nullable)));
+        }
         arguments.push(default.expr);
     }
     let data_type = value.data_type.clone();
@@ -136,6 +143,25 @@ fn neighbour(call: &FunctionCall<'_>, function: Arc<WindowUDF>) -> Result<Resolv
         _ => String::new(),
     };
     Ok(Resolved::Window(TypedExpr::new(windowed(call, function, arguments), data_type, nullable).with_sql(sql)))
+}
+
+/// A neighbour's value, or this row's default where there is no neighbour. The value is packed, so that one that is
+/// NULL and a row that is missing are two things.
+fn with_computed_default(
+    call: &FunctionCall<'_>,
+    function: Arc<WindowUDF>,
+    (value, offset): (TypedExpr, i64),
+    default: TypedExpr,
+) -> Result<Expr> {
+    const PACKED: &str = "value";
+    if call.ignore_nulls {
+        return Err(Error::unsupported("a default that is computed, with IGNORE NULLS"));
+    }
+    let packed = struct_of(call, vec![TypedExpr::literal(ScalarValue::from(PACKED), PACKED), value])?;
+    let offset = Expr::Literal(ScalarValue::Int64(Some(offset)), None);
+    let neighbour = windowed(call, function, vec![packed.expr, offset]);
+    let found = get_field(neighbour.clone(), PACKED);
+    when(neighbour.is_null(), default.expr).otherwise(found).map_err(from_datafusion)
 }
 
 fn lag(call: &FunctionCall<'_>) -> Result<Resolved> {

@@ -118,6 +118,9 @@ def present(kind, buffers, length):
         return [float_text(value, kind) for value in unpacked(FIXED[str(kind)], data, length)]
     if kind.id == 21:
         return [f"{value} months" for value in unpacked("i", data, length)]
+    if str(kind) == "month_day_nano_interval":
+        numbers = struct.unpack_from("<" + "iiq" * length, data) if length else ()
+        return list(zip(numbers[::3], numbers[1::3], numbers[2::3]))
     if pa.types.is_timestamp(kind) or pa.types.is_duration(kind):
         return [f"{value} us" for value in unpacked("q", data, length)]
     return list(unpacked(FIXED[str(kind)], data, length))

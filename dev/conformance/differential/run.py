@@ -25,7 +25,7 @@ from generate import Node
 HERE = pathlib.Path(__file__).resolve().parent
 ROWS = 24
 EXPRESSIONS = {"scalar": 48, "aggregate": 16, "window": 16}
-ZONES = ["UTC", "Europe/Berlin", "America/Los_Angeles", "Asia/Kolkata", "Australia/Lord_Howe", "Europe/Amsterdam", "Pacific/Apia", "+05:30"]
+ZONES = ["UTC", "Europe/Berlin", "America/Los_Angeles", "Asia/Kolkata", "Australia/Lord_Howe", "Europe/Amsterdam", "Pacific/Apia", "GMT-3"]
 
 
 class Difference:
@@ -279,7 +279,10 @@ def run_scalar(comparison, report, seed, generator):
     for difference in comparison.compare(nodes):
         if report.reason(difference.kind()) is None and len(difference.node.sql()) < 6000:
             difference = comparison.shrink(difference)
-        report.add(seed, difference, [] if report.kinds[difference.kind()] >= 3 else comparison.parts_of(difference))
+        parts = comparison.parts_of(difference)
+        if "here" in difference.how and any(part.startswith("ERROR") for part in parts):
+            difference.how = f"a part fails, {difference.how}"
+        report.add(seed, difference, parts)
 
 
 def run_grouped(comparison, report, seed, generator, what):

@@ -276,3 +276,8 @@ interval '1' day * NULL
 interval '1' day / '2'
 interval '1' day + interval '1' month
 interval '106751991' day + interval '106751991' day
+CAST(NULL AS INT) ^ CAST(NULL AS INT)
+exists(array(1, NULL), x -> (x ^ x) IS NULL)
+exists(array(1, NULL), x -> (x | (x & 3)) IS NULL)
+!99999999999999999999BD div 7S
+50000000.00BD * CAST(-9999999999999999999999999999.999999999BD AS DECIMAL(38, 9))

@@ -272,7 +272,7 @@ pub(super) const TABLES: &[Table] = &[
             ("operators", family![]),
             ("session", family![]),
             ("string", family!["conditional", "hash"]),
-            ("window", family![]),
+            ("window", family!["collection"]),
             ("window_time", family!["operators"]),
             ("argument", &["call", "cast", "coercion", "data_type", "failure", "typed_expr"]),
             ("coercion", &["cast", "data_type", "typed_expr"]),

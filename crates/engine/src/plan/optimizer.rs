@@ -26,9 +26,9 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::ensure_coop::EnsureCooperative;
 use datafusion::physical_optimizer::ensure_requirements::EnsureRequirements;
 use datafusion::physical_optimizer::limit_pushdown::LimitPushdown;
-use datafusion::physical_optimizer::projection_pushdown::ProjectionPushdown;
 
 use super::filter_below_node::FilterBelowNode;
+use super::projection_in_place::ProjectionInPlace;
 use super::static_join::BuildFromStaticSide;
 
 /// Gives operands one type where the analyzer of the front end left that open.
@@ -78,7 +78,7 @@ pub(crate) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Syn
     vec![
         Arc::new(BuildFromStaticSide),
         Arc::new(EnsureRequirements::new()),
-        Arc::new(ProjectionPushdown::new()),
+        Arc::new(ProjectionInPlace),
         Arc::new(LimitPushdown::new()),
         Arc::new(EnsureCooperative::new()),
     ]

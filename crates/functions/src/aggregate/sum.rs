@@ -16,7 +16,7 @@ use millstream_engine::error::to_datafusion;
 use millstream_engine::functions::StreamAggregate;
 use millstream_engine::state::{NativeAggregate, Overflow};
 
-use super::{aggregate, resolved};
+use super::{aggregate, interval, resolved};
 use crate::call::{FunctionCall, Resolved};
 use crate::data_type::{decimal, is_integral};
 use crate::failure::{arithmetic_overflow, unexpected_input_type};
@@ -38,6 +38,9 @@ pub(super) fn try_sum(call: &FunctionCall<'_>) -> Result<Resolved> {
 }
 
 fn resolve(call: &FunctionCall<'_>, on_overflow: Overflow) -> Result<Resolved> {
+    if interval::is_summed(call.data_type(0)) {
+        return interval::sum(call, call.name.eq_ignore_ascii_case("try_sum"));
+    }
     let value = call.numeric(0).or_else(|_| unexpected_input_type(call, 0, "\"NUMERIC\" or \"ANSI INTERVAL\""))?;
     let (value, data_type) = match value.data_type {
         DataType::Decimal128(precision, scale) => (value, decimal(precision.saturating_add(10), scale)),

@@ -9,7 +9,7 @@ use arrow::datatypes::{
 };
 use millstream_core::interval::parse_interval;
 use millstream_core::{Error, Result};
-use millstream_formats::datetime::{parse_date, parse_timestamp, parse_timestamp_ntz};
+use millstream_formats::datetime::{parse_clock, parse_date, parse_timestamp};
 
 use super::{CastMode, Casting};
 use crate::columns::decimal::parse_decimal;
@@ -41,7 +41,7 @@ pub(super) fn column_from_text(column: &ArrayRef, to: &DataType, casting: Castin
             let times = times(texts, to, casting, |text| parse_timestamp(text, zone))?;
             Ok(Arc::new(times.with_timezone("UTC")))
         }
-        DataType::Timestamp(_, None) => Ok(Arc::new(times(texts, to, casting, parse_timestamp_ntz)?)),
+        DataType::Timestamp(_, None) => Ok(Arc::new(times(texts, to, casting, parse_clock)?)),
         DataType::Interval(IntervalUnit::MonthDayNano) => {
             parsed::<IntervalMonthDayNanoType>(texts, to, casting, |text| {
                 let interval = parse_interval(text).ok()?;

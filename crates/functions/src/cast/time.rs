@@ -24,13 +24,17 @@ pub(super) fn cast_time(column: &ArrayRef, to: &DataType, casting: Casting) -> R
     let zone = casting.zone;
     match (column.data_type(), to) {
         (DataType::Date32, DataType::Timestamp(_, target)) => {
-            let days = column.as_primitive::<Date32Type>();
-            let local = |days: i32| i64::from(days).checked_mul(DAY_US);
-            let times: TimestampMicrosecondArray = days.try_unary(|days| {
-                let local = local(days);
-                let time = if target.is_some() { local.and_then(|us| from_local_us(us, zone)) } else { local };
-                time.ok_or_else(long_overflow)
-            })?;
+            let midnight = |days: i32| {
+                let local = i64::from(days).checked_mul(DAY_US);
+                match if target.is_some() { local.and_then(|us| from_local_us(us, zone)) } else { local } {
+                    // Java's exception, whatever the mode.
+                    None if casting.mode != CastMode::Try => Err(long_overflow()),
+                    time => Ok(time),
+                }
+            };
+            let days = column.as_primitive::<Date32Type>().iter();
+            let times =
+                days.map(|days| days.map_or(Ok(None), midnight)).collect::<Result<TimestampMicrosecondArray>>()?;
             Ok(if target.is_some() { instants(times) } else { Arc::new(times) })
         }
         (DataType::Timestamp(_, from), DataType::Date32) => {

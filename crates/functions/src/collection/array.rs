@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Int64Array, ListArray, StringArray, UInt32Array, UInt64Array,
-    make_comparator, new_empty_array,
+    make_comparator, new_empty_array, new_null_array,
 };
 use arrow::buffer::OffsetBuffer;
 use arrow::compute::{SortOptions, concat, sort_to_indices, take};
@@ -187,6 +187,12 @@ pub(super) fn join(call: &FunctionCall<'_>) -> Result<Resolved> {
 /// The first element in this order, NULL left out.
 fn extreme(one: &Evaluation<'_>, descending: bool) -> Result<ArrayRef> {
     let list: &ListArray = one.columns[0].as_list();
+    if list.values().data_type().is_nested() {
+        return nested_extreme(list, descending);
+    }
+    if *list.values().data_type() == DataType::Null {
+        return Ok(new_null_array(&DataType::Null, one.rows));
+    }
     let options = SortOptions { descending, nulls_first: false };
     let mut places = Vec::with_capacity(one.rows);
     for row in 0..one.rows {
@@ -201,6 +207,25 @@ fn extreme(one: &Evaluation<'_>, descending: bool) -> Result<ArrayRef> {
         places.push(place);
     }
     Ok(take(list.values(), &UInt64Array::from(places), None)?)
+}
+
+/// The least or greatest of values that are made of others, in which NULL is less than anything.
+fn nested_extreme(list: &ListArray, greatest: bool) -> Result<ArrayRef> {
+    let field = SortField::new(list.values().data_type().clone());
+    let rows = RowConverter::new(vec![field])?.convert_columns(&[normal_column(list.values())])?;
+    let place = |row: usize| {
+        let offsets = list.value_offsets();
+        let elements = offsets[row] as usize..offsets[row + 1] as usize;
+        let mut present = elements.filter(|&at| list.is_valid(row) && list.values().is_valid(at));
+        let first = present.next()?;
+        let better = |best: usize, at: usize| {
+            let order = rows.row(at).cmp(&rows.row(best));
+            if (greatest && order.is_gt()) || (!greatest && order.is_lt()) { at } else { best }
+        };
+        Some(present.fold(first, better) as u64)
+    };
+    let places: UInt64Array = (0..list.len()).map(place).collect();
+    Ok(take(list.values(), &places, None)?)
 }
 
 static MAX: Function = Function::new("array_max", |one| extreme(one, true));

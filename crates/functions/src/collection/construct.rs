@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, ListArray, MapArray, StructArray, new_empty_array};
 use arrow::buffer::{NullBuffer, OffsetBuffer};
+use arrow::compute::cast;
 use arrow::compute::kernels::interleave::interleave;
-use arrow::datatypes::{DataType, Field};
+use arrow::datatypes::{DataType, Field, FieldRef};
 use arrow::row::{RowConverter, SortField};
 use datafusion::common::ScalarValue;
 use millstream_core::{Error, Result, spark_error};
@@ -65,7 +66,10 @@ static STRUCT: Function = Function::total("named_struct", |one| {
     let DataType::Struct(fields) = one.data_type else {
         return Err(Error::internal("a struct that is none"));
     };
-    Ok(Arc::new(StructArray::try_new_with_length(fields.clone(), one.columns.clone(), None, one.rows)?))
+    // What a column's type says of NULL within it may be less than was promised.
+    let fitting = |(column, field): (&ArrayRef, &FieldRef)| cast(column, field.data_type());
+    let columns = one.columns.iter().zip(fields).map(fitting).collect::<std::result::Result<Vec<_>, _>>()?;
+    Ok(Arc::new(StructArray::try_new_with_length(fields.clone(), columns, None, one.rows)?))
 });
 
 pub(super) fn named_struct(call: &FunctionCall<'_>) -> Result<Resolved> {

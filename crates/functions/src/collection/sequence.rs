@@ -155,7 +155,8 @@ fn at(start: i64, step: Step, index: i64, zone: Tz, element: &DataType) -> Optio
         DataType::Timestamp(_, _) => {
             let local = to_local_us(start, zone);
             let days = add_months_to_days(local.div_euclid(DAY_US), step.months * index);
-            let whole_days = if by % DAY_US == 0 { by / DAY_US } else { 0 };
+            // Days are of the calendar, what is less than a day is of the clock; of a step with both each goes its way.
+            let whole_days = (step.units / DAY_US).checked_mul(index)?;
             let moved = (days + whole_days).checked_mul(DAY_US)?.checked_add(local.rem_euclid(DAY_US))?;
             from_local_us(moved, zone)?.checked_add(by - whole_days * DAY_US)
         }

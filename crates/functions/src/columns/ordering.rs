@@ -8,7 +8,8 @@ use arrow::compute::kernels::zip::zip;
 use arrow::datatypes::{DataType, Float32Type, Float64Type};
 use millstream_core::Result;
 
-/// Floating-point numbers with one zero and one NaN, so that Arrow's total order is Spark's.
+/// Floating-point numbers, also within arrays and structs, with one zero and one NaN, so that Arrow's total order is
+/// Spark's.
 pub(crate) fn normal_column(column: &ArrayRef) -> ArrayRef {
     match column.data_type() {
         DataType::Float64 => {

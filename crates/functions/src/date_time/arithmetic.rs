@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int32Array, Int64Array, TimestampMicrosecondArray};
+use arrow::array::{
+    Array, ArrayRef, AsArray, Date32Array, Float64Array, Int32Array, Int64Array, TimestampMicrosecondArray,
+};
 use arrow::datatypes::{DataType, Date32Type, Int32Type, Int64Type};
 use datafusion::common::ScalarValue;
 use millstream_core::interval::DAY_US;
@@ -31,14 +33,14 @@ fn moved(one: &Evaluation<'_>, by: fn(i64, i64) -> i64) -> Result<ArrayRef> {
 static DATE_ADD: Function = Function::new("date_add", |one| moved(one, |days, by| days + by));
 static DATE_SUB: Function = Function::new("date_sub", |one| moved(one, |days, by| days - by));
 static ADD_MONTHS: Function = Function::new("add_months", |one| {
-    let (days, numbers) = (one.columns[0].as_primitive::<Date32Type>(), one.numbers::<Int32Type>(1));
-    let moved = days.iter().zip(numbers).map(|(days, number)| match (days, number) {
-        (Some(days), Some(months)) => i32::try_from(add_months_to_days(days.into(), months.into()))
-            .map(Some)
-            .map_err(|_| arithmetic_overflow("overflow", "")),
-        _ => Ok(None),
+    let rows = one.columns[0].as_primitive::<Date32Type>().iter().zip(one.numbers::<Int32Type>(1));
+    let moved = rows.map(|(days, months)| {
+        let (Some(days), Some(months)) = (days, months) else { return Ok(None) };
+        let moved = add_months_to_days(days.into(), months.into());
+        // In both modes.
+        i32::try_from(moved).map(Some).map_err(|_| arithmetic_overflow("overflow", ""))
     });
-    Ok(dates(moved.collect::<Result<Vec<_>>>()?.into_iter()))
+    Ok(Arc::new(moved.collect::<Result<Date32Array>>()?))
 });
 
 fn resolve_moved(call: &FunctionCall<'_>, function: &'static Function) -> Result<Resolved> {

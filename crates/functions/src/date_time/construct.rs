@@ -13,7 +13,7 @@ use crate::call::{FunctionCall, Resolved};
 use crate::cast::time::dates;
 use crate::columns::calendar::java_date;
 use crate::data_type::{decimal, timestamp, timestamp_ntz};
-use crate::failure::{datetime_field_out_of_bounds, interval_overflow, jvm_overflow, long_overflow};
+use crate::failure::{arithmetic_overflow, datetime_field_out_of_bounds, interval_overflow, long_overflow};
 use crate::kernel::{Evaluation, Function};
 use crate::typed_expr::TypedExpr;
 
@@ -44,7 +44,7 @@ fn made(function: &'static Function, parts: Vec<TypedExpr>, data_type: DataType,
 
 static MAKE_DATE: Function = Function::new("make_date", |one| {
     let make = |row: usize| if one.all_valid(row) { days(one, row) } else { Ok(None) };
-    let narrow = |days: i64| i32::try_from(days).map_err(|_| jvm_overflow("integer overflow"));
+    let narrow = |days: i64| i32::try_from(days).map_err(|_| arithmetic_overflow("overflow", ""));
     let make = |row: usize| make(row)?.map(narrow).transpose();
     Ok(dates((0..one.rows).map(make).collect::<Result<Vec<_>>>()?.into_iter()))
 });

@@ -67,7 +67,7 @@ static TO_DATE: Function = Function::new("to_date", |one| {
 });
 static UNIX_TIMESTAMP: Function = Function::new("unix_timestamp", |one| {
     let moments = moments(one, Some("try_to_timestamp"))?;
-    Ok(Arc::new(moments.into_iter().map(|us| us.map(|us| us.div_euclid(SECOND_US))).collect::<Int64Array>()))
+    Ok(Arc::new(moments.into_iter().map(|us| us.map(|us| us / SECOND_US)).collect::<Int64Array>()))
 });
 
 pub(super) fn to_timestamp(call: &FunctionCall<'_>) -> Result<Resolved> {
@@ -130,7 +130,8 @@ impl IntoNullable for TypedExpr {
 
 static SECONDS: Function = Function::new("seconds_since_epoch", |one| {
     let times = one.columns[0].as_primitive::<TimestampMicrosecondType>();
-    Ok(Arc::new(times.iter().map(|us| us.map(|us| us.div_euclid(SECOND_US))).collect::<Int64Array>()))
+    // Cut towards 1970, as Spark divides here.
+    Ok(Arc::new(times.iter().map(|us| us.map(|us| us / SECOND_US)).collect::<Int64Array>()))
 });
 
 pub(super) fn unix_timestamp(call: &FunctionCall<'_>) -> Result<Resolved> {
@@ -154,6 +155,8 @@ pub(super) fn unix_timestamp(call: &FunctionCall<'_>) -> Result<Resolved> {
                 .call([call.string(0)?, pattern], DataType::Int64, call)
                 .into_nullable(!call.context.settings.ansi)
         }
+        // The clock's time as it is, in no zone.
+        DataType::Timestamp(_, None) => SECONDS.call([call.argument(0)], DataType::Int64, call),
         _ => SECONDS.call([call.timestamp(0)?], DataType::Int64, call),
     };
     scalar(value.with_sql(sql))

@@ -16,7 +16,7 @@ use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
 use crate::columns::date_time_pattern::{CompiledPatterns, PrintPattern};
 use crate::data_type::{timestamp, timestamp_ntz};
-use crate::failure::{long_overflow, unexpected_input_type};
+use crate::failure::{jvm_overflow, long_overflow, unexpected_input_type};
 use crate::kernel::{Evaluation, Function};
 use crate::typed_expr::TypedExpr;
 
@@ -93,6 +93,7 @@ fn from_units(one: &Evaluation<'_>, unit_us: i64) -> Result<ArrayRef> {
 static TIMESTAMP_SECONDS: Function = Function::new("timestamp_seconds", |one| match one.columns[0].data_type() {
     DataType::Float64 => {
         let values: &Float64Array = one.numbers::<Float64Type>(0);
+        // Saturates, as Java's conversion.
         let us = |value: f64| (value.is_finite()).then_some((value * 1e6) as i64);
         Ok(instants(values.iter().map(|value| value.and_then(us)).collect()))
     }
@@ -101,13 +102,13 @@ static TIMESTAMP_SECONDS: Function = Function::new("timestamp_seconds", |one| ma
         let scale = i32::from(values.scale());
         let us = |value: i128| {
             let power = 10_i128.pow((6 - scale).unsigned_abs());
-            let us = if scale <= 6 { value.checked_mul(power)? } else { value / power };
-            i64::try_from(us).ok()
+            let us = if scale <= 6 { value.checked_mul(power) } else { Some(value / power) };
+            if scale > 6 && value % power != 0 {
+                return Err(jvm_overflow("Rounding necessary"));
+            }
+            us.and_then(|us| i64::try_from(us).ok()).ok_or_else(|| jvm_overflow("Overflow"))
         };
-        let us = |value: Option<i128>| match value {
-            None => Ok(None),
-            Some(value) => us(value).map(Some).ok_or_else(long_overflow),
-        };
+        let us = |value: Option<i128>| value.map(us).transpose();
         Ok(instants(values.iter().map(us).collect::<Result<_>>()?))
     }
     _ => from_units(one, SECOND_US),

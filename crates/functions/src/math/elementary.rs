@@ -1,13 +1,16 @@
-//! Functions of doubles. What Java's `Math` has not to the last bit is the platform's, which may differ in it.
+//! Functions of doubles: Java's where we have them, else the platform's, which may differ in the last bit.
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float64Array, Int64Array};
+use arrow::array::{ArrayRef, AsArray, Float64Array, Int64Array};
 use arrow::compute::kernels::arity::binary;
-use arrow::datatypes::{DataType, Float64Type, Int64Type};
+use arrow::datatypes::{
+    DataType, DurationMicrosecondType, Float64Type, Int64Type, IntervalUnit, IntervalYearMonthType,
+};
 use datafusion::common::ScalarValue;
 use millstream_core::Result;
 
+use super::java;
 use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
 use crate::kernel::{Evaluation, Function};
@@ -50,43 +53,72 @@ macro_rules! functions_of_double {
 
 functions_of_double! {
     sqrt = f64::sqrt;
-    cbrt = f64::cbrt;
-    exp = f64::exp;
-    expm1 = f64::exp_m1;
+    cbrt = java::cbrt;
+    exp = java::exp;
+    expm1 = java::expm1;
     sin = f64::sin;
     cos = f64::cos;
     tan = f64::tan;
     cot = |value| 1.0 / value.tan();
-    asin = f64::asin;
-    acos = f64::acos;
-    atan = f64::atan;
-    sinh = f64::sinh;
-    cosh = f64::cosh;
-    tanh = f64::tanh;
+    asin = java::asin;
+    acos = java::acos;
+    atan = java::atan;
+    sinh = java::sinh;
+    cosh = java::cosh;
+    tanh = java::tanh;
     degrees = |value| value * (180.0 / std::f64::consts::PI);
     radians = |value| value * (std::f64::consts::PI / 180.0);
-    acosh = |value| (value + (value * value - 1.0).sqrt()).ln();
-    asinh = |value| if value == f64::NEG_INFINITY { value } else { (value + (value * value + 1.0).sqrt()).ln() };
-    atanh = |value| 0.5 * (value.ln_1p() - (-value).ln_1p());
+    acosh = java::acosh;
+    asinh = java::asinh;
+    atanh = |value| 0.5 * (java::log1p(value) - java::log1p(-value));
     sec = |value| 1.0 / value.cos();
     csc = |value| 1.0 / value.sin();
     rint = f64::round_ties_even;
-    sign = |value| if value == 0.0 || value.is_nan() { value } else { value.signum() };
 }
 
-static LN: Function = Function::new("ln", |one| logarithm(one, 0.0, f64::ln));
-static LOG10: Function = Function::new("log10", |one| logarithm(one, 0.0, f64::log10));
-static LOG2: Function = Function::new("log2", |one| logarithm(one, 0.0, f64::log2));
-static LOG1P: Function = Function::new("log1p", |one| logarithm(one, -1.0, f64::ln_1p));
-static POW: Function = Function::new("pow", |one| map_two(one, f64::powf));
-static ATAN2: Function = Function::new("atan2", |one| map_two(one, |y, x| (y + 0.0).atan2(x + 0.0)));
+/// An interval's microseconds or months as a double.
+static INTERVAL_AS_DOUBLE: Function = Function::total("interval_as_double", |evaluation| {
+    let column = &evaluation.columns[0];
+    Ok(Arc::new(match column.data_type() {
+        DataType::Duration(_) => {
+            column.as_primitive::<DurationMicrosecondType>().unary::<_, Float64Type>(|us| us as f64)
+        }
+        _ => column.as_primitive::<IntervalYearMonthType>().unary::<_, Float64Type>(f64::from),
+    }))
+});
+
+fn is_ansi_interval(data_type: &DataType) -> bool {
+    matches!(data_type, DataType::Duration(_) | DataType::Interval(IntervalUnit::YearMonth))
+}
+
+fn interval_as_double(call: &FunctionCall<'_>, index: usize) -> TypedExpr {
+    INTERVAL_AS_DOUBLE.call([call.argument(index)], DataType::Float64, call)
+}
+
+static SIGN: Function = Function::total("sign", |one| {
+    map(one, |value| if value == 0.0 || value.is_nan() { value } else { value.signum() })
+});
+
+pub(super) fn sign(call: &FunctionCall<'_>) -> Result<Resolved> {
+    if is_ansi_interval(call.data_type(0)) {
+        return scalar(SIGN.call_nullable([interval_as_double(call, 0)], DataType::Float64, call));
+    }
+    resolve_nullable(call, &SIGN)
+}
+
+static LN: Function = Function::new("ln", |one| logarithm(one, 0.0, java::log));
+static LOG10: Function = Function::new("log10", |one| logarithm(one, 0.0, java::log10));
+static LOG2: Function = Function::new("log2", |one| logarithm(one, 0.0, |value| java::log(value) / java::log(2.0)));
+static LOG1P: Function = Function::new("log1p", |one| logarithm(one, -1.0, java::log1p));
+static POW: Function = Function::new("pow", |one| map_two(one, java::pow));
+static ATAN2: Function = Function::new("atan2", |one| map_two(one, |y, x| java::atan2(y + 0.0, x + 0.0)));
 static HYPOT: Function = Function::new("hypot", |one| map_two(one, f64::hypot));
 
 static LOG: Function = Function::new("log", |one| {
     let (bases, values) = (one.numbers::<Float64Type>(0), one.numbers::<Float64Type>(1));
     let log = |(base, value): (Option<f64>, Option<f64>)| match (base?, value?) {
         (base, value) if base <= 0.0 || value <= 0.0 => None,
-        (base, value) => Some(value.ln() / base.ln()),
+        (base, value) => Some(java::log(value) / java::log(base)),
     };
     Ok(Arc::new(bases.iter().zip(values.iter()).map(log).collect::<Float64Array>()))
 });
@@ -159,6 +191,12 @@ static WIDTH_BUCKET: Function = Function::total("width_bucket", |one| {
 });
 
 pub(super) fn width_bucket(call: &FunctionCall<'_>) -> Result<Resolved> {
-    let arguments = [call.double(0)?, call.double(1)?, call.double(2)?, call.bigint(3)?];
+    let of_intervals = is_ansi_interval(call.data_type(0)) && (1..3).all(|at| call.data_type(at) == call.data_type(0));
+    let [value, low, high] = if of_intervals {
+        [0, 1, 2].map(|index| interval_as_double(call, index))
+    } else {
+        [call.double(0)?, call.double(1)?, call.double(2)?]
+    };
+    let arguments = [value, low, high, call.bigint(3)?];
     scalar(WIDTH_BUCKET.call_nullable(arguments, DataType::Int64, call))
 }

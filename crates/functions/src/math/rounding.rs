@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Decimal128Array, Float32Array, Float64Array, Int64Array};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Decimal128Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type};
+use arrow::datatypes::{
+    DataType, Decimal128Type, DurationMicrosecondType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type,
+    Int64Type, IntervalUnit, IntervalYearMonthType,
+};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::Expr;
 use millstream_core::{Error, Result};
@@ -36,6 +39,17 @@ static ABS: Function = Function::new("abs", |one| {
         DataType::Int16 => integers!(Int16Type, i16),
         DataType::Int32 => integers!(Int32Type, i32),
         DataType::Int64 => integers!(Int64Type, i64),
+        // In both modes: a span without sign has to be one.
+        DataType::Duration(_) => {
+            let spans = column.as_primitive::<DurationMicrosecondType>();
+            let without_sign = |us: i64| us.checked_abs().ok_or_else(|| arithmetic_overflow("overflow", ""));
+            Arc::new(spans.try_unary::<_, DurationMicrosecondType, _>(without_sign)?)
+        }
+        DataType::Interval(IntervalUnit::YearMonth) => {
+            let spans = column.as_primitive::<IntervalYearMonthType>();
+            let without_sign = |months: i32| months.checked_abs().ok_or_else(|| arithmetic_overflow("overflow", ""));
+            Arc::new(spans.try_unary::<_, IntervalYearMonthType, _>(without_sign)?)
+        }
         DataType::Float32 => Arc::new(column.as_primitive::<Float32Type>().unary::<_, Float32Type>(f32::abs)),
         DataType::Float64 => Arc::new(column.as_primitive::<Float64Type>().unary::<_, Float64Type>(f64::abs)),
         other => {
@@ -47,7 +61,10 @@ static ABS: Function = Function::new("abs", |one| {
 
 pub(super) fn abs(call: &FunctionCall<'_>) -> Result<Resolved> {
     let wanted = "(\"NUMERIC\" or \"INTERVAL DAY TO SECOND\" or \"INTERVAL YEAR TO MONTH\")";
-    let value = call.numeric(0).or_else(|_| unexpected_input_type(call, 0, wanted))?;
+    let value = match call.data_type(0) {
+        DataType::Duration(_) | DataType::Interval(IntervalUnit::YearMonth) => call.argument(0),
+        _ => call.numeric(0).or_else(|_| unexpected_input_type(call, 0, wanted))?,
+    };
     let data_type = value.data_type.clone();
     scalar(ABS.call([value], data_type, call))
 }

@@ -14,7 +14,9 @@ use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
 use crate::coercion::common_type;
 use crate::data_type::is_numeric;
-use crate::failure::{arithmetic_overflow, different_types, divide_by_zero, remainder_by_zero, wrong_operand_type};
+use crate::failure::{
+    arithmetic_overflow, different_types, divide_by_zero, interval_overflow, remainder_by_zero, wrong_operand_type,
+};
 use crate::kernel::{Evaluation, Function};
 use crate::typed_expr::TypedExpr;
 
@@ -250,8 +252,7 @@ fn compute(evaluation: &Evaluation<'_>, operation: Operation, failure: OnFailure
         (DataType::Float32, DataType::Float32) => floats::<Float32Type>(evaluation, operation, failure),
         (DataType::Float64, DataType::Float64) => floats::<Float64Type>(evaluation, operation, failure),
         (DataType::Decimal128(_, _), DataType::Decimal128(_, _)) => decimal::compute(evaluation, operation, failure),
-        _ if failure == OnFailure::Null => time::compute_or_null(evaluation, operation),
-        _ => time::compute(evaluation, operation),
+        _ => time::compute(evaluation, operation, failure),
     }
 }
 
@@ -364,8 +365,12 @@ fn floats<T: ArrowPrimitiveType>(
 fn negate(evaluation: &Evaluation<'_>) -> Result<ArrayRef> {
     let column = &evaluation.columns[0];
     let ansi = evaluation.settings.ansi;
-    if let DataType::Decimal128(_, _) = column.data_type() {
-        return Ok(numeric::neg_wrapping(column)?);
+    match column.data_type() {
+        DataType::Decimal128(_, _) => return Ok(numeric::neg_wrapping(column)?),
+        DataType::Duration(_) | DataType::Interval(_) => {
+            return numeric::neg(column).map_err(|_| interval_overflow());
+        }
+        _ => {}
     }
     if ansi && !column.data_type().is_floating() {
         return numeric::neg(column).map_err(|_| arithmetic_overflow("overflow", ""));

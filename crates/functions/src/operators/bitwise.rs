@@ -4,22 +4,40 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Int8Array, Int32Array};
 use arrow::compute::kernels::arity::binary;
-use arrow::compute::kernels::bitwise::bitwise_not;
+use arrow::compute::kernels::bitwise::{bitwise_and, bitwise_not, bitwise_or, bitwise_xor};
 use arrow::datatypes::{DataType, Int8Type, Int16Type, Int32Type, Int64Type};
 use datafusion::common::ScalarValue;
-use datafusion::logical_expr::{Operator, binary_expr};
 use millstream_core::{Error, Result, spark_error};
 
 use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
 use crate::data_type::sql_name;
 use crate::failure::{different_types, unexpected_input_type, wrong_operand_type};
-use crate::kernel::{Evaluation, Function, native};
+use crate::kernel::{Evaluation, Function};
 use crate::typed_expr::TypedExpr;
 
 use crate::argument::common_type_of;
 
-fn resolve(call: &FunctionCall<'_>, operator: Operator) -> Result<Resolved> {
+/// A kernel of ours, because DataFusion takes `a ^ a` for 0 where it is NULL.
+macro_rules! of_bits {
+    ($name:literal, $function:ident) => {
+        Function::total($name, |one| {
+            Ok(match one.columns[0].data_type() {
+                DataType::Int8 => Arc::new($function(one.numbers::<Int8Type>(0), one.numbers(1))?),
+                DataType::Int16 => Arc::new($function(one.numbers::<Int16Type>(0), one.numbers(1))?),
+                DataType::Int32 => Arc::new($function(one.numbers::<Int32Type>(0), one.numbers(1))?),
+                DataType::Int64 => Arc::new($function(one.numbers::<Int64Type>(0), one.numbers(1))?),
+                other => return Err(Error::internal(format!("the bits of {}", sql_name(other)))),
+            })
+        })
+    };
+}
+
+static AND: Function = of_bits!("bitwise_and", bitwise_and);
+static OR: Function = of_bits!("bitwise_or", bitwise_or);
+static XOR: Function = of_bits!("bitwise_xor", bitwise_xor);
+
+fn resolve(call: &FunctionCall<'_>, function: &'static Function) -> Result<Resolved> {
     let (left, right) = (call.data_type(0), call.data_type(1));
     let meeting = common_type_of(call, &[0, 1]).map_err(|_| different_types(call, left, right))?;
     if !meeting.is_signed_integer() {
@@ -29,20 +47,19 @@ fn resolve(call: &FunctionCall<'_>, operator: Operator) -> Result<Resolved> {
         return Err(wrong_operand_type(call, "\"INTEGRAL\"", &meeting));
     }
     let (left, right) = (call.cast(call.argument(0), &meeting)?, call.cast(call.argument(1), &meeting)?);
-    let nullable = left.nullable || right.nullable;
-    scalar(native(binary_expr(left.expr, operator, right.expr), meeting, nullable))
+    scalar(function.call([left, right], meeting, call))
 }
 
 pub(super) fn and(call: &FunctionCall<'_>) -> Result<Resolved> {
-    resolve(call, Operator::BitwiseAnd)
+    resolve(call, &AND)
 }
 
 pub(super) fn or(call: &FunctionCall<'_>) -> Result<Resolved> {
-    resolve(call, Operator::BitwiseOr)
+    resolve(call, &OR)
 }
 
 pub(super) fn xor(call: &FunctionCall<'_>) -> Result<Resolved> {
-    resolve(call, Operator::BitwiseXor)
+    resolve(call, &XOR)
 }
 
 static NOT: Function = Function::new("bitwise_not", |one| {

@@ -100,11 +100,16 @@ pub(super) fn compute(evaluation: &Evaluation<'_>, operation: Operation, failure
             return if failure == OnFailure::Error { Err(operation.by_zero()) } else { Ok(None) };
         }
         let exact = exact(operation, (a, b), scales, scale);
+        if operation == Operation::IntegralDivide
+            && let Some(value) = exact.and_then(i256::to_i128)
+        {
+            return Ok(Some(value));
+        }
         let limit = i256::from_i128(10_i128.pow(precision.into()));
         match exact {
             Some(value) if value < limit && value > -limit => Ok(value.to_i128()),
-            other if failure == OnFailure::Error => Err(match other.and_then(i256::to_i128) {
-                Some(value) => decimal_out_of_range(&decimal_text(value, scale), precision, scale),
+            other if failure == OnFailure::Error => Err(match other {
+                Some(value) => decimal_out_of_range(&wide_text(value, scale), precision, scale),
                 None => arithmetic_overflow("overflow", operation.tolerant_name()),
             }),
             _ => Ok(None),
@@ -112,15 +117,24 @@ pub(super) fn compute(evaluation: &Evaluation<'_>, operation: Operation, failure
     };
     let values = left.iter().zip(right).map(row).collect::<Result<Vec<Option<i128>>>>()?;
     if *evaluation.data_type == DataType::Int64 {
-        let narrow = |value: Option<i128>| match value.map(i64::try_from) {
-            None => Ok(None),
-            Some(Ok(value)) => Ok(Some(value)),
-            Some(Err(_)) if failure == OnFailure::Error => Err(arithmetic_overflow("overflow", "")),
-            Some(Err(_)) => Ok(None),
-        };
-        return Ok(Arc::new(values.into_iter().map(narrow).collect::<Result<Int64Array>>()?));
+        // The low bits, as Java's conversion.
+        let narrow = |value: Option<i128>| value.map(|value| value as i64);
+        return Ok(Arc::new(values.into_iter().map(narrow).collect::<Int64Array>()));
     }
     Ok(Arc::new(Decimal128Array::from(values).with_precision_and_scale(precision, scale)?))
+}
+
+/// A decimal beyond 38 digits, in plain notation.
+fn wide_text(value: i256, scale: i8) -> String {
+    match (value.to_i128(), usize::try_from(scale)) {
+        (None, Ok(places @ 1..)) => {
+            let digits = value.to_string();
+            let (whole, fraction) = digits.split_at(digits.len() - places);
+            format!("{whole}.{fraction}")
+        }
+        (None, _) => value.to_string(),
+        (Some(value), _) => decimal_text(value, scale),
+    }
 }
 
 /// The result at the wanted scale, rounded half up; `None` beyond 256 bits.
@@ -152,7 +166,8 @@ fn shift(value: i256, places: i32) -> Option<i256> {
     if places >= 0 { value.checked_mul(power) } else { Some(half_up(value, power)) }
 }
 
-fn half_up(value: i256, divisor: i256) -> i256 {
+/// `value / divisor`, halves away from zero.
+pub(super) fn half_up(value: i256, divisor: i256) -> i256 {
     let (quotient, remainder) = (value.wrapping_div(divisor), value.wrapping_rem(divisor));
     let (remainder, size) = (remainder.wrapping_abs(), divisor.wrapping_abs());
     if remainder < size.wrapping_sub(remainder) {

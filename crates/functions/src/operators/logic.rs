@@ -4,8 +4,8 @@ use arrow::compute;
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::common::tree_node::TreeNode;
-use datafusion::logical_expr::{Expr, lit, when};
-use millstream_core::Result;
+use datafusion::logical_expr::{Case, Expr, lit, when};
+use millstream_core::{QuerySettings, Result};
 use millstream_engine::error::from_datafusion;
 
 use crate::argument::{constant_of, scalar};
@@ -31,7 +31,7 @@ fn operands(call: &FunctionCall<'_>) -> Result<(TypedExpr, TypedExpr)> {
 
 /// Whether evaluating an expression can fail for a value: then it must not be evaluated for a row that Spark would not
 /// evaluate it for. A constant fails for none or for all, such as the text of a time beside a column.
-fn is_fallible(expr: &Expr) -> bool {
+pub(crate) fn is_fallible(expr: &Expr) -> bool {
     expr.exists(|one| Ok(is_fallible_call(one) && constant_of(one).is_none())).unwrap_or(true)
 }
 
@@ -46,6 +46,16 @@ fn guarded(condition: Expr, either: Expr, decided: bool, call: &FunctionCall<'_>
     let either = AS_NUMBER.over([native(either, BOOLEAN, true)], DataType::Int8, true, settings);
     let case = when(condition, either.expr).otherwise(lit(i8::from(decided))).map_err(from_datafusion)?;
     Ok(AS_BOOLEAN.over([native(case, DataType::Int8, true)], BOOLEAN, true, settings))
+}
+
+/// A CASE of booleans that are not evaluated but where they are chosen, for the same reason.
+pub(crate) fn lazy_case(case: Case, settings: &QuerySettings) -> Expr {
+    let number = |branch: Box<Expr>| {
+        Box::new(AS_NUMBER.over([native(*branch, BOOLEAN, true)], DataType::Int8, true, settings).expr)
+    };
+    let branches = case.when_then_expr.into_iter().map(|(when, then)| (when, number(then))).collect();
+    let case = Case::new(case.expr, branches, case.else_expr.map(number));
+    AS_BOOLEAN.over([native(Expr::Case(case), DataType::Int8, true)], BOOLEAN, true, settings).expr
 }
 
 pub(super) fn and(call: &FunctionCall<'_>) -> Result<Resolved> {

@@ -10,9 +10,8 @@ use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, AsArray, DurationMicrosecondArray, IntervalMonthDayNanoArray, IntervalYearMonthArray,
-    TimestampMicrosecondArray, new_null_array,
+    TimestampMicrosecondArray,
 };
-use arrow::compute::concat;
 use arrow::datatypes::{
     DataType, Date32Type, DurationMicrosecondType, Float64Type, Int32Type, IntervalMonthDayNano,
     IntervalMonthDayNanoType, IntervalUnit, IntervalYearMonthType, TimeUnit, TimestampMicrosecondType,
@@ -22,12 +21,13 @@ use datafusion::common::ScalarValue;
 use millstream_core::interval::DAY_US;
 use millstream_core::{Error, Result, spark_error};
 
-use super::arithmetic::Operation;
+use super::arithmetic::{OnFailure, Operation, is_tolerant};
+use super::interval;
 use crate::call::FunctionCall;
 use crate::cast::time::dates;
 use crate::columns::calendar::{add_months_to_days, from_local_us, to_local_us};
 use crate::data_type::{is_numeric, is_timestamp, sql_name, timestamp};
-use crate::failure::{arithmetic_overflow, long_overflow, unexpected_input_type};
+use crate::failure::{arithmetic_overflow, interval_overflow_of, long_overflow, unexpected_input_type};
 use crate::kernel::{Evaluation, Function};
 use crate::typed_expr::TypedExpr;
 
@@ -37,11 +37,6 @@ const CALENDAR: DataType = DataType::Interval(IntervalUnit::MonthDayNano);
 
 fn is_interval(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Interval(_) | DataType::Duration(_))
-}
-
-/// What an interval can be multiplied with.
-fn is_factor(data_type: &DataType) -> bool {
-    is_numeric(data_type) || matches!(data_type, DataType::Utf8 | DataType::Null)
 }
 
 fn is_time(data_type: &DataType) -> bool {
@@ -61,15 +56,15 @@ pub(super) fn resolve(
     if !(is_time(&a) || is_time(&b) || is_interval(&a) || is_interval(&b)) {
         return Ok(None);
     }
+    let (left, right) = (beside(left, &b, operation, call)?, beside(right, &a, operation, call)?);
+    let (a, b) = (left.data_type.clone(), right.data_type.clone());
     let build = |left: TypedExpr, right: TypedExpr, data_type: DataType| {
-        let tolerant = call.name.eq_ignore_ascii_case(operation.tolerant_name());
-        let nullable = left.nullable || right.nullable || operation.divides() || tolerant;
+        let nullable = left.nullable || right.nullable || operation == Operation::IntegralDivide || is_tolerant(call);
         Ok(Some(function.over([left, right], data_type, nullable, &call.context.settings)))
     };
     let moving = |time: TypedExpr, by: TypedExpr| {
         // Spark shows the time first, and no parentheses.
-        let tolerant = call.name.eq_ignore_ascii_case(operation.tolerant_name());
-        let sql = match tolerant {
+        let sql = match is_tolerant(call) {
             true => call.sql(),
             false => format!("{} {} {}", time.sql, if minus { "-" } else { "+" }, by.sql),
         };
@@ -101,15 +96,39 @@ pub(super) fn resolve(
             build(as_calendar_if(left, &meeting, call), as_calendar_if(right, &meeting, call), meeting)
         }
         _ if is_interval(&a) && is_factor(&b) && matches!(operation, Operation::Multiply | Operation::Divide) => {
-            let factor = call.cast(right, &DataType::Float64)?;
-            build(left, factor, a)
+            build(left, factor(&a, right, call)?, a)
         }
         _ if is_factor(&a) && is_interval(&b) && operation == Operation::Multiply => {
-            let factor = call.cast(left, &DataType::Float64)?;
-            build(right, factor, b)
+            build(right, factor(&b, left, call)?, b)
+        }
+        _ if operation == Operation::IntegralDivide && (a == b && a != CALENDAR && is_interval(&a)) => {
+            build(left, right, DataType::Int64)
         }
         _ => Ok(None),
     }
+}
+
+/// An operand, or what an untyped NULL is beside a time or an interval.
+fn beside(operand: TypedExpr, other: &DataType, operation: Operation, call: &FunctionCall<'_>) -> Result<TypedExpr> {
+    if operand.data_type != DataType::Null {
+        return Ok(operand);
+    }
+    let data_type = match operation {
+        Operation::Add if is_time(other) => DAY_TIME,
+        Operation::Multiply | Operation::Divide => DataType::Float64,
+        _ => other.clone(),
+    };
+    call.cast(operand, &data_type)
+}
+
+/// Whether an interval can be multiplied by a value of this type.
+fn is_factor(data_type: &DataType) -> bool {
+    is_numeric(data_type) || *data_type == DataType::Utf8
+}
+
+/// The number beside an interval as it is computed.
+fn factor(interval_type: &DataType, number: TypedExpr, call: &FunctionCall<'_>) -> Result<TypedExpr> {
+    if *interval_type == CALENDAR { call.cast(number, &DataType::Float64) } else { interval::factor(number, call) }
 }
 
 /// A time and an interval to move it by: a date moved by more than whole days is a timestamp.
@@ -165,42 +184,36 @@ fn to_calendar(column: &ArrayRef) -> Result<ArrayRef> {
     Ok(Arc::new(column))
 }
 
-/// Computes an operator over columns of dates, timestamps and intervals, with NULL for what fails.
-pub(super) fn compute_or_null(evaluation: &Evaluation<'_>, operation: Operation) -> Result<ArrayRef> {
-    if let Ok(all) = compute(evaluation, operation) {
-        return Ok(all);
-    }
-    let rows = (0..evaluation.rows).map(|row| {
-        let columns = evaluation.columns.iter().map(|column| column.slice(row, 1)).collect();
-        let alone = Evaluation { columns, rows: 1, ..*evaluation };
-        compute(&alone, operation).unwrap_or_else(|_| new_null_array(evaluation.data_type, 1))
-    });
-    let rows: Vec<ArrayRef> = rows.collect();
-    Ok(concat(&rows.iter().map(AsRef::as_ref).collect::<Vec<_>>())?)
-}
-
 /// Computes an operator over columns of dates, timestamps and intervals.
-pub(super) fn compute(evaluation: &Evaluation<'_>, operation: Operation) -> Result<ArrayRef> {
+pub(super) fn compute(evaluation: &Evaluation<'_>, operation: Operation, failure: OnFailure) -> Result<ArrayRef> {
     let (left, right) = (&evaluation.columns[0], &evaluation.columns[1]);
     let sign = if operation == Operation::Subtract { -1 } else { 1 };
+    // Java's exceptions, which do not depend on ANSI mode.
+    let beyond = Beyond { tolerated: failure == OnFailure::Null, error: long_overflow };
     match (left.data_type(), right.data_type()) {
         (DataType::Date32, DataType::Int32) => {
             let days = left.as_primitive::<Date32Type>().iter().zip(right.as_primitive::<Int32Type>());
-            checked(days, |days, by| days.checked_add(by.checked_mul(sign as i32)?)).map(dates_of)
+            // The sum of two numbers of 32 bits, in Java.
+            let moved =
+                |(days, by): (Option<i32>, Option<i32>)| Some(days?.wrapping_add(by?.wrapping_mul(sign as i32)));
+            Ok(dates(days.map(moved)))
         }
         (DataType::Date32, DataType::Date32) => {
             let days = left.as_primitive::<Date32Type>().iter().zip(right.as_primitive::<Date32Type>());
-            let spans = in_range(days, |a, b| (i64::from(a) - i64::from(b)).checked_mul(DAY_US))?;
+            let spans = beyond.checked(days, |a, b| (i64::from(a) - i64::from(b)).checked_mul(DAY_US))?;
             Ok(Arc::new(DurationMicrosecondArray::from(spans)))
         }
-        (DataType::Timestamp(_, _), DataType::Timestamp(_, _)) => subtract_times(left, right, evaluation),
-        (DataType::Date32, _) => move_dates(left, &to_calendar(right)?, sign),
+        (DataType::Timestamp(_, _), DataType::Timestamp(_, _)) => subtract_times((left, right), evaluation, beyond),
+        (DataType::Date32, _) => {
+            let beyond = Beyond { tolerated: beyond.tolerated, error: || arithmetic_overflow("overflow", "") };
+            move_dates(left, &to_calendar(right)?, sign, beyond)
+        }
         (DataType::Timestamp(_, zone), DataType::Duration(_)) => {
             let times = left.as_primitive::<TimestampMicrosecondType>().iter();
             let spans = right.as_primitive::<DurationMicrosecondType>();
             let session = zone.as_ref().map_or(Tz::UTC, |_| evaluation.settings.time_zone);
             // Whole days are days of the calendar, 23 or 25 hours long where the clock is changed.
-            let moved = in_range(times.zip(spans), |us, by| {
+            let moved = beyond.checked(times.zip(spans), |us, by| {
                 let days = i32::try_from(by / DAY_US).ok()?;
                 let nanoseconds = (by % DAY_US).checked_mul(1000)?;
                 move_time(us, IntervalMonthDayNano::new(0, days, nanoseconds), sign, session)
@@ -212,64 +225,66 @@ pub(super) fn compute(evaluation: &Evaluation<'_>, operation: Operation) -> Resu
             let times = left.as_primitive::<TimestampMicrosecondType>().iter();
             let by = to_calendar(right)?;
             let by = by.as_primitive::<IntervalMonthDayNanoType>();
-            let moved = in_range(times.zip(by), |us, by| move_time(us, by, sign, session))?;
+            let moved = beyond.checked(times.zip(by), |us, by| move_time(us, by, sign, session))?;
             Ok(Arc::new(TimestampMicrosecondArray::from(moved).with_timezone_opt(zone.clone())))
         }
-        (_, DataType::Float64) => scale(left, right, operation),
-        _ => combine(left, right, operation),
+        (scaled, DataType::Float64) if *scaled == CALENDAR => scale(left, right, operation),
+        (_, DataType::Int64 | DataType::Float64 | DataType::Decimal128(_, _)) => {
+            interval::scale(evaluation, operation, failure)
+        }
+        _ if operation == Operation::IntegralDivide => interval::integral_quotient(evaluation, operation, failure),
+        _ => combine(left, right, operation, failure),
     }
 }
 
-fn dates_of(days: Vec<Option<i32>>) -> ArrayRef {
-    dates(days.into_iter())
+/// What becomes of a result that there is not.
+struct Beyond<E> {
+    /// It is NULL.
+    tolerated: bool,
+    /// Else it is this error.
+    error: E,
 }
 
-fn checked<A, B, C>(
-    rows: impl Iterator<Item = (Option<A>, Option<B>)>,
-    compute: impl Fn(A, B) -> Option<C>,
-) -> Result<Vec<Option<C>>> {
-    or_fail(rows, compute, || arithmetic_overflow("overflow", ""))
-}
-
-/// The same for timestamps and spans between times, for which Spark has the JVM's error.
-fn in_range<A, B, C>(
-    rows: impl Iterator<Item = (Option<A>, Option<B>)>,
-    compute: impl Fn(A, B) -> Option<C>,
-) -> Result<Vec<Option<C>>> {
-    or_fail(rows, compute, long_overflow)
-}
-
-fn or_fail<A, B, C>(
-    rows: impl Iterator<Item = (Option<A>, Option<B>)>,
-    compute: impl Fn(A, B) -> Option<C>,
-    failure: impl Fn() -> Error,
-) -> Result<Vec<Option<C>>> {
-    rows.map(|row| match row {
-        (Some(a), Some(b)) => compute(a, b).map(Some).ok_or_else(&failure),
-        _ => Ok(None),
-    })
-    .collect()
+impl<E: Fn() -> Error> Beyond<E> {
+    fn checked<A, B, C>(
+        &self,
+        rows: impl Iterator<Item = (Option<A>, Option<B>)>,
+        compute: impl Fn(A, B) -> Option<C>,
+    ) -> Result<Vec<Option<C>>> {
+        rows.map(|row| match row {
+            (Some(a), Some(b)) => match compute(a, b) {
+                None if !self.tolerated => Err((self.error)()),
+                result => Ok(result),
+            },
+            _ => Ok(None),
+        })
+        .collect()
+    }
 }
 
 /// Timestamps are subtracted as the clock in the session's zone shows them.
-fn subtract_times(left: &ArrayRef, right: &ArrayRef, evaluation: &Evaluation<'_>) -> Result<ArrayRef> {
+fn subtract_times(
+    (left, right): (&ArrayRef, &ArrayRef),
+    evaluation: &Evaluation<'_>,
+    beyond: Beyond<impl Fn() -> Error>,
+) -> Result<ArrayRef> {
     let zone = match left.data_type() {
         DataType::Timestamp(_, Some(_)) => evaluation.settings.time_zone,
         _ => Tz::UTC,
     };
     let (left, right) = (left.as_primitive::<TimestampMicrosecondType>(), right.as_primitive());
     let rows = left.iter().zip(right as &TimestampMicrosecondArray);
-    let spans = in_range(rows, |a, b| to_local_us(a, zone).checked_sub(to_local_us(b, zone)))?;
+    let spans = beyond.checked(rows, |a, b| to_local_us(a, zone).checked_sub(to_local_us(b, zone)))?;
     Ok(Arc::new(DurationMicrosecondArray::from(spans)))
 }
 
-fn move_dates(dates: &ArrayRef, by: &ArrayRef, sign: i64) -> Result<ArrayRef> {
-    let rows = dates.as_primitive::<Date32Type>().iter().zip(by.as_primitive::<IntervalMonthDayNanoType>());
-    checked(rows, |days, by| {
+fn move_dates(column: &ArrayRef, by: &ArrayRef, sign: i64, beyond: Beyond<impl Fn() -> Error>) -> Result<ArrayRef> {
+    let rows = column.as_primitive::<Date32Type>().iter().zip(by.as_primitive::<IntervalMonthDayNanoType>());
+    let moved = beyond.checked(rows, |days, by| {
         let moved = add_months_to_days(days.into(), sign * i64::from(by.months)) + sign * i64::from(by.days);
         i32::try_from(moved + sign * (by.nanoseconds / 1000 / DAY_US)).ok()
-    })
-    .map(dates_of)
+    })?;
+    Ok(dates(moved.into_iter()))
 }
 
 fn move_time(us: i64, by: IntervalMonthDayNano, sign: i64, zone: Tz) -> Option<i64> {
@@ -283,7 +298,7 @@ fn move_time(us: i64, by: IntervalMonthDayNano, sign: i64, zone: Tz) -> Option<i
     moved.checked_add(sign * (by.nanoseconds / 1000))
 }
 
-/// An interval times or by a number, rounded half up.
+/// A calendar interval times or by a number.
 fn scale(intervals: &ArrayRef, factors: &ArrayRef, operation: Operation) -> Result<ArrayRef> {
     let factors = factors.as_primitive::<Float64Type>();
     let divides = operation == Operation::Divide;
@@ -293,50 +308,36 @@ fn scale(intervals: &ArrayRef, factors: &ArrayRef, operation: Operation) -> Resu
     }
     let apply = |value: f64, factor: f64| if divides { value / factor } else { value * factor };
     let round = |value: f64| (value.abs() < i64::MAX as f64).then_some(value.round() as i64);
-    match intervals.data_type() {
-        DataType::Duration(_) => {
-            let rows = intervals.as_primitive::<DurationMicrosecondType>().iter().zip(factors);
-            let spans = in_range(rows, |us, factor| round(apply(us as f64, factor)))?;
-            Ok(Arc::new(DurationMicrosecondArray::from(spans)))
-        }
-        DataType::Interval(IntervalUnit::YearMonth) => {
-            let rows = intervals.as_primitive::<IntervalYearMonthType>().iter().zip(factors);
-            let months = checked(rows, |months, factor| i32::try_from(round(apply(f64::from(months), factor))?).ok())?;
-            Ok(Arc::new(IntervalYearMonthArray::from(months)))
-        }
-        _ => {
-            let rows = intervals.as_primitive::<IntervalMonthDayNanoType>().iter().zip(factors);
-            let scaled = checked(rows, |one, factor| {
-                let months = apply(one.months.into(), factor).trunc();
-                let days = apply(one.days.into(), factor);
-                let us = apply((one.nanoseconds / 1000) as f64, factor) + days.fract() * DAY_US as f64;
-                Some(IntervalMonthDayNano::new(months as i32, days.trunc() as i32, round(us)? * 1000))
-            })?;
-            Ok(Arc::new(IntervalMonthDayNanoArray::from(scaled)))
-        }
-    }
+    let rows = intervals.as_primitive::<IntervalMonthDayNanoType>().iter().zip(factors);
+    let beyond = Beyond { tolerated: false, error: || arithmetic_overflow("overflow", "") };
+    let scaled = beyond.checked(rows, |interval, factor| {
+        let months = apply(interval.months.into(), factor).trunc();
+        let days = apply(interval.days.into(), factor);
+        let us = apply((interval.nanoseconds / 1000) as f64, factor) + days.fract() * DAY_US as f64;
+        Some(IntervalMonthDayNano::new(months as i32, days.trunc() as i32, round(us)? * 1000))
+    })?;
+    Ok(Arc::new(IntervalMonthDayNanoArray::from(scaled)))
 }
 
 /// The sum or difference of two intervals of one kind.
-fn combine(left: &ArrayRef, right: &ArrayRef, operation: Operation) -> Result<ArrayRef> {
+fn combine(left: &ArrayRef, right: &ArrayRef, operation: Operation, failure: OnFailure) -> Result<ArrayRef> {
     let (sign, narrow_sign) = if operation == Operation::Subtract { (-1, -1) } else { (1, 1) };
-    let overflow = |_| {
-        let tolerant = format!("`{}`", operation.tolerant_name());
-        spark_error!("INTERVAL_ARITHMETIC_OVERFLOW.WITH_SUGGESTION", functionName = tolerant)
-    };
+    let error = || interval_overflow_of(operation.tolerant_name());
+    let beyond = Beyond { tolerated: failure == OnFailure::Null, error };
     match (left.data_type(), right.data_type()) {
         (DataType::Duration(_), DataType::Duration(_)) => {
             let rows = left
                 .as_primitive::<DurationMicrosecondType>()
                 .iter()
                 .zip(right.as_primitive::<DurationMicrosecondType>());
-            let spans = checked(rows, |a, b| a.checked_add(b.checked_mul(sign)?)).map_err(overflow)?;
-            Ok(Arc::new(DurationMicrosecondArray::from(spans)))
+            Ok(Arc::new(DurationMicrosecondArray::from(
+                beyond.checked(rows, |a, b| if sign < 0 { a.checked_sub(b) } else { a.checked_add(b) })?,
+            )))
         }
         (one, other) if *one == YEAR_MONTH && *other == YEAR_MONTH => {
             let rows =
                 left.as_primitive::<IntervalYearMonthType>().iter().zip(right.as_primitive::<IntervalYearMonthType>());
-            let months = checked(rows, |a, b| a.checked_add(b.checked_mul(narrow_sign)?)).map_err(overflow)?;
+            let months = beyond.checked(rows, |a, b| if sign < 0 { a.checked_sub(b) } else { a.checked_add(b) })?;
             Ok(Arc::new(IntervalYearMonthArray::from(months)))
         }
         (one, other) if *one == CALENDAR && *other == CALENDAR => {
@@ -344,7 +345,7 @@ fn combine(left: &ArrayRef, right: &ArrayRef, operation: Operation) -> Result<Ar
                 .as_primitive::<IntervalMonthDayNanoType>()
                 .iter()
                 .zip(right.as_primitive::<IntervalMonthDayNanoType>());
-            let sums = checked(rows, |a, b| {
+            let sums = beyond.checked(rows, |a, b| {
                 Some(IntervalMonthDayNano::new(
                     a.months.checked_add(b.months.checked_mul(narrow_sign)?)?,
                     a.days.checked_add(b.days.checked_mul(narrow_sign)?)?,

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use arrow::array::BinaryArray;
 use arrow::datatypes::DataType;
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::alphabet::STANDARD;
+use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use datafusion::common::ScalarValue;
 use millstream_core::{Error, Result, spark_error};
 
@@ -15,6 +17,14 @@ use crate::call::{FunctionCall, Resolved};
 use crate::failure::{non_foldable, sql_expr, sql_value};
 use crate::kernel::{Evaluation, Function};
 use crate::typed_expr::TypedExpr;
+
+/// Padding may be left out, and bits that the last letter has too many are not looked at.
+static LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new()
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent)
+        .with_decode_allow_trailing_bits(true),
+);
 
 static TO_BINARY: Function = Function::new("to_binary", |one| bytes(one, true));
 static TRY_TO_BINARY: Function = Function::total("try_to_binary", |one| bytes(one, false));
@@ -29,7 +39,8 @@ fn bytes(one: &Evaluation<'_>, fails: bool) -> Result<arrow::array::ArrayRef> {
             "hex" => from_hex(text),
             "base64" => {
                 let letters: Vec<u8> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
-                STANDARD.decode(letters).ok()
+                let padded = letters.last() == Some(&b'=');
+                if padded && !letters.len().is_multiple_of(4) { None } else { LENIENT.decode(letters).ok() }
             }
             _ => Some(text.as_bytes().to_vec()),
         };

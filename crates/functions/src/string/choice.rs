@@ -89,8 +89,12 @@ static MASK: Function = Function::total("mask", |one| {
             return None;
         }
         let kinds = [1, 2, 3, 4].map(|index| instead(index, row));
-        let masked = |ch: char| kinds[kind_of(ch)].unwrap_or(ch);
-        Some(texts.value(row).chars().map(masked).collect::<String>())
+        // Spark goes by the two halves of a letter beyond 16 bits.
+        let masked = |ch: char| match kinds[kind_of(ch)] {
+            Some(instead) => std::iter::repeat_n(instead, ch.len_utf16()),
+            None => std::iter::repeat_n(ch, 1),
+        };
+        Some(texts.value(row).chars().flat_map(masked).collect::<String>())
     };
     Ok(Arc::new((0..one.rows).map(mask).collect::<StringArray>()))
 });

@@ -71,7 +71,7 @@ pub(super) fn try_url_decode(call: &FunctionCall<'_>) -> Result<Resolved> {
 struct Url<'t> {
     scheme: Option<&'t str>,
     authority: Option<&'t str>,
-    path: &'t str,
+    path: Option<&'t str>,
     query: Option<&'t str>,
     fragment: Option<&'t str>,
 }
@@ -89,6 +89,11 @@ impl<'t> Url<'t> {
             }
             _ => (None, rest),
         };
+        // `mailto:a@b` has a scheme and what is behind it, and no parts.
+        let opaque = scheme.is_some() && !rest.starts_with('/');
+        if opaque {
+            return Some(Self { scheme, authority: None, path: None, query: None, fragment });
+        }
         let (authority, path) = match rest.strip_prefix("//") {
             Some(after) => {
                 let end = after.find('/').unwrap_or(after.len());
@@ -96,7 +101,7 @@ impl<'t> Url<'t> {
             }
             None => (None, rest),
         };
-        Some(Self { scheme, authority, path, query, fragment })
+        Some(Self { scheme, authority, path: Some(path), query, fragment })
     }
 
     fn part(&self, name: &str) -> Option<String> {
@@ -111,10 +116,13 @@ impl<'t> Url<'t> {
                 let end = host.rfind(':').filter(|&at| host[at + 1..].bytes().all(|byte| byte.is_ascii_digit()));
                 Some(owned(&host[..end.unwrap_or(host.len())]))
             }
-            "PATH" => Some(owned(self.path)),
+            "PATH" => self.path.map(owned),
             "QUERY" => self.query.map(owned),
             "REF" => self.fragment.map(owned),
-            "FILE" => Some(self.query.map_or_else(|| owned(self.path), |query| format!("{}?{query}", self.path))),
+            "FILE" => {
+                let path = self.path?;
+                Some(self.query.map_or_else(|| owned(path), |query| format!("{path}?{query}")))
+            }
             _ => None,
         }
     }

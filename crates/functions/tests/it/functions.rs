@@ -214,7 +214,7 @@ macro_rules! families {
     };
 }
 
-families! { bounds operators cast conditional string format number_format regex hash math date_time json csv collection session aggregate }
+families! { bounds operators interval cast conditional string format number_format regex hash math date_time json csv collection session aggregate }
 
 #[test]
 fn every_golden_file_is_replayed() {

@@ -207,7 +207,9 @@ fn year_month(text: &str) -> Option<i32> {
     let (sign, text) = signed(text);
     let (years, months) = text.split_once('-')?;
     let months = months.trim().parse::<i32>().ok().filter(|months| (0..12).contains(months))?;
-    Some(sign * years.trim().parse::<i32>().ok()?.checked_mul(12)?.checked_add(months)?)
+    // In 64 bits, because the least of 32 has no counterpart.
+    let total = i64::from(sign) * (i64::from(years.trim().parse::<i32>().ok()?) * 12 + i64::from(months));
+    i32::try_from(total).ok()
 }
 
 /// `[+-]d h:m:s.f`, from the first field to the last.

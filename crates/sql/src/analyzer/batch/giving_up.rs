@@ -24,6 +24,7 @@ use datafusion::physical_plan::joins::{CrossJoinExec, HashJoinExec, NestedLoopJo
 use datafusion::physical_plan::unnest::UnnestExec;
 use millstream_engine::Work;
 use millstream_engine::error::to_datafusion;
+use millstream_engine::plan::ProjectionInPlace;
 
 /// Fails once nobody waits for what is planned or computed under this configuration.
 fn check(config: &ConfigOptions) -> Result<()> {
@@ -37,9 +38,14 @@ pub(super) fn rules(rules: Vec<Arc<dyn OptimizerRule + Send + Sync>>) -> Vec<Arc
 
 /// DataFusion's physical rules, each of which can be given up, and the one that puts in pauses.
 pub(super) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
-    let rules = PhysicalOptimizer::new().rules.into_iter();
+    let rules = PhysicalOptimizer::new().rules.into_iter().map(in_place);
     let watched = rules.map(|rule| Arc::new(WatchedPhysical(rule)) as Arc<dyn PhysicalOptimizerRule + Send + Sync>);
     watched.chain([Arc::new(Pauses) as Arc<dyn PhysicalOptimizerRule + Send + Sync>]).collect()
+}
+
+/// The rule, or the one that moves no computation below a filter in its place.
+fn in_place(rule: Arc<dyn PhysicalOptimizerRule + Send + Sync>) -> Arc<dyn PhysicalOptimizerRule + Send + Sync> {
+    if rule.name() == ProjectionInPlace::INSTEAD_OF { Arc::new(ProjectionInPlace) } else { rule }
 }
 
 /// Lets every join look whether it is still wanted, as part of its condition. After all rules, which know nothing of

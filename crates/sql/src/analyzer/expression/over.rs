@@ -10,7 +10,7 @@ use datafusion::logical_expr::{
 use millstream_core::{Error, Result, spark_error};
 use millstream_engine::error::from_datafusion;
 use millstream_functions::data_type::{holds_map, is_numeric, sql_name};
-use millstream_functions::{TypedExpr, constant_of, order_key};
+use millstream_functions::{TypedExpr, constant_of, normal_key, over_rows};
 use spark_connect_proto::Expression;
 use spark_connect_proto::expression::sort_order::SortDirection;
 use spark_connect_proto::expression::window::WindowFrame as SpecifiedFrame;
@@ -41,6 +41,7 @@ impl Analyzer<'_> {
                     exprType = format!("\"{}\"", sql_name(&key.data_type)),
                 ));
             }
+            let key = normal_key(key, &self.context.settings);
             texts.push(key.sql);
             partition.push(key.expr);
         }
@@ -53,7 +54,7 @@ impl Analyzer<'_> {
             if holds_map(&data_type) {
                 return Err(not_ordered(&sql, key, &data_type));
             }
-            let key = sort_expr(order_key(child, &self.context.settings), key);
+            let key = sort_expr(normal_key(child, &self.context.settings), key);
             let (direction, nulls) =
                 (if key.asc { "ASC" } else { "DESC" }, if key.nulls_first { "FIRST" } else { "LAST" });
             order_texts.push(format!("{sql} {direction} NULLS {nulls}"));
@@ -372,7 +373,7 @@ fn with_window(expr: Expr, windowing: Windowing) -> Option<Expr> {
                     null_treatment: params.null_treatment,
                     distinct: params.distinct,
                 };
-                (WindowFunctionDefinition::AggregateUDF(one.func), windowed)
+                (WindowFunctionDefinition::AggregateUDF(over_rows(one.func)), windowed)
             }
             Expr::WindowFunction(one) => (one.fun, one.params),
             other => return Ok(Transformed::no(other)),

@@ -7,19 +7,27 @@
 //! key      = bitmap fixed* variable*
 //! bitmap   = one bit per leaf, least significant first, 1 = NULL; whole bytes
 //! fixed    = the value of each leaf of fixed width, little endian, zero when NULL
-//! variable = for each STRING or BINARY leaf: length (u32, little endian), bytes; length 0 when NULL
+//! variable = for each STRING, BINARY, ARRAY or MAP leaf: length (u32, little endian), bytes; length 0 when NULL
 //! ```
+//!
+//! An array or a map is one leaf, with the bytes that it has as a value (`nested.rs`). Maps are equal here if they have the
+//! same entries in the same order: who groups by maps sorts them first, as Spark does (`InsertMapSortInGroupingExpressions`).
 //!
 //! Equality is Spark's: NULL equals NULL, every NaN is the same NaN, −0.0 is 0.0. The hash is XXH3 (64 bits, seed 0) of
 //! the key. Order means nothing here. Machines are little endian, or `ByteOrder` below would have to swap.
 
+mod nested;
+
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayData, ArrayRef, AsArray, BooleanBufferBuilder, StructArray, make_array};
+use arrow::array::{Array, ArrayData, ArrayRef, AsArray, BinaryArray, BooleanBufferBuilder, StructArray, make_array};
 use arrow::buffer::{Buffer, NullBuffer};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Field, FieldRef, Float32Type, Float64Type};
+use arrow::datatypes::{DataType, Field, FieldRef};
 use millstream_core::{Error, Result};
+
+use super::value_codec::check_type;
+use nested::is_nested;
 
 #[cfg(target_endian = "big")]
 compile_error!("group keys are little endian, and columns are copied into them as they lie in memory");
@@ -31,7 +39,7 @@ pub struct KeyCodec {
     leaves: Vec<Leaf>,
     /// Bitmap and fixed leaves together.
     fixed_bytes: usize,
-    /// Number of STRING and BINARY leaves.
+    /// Number of leaves of variable length.
     variable_leaves: usize,
 }
 
@@ -191,10 +199,10 @@ impl KeyCodec {
         let mut values = Vec::with_capacity(self.variable_leaves);
         for (leaf, (array, nulls)) in self.leaves.iter().zip(arrays) {
             if matches!(leaf.kind, LeafKind::Variable(_)) {
-                let binary = cast(array, &DataType::Binary)?;
+                let binary = variable_values(array)?;
                 for (row, length) in lengths.iter_mut().enumerate() {
                     if nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row)) {
-                        *length += binary.as_binary::<i32>().value_length(row) as usize;
+                        *length += binary.value_length(row) as usize;
                     }
                 }
                 values.push((binary, nulls.clone()));
@@ -211,7 +219,6 @@ impl KeyCodec {
         let mut bytes = vec![0; end];
         let mut cursors: Vec<usize> = starts[..rows].iter().map(|&start| start as usize + self.fixed_bytes).collect();
         for (binary, nulls) in &values {
-            let binary = binary.as_binary::<i32>();
             for (row, cursor) in cursors.iter_mut().enumerate() {
                 let valid = nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row));
                 let value = if valid { binary.value(row) } else { &[] };
@@ -241,6 +248,9 @@ impl KeyCodec {
             let (value, after) = split_value(rest).ok_or_else(|| Error::data("a group key in the state is cut off"))?;
             if leaf.data_type == DataType::Utf8 && std::str::from_utf8(value).is_err() {
                 return Err(Error::data("a group key in the state is not text"));
+            }
+            if is_nested(&leaf.data_type) && !value.is_empty() {
+                nested::read(&leaf.data_type, std::iter::once(Some(value)))?;
             }
             rest = after;
         }
@@ -275,7 +285,10 @@ impl KeyCodec {
                     let valid = nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row));
                     valid.then(|| variable_value(&key[self.fixed_bytes..], nth)).flatten()
                 });
-                let binary: ArrayRef = Arc::new(arrow::array::BinaryArray::from_iter(values));
+                if is_nested(data_type) {
+                    return nested::read(data_type, values);
+                }
+                let binary: ArrayRef = Arc::new(BinaryArray::from_iter(values));
                 Ok(cast(&binary, data_type)?)
             }
             (LeafKind::Struct, other) => Err(Error::internal(format!("a struct leaf has type {other}"))),
@@ -288,6 +301,10 @@ fn add_leaves(field: &Field, leaves: &mut Vec<Leaf>) -> Result<()> {
     let kind = match data_type {
         DataType::Struct(_) => LeafKind::Struct,
         DataType::Utf8 | DataType::Binary => LeafKind::Variable(0),
+        nested if is_nested(nested) => {
+            check_type(nested)?;
+            LeafKind::Variable(0)
+        }
         // Nothing but its bit; one byte keeps every leaf of a kind.
         DataType::Boolean | DataType::Null => LeafKind::Fixed { at: 0, width: 1 },
         other => match other.primitive_width() {
@@ -322,20 +339,20 @@ fn flatten(column: &ArrayRef, around: Option<&NullBuffer>, leaves: &mut Vec<(Arr
     }
 }
 
+/// The values of a column of variable length as bytes.
+fn variable_values(array: &ArrayRef) -> Result<BinaryArray> {
+    if is_nested(array.data_type()) {
+        return nested::written(array);
+    }
+    Ok(cast(array, &DataType::Binary)?.as_binary::<i32>().clone())
+}
+
 /// The values of a column as bytes, floats in the one form that stands for all equal to them.
 fn fixed_values(array: &ArrayRef, width: usize) -> Result<Buffer> {
     let array = match array.data_type() {
         DataType::Boolean => cast(array, &DataType::Int8)?,
         DataType::Null => return Ok(Buffer::from(vec![0_u8; array.len()])),
-        DataType::Float32 => {
-            let normal = |value: f32| if value.is_nan() { f32::NAN } else { value + 0.0 };
-            Arc::new(array.as_primitive::<Float32Type>().unary::<_, Float32Type>(normal))
-        }
-        DataType::Float64 => {
-            let normal = |value: f64| if value.is_nan() { f64::NAN } else { value + 0.0 };
-            Arc::new(array.as_primitive::<Float64Type>().unary::<_, Float64Type>(normal))
-        }
-        _ => Arc::clone(array),
+        _ => nested::normal(array)?,
     };
     let data = array.to_data();
     Ok(data.buffers()[0].slice_with_length(data.offset() * width, data.len() * width))

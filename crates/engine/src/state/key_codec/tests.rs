@@ -1,10 +1,10 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BinaryArray, BooleanArray, Decimal128Array, Float64Array, Int32Array, StringArray, StructArray,
-    TimestampMicrosecondArray,
+    ArrayRef, BinaryArray, BooleanArray, Decimal128Array, Float64Array, Int32Array, Int32Builder, ListArray,
+    MapBuilder, StringArray, StringBuilder, StructArray, TimestampMicrosecondArray,
 };
-use arrow::datatypes::{DataType, Field, Fields, TimeUnit};
+use arrow::datatypes::{DataType, Field, Fields, Float64Type, Int64Type, TimeUnit};
 use proptest::collection::vec;
 use proptest::prelude::{any, prop_assert_eq, proptest};
 
@@ -49,6 +49,54 @@ fn every_type_comes_back() {
     // A part of a longer column.
     check_round_trip(&[Arc::new(Int32Array::from(vec![7, 8, 9, 10]).slice(1, 2))]);
     check_round_trip(&[Arc::new(StringArray::from(vec!["x", "y", "z"]).slice(1, 2))]);
+}
+
+#[test]
+fn arrays_and_maps_come_back() {
+    let lists = ListArray::from_iter_primitive::<Int64Type, _, _>([
+        Some(vec![Some(1), None, Some(-1)]),
+        None,
+        Some(vec![]),
+        Some(vec![Some(1)]),
+    ]);
+    let mut maps = MapBuilder::new(None, StringBuilder::new(), Int32Builder::new());
+    for entries in [Some(vec![("one", Some(1)), ("two", None)]), None, Some(vec![]), Some(vec![("größer", Some(0))])]
+    {
+        for (key, value) in entries.iter().flatten() {
+            maps.keys().append_value(key);
+            maps.values().append_option(*value);
+        }
+        maps.append(entries.is_some()).unwrap();
+    }
+    let texts: ArrayRef = Arc::new(StringArray::from(vec![Some("a"), None, Some(""), Some("b")]));
+    let (lists, maps): (ArrayRef, ArrayRef) = (Arc::new(lists), Arc::new(maps.finish()));
+    check_round_trip(&[Arc::clone(&lists), Arc::clone(&texts), Arc::clone(&maps)]);
+    check_round_trip(&[maps.slice(1, 2), texts.slice(1, 2), lists.slice(1, 2)]);
+}
+
+/// In arrays too every NaN is the same, and −0.0 is 0.0.
+#[test]
+fn equal_arrays_are_one_key() {
+    let lists = ListArray::from_iter_primitive::<Float64Type, _, _>([
+        Some(vec![Some(0.0), Some(f64::NAN)]),
+        Some(vec![Some(-0.0), Some(-f64::NAN)]),
+        Some(vec![Some(0.0), None]),
+    ]);
+    let columns: [ArrayRef; 1] = [Arc::new(lists)];
+    let keys = codec(&columns).encode(&columns, 3).unwrap();
+    assert_eq!(keys.key(0), keys.key(1));
+    assert_ne!(keys.key(0), keys.key(2));
+}
+
+#[test]
+fn a_damaged_array_in_a_key_is_refused() {
+    let columns: [ArrayRef; 1] =
+        [Arc::new(ListArray::from_iter_primitive::<Int64Type, _, _>([Some(vec![Some(1), Some(2)])]))];
+    let codec = codec(&columns);
+    let mut key = codec.encode(&columns, 1).unwrap().key(0).to_vec();
+    // NULL bits, the length of the value, then 1 for a value that is there and the number of its items.
+    key[1 + 4 + 1] = 200;
+    assert!(codec.check(&key).is_err());
 }
 
 /// The bytes are part of the checkpoint: these were worked out by hand from the format in the module's head.

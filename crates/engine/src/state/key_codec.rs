@@ -10,8 +10,9 @@
 //! variable = for each STRING, BINARY, ARRAY or MAP leaf: length (u32, little endian), bytes; length 0 when NULL
 //! ```
 //!
-//! An array or a map is one leaf, with the bytes that it has as a value (`nested.rs`). Maps are equal here if they have the
-//! same entries in the same order: who groups by maps sorts them first, as Spark does (`InsertMapSortInGroupingExpressions`).
+//! An array or a map is one leaf, with the bytes that it has as a value (`nested.rs`). Maps are equal here if they have
+//! the same entries in the same order: who groups by maps sorts them first, as Spark does
+//! (`InsertMapSortInGroupingExpressions`).
 //!
 //! Equality is Spark's: NULL equals NULL, every NaN is the same NaN, −0.0 is 0.0. The hash is XXH3 (64 bits, seed 0) of
 //! the key. Order means nothing here. Machines are little endian, or `ByteOrder` below would have to swap.

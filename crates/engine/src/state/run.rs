@@ -109,8 +109,8 @@ impl RunReader<'_> {
         self.walk(place, |_, group| each(group).map(ControlFlow::Continue))
     }
 
-    /// Calls `each` with the groups of all blocks that may have this place, and where in its block each is, until it has
-    /// seen enough.
+    /// Calls `each` with the groups of all blocks that may have this place, and where in its block each is, until it
+    /// has seen enough.
     fn walk(&mut self, place: Place, mut each: impl FnMut(usize, &[u8]) -> Result<ControlFlow<()>>) -> Result<()> {
         let blocks = &self.run.blocks;
         let after = blocks.partition_point(|block| block.first < place);

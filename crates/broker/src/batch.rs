@@ -116,6 +116,15 @@ pub(crate) fn stamp_append_time(batch: &mut [u8], header: &mut BatchHeader, now_
     seal(batch);
 }
 
+/// Says of a batch that its records have their producers' times, the latest of which is this.
+pub(crate) fn stamp_create_time(batch: &mut [u8], header: &mut BatchHeader, max_timestamp: i64) {
+    header.attributes &= !LOG_APPEND_TIME;
+    header.max_timestamp = max_timestamp;
+    batch[ATTRIBUTES_AT..ATTRIBUTES_AT + 2].copy_from_slice(&header.attributes.to_be_bytes());
+    batch[MAX_TIMESTAMP_AT..MAX_TIMESTAMP_AT + 8].copy_from_slice(&max_timestamp.to_be_bytes());
+    seal(batch);
+}
+
 /// Writes the length and the checksum into a batch whose other bytes are there.
 pub(crate) fn seal(batch: &mut [u8]) -> u32 {
     let len = i32::try_from(batch.len() - LENGTH_PREFIX_BYTES).unwrap_or(i32::MAX);

@@ -126,6 +126,7 @@ fn open(config: BrokerConfig, address: SocketAddr) -> Result<(Shared, Option<Fil
     })?;
     let advertised = config.advertised.clone().unwrap_or_else(|| (reachable(address), address.port()));
     let request_room = Arc::new(Semaphore::new((config.request_memory >> 10).max(1)));
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let fetch_sessions = FetchSessions::default();
     let shared = Shared {
         config,
@@ -137,6 +138,7 @@ fn open(config: BrokerConfig, address: SocketAddr) -> Result<(Shared, Option<Fil
         fetch_sessions,
         memory,
         request_room,
+        unpack_room: Arc::new(Semaphore::new(cores)),
         journal,
     };
     Ok((shared, lock))

@@ -12,9 +12,9 @@
 //! # }
 //! ```
 //!
-//! Records stay as the producer wrote them, from the socket to the log and back: batches are neither unpacked nor
-//! copied on the way. In memory the broker keeps what fits its limit; with a folder, what was acknowledged is there
-//! after `kill -9`.
+//! Records stay as the producer wrote them, from the socket to the log and back: batches are checked and not copied on
+//! the way. In memory the broker keeps what fits its limit; with a folder, what was acknowledged is there after
+//! `kill -9`.
 //!
 //! Deliberately not here: replicas, security, quotas, access control, share groups, and the consumer protocol of
 //! KIP-848, for which stock clients have to be asked. Production uses Apache Kafka.

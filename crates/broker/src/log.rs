@@ -9,6 +9,7 @@ mod producers;
 mod recovery;
 mod retention;
 mod segment;
+mod validation;
 
 use std::collections::VecDeque;
 use std::fs::File;
@@ -27,6 +28,7 @@ use crate::topic_config::TopicConfig;
 pub(crate) use memory::MemoryLimit;
 pub(crate) use producers::{Aborted, Producers};
 use segment::{Segment, Span};
+pub(crate) use validation::ValidBatch;
 
 /// Kafka's default: for how long a producer's sequence numbers are remembered after its last batch.
 const PRODUCER_EXPIRATION_MS: i64 = 24 * 60 * 60 * 1000;
@@ -132,9 +134,9 @@ impl Log {
         self.config = config;
     }
 
-    /// Checks and appends a batch that a producer sent.
-    pub(crate) fn append(&mut self, mut batch: BytesMut, now_ms: i64) -> Result<Appended, ResponseError> {
-        let mut header = self.check(&batch, now_ms)?;
+    /// Appends a batch that a producer sent.
+    pub(crate) fn append(&mut self, batch: ValidBatch, now_ms: i64) -> Result<Appended, ResponseError> {
+        let ValidBatch { mut batch, mut header } = batch;
         if header.has_producer()
             && let Some((base_offset, timestamp)) = self.producers.check(&header)?
         {
@@ -160,48 +162,6 @@ impl Log {
         let header = BatchHeader::parse(&batch).ok_or(ResponseError::UnknownServerError)?;
         self.write(batch, header, marker.timestamp)?;
         Ok(self.due_flush(1))
-    }
-
-    fn check(&self, batch: &[u8], now_ms: i64) -> Result<BatchHeader, ResponseError> {
-        let header = BatchHeader::parse(batch).ok_or(ResponseError::CorruptMessage)?;
-        if header.magic != 2 {
-            return Err(ResponseError::UnsupportedForMessageFormat);
-        }
-        if header.len > batch.len() {
-            return Err(ResponseError::CorruptMessage);
-        }
-        // Batches of a request come one a partition.
-        if header.len < batch.len() || header.is_control() || header.records == 0 {
-            return Err(ResponseError::InvalidRecord);
-        }
-        if header.len > self.config.max_message_bytes {
-            return Err(ResponseError::MessageTooLarge);
-        }
-        if !header.crc_matches(batch) || header.last_offset_delta != header.records - 1 {
-            return Err(ResponseError::CorruptMessage);
-        }
-        if header.codec() > 4 {
-            return Err(ResponseError::UnsupportedCompressionType);
-        }
-        let sequences_fit = header.producer_epoch >= 0 && header.base_sequence >= 0;
-        if (header.has_producer() && !sequences_fit) || (header.is_transactional() && !header.has_producer()) {
-            return Err(ResponseError::InvalidRecord);
-        }
-        self.check_times(&header, now_ms)?;
-        if self.config.compact {
-            check_keys(&header, batch)?;
-        }
-        Ok(header)
-    }
-
-    fn check_times(&self, header: &BatchHeader, now_ms: i64) -> Result<(), ResponseError> {
-        let ahead = header.max_timestamp.saturating_sub(now_ms);
-        let behind = now_ms.saturating_sub(header.base_timestamp);
-        let config = &self.config;
-        if !config.append_time && (ahead > config.timestamp_after_max_ms || behind > config.timestamp_before_max_ms) {
-            return Err(ResponseError::InvalidTimestamp);
-        }
-        Ok(())
     }
 
     /// Gives the batch its offset and puts it at the end.
@@ -340,16 +300,6 @@ impl Log {
         self.segments.push_back(next);
         Ok(())
     }
-}
-
-/// A compacted topic cannot hold records without keys.
-fn check_keys(header: &BatchHeader, batch: &[u8]) -> Result<(), ResponseError> {
-    let mut unpacker = Unpacker::default();
-    let mut records = unpacker.records(header, batch).map_err(|_| ResponseError::CorruptMessage)?;
-    while let Some(record) = records.next().map_err(|_| ResponseError::CorruptMessage)? {
-        record.key.ok_or(ResponseError::InvalidRecord)?;
-    }
-    Ok(())
 }
 
 impl Drop for Log {

@@ -3,13 +3,12 @@
 use std::fs::File;
 use std::sync::Arc;
 
-use bytes::BytesMut;
 use kafka_protocol::ResponseError;
 use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::Notify;
 
 use crate::batch::EndMarker;
-use crate::log::{Appended, Log};
+use crate::log::{Appended, Log, ValidBatch};
 
 /// One partition of a topic.
 #[derive(Debug)]
@@ -30,7 +29,7 @@ impl Partition {
     }
 
     /// Appends a producer's batch and wakes those who wait.
-    pub(crate) fn append(&self, batch: BytesMut, now_ms: i64) -> Result<Appended, ResponseError> {
+    pub(crate) fn append(&self, batch: ValidBatch, now_ms: i64) -> Result<Appended, ResponseError> {
         let appended = self.log.lock().append(batch, now_ms)?;
         self.wake();
         Ok(appended)

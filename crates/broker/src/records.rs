@@ -1,12 +1,17 @@
-//! The records inside a batch, for the few times the broker has to look: offsets by time, and compaction.
+//! The records inside a batch: checked when a producer sends them ([`scan`]), and read for offsets by time and
+//! compaction.
 //!
 //! Everything is checked, because producers may write what they like behind a right checksum.
+
+mod scan;
 
 use std::io::{self, Read};
 
 use bytes::Bytes;
 
 use crate::batch::{BatchHeader, HEADER_BYTES};
+
+pub(crate) use scan::{Damage, scan};
 
 /// A batch may not grow beyond this when it is unpacked: a guard against bytes that were made to exhaust memory.
 const UNPACKED_BYTES_MAX: usize = 256 << 20;

@@ -26,5 +26,7 @@ pub(crate) struct Shared {
     pub(crate) memory: Arc<MemoryLimit>,
     /// Kilobytes of large requests that may be received at the same time.
     pub(crate) request_room: Arc<Semaphore>,
+    /// How many compressed batches may be unpacked at the same time, to be checked.
+    pub(crate) unpack_room: Arc<Semaphore>,
     pub(crate) journal: Arc<Journal>,
 }

@@ -1,4 +1,4 @@
-//! Produce: batches go from the request into the log as they are.
+//! Produce: batches are checked, and go from the request into the log as they are.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -12,8 +12,9 @@ use kafka_protocol::messages::{ProduceRequest, ProduceResponse};
 use super::{Call, text};
 use crate::batch::BatchHeader;
 use crate::clock::now_ms;
-use crate::log::Appended;
+use crate::log::{Appended, ValidBatch};
 use crate::partition::{Partition, flush};
+use crate::topic_config::TopicConfig;
 use crate::topics::Topic;
 use crate::transaction::Producer;
 
@@ -22,6 +23,8 @@ const TOPIC_IDS_FROM: i16 = 13;
 /// From this version on a partition becomes part of the transaction by being written to.
 const IMPLICIT_PARTITIONS_FROM: i16 = 12;
 const ZSTD_FROM: i16 = 7;
+/// The number of the codec.
+const ZSTD: i16 = 4;
 
 /// Appends all batches of the request; no answer for `acks=0`.
 pub(super) async fn produce(call: &Call<'_>, request: ProduceRequest) -> Option<ProduceResponse> {
@@ -71,26 +74,50 @@ async fn append(
     let records = records.ok_or(ResponseError::InvalidRecord)?;
     // Where the request holds one batch, the batch keeps the frame's memory and is not copied.
     let batch = records.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&shared[..]));
-    let header = BatchHeader::parse(&batch).ok_or(ResponseError::CorruptMessage)?;
-    if header.codec() == 4 && call.version < ZSTD_FROM {
+    let header = BatchHeader::parse(&batch);
+    if header.is_some_and(|header| header.is_transactional()) && transactional_id.is_none() {
+        return Err(ResponseError::TransactionalIdAuthorizationFailed);
+    }
+    if header.is_some_and(|header| header.codec() == ZSTD) && call.version < ZSTD_FROM {
         return Err(ResponseError::UnsupportedCompressionType);
     }
-    let appended = if header.is_transactional() {
-        append_transactional(call, (topic, &partition), transactional_id, (batch, header))?
-    } else {
-        partition.append(batch, now_ms())?
+    let is_packed = header.is_some_and(|header| header.codec() != 0);
+    let batch = validate(call, topic.config(), (batch, is_packed)).await?;
+    let appended = match transactional_id {
+        Some(id) if batch.header.is_transactional() => append_transactional(call, (topic, &partition), id, batch)?,
+        _ => partition.append(batch, now_ms())?,
     };
     flush_if_due(appended.flush.clone()).await?;
     Ok(appended)
 }
 
+/// Checks a batch. A compressed one may grow to any size, so it is unpacked off the threads that serve connections, and
+/// only a few are at a time.
+async fn validate(
+    call: &Call<'_>,
+    config: Arc<TopicConfig>,
+    (batch, is_packed): (BytesMut, bool),
+) -> Result<ValidBatch, ResponseError> {
+    if !is_packed {
+        return ValidBatch::new(batch, &config, now_ms());
+    }
+    let permit = Arc::clone(&call.shared.unpack_room).acquire_owned().await;
+    let permit = permit.map_err(|_| ResponseError::UnknownServerError)?;
+    let checked = tokio::task::spawn_blocking(move || {
+        let checked = ValidBatch::new(batch, &config, now_ms());
+        drop(permit);
+        checked
+    });
+    checked.await.map_err(|_| ResponseError::UnknownServerError)?
+}
+
 fn append_transactional(
     call: &Call<'_>,
     (topic, partition): (&Topic, &Partition),
-    transactional_id: Option<&str>,
-    (batch, header): (BytesMut, BatchHeader),
+    transactional_id: &str,
+    batch: ValidBatch,
 ) -> Result<Appended, ResponseError> {
-    let transactional_id = transactional_id.ok_or(ResponseError::InvalidTxnState)?;
+    let header = &batch.header;
     let producer = Producer { transactional_id, producer_id: header.producer_id, epoch: header.producer_epoch };
     let key = (topic.name.clone(), partition.index);
     let implicit = call.version >= IMPLICIT_PARTITIONS_FROM;

@@ -7,7 +7,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use kafka_protocol::ResponseError;
 use tempfile::TempDir;
 
-use super::{Appended, Log, MemoryLimit, Place, ReadRequest};
+use super::{Appended, Log, MemoryLimit, Place, ReadRequest, ValidBatch};
 use crate::batch::{BatchHeader, EndMarker, HEADER_BYTES, seal};
 use crate::records::put_varint;
 use crate::response::Slice;
@@ -122,7 +122,8 @@ impl Fixture {
     }
 
     pub(crate) fn append(&mut self, draft: &Draft) -> Result<Appended, ResponseError> {
-        self.log.append(draft.batch(), NOW)
+        let batch = ValidBatch::new(draft.batch(), &self.log.config, NOW)?;
+        self.log.append(batch, NOW)
     }
 
     fn appended(&mut self, draft: &Draft) -> i64 {
@@ -258,36 +259,6 @@ fn committed_readers_see_only_what_is_decided() {
         assert_eq!(fixture.log.last_stable_offset(), 8);
         assert_eq!(fixture.read_as(request).len(), 6);
     }
-}
-
-#[test]
-fn batches_that_make_no_sense_are_refused() {
-    let check = |change: fn(&mut BytesMut), settings: &[(&str, &str)]| {
-        let mut fixture = Fixture::in_memory(1 << 20, settings);
-        let mut batch = Draft::of(2).batch();
-        change(&mut batch);
-        let refused = fixture.log.append(batch, NOW).err();
-        assert_eq!(fixture.log.next_offset(), if refused.is_some() { 0 } else { 2 });
-        refused
-    };
-    assert_eq!(check(|_| {}, &[]), None);
-    assert_eq!(check(|batch| batch[70] ^= 1, &[]), Some(ResponseError::CorruptMessage));
-    assert_eq!(check(|batch| batch.truncate(40), &[]), Some(ResponseError::CorruptMessage));
-    assert_eq!(check(|batch| batch.truncate(70), &[]), Some(ResponseError::CorruptMessage));
-    assert_eq!(check(|batch| batch[16] = 1, &[]), Some(ResponseError::UnsupportedForMessageFormat));
-    assert_eq!(check(|batch| batch.put_u8(0), &[]), Some(ResponseError::InvalidRecord), "two batches");
-    let control = |batch: &mut BytesMut| {
-        batch[22] |= 0x20;
-        seal(batch);
-    };
-    assert_eq!(check(control, &[]), Some(ResponseError::InvalidRecord));
-    assert_eq!(check(|_| {}, &[("max.message.bytes", "70")]), Some(ResponseError::MessageTooLarge));
-    let hours_ago = |batch: &mut BytesMut| {
-        batch[27..35].copy_from_slice(&(NOW - 7_200_000).to_be_bytes());
-        seal(batch);
-    };
-    let limit = [("message.timestamp.before.max.ms", "3600000")];
-    assert_eq!(check(hours_ago, &limit), Some(ResponseError::InvalidTimestamp));
 }
 
 #[test]

@@ -7,8 +7,8 @@ use super::{InitProducer, Producer, Transactions};
 use crate::clock::now_ms;
 use crate::group::Groups;
 use crate::journal::{CommittedOffset, Journal, Snapshot, TransactionState};
-use crate::log::MemoryLimit;
 use crate::log::tests::Draft;
+use crate::log::{MemoryLimit, ValidBatch};
 use crate::topic_config::TopicConfig;
 use crate::topics::Topics;
 
@@ -51,7 +51,8 @@ impl Fixture {
         let producer = Producer { transactional_id: ID, producer_id, epoch };
         let draft = Draft { producer: (producer_id, epoch, sequence), transactional: true, ..Draft::of(1) };
         let partition = self.topics.partition("t", 0).expect("it is there");
-        let append = || partition.append(draft.batch(), now_ms()).map(|_| ());
+        let batch = ValidBatch::new(draft.batch(), &TopicConfig::default(), now_ms())?;
+        let append = || partition.append(batch, now_ms()).map(|_| ());
         self.transactions.append(producer, (("t".to_owned(), 0), true), append)
     }
 

@@ -64,6 +64,8 @@ const SERVED: &[(ApiKey, i16, i16)] = &[
     (ApiKey::DeleteGroups, 0, 2),
     (ApiKey::IncrementalAlterConfigs, 0, 1),
     (ApiKey::OffsetDelete, 0, 0),
+    // Served to be refused: a client that finds it here is told what to set.
+    (ApiKey::ConsumerGroupHeartbeat, 0, 1),
     (ApiKey::DescribeCluster, 0, 2),
     (ApiKey::DescribeProducers, 0, 0),
     (ApiKey::DescribeTransactions, 0, 0),
@@ -115,7 +117,28 @@ macro_rules! handle {
         encode(&handle!(@run $call, request, $($handler)+), $response, $call.version).map(Some)
     }};
     (@run $call:ident, $request:ident, await $handler:path) => { $handler($call, $request).await };
+    (@run $call:ident, $request:ident, fallible $handler:path) => { $handler($call, $request).await? };
+    (@run $call:ident, $request:ident, files $handler:path) => {
+        with_files($call, move |call| $handler(call, $request)).await?
+    };
     (@run $call:ident, $request:ident, $handler:path) => { $handler($call, $request) };
+}
+
+/// Runs what makes or removes files off the threads that serve connections. A few such requests run at a time, however
+/// many partitions each is about; the others wait in the order in which they came.
+async fn with_files<T: Send + 'static>(
+    call: &Call<'_>,
+    work: impl FnOnce(&Call<'_>) -> T + Send + 'static,
+) -> Result<T, String> {
+    let permit = Arc::clone(&call.shared.file_room).acquire_owned().await.map_err(|error| error.to_string())?;
+    let (shared, version) = (Arc::clone(call.shared), call.version);
+    let (client_id, host) = (call.client_id.clone(), call.host.to_owned());
+    let worked = tokio::task::spawn_blocking(move || {
+        let answer = work(&Call { shared: &shared, version, client_id, host: &host });
+        drop(permit);
+        answer
+    });
+    worked.await.map_err(|error| error.to_string())
 }
 
 async fn dispatch(
@@ -142,15 +165,15 @@ async fn dispatch(
         ApiKey::ApiVersions => encode(&api_versions(), response, call.version).map(Some),
         ApiKey::ListOffsets => handle!(call, frame, response, list_offsets::list_offsets),
         ApiKey::OffsetForLeaderEpoch => handle!(call, frame, response, list_offsets::offset_for_leader_epoch),
-        ApiKey::Metadata => handle!(call, frame, response, metadata::metadata),
+        ApiKey::Metadata => handle!(call, frame, response, fallible metadata::metadata),
         ApiKey::DescribeTopicPartitions => handle!(call, frame, response, metadata::describe_topic_partitions),
         ApiKey::DescribeCluster => handle!(call, frame, response, cluster::describe_cluster),
         ApiKey::FindCoordinator => handle!(call, frame, response, cluster::find_coordinator),
         ApiKey::DescribeLogDirs => handle!(call, frame, response, cluster::describe_log_dirs),
-        ApiKey::CreateTopics => handle!(call, frame, response, topics::create_topics),
-        ApiKey::DeleteTopics => handle!(call, frame, response, topics::delete_topics),
-        ApiKey::CreatePartitions => handle!(call, frame, response, partitions::create_partitions),
-        ApiKey::DeleteRecords => handle!(call, frame, response, partitions::delete_records),
+        ApiKey::CreateTopics => handle!(call, frame, response, files topics::create_topics),
+        ApiKey::DeleteTopics => handle!(call, frame, response, files topics::delete_topics),
+        ApiKey::CreatePartitions => handle!(call, frame, response, files partitions::create_partitions),
+        ApiKey::DeleteRecords => handle!(call, frame, response, files partitions::delete_records),
         ApiKey::DescribeProducers => handle!(call, frame, response, partitions::describe_producers),
         ApiKey::DescribeConfigs => handle!(call, frame, response, configs::describe_configs),
         ApiKey::AlterConfigs => handle!(call, frame, response, configs::alter_configs),
@@ -177,6 +200,7 @@ async fn dispatch_coordinated(
         ApiKey::OffsetCommit => handle!(call, frame, response, offsets::offset_commit),
         ApiKey::OffsetFetch => handle!(call, frame, response, offsets::offset_fetch),
         ApiKey::OffsetDelete => handle!(call, frame, response, offsets::offset_delete),
+        ApiKey::ConsumerGroupHeartbeat => handle!(call, frame, response, groups::consumer_group_heartbeat),
         ApiKey::InitProducerId => handle!(call, frame, response, transactions::init_producer_id),
         ApiKey::AddPartitionsToTxn => handle!(call, frame, response, transactions::add_partitions_to_txn),
         ApiKey::AddOffsetsToTxn => handle!(call, frame, response, transactions::add_offsets_to_txn),

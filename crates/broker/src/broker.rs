@@ -30,6 +30,10 @@ use crate::transaction::Transactions;
 const TICK: Duration = Duration::from_millis(100);
 /// How often retention and compaction look for work.
 const CLEANING: Duration = Duration::from_millis(500);
+/// How often offsets are looked for whose time is over.
+const OFFSETS_CHECK_MS: i64 = 60_000;
+/// More at a time would not be faster, and would take the threads on which batches are unpacked and files flushed.
+const FILE_REQUESTS_MAX: usize = 4;
 
 /// A running broker. It ends when it is shut down or dropped.
 #[derive(Debug)]
@@ -138,6 +142,7 @@ fn open(config: BrokerConfig, address: SocketAddr) -> Result<(Shared, Option<Fil
         fetch_sessions,
         memory,
         request_room,
+        file_room: Arc::new(Semaphore::new(FILE_REQUESTS_MAX)),
         unpack_room: Arc::new(Semaphore::new(cores)),
         journal,
     };
@@ -224,6 +229,9 @@ fn clean_once(shared: &Shared, elapsed_ms: i64) {
                 tracing::warn!(topic = topic.name, %error, "records cannot be flushed");
             }
         }
+    }
+    if elapsed_ms / OFFSETS_CHECK_MS != (elapsed_ms - CLEANING.as_millis() as i64) / OFFSETS_CHECK_MS {
+        shared.groups.expire_offsets(now, shared.config.offsets_retention_ms);
     }
     if let Err(error) = shared.journal.tidy() {
         tracing::warn!(%error, "the journal cannot be written anew");

@@ -25,6 +25,8 @@ pub struct BrokerConfig {
     pub default_partitions: i32,
     /// How long a new group waits for more members before its first assignment.
     pub group_initial_rebalance_delay_ms: u64,
+    /// How long the offsets of a group without members are kept.
+    pub offsets_retention_ms: i64,
 }
 
 impl Default for BrokerConfig {
@@ -39,6 +41,7 @@ impl Default for BrokerConfig {
             auto_create_topics: true,
             default_partitions: 1,
             group_initial_rebalance_delay_ms: 0,
+            offsets_retention_ms: 7 * 24 * 60 * 60 * 1000,
         }
     }
 }

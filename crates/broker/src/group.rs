@@ -82,6 +82,8 @@ pub(crate) struct Group {
     not_before: Option<Instant>,
     initial_delay: Duration,
     pub(crate) offsets: Offsets,
+    /// When it was first seen without members, since it had some.
+    pub(crate) empty_since_ms: Option<i64>,
 }
 
 /// What a member sends to join.

@@ -17,7 +17,7 @@
 //! `kill -9`.
 //!
 //! Deliberately not here: replicas, security, quotas, access control, share groups, and the consumer protocol of
-//! KIP-848, for which stock clients have to be asked. Production uses Apache Kafka.
+//! KIP-848, which is refused so that clients say what to set. Production uses Apache Kafka.
 
 mod api;
 mod batch;

@@ -28,5 +28,7 @@ pub(crate) struct Shared {
     pub(crate) request_room: Arc<Semaphore>,
     /// How many compressed batches may be unpacked at the same time, to be checked.
     pub(crate) unpack_room: Arc<Semaphore>,
+    /// How many requests may make and remove files at the same time.
+    pub(crate) file_room: Arc<Semaphore>,
     pub(crate) journal: Arc<Journal>,
 }

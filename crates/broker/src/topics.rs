@@ -213,9 +213,15 @@ impl Topics {
 
     /// Raises the number of partitions.
     pub(crate) fn grow(&self, topic: &Topic, count: i32) -> Result<(), Refused> {
-        let mut partitions = topic.partitions.write();
         let config = topic.config();
-        let more = self.make_partitions(topic.id, partitions.len() as i32..count, &config)?;
+        let present = topic.partition_count();
+        // Whoever reads and writes the topic goes on while the files are made.
+        let more = self.make_partitions(topic.id, present..count, &config)?;
+        let mut partitions = topic.partitions.write();
+        if partitions.len() as i32 != present {
+            let message = format!("Topic '{}' is getting other partitions at the same time.", topic.name);
+            return Err((ResponseError::InvalidPartitions, message));
+        }
         self.journal.append(vec![topic.entry(count, &config)]).map_err(storage)?;
         partitions.extend(more);
         Ok(())

@@ -10,9 +10,10 @@ use kafka_protocol::messages::join_group_response::JoinGroupResponseMember;
 use kafka_protocol::messages::leave_group_response::MemberResponse;
 use kafka_protocol::messages::list_groups_response::ListedGroup;
 use kafka_protocol::messages::{
-    DeleteGroupsRequest, DeleteGroupsResponse, DescribeGroupsRequest, DescribeGroupsResponse, HeartbeatRequest,
-    HeartbeatResponse, JoinGroupRequest, JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse, ListGroupsRequest,
-    ListGroupsResponse, SyncGroupRequest, SyncGroupResponse,
+    ConsumerGroupHeartbeatRequest, ConsumerGroupHeartbeatResponse, DeleteGroupsRequest, DeleteGroupsResponse,
+    DescribeGroupsRequest, DescribeGroupsResponse, HeartbeatRequest, HeartbeatResponse, JoinGroupRequest,
+    JoinGroupResponse, LeaveGroupRequest, LeaveGroupResponse, ListGroupsRequest, ListGroupsResponse, SyncGroupRequest,
+    SyncGroupResponse,
 };
 
 use super::metadata::Operations;
@@ -28,6 +29,18 @@ const SEVERAL_FROM: i16 = 3;
 /// From this version on a group that does not exist is an error, and not a dead one.
 const UNKNOWN_GROUP_FROM: i16 = 6;
 const GROUP_TYPE: &str = "classic";
+
+/// The protocol of KIP-848 is not here. Kafka's own clients know this answer of brokers that have it switched off, and
+/// end with an error; they wait without a word for a broker that does not have the request at all.
+pub(super) fn consumer_group_heartbeat(
+    _call: &Call<'_>,
+    _request: ConsumerGroupHeartbeatRequest,
+) -> ConsumerGroupHeartbeatResponse {
+    let message = "this broker does not support group.protocol=consumer (KIP-848): set group.protocol=classic";
+    ConsumerGroupHeartbeatResponse::default()
+        .with_error_code(ResponseError::UnsupportedVersion.code())
+        .with_error_message(Some(text(message)))
+}
 
 pub(super) async fn join_group(call: &Call<'_>, request: JoinGroupRequest) -> JoinGroupResponse {
     let refuse = |error: ResponseError| {

@@ -14,7 +14,7 @@ use kafka_protocol::messages::{
     DescribeTopicPartitionsRequest, DescribeTopicPartitionsResponse, MetadataRequest, MetadataResponse, TopicName,
 };
 
-use super::{Call, NODE, text};
+use super::{Call, NODE, text, with_files};
 use crate::topic_config::TopicConfig;
 use crate::topics::Topic;
 
@@ -38,11 +38,25 @@ impl Operations {
     }
 }
 
-pub(super) fn metadata(call: &Call<'_>, request: MetadataRequest) -> MetadataResponse {
+/// Answers at once, unless there is a topic to be made.
+pub(super) async fn metadata(call: &Call<'_>, request: MetadataRequest) -> Result<MetadataResponse, String> {
+    let topics = &call.shared.topics;
+    let mut names = request.topics.iter().flatten().filter_map(|asked| asked.name.as_ref());
+    if may_create(call, &request) && names.any(|name| topics.get(name).is_none()) {
+        return with_files(call, move |call| answer(call, request)).await;
+    }
+    Ok(answer(call, request))
+}
+
+fn may_create(call: &Call<'_>, request: &MetadataRequest) -> bool {
+    call.shared.config.auto_create_topics && (call.version < 4 || request.allow_auto_topic_creation)
+}
+
+fn answer(call: &Call<'_>, request: MetadataRequest) -> MetadataResponse {
     let shared = call.shared;
+    let may_create = may_create(call, &request);
     // In version 0 an empty list means all topics.
     let asked = request.topics.filter(|topics| call.version > 0 || !topics.is_empty());
-    let may_create = shared.config.auto_create_topics && (call.version < 4 || request.allow_auto_topic_creation);
     let operations = Operations::Topic.if_asked(request.include_topic_authorized_operations);
     let topics = match asked {
         None => shared.topics.all().iter().map(|topic| describe(topic, operations)).collect(),

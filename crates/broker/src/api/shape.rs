@@ -119,6 +119,11 @@ const SHAPES: &[(ApiKey, i16, &[Field])] = &[
     (ApiKey::SyncGroup, 4, &[TEXT, INT32, TEXT, TEXT.since(3), TEXT.since(5), TEXT.since(5), many(&[TEXT, BYTES])]),
     (ApiKey::Heartbeat, 4, &[TEXT, INT32, TEXT, TEXT.since(3)]),
     (ApiKey::LeaveGroup, 4, &[TEXT, TEXT.until(2), many(&[TEXT, TEXT, TEXT.since(5)]).since(3)]),
+    (
+        ApiKey::ConsumerGroupHeartbeat,
+        0,
+        &[TEXT, TEXT, INT32, TEXT, TEXT, INT32, TEXTS, TEXT.since(1), TEXT, many(&[UUID, INT32S])],
+    ),
     (ApiKey::DescribeGroups, 5, &[TEXTS, BOOL.since(3)]),
     (ApiKey::ListGroups, 3, &[TEXTS.since(4), TEXTS.since(5)]),
     (ApiKey::DeleteGroups, 2, &[TEXTS]),

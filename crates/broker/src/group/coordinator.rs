@@ -115,6 +115,30 @@ impl Groups {
         }
     }
 
+    /// Forgets the offsets of groups without members for so long, as Kafka does. A group goes with its last offset.
+    pub(crate) fn expire_offsets(&self, now_ms: i64, retention_ms: i64) {
+        for (id, group) in self.all() {
+            let mut group = group.lock();
+            if !group.members.is_empty() {
+                group.empty_since_ms = None;
+                continue;
+            }
+            // Nobody knows after a restart when the last member left.
+            let since = *group.empty_since_ms.get_or_insert(now_ms);
+            // The offsets of who commits without being a member count from their commit.
+            let is_over = group.protocol_type.is_empty() || since <= now_ms.saturating_sub(retention_ms);
+            if !is_over {
+                continue;
+            }
+            for key in group.offsets.committed_until(now_ms.saturating_sub(retention_ms)) {
+                if self.delete_offset(&id, &mut group, &key).is_err() {
+                    tracing::warn!(group = id, "offsets that have expired cannot be removed");
+                    break;
+                }
+            }
+        }
+    }
+
     /// Lets time pass in all groups.
     pub(crate) fn tick(&self, now: Instant) {
         for (_, group) in self.all() {

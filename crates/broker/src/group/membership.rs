@@ -27,6 +27,7 @@ impl Group {
             not_before: None,
             initial_delay,
             offsets: Offsets::default(),
+            empty_since_ms: None,
         }
     }
 
@@ -42,6 +43,7 @@ impl Group {
 
     /// A member joins, or joins again.
     pub(crate) fn join(&mut self, request: JoinRequest) -> oneshot::Receiver<JoinAnswer> {
+        self.empty_since_ms = None;
         if !self.has_room_for(&request) {
             return refused(ResponseError::InconsistentGroupProtocol, request.member_id);
         }

@@ -49,6 +49,14 @@ impl Offsets {
         gone
     }
 
+    /// The offsets that were committed at this time or before, and that no open transaction is about to change.
+    pub(crate) fn committed_until(&self, until_ms: i64) -> Vec<Key> {
+        let is_old = |(key, committed): &(&Key, &CommittedOffset)| {
+            committed.committed_ms <= until_ms && !self.pending.contains_key(*key)
+        };
+        self.committed.iter().filter(is_old).map(|(key, _)| key.clone()).collect()
+    }
+
     /// Whether an open transaction may change this one.
     pub(crate) fn is_unstable(&self, key: &Key) -> bool {
         self.pending.contains_key(key)

@@ -1,5 +1,6 @@
 //! The state machine; time passes by telling it a later one.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -7,7 +8,8 @@ use kafka_protocol::ResponseError;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::{Group, JoinAnswer, JoinRequest, State, SyncAnswer};
+use super::{Group, Groups, JoinAnswer, JoinRequest, State, SyncAnswer};
+use crate::journal::{CommittedOffset, Journal};
 
 const SESSION: Duration = Duration::from_secs(10);
 const REBALANCE: Duration = Duration::from_secs(60);
@@ -191,4 +193,40 @@ fn commits_are_for_members_of_the_generation() {
     assert_eq!(group.check_commit("stranger", None, 1), Err(ResponseError::UnknownMemberId));
     drop(group.join(request(&id)));
     assert_eq!(group.check_commit(&id, None, 2), Err(ResponseError::RebalanceInProgress), "it was not assigned yet");
+}
+
+#[test]
+fn the_offsets_of_a_group_without_members_go_after_their_retention() {
+    const RETENTION: i64 = 1000;
+    let groups = Groups::new(Arc::new(Journal::in_memory()), Duration::ZERO);
+    let commit = |id: &str, committed_ms| {
+        let handle = groups.get_or_create(id);
+        let committed = CommittedOffset { offset: 7, leader_epoch: 0, metadata: String::new(), committed_ms };
+        let offsets = vec![(("t".to_owned(), 0), committed)];
+        groups.commit(id, &mut handle.lock(), offsets).expect("it is written");
+        handle
+    };
+    let ids = || groups.all().into_iter().map(|(id, _)| id).collect::<Vec<_>>();
+    let pass = |now_ms| {
+        groups.expire_offsets(now_ms, RETENTION);
+        groups.tick(Instant::now());
+    };
+    let member = {
+        let handle = commit("with a member", 0);
+        let mut group = handle.lock();
+        stable(&mut group)
+    };
+    drop(commit("committed from outside", 500));
+    pass(1400);
+    assert_eq!(ids(), ["committed from outside", "with a member"]);
+    pass(1500);
+    assert_eq!(ids(), ["with a member"], "1000 ms after the commit");
+    pass(90_000);
+    assert_eq!(ids(), ["with a member"], "for as long as there are members");
+    assert_eq!(groups.get("with a member").expect("it is there").lock().leave(&member, None), Ok(()));
+    pass(100_000);
+    pass(100_999);
+    assert_eq!(ids(), ["with a member"], "the time counts from when it was seen without members");
+    pass(101_000);
+    assert_eq!(ids(), Vec::<String>::new());
 }

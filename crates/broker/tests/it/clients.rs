@@ -54,6 +54,12 @@ async fn the_java_client_reads_in_groups_and_writes_in_transactions() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_consumer_of_kip_848_hears_that_its_protocol_is_not_served() {
+    require_or_skip!(PythonClients::available());
+    python(&in_memory().await, "kip_848.py").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn consumers_can_be_killed_in_the_middle() {
     require_or_skip!(PythonClients::available());
     python(&in_memory().await, "killed_consumer.py").await;

@@ -12,8 +12,8 @@ use kafka_protocol::messages::fetch_request::{FetchPartition, FetchTopic};
 use kafka_protocol::messages::metadata_request::MetadataRequestTopic;
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::{
-    ApiKey, CreateTopicsRequest, DeleteRecordsRequest, FetchRequest, MetadataRequest, ProduceRequest, RequestHeader,
-    ResponseHeader, TopicName,
+    ApiKey, CreateTopicsRequest, DeleteRecordsRequest, DeleteTopicsRequest, FetchRequest, MetadataRequest,
+    ProduceRequest, RequestHeader, ResponseHeader, TopicName,
 };
 use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes};
 use millstream_broker::{Broker, BrokerConfig};
@@ -309,6 +309,69 @@ fn a_full_disk_refuses_records_and_takes_them_again_when_there_is_room() {
     let broker = Process::start("", &arguments);
     let mut wire = Wire::connect(&broker.address);
     assert_eq!(fetch(&mut wire, (11, 0)), (0, batch(100_000).len()));
+}
+
+/// On a broker with one thread for connections: how many requests of another client are answered between this request
+/// and its answer.
+async fn answered_meanwhile(data: &std::path::Path, request: impl Fn(&mut Wire) + Send + 'static) -> usize {
+    let config = BrokerConfig { data: Some(data.to_owned()), ..BrokerConfig::default() };
+    let broker = Broker::start(config).await.expect("a port");
+    let address = broker.address().to_string();
+    let counted = tokio::task::spawn_blocking(move || {
+        let mut other = Wire::connect(&address);
+        assert!(other.is_served());
+        let busy = std::thread::spawn(move || request(&mut Wire::connect(&address)));
+        let mut answered = 0;
+        while !busy.is_finished() {
+            assert!(other.is_served());
+            answered += 1;
+        }
+        busy.join().expect("it is answered");
+        answered
+    });
+    let counted = counted.await.expect("others are answered");
+    broker.shutdown().await;
+    counted
+}
+
+#[tokio::test]
+async fn others_are_answered_while_thousands_of_partitions_are_made_and_removed() {
+    const PARTITIONS: i32 = 5000;
+    let data = tempfile::tempdir().expect("a folder");
+    let made = answered_meanwhile(data.path(), |wire| {
+        let topic =
+            CreatableTopic::default().with_name(name()).with_num_partitions(PARTITIONS).with_replication_factor(1);
+        let made = wire.call(5, &CreateTopicsRequest::default().with_topics(vec![topic]));
+        assert_eq!(made.topics[0].error_code, 0);
+    })
+    .await;
+    assert!(made > 20, "{made} requests were answered");
+    let removed = answered_meanwhile(data.path(), |wire| {
+        let removed = wire.call(4, &DeleteTopicsRequest::default().with_topic_names(vec![name()]));
+        assert_eq!(removed.responses[0].error_code, 0);
+    })
+    .await;
+    assert!(removed > 20, "{removed} requests were answered");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_batch_with_a_broken_inside_is_refused_and_the_next_one_is_not() {
+    let broker = in_memory().await;
+    let address = broker.address().to_string();
+    let check = tokio::task::spawn_blocking(move || {
+        let mut wire = Wire::connect(&address);
+        create(&mut wire, &[]);
+        let mut broken = BytesMut::from(&batch(10)[..]);
+        broken[22] |= 1; // says that it is gzip
+        let crc = crc32c::crc32c(&broken[21..]);
+        broken[17..21].copy_from_slice(&crc.to_be_bytes());
+        // Kafka's answer to what its codecs cannot read.
+        assert_eq!(produce(&mut wire, broken.freeze()), ResponseError::UnknownServerError.code());
+        let good = batch(10);
+        assert_eq!(produce(&mut wire, good.clone()), 0);
+        assert_eq!(fetch(&mut wire, (0, 0)), (0, good.len()));
+    });
+    check.await.expect("it is refused");
 }
 
 #[tokio::test(flavor = "multi_thread")]

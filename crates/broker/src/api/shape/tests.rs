@@ -56,6 +56,7 @@ fn empty_requests_of_every_kind_are_walked() {
         AlterConfigs => AlterConfigsRequest, DescribeLogDirs => DescribeLogDirsRequest,
         CreatePartitions => CreatePartitionsRequest, DeleteGroups => DeleteGroupsRequest,
         IncrementalAlterConfigs => IncrementalAlterConfigsRequest, OffsetDelete => OffsetDeleteRequest,
+        ConsumerGroupHeartbeat => ConsumerGroupHeartbeatRequest,
         DescribeCluster => DescribeClusterRequest, DescribeProducers => DescribeProducersRequest,
         DescribeTransactions => DescribeTransactionsRequest, ListTransactions => ListTransactionsRequest,
         DescribeTopicPartitions => DescribeTopicPartitionsRequest,

@@ -108,6 +108,14 @@ pub enum Error {
         /// What is wrong with them.
         reason: String,
     },
+    /// The records of a batch, unpacked, are larger than the memory that there is for them.
+    #[error("no room for the unpacked records of {place}: they need {bytes} bytes more")]
+    NoRoom {
+        /// Where the batch is.
+        place: Place,
+        /// What was asked for last.
+        bytes: usize,
+    },
     /// A record batch whose checksum does not match its content.
     #[error("corrupt record batch from {place}: checksum is {actual:#010x}, should be {expected:#010x}")]
     Checksum {
@@ -254,6 +262,7 @@ impl Error {
             | Self::Authentication { .. }
             | Self::Unreachable { .. }
             | Self::Malformed { .. }
+            | Self::NoRoom { .. }
             | Self::Checksum { .. }
             | Self::MessageFormat { .. }
             | Self::UnsupportedVersion { .. }
@@ -279,6 +288,7 @@ impl Error {
             | Self::Timeout { place, .. }
             | Self::Unreachable { place, .. }
             | Self::Malformed { place, .. }
+            | Self::NoRoom { place, .. }
             | Self::Checksum { place, .. }
             | Self::MessageFormat { place, .. }
             | Self::UnsupportedVersion { place, .. }

@@ -50,5 +50,5 @@ pub use producer::{
     partition_of_key,
 };
 pub use record_batch::builder::{NewRecord, ProducerStamp};
-pub use record_batch::{Headers, Record, RecordBatch, Records, TimestampType};
+pub use record_batch::{Headers, Record, RecordBatch, Records, RecordsPosition, TimestampType};
 pub use security::SecurityConfig;

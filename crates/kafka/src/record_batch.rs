@@ -8,7 +8,7 @@ pub(crate) mod builder;
 
 use std::ops::Range;
 
-use crate::compression::{CompressionType, Decompressor};
+use crate::compression::{BatchMark, CompressionType, Decompressor, UnpackError};
 use crate::error::{Error, Place, Result};
 use crate::wire::{Cursor, Malformed, Parsed};
 use builder::ProducerStamp;
@@ -239,18 +239,36 @@ impl<'a> RecordBatch<'a> {
         self
     }
 
-    /// The records, unpacked into `room` if the batch is compressed.
+    /// The records, unpacked into `room` if the batch is compressed and does not lie there already.
+    ///
+    /// # Errors
+    /// Bytes that cannot be unpacked, and [`Error::NoRoom`].
     pub fn records(&self, room: &'a mut Decompressor) -> Result<Records<'a>> {
-        let malformed = |reason: String| Error::malformed(&self.place_at(self.header.base_offset), reason);
+        self.records_from(room, RecordsPosition::default())
+    }
+
+    /// The records from a place on that [`Records::position`] gave.
+    ///
+    /// # Errors
+    /// As [`RecordBatch::records`].
+    pub fn records_from(&self, room: &'a mut Decompressor, from: RecordsPosition) -> Result<Records<'a>> {
         let codec = self.compression()?;
-        let bytes = room.unpack(codec, &self.bytes[HEADER_BYTES..]).map_err(malformed)?;
+        let (topic, partition) = (self.place.topic.clone(), self.place.partition);
+        let BatchHeader { base_offset, len, crc, .. } = self.header;
+        let mark = BatchMark { topic, partition, base_offset, len, crc };
+        let bytes = room.unpack(codec, &self.bytes[HEADER_BYTES..], mark).map_err(|error| match error {
+            UnpackError::Malformed(reason) => Error::malformed(&self.place_at(base_offset), reason),
+            UnpackError::NoRoom(bytes) => Error::NoRoom { place: self.place_at(base_offset), bytes },
+        })?;
         let append_time = match self.timestamp_type() {
             TimestampType::CreateTime => None,
             TimestampType::LogAppendTime => Some(self.header.max_timestamp),
         };
         Ok(Records {
-            cursor: Cursor::new(bytes),
-            left: self.header.records,
+            cursor: Cursor::new(bytes.get(from.byte..).unwrap_or_default()),
+            len: bytes.len(),
+            left: self.header.records.saturating_sub(from.records),
+            records: self.header.records,
             base_offset: self.header.base_offset,
             base_timestamp: self.header.base_timestamp,
             append_time,
@@ -280,11 +298,24 @@ pub struct Record<'a> {
     pub headers: Headers<'a>,
 }
 
+/// A place between two records of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct RecordsPosition {
+    /// Of the unpacked records.
+    byte: usize,
+    /// Records before it.
+    records: i32,
+}
+
 /// Walks the records of a batch.
 #[derive(Debug)]
 pub struct Records<'a> {
     cursor: Cursor<'a>,
+    /// Bytes of all records.
+    len: usize,
     left: i32,
+    /// Records of the batch.
+    records: i32,
     base_offset: i64,
     base_timestamp: i64,
     append_time: Option<i64>,
@@ -316,6 +347,11 @@ impl<'a> Records<'a> {
             return Ok(Some(Record { offset, timestamp, key: raw.key, value: raw.value, headers: raw.headers }));
         }
         Ok(None)
+    }
+
+    /// The place before the next record, where another walk can go on.
+    pub fn position(&self) -> RecordsPosition {
+        RecordsPosition { byte: self.len - self.cursor.rest().len(), records: self.records - self.left }
     }
 
     #[cold]

@@ -141,7 +141,7 @@ pub(super) const TABLES: &[Table] = &[
             ("address", &["error"]),
             ("error", &["wire"]),
             ("buffers", &[]),
-            ("compression", &[]),
+            ("compression", &["buffers"]),
             ("wire", &[]),
         ],
     },

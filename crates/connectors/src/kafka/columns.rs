@@ -97,8 +97,14 @@ impl Columns {
         self.rows += 1;
         for column in &mut self.columns {
             match column {
-                Column::DecodedValue(decoding) => decoding.append(record.value)?,
-                Column::DecodedKey(decoding) => decoding.append(record.key)?,
+                Column::DecodedValue(decoding) => {
+                    self.bytes += record.value.map_or(0, <[u8]>::len);
+                    decoding.append(record.value)?;
+                }
+                Column::DecodedKey(decoding) => {
+                    self.bytes += record.key.map_or(0, <[u8]>::len);
+                    decoding.append(record.key)?;
+                }
                 Column::Value(builder) => {
                     self.bytes += record.value.map_or(0, <[u8]>::len);
                     builder.append_option(record.value);

@@ -77,6 +77,11 @@ fn sorted(attempt: &str, error: millstream_kafka::Error) -> Error {
         Kafka::ProducerState { .. } | Kafka::Tls { .. } | Kafka::Authentication { .. } => ErrorKind::Invalid,
         Kafka::DeliveryTimeout { .. } | Kafka::BufferFull { .. } => ErrorKind::Unavailable,
         Kafka::Connection { .. } | Kafka::Timeout { .. } | Kafka::Broker { .. } => ErrorKind::Unavailable,
+        Kafka::NoRoom { .. } => {
+            return spark_error!("UNABLE_TO_ACQUIRE_MEMORY": error.to_string())
+                .with_hint("give the engine more with --memory; a batch of Kafka's is unpacked as a whole")
+                .with_source(error);
+        }
         Kafka::Unreachable { .. } => {
             return of_client(ErrorKind::Unavailable, attempt, error).with_hint(
                 "check the option 'kafka.bootstrap.servers' and that the broker runs ('millstream broker' is one); \

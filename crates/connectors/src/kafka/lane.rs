@@ -9,7 +9,8 @@ use std::sync::Arc;
 
 use millstream_core::{Error, MemoryLedger, Reservation, Result};
 use millstream_kafka::{
-    Assignment, Client, Error as Kafka, FetchOptions, Fetched, Fetcher, IsolationLevel, MemoryBudget, TopicPartition,
+    Assignment, Client, Decompressor, Error as Kafka, FetchOptions, Fetched, Fetcher, IsolationLevel, MemoryBudget,
+    TopicPartition,
 };
 use parking_lot::Mutex;
 use tracing::warn;
@@ -37,6 +38,8 @@ pub(crate) struct Lane {
     spans: HashMap<TopicPartition, Span>,
     /// In the order in which it came; of each partition therefore in the order of offsets.
     pub(super) held: VecDeque<Fetched>,
+    /// Outlives batches too: where a batch of ours ends within one of Kafka's, the next finds that unpacked.
+    pub(super) room: Decompressor,
 }
 
 /// Which offsets of a partition the lane has or will get next.
@@ -62,8 +65,10 @@ pub(crate) enum Pulled {
 impl Lane {
     pub(crate) fn new(config: LaneConfig) -> Self {
         let budget = LedgerBudget::new(&config.memory, "a Kafka reader");
-        let options = FetchOptions { buffer_bytes_max: BUFFER_BYTES_MAX, budget: Arc::new(budget) };
-        Self { config, options, fetcher: None, spans: HashMap::new(), held: VecDeque::new() }
+        let budget: Arc<dyn MemoryBudget> = Arc::new(budget);
+        let options = FetchOptions { buffer_bytes_max: BUFFER_BYTES_MAX, budget: Arc::clone(&budget) };
+        let room = Decompressor::within(budget);
+        Self { config, options, fetcher: None, spans: HashMap::new(), held: VecDeque::new(), room }
     }
 
     pub(crate) fn span(&self, of: &TopicPartition) -> Option<&Span> {

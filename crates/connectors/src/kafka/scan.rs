@@ -12,7 +12,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use futures::StreamExt;
 use millstream_core::{BatchStream, Result, ScanColumn};
-use millstream_kafka::{Decompressor, OffsetSpec, TopicPartition};
+use millstream_kafka::{OffsetSpec, RecordsPosition, TopicPartition};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::time::timeout;
 
@@ -44,7 +44,6 @@ pub(crate) fn stream(lanes: Vec<LaneRange>, wanted: &Wanted) -> Result<BatchStre
         current: None,
         columns: Columns::new(&wanted.source, &wanted.columns)?,
         batch_rows: wanted.batch_rows.max(1),
-        room: Decompressor::new(),
         finished: VecDeque::new(),
     };
     let batches = futures::stream::try_unfold(scan, |mut scan| async move {
@@ -59,7 +58,6 @@ struct Scan {
     current: Option<LaneScan>,
     columns: Columns,
     batch_rows: usize,
-    room: Decompressor,
     /// Parts of a Kafka batch that was larger than an output batch may be.
     finished: VecDeque<RecordBatch>,
 }
@@ -72,6 +70,8 @@ struct LaneScan {
     response: usize,
     partition: usize,
     batch: usize,
+    /// Where in that batch.
+    record: RecordsPosition,
 }
 
 /// Why filling columns stopped.
@@ -97,7 +97,7 @@ impl Scan {
                 }
                 continue;
             };
-            match lane.fill(&mut self.columns, self.batch_rows, &mut self.room)? {
+            match lane.fill(&mut self.columns, self.batch_rows)? {
                 Filled::Full => self.flush()?,
                 Filled::Exhausted if lane.is_done() => self.current = None,
                 Filled::Exhausted => {
@@ -129,12 +129,13 @@ impl LaneScan {
         let mut lane = wanted.lane.lock_owned().await;
         let starts: Vec<_> = wanted.ranges.iter().map(|(of, range)| (of.clone(), range.start)).collect();
         lane.cover(&starts);
-        Self { lane, ranges: wanted.ranges, response: 0, partition: 0, batch: 0 }
+        Self { lane, ranges: wanted.ranges, response: 0, partition: 0, batch: 0, record: RecordsPosition::default() }
     }
 
     /// Appends what is held, up to an output batch's worth.
-    fn fill(&mut self, columns: &mut Columns, batch_rows: usize, room: &mut Decompressor) -> Result<Filled> {
-        while let Some(fetched) = self.lane.held.get(self.response) {
+    fn fill(&mut self, columns: &mut Columns, batch_rows: usize) -> Result<Filled> {
+        let lane = &mut *self.lane;
+        while let Some(fetched) = lane.held.get(self.response) {
             while let Some(part) = fetched.partitions().nth(self.partition) {
                 let of = TopicPartition::new(Arc::clone(part.topic()), part.partition());
                 let range = self.ranges.get(&of).cloned().unwrap_or(0..0);
@@ -149,17 +150,31 @@ impl LaneScan {
                         continue;
                     };
                     let batch = batch.map_err(kafka_error)?.within(range.clone());
-                    // A Kafka batch is never cut in two here: it would have to be unpacked twice.
-                    if columns.rows() > 0 && columns.rows() + batch.len() > batch_rows {
+                    let is_new = self.record == RecordsPosition::default();
+                    if is_new && columns.rows() > 0 && columns.rows() + batch.len() > batch_rows {
                         return Ok(Filled::Full);
                     }
                     let before = columns.rows();
-                    let mut records = batch.records(room).map_err(kafka_error)?;
+                    let mut records = batch.records_from(&mut lane.room, self.record).map_err(kafka_error)?;
+                    let mut is_cut = false;
                     while let Some(record) = records.next().map_err(kafka_error)? {
                         columns.append(&record, &part)?;
+                        // Some kilobytes on the wire may be any number of rows of any size.
+                        is_cut = columns.is_large();
+                        if is_cut {
+                            break;
+                        }
                     }
                     columns.append_batch(columns.rows() - before, &part, &batch);
+                    if is_cut {
+                        self.record = records.position();
+                        return Ok(Filled::Full);
+                    }
+                    self.record = RecordsPosition::default();
                     self.batch += 1;
+                    if offsets.end <= range.end {
+                        lane.room.clear();
+                    }
                     if columns.rows() >= batch_rows || columns.is_large() {
                         return Ok(Filled::Full);
                     }
@@ -173,7 +188,7 @@ impl LaneScan {
                 self.ranges.get(&of).is_some_and(|range| part.next_position() <= range.end)
             });
             if consumed {
-                self.lane.release(self.response);
+                lane.release(self.response);
             } else {
                 self.response += 1;
             }

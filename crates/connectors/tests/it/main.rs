@@ -5,3 +5,4 @@ mod exactly_once;
 mod filters;
 mod kafka;
 mod kafka_sink;
+mod unpacked;

@@ -18,7 +18,7 @@ use millstream_engine::state::Overflow;
 use millstream_testing::ManualClock;
 
 use crate::last_rows::LastRowsNode;
-use crate::rows::{DELAY, Question, WINDOW};
+use crate::rows::{DELAY, LIMIT, Question, WINDOW};
 use crate::source::SimSource;
 
 const SECOND_US: i64 = 1_000_000;
@@ -26,9 +26,12 @@ const SECOND_US: i64 = 1_000_000;
 /// The mode in which a question is asked.
 pub(crate) fn output_mode(question: Question) -> OutputMode {
     match question {
-        Question::Filter | Question::Windows | Question::Keys | Question::Moments | Question::LastRows => {
-            OutputMode::Append
-        }
+        Question::Filter
+        | Question::Windows
+        | Question::Keys
+        | Question::Moments
+        | Question::LastRows
+        | Question::Limit => OutputMode::Append,
         Question::Update => OutputMode::Update,
         Question::Complete => OutputMode::Complete,
     }
@@ -45,6 +48,7 @@ pub(crate) fn plan(question: Question, source: &SimSource, clock: Arc<ManualCloc
             .filter((col("value") % lit(3_i64)).not_eq(lit(0_i64)))?
             .project(vec![col("key"), col("value")])?,
         Question::Update | Question::Complete => LogicalPlanBuilder::from(rows).aggregate(vec![col("key")], answers)?,
+        Question::Limit => LogicalPlanBuilder::from(rows).limit(0, Some(LIMIT))?.project(vec![lit(1_i64)])?,
         Question::Keys => first_of(rows, &["key"])?,
         Question::Moments => first_of(timed(rows)?, &["key", "ts"])?,
         Question::LastRows => {

@@ -32,6 +32,8 @@ pub(crate) enum Question {
     Keys,
     /// `dropDuplicates(["key", "ts"])` with the same watermark, append.
     Moments,
+    /// A number for each of the first [`LIMIT`] rows, append: which rows they are is not fixed.
+    Limit,
     /// The last [`crate::last_rows::KEPT`] rows of each key in each window, append; an operator that is not the
     /// engine's.
     LastRows,
@@ -43,9 +45,20 @@ pub(crate) const DELAY: i64 = 15;
 /// Seconds of a window.
 pub(crate) const WINDOW: i64 = 10;
 
+/// How many rows pass a limit.
+pub(crate) const LIMIT: usize = 30;
+
 impl Question {
-    pub(crate) const ALL: [Self; 7] =
-        [Self::Filter, Self::Update, Self::Complete, Self::Windows, Self::Keys, Self::Moments, Self::LastRows];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Filter,
+        Self::Update,
+        Self::Complete,
+        Self::Windows,
+        Self::Keys,
+        Self::Moments,
+        Self::LastRows,
+        Self::Limit,
+    ];
 
     /// Whether rows must come in the order of the source, so that none is late.
     pub(crate) fn has_watermark(self) -> bool {
@@ -68,6 +81,7 @@ impl Question {
                 let seen = self.distinct(before);
                 Some(self.distinct(batch).difference(&seen).cloned().collect())
             }
+            Self::Limit => Some(limited(all.len()).split_off(limited(before.len()).len())),
         }
     }
 
@@ -89,6 +103,7 @@ impl Question {
             }
             Self::Windows => (windows(all), written()),
             Self::LastRows => (last_rows(all), written()),
+            Self::Limit => (limited(all.len()), written()),
             Self::Keys | Self::Moments => (self.distinct(all).into_iter().collect(), written()),
         };
         if expected == found { Ok(()) } else { Err(format!("the answer is {found:?}\n  but must be {expected:?}")) }
@@ -102,6 +117,10 @@ fn sorted(mut answers: Vec<Answer>) -> Vec<Answer> {
 
 fn filter(rows: &[Row]) -> Vec<Answer> {
     rows.iter().filter(|row| row.value % 3 != 0).map(|row| vec![row.key, row.value]).collect()
+}
+
+fn limited(rows: usize) -> Vec<Answer> {
+    vec![vec![1]; rows.min(LIMIT)]
 }
 
 fn counts(rows: &[Row]) -> Vec<Answer> {

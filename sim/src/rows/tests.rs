@@ -15,6 +15,9 @@ fn answers_are_those_of_a_batch_query() {
     assert_eq!(Question::Windows.check_all(&ROWS, &[vec![], vec![vec![20, 30, 2, 7]]]), Ok(()));
     assert_eq!(Question::Keys.batch(&ROWS[..1], &ROWS[1..]), Some(vec![vec![2]]));
     assert_eq!(Question::Moments.batch(&ROWS[..1], &ROWS), Some(vec![vec![1, 45], vec![2, 29]]));
+    assert_eq!(Question::Limit.batch(&ROWS[..1], &ROWS[1..]), Some(vec![vec![1], vec![1]]));
+    assert_eq!(Question::Limit.batch(&[ROWS[0]; LIMIT], &ROWS), Some(vec![]));
+    assert_eq!(Question::Limit.batch(&[ROWS[0]; LIMIT - 1], &ROWS), Some(vec![vec![1]]));
     assert_eq!(Question::Keys.check_all(&ROWS, &[vec![vec![2]], vec![vec![1]]]), Ok(()));
     assert_eq!(Question::Update.check_all(&ROWS, &[vec![vec![1, 1, 3], vec![2, 1, 4]], vec![vec![1, 2, 8]]]), Ok(()));
 }

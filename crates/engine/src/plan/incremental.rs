@@ -103,7 +103,7 @@ impl IncrementalExecution {
         let upsert_key = result.key.filter(|_| mode == OutputMode::Update);
         let plan = optimizer::coerce_types(plan, &state).map_err(from_datafusion)?;
         // All that can be refused is refused by now: a source that is opened may take long, or fail in its own words.
-        let plan = stateful::aggregates_as_nodes(plan, mode).map_err(from_datafusion)?;
+        let plan = stateful::stateful_as_nodes(plan, mode).map_err(from_datafusion)?;
         let plan = consolidation::consolidate(plan, mode).map_err(from_datafusion)?;
         let operator_names = operator_names(&plan);
         let is_state_repeatable = is_state_repeatable(&plan).map_err(from_datafusion)?;

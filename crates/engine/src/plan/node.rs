@@ -64,6 +64,12 @@ pub trait StreamingNode: fmt::Debug + Any + Send + Sync {
         false
     }
 
+    /// Which of its input's rows leave depends on the order in which they come, which is another when a batch is run
+    /// again.
+    fn picks_by_arrival(&self) -> bool {
+        false
+    }
+
     /// It keeps state from batch to batch, so that it has a number among the query's stateful operators.
     fn is_stateful(&self) -> bool {
         true

@@ -3,6 +3,7 @@
 mod consolidate;
 mod deduplicate;
 mod event_time_watermark;
+mod global_limit;
 mod lifetime;
 mod stateful_aggregate;
 mod streaming_relation;
@@ -10,5 +11,6 @@ mod streaming_relation;
 pub(crate) use consolidate::ConsolidateNode;
 pub use deduplicate::DeduplicateNode;
 pub use event_time_watermark::EventTimeWatermarkNode;
+pub(crate) use global_limit::GlobalLimitNode;
 pub(crate) use stateful_aggregate::StatefulAggregateNode;
 pub use streaming_relation::StreamingRelationNode;

@@ -1,13 +1,15 @@
-//! Gives a streaming plan its own nodes: aggregates become nodes that keep state, and every node its place.
+//! Gives a streaming plan its own nodes: aggregates and limits become nodes that keep state, and every node its place.
+
+use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::error::Result;
-use datafusion::logical_expr::{Aggregate, Distinct, Expr, LogicalPlan, LogicalPlanBuilder};
-use millstream_core::OutputMode;
+use datafusion::logical_expr::{Aggregate, Distinct, Expr, FetchType, Limit, LogicalPlan, LogicalPlanBuilder};
+use millstream_core::{Error, OutputMode};
 
-use super::edge::{EdgeWalk, edge_of};
+use super::edge::{EdgeWalk, Rows, edge_of};
 use super::node::{Place, StreamingExtension};
-use super::nodes::EventTimeWatermarkNode;
+use super::nodes::{EventTimeWatermarkNode, GlobalLimitNode};
 use super::stateful_aggregate;
 use crate::error::to_datafusion;
 
@@ -38,8 +40,9 @@ pub(crate) fn number_watermarks(plan: LogicalPlan, output_mode: OutputMode) -> R
     Ok((plan.data, delays_ms))
 }
 
-/// The plan with nodes in the place of aggregates over streams.
-pub(crate) fn aggregates_as_nodes(plan: LogicalPlan, mode: OutputMode) -> Result<LogicalPlan> {
+/// The plan with nodes in the place of aggregates and limits over streams. A limit over the whole result of a batch is
+/// that of the batch.
+pub(crate) fn stateful_as_nodes(plan: LogicalPlan, mode: OutputMode) -> Result<LogicalPlan> {
     let mut walk = EdgeWalk::new(mode);
     let plan = plan.transform_up(|plan| {
         let inputs = walk.step(&plan);
@@ -47,10 +50,23 @@ pub(crate) fn aggregates_as_nodes(plan: LogicalPlan, mode: OutputMode) -> Result
             (LogicalPlan::Aggregate(aggregate), [input]) if input.is_streaming => {
                 Ok(Transformed::yes(stateful_aggregate::as_node(aggregate, input)?))
             }
+            (LogicalPlan::Limit(limit), [input]) if input.is_streaming && input.rows != Rows::Whole => {
+                Ok(Transformed::yes(limit_as_node(limit)?))
+            }
             (other, _) => Ok(Transformed::no(other)),
         }
     })?;
     Ok(plan.data)
+}
+
+fn limit_as_node(limit: Limit) -> Result<LogicalPlan> {
+    let rows = match limit.get_fetch_type()? {
+        FetchType::Literal(Some(rows)) => rows as u64,
+        FetchType::Literal(None) | FetchType::UnsupportedExpr => {
+            return Err(to_datafusion(Error::unsupported("a limit over a stream that is no constant")));
+        }
+    };
+    GlobalLimitNode::over(Arc::unwrap_or_clone(limit.input), rows).map_err(to_datafusion)
 }
 
 /// The plan with its stateful nodes numbered from the sources upward.

@@ -132,7 +132,7 @@ fn check_operator(plan: &LogicalPlan, inputs: &[Edge], mode: OutputMode) -> Resu
             "Sorting is not supported on streaming DataFrames/Datasets, unless it is on aggregated DataFrame/Dataset in \
              Complete output mode",
         )),
-        LogicalPlan::Limit(limit) => check_limit(limit, inputs, mode),
+        LogicalPlan::Limit(limit) => check_limit(limit, mode),
         LogicalPlan::Join(join) => check_join(join, inputs),
         LogicalPlan::Union(_) if !inputs.iter().all(|input| input.is_streaming) => {
             Err(refused("Union between streaming and batch DataFrames/Datasets is not supported"))
@@ -201,7 +201,7 @@ fn check_repeatable(plan: &LogicalPlan) -> Result<()> {
     volatile.map_or(Ok(()), |expr| Err(Error::unsupported(format!("{expr} over rows that may be taken back"))))
 }
 
-fn check_limit(limit: &Limit, inputs: &[Edge], mode: OutputMode) -> Result<()> {
+fn check_limit(limit: &Limit, mode: OutputMode) -> Result<()> {
     if limit.skip.is_some() {
         return Err(refused("Offset is not supported on streaming DataFrames/Datasets"));
     }
@@ -209,11 +209,7 @@ fn check_limit(limit: &Limit, inputs: &[Edge], mode: OutputMode) -> Result<()> {
         OutputMode::Update => {
             Err(refused("Limits are not supported on streaming DataFrames/Datasets in Update output mode"))
         }
-        OutputMode::Complete if is_whole(inputs) => Ok(()),
-        // The first n rows ever, not of every batch: that takes state.
-        OutputMode::Complete | OutputMode::Append => {
-            Err(Error::unsupported("limit over the rows of a stream is not built yet"))
-        }
+        OutputMode::Complete | OutputMode::Append => Ok(()),
     }
 }
 

@@ -10,6 +10,7 @@ mod events;
 mod failures;
 mod faulty_disk;
 mod full_disk;
+mod limit;
 mod object_store;
 mod restart;
 mod script;

@@ -71,6 +71,11 @@ impl StreamingNode for DeduplicateNode {
         Some((0, output))
     }
 
+    /// The state holds keys alone, and they are the same whichever row brought them.
+    fn picks_by_arrival(&self) -> bool {
+        true
+    }
+
     /// As in Spark, a key that was seen stays seen, whatever becomes of its row.
     fn takes(&self, _input: usize) -> &[Rows] {
         &[Rows::AppendOnly, Rows::Updates, Rows::Whole]

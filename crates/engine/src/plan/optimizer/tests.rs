@@ -7,7 +7,7 @@ use super::*;
 use crate::functions::aggregates::count;
 use crate::plan::fixture::{MemoryRows, Setting, StreamTest, with_watermark};
 use crate::plan::incremental::session_state;
-use crate::plan::stateful::aggregates_as_nodes;
+use crate::plan::stateful::stateful_as_nodes;
 use crate::work::Work;
 
 fn built(builder: Result<Builder>) -> LogicalPlan {
@@ -15,7 +15,7 @@ fn built(builder: Result<Builder>) -> LogicalPlan {
 }
 
 fn extracted(plan: LogicalPlan) -> LogicalPlan {
-    let plan = aggregates_as_nodes(plan, OutputMode::Update).unwrap();
+    let plan = stateful_as_nodes(plan, OutputMode::Update).unwrap();
     extract_filters_and_keys(plan, &session_state(1, &Work::uninterrupted(MemoryLedger::unlimited()))).unwrap()
 }
 

@@ -122,7 +122,7 @@ async fn plans_that_spark_refuses() {
 
 /// What is not built is refused, never answered batch by batch.
 #[tokio::test]
-async fn plans_that_are_not_built_yet() {
+async fn a_join_of_two_streams_is_not_built_yet() {
     let one = MemoryRows::default().relation();
     let other = build(stream().alias("other"));
     let joined = build(Builder::from(build(Builder::from(one).alias("one"))).join(
@@ -131,10 +131,8 @@ async fn plans_that_are_not_built_yet() {
         (vec!["one.k"], vec!["other.k"]),
         None,
     ));
-    for plan in [joined, build(stream().limit(0, Some(1)))] {
-        let error = StreamTest::start(plan.clone(), Setting::of(OutputMode::Append)).await.unwrap_err();
-        assert_eq!(error.kind(), millstream_core::ErrorKind::Unsupported, "{}", plan.display_indent());
-    }
+    let error = StreamTest::start(joined, Setting::of(OutputMode::Append)).await.unwrap_err();
+    assert_eq!(error.kind(), millstream_core::ErrorKind::Unsupported);
 }
 
 async fn check(plan: LogicalPlan, source: &MemoryRows, mode: OutputMode, batches: &[(&[Row], &[&str])]) {

@@ -22,7 +22,8 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 use chrono_tz::Tz;
 
 pub use self::data_type::simple_string;
-use self::double::{push_double, push_float};
+use self::double::push_double;
+pub use self::double::push_float;
 pub(crate) use self::internal::push_internal;
 pub use self::time::{push_date, push_timestamp, push_timestamp_ntz};
 use millstream_core::BinaryStyle;

@@ -5,6 +5,7 @@
 //! Of all others the engine keeps the state of the accumulator.
 
 mod average;
+mod bitmap;
 mod collect;
 mod collected;
 mod distinct_estimate;
@@ -13,7 +14,9 @@ mod interval;
 mod moments;
 mod over_rows;
 mod percentile;
+mod several_by;
 mod sum;
+mod vector;
 
 pub use self::over_rows::over_rows;
 
@@ -33,6 +36,7 @@ use millstream_engine::state::{NativeAggregate, Overflow};
 use crate::data_type::{array, holds_map};
 use crate::typed_expr::TypedExpr;
 
+use super::argument::constant_of;
 use super::call::{FunctionCall, Resolved};
 pub use super::columns::ordering::holds_floats;
 use super::columns::ordering::normal_column;
@@ -53,8 +57,8 @@ pub(super) static FUNCTIONS: &[FunctionEntry] = &[
     FunctionEntry::new("max", Exactly(1), max, "the greatest value; NaN is greater than any number"),
     FunctionEntry::new("first", Between(1, 2), first, "the first value").or(&["first_value", "any_value"]),
     FunctionEntry::new("last", Between(1, 2), last, "the last value").or(&["last_value"]),
-    FunctionEntry::new("max_by", Exactly(2), extreme::max_by, "the value beside the greatest"),
-    FunctionEntry::new("min_by", Exactly(2), extreme::min_by, "the value beside the least"),
+    FunctionEntry::new("max_by", Between(2, 3), extreme::max_by, "the value beside the greatest, or so many"),
+    FunctionEntry::new("min_by", Between(2, 3), extreme::min_by, "the value beside the least, or so many"),
     FunctionEntry::new("bool_and", Exactly(1), bool_and, "whether all are true").or(&["every"]),
     FunctionEntry::new("bool_or", Exactly(1), bool_or, "whether one is true").or(&["some", "any"]),
     FunctionEntry::new("collect_list", Exactly(1), collect::collect_list, "all values that are not NULL")
@@ -79,6 +83,8 @@ pub(super) static FUNCTIONS: &[FunctionEntry] = &[
     FunctionEntry::new("percentile", Between(2, 3), percentile::percentile, "the exact percentile, interpolated"),
     FunctionEntry::new("percentile_approx", Between(2, 3), percentile::percentile_approx, "a value at the percentile")
         .or(&["approx_percentile"]),
+    FunctionEntry::new("percentile_cont", Exactly(1), percentile::percentile_cont, "the percentile, interpolated"),
+    FunctionEntry::new("percentile_disc", Exactly(1), percentile::percentile_disc, "the value at the percentile"),
     FunctionEntry::new("regr_count", Exactly(2), moments::regr_count, "the number of pairs"),
     FunctionEntry::new("regr_slope", Exactly(2), moments::regr_slope, "the slope of the line through the points"),
     FunctionEntry::new(
@@ -96,11 +102,16 @@ pub(super) static FUNCTIONS: &[FunctionEntry] = &[
     FunctionEntry::new("skewness", Exactly(1), collected::skewness, "how far the values lean to one side"),
     FunctionEntry::new("kurtosis", Exactly(1), collected::kurtosis, "how far out the values lie"),
     FunctionEntry::new("product", Exactly(1), collected::product, "the product"),
-    FunctionEntry::new("mode", Between(1, 2), collected::mode, "the most frequent value"),
+    FunctionEntry::new("mode", Between(0, 2), collected::mode, "the most frequent value"),
     FunctionEntry::new("listagg", Between(1, 2), collected::listagg, "the texts as one").or(&["string_agg"]),
     FunctionEntry::new("bit_and", Exactly(1), bit_and, "the bits that all have"),
     FunctionEntry::new("bit_or", Exactly(1), bit_or, "the bits that one has"),
     FunctionEntry::new("bit_xor", Exactly(1), bit_xor, "the bits that an odd number has"),
+    FunctionEntry::new("bitmap_construct_agg", Exactly(1), bitmap::construct, "the bitmap of these places"),
+    FunctionEntry::new("bitmap_or_agg", Exactly(1), bitmap::or, "the bits that one bitmap has"),
+    FunctionEntry::new("bitmap_and_agg", Exactly(1), bitmap::and, "the bits that all bitmaps have"),
+    FunctionEntry::new("vector_sum", Exactly(1), vector::sum, "the sum of vectors, place by place"),
+    FunctionEntry::new("vector_avg", Exactly(1), vector::avg, "the mean of vectors, place by place"),
     FunctionEntry::new("try_avg", Exactly(1), try_avg, "the mean, NULL on overflow"),
 ];
 
@@ -296,7 +307,7 @@ fn skips_null(call: &FunctionCall<'_>) -> Result<bool> {
     if call.count() < 2 {
         return Ok(call.ignore_nulls);
     }
-    match super::argument::constant_of(&call.argument(1).expr) {
+    match constant_of(&call.argument(1).expr) {
         Some(ScalarValue::Boolean(Some(skips))) => Ok(skips),
         _ => Err(spark_error!("_LEGACY_ERROR_TEMP_1210", funcName = call.name.to_lowercase())),
     }

@@ -39,6 +39,8 @@ pub struct FunctionCall<'a> {
     pub filter: Option<Expr>,
     /// `f(…) WITHIN GROUP (ORDER BY …)`
     pub order_by: Vec<SortExpr>,
+    /// What it is ordered by, with types and texts.
+    pub ordered: Vec<TypedExpr>,
     /// `f(…) IGNORE NULLS`
     pub ignore_nulls: bool,
     /// Settings of the session.

@@ -6,16 +6,20 @@ mod construct;
 mod fold;
 mod lambda_function;
 mod map;
+mod map_zip;
 mod merge;
 mod sequence;
 mod set;
+mod shuffle;
 mod sort_by;
+mod vector;
 
-pub(super) use array::joined_bytes;
+pub(super) use array::{joined_bytes, lists_of};
 pub(super) use construct::struct_of;
 pub use fold::array_fold;
 pub use map::map_sorted;
 pub use sort_by::array_sort_by;
+pub(super) use vector::{differing_dimensions, vector};
 
 use super::entry::Arity::{AtLeast, Between, Exactly};
 use super::entry::FunctionEntry;
@@ -70,8 +74,17 @@ pub(super) static FUNCTIONS: &[FunctionEntry] = &[
     FunctionEntry::new("arrays_zip", AtLeast(1), set::zip, "the n-th elements of all as structs"),
     FunctionEntry::new("arrays_zip_by_place", Exactly(2), set::zip_by_place, "`zip_with`'s pairs"),
     FunctionEntry::new("array_with_index", Exactly(1), set::with_index, "the elements, each with its index from 0"),
+    FunctionEntry::new("map_zip_entries", Exactly(2), map_zip::zip_entries, "`map_zip_with`'s entries")
+        .shown(SqlForm::Template("map_zip_with({}, {}, lambdafunction())")),
     FunctionEntry::new("map_concat", AtLeast(0), merge::map_concat, "the entries of all maps"),
     FunctionEntry::new("map_from_entries", Exactly(1), merge::map_from_entries, "a map of an array of pairs"),
     FunctionEntry::new("str_to_map", Between(1, 3), merge::str_to_map, "a map of a text of pairs"),
+    FunctionEntry::new("shuffle", Between(1, 2), shuffle::shuffle, "the elements in an order of chance")
+        .shown(SqlForm::FirstArgument),
+    FunctionEntry::new("vector_inner_product", Exactly(2), vector::inner_product, "the inner product of two vectors"),
+    FunctionEntry::new("vector_cosine_similarity", Exactly(2), vector::cosine_similarity, "the cosine of their angle"),
+    FunctionEntry::new("vector_l2_distance", Exactly(2), vector::l2_distance, "how far two vectors lie apart"),
+    FunctionEntry::new("vector_norm", Between(1, 2), vector::norm, "the length of a vector"),
+    FunctionEntry::new("vector_normalize", Between(1, 2), vector::normalize, "the vector with the length 1"),
     FunctionEntry::new("sequence", Between(2, 3), sequence::sequence, "the values from one to another"),
 ];

@@ -3,5 +3,6 @@
 pub(crate) mod calendar;
 pub(crate) mod date_time_pattern;
 pub(crate) mod decimal;
+pub(crate) mod mersenne_twister;
 pub(crate) mod ordering;
 pub(crate) mod patterns;

@@ -3,6 +3,7 @@
 //! Values are of flat types. Deliberately not here: comments, and options that change how numbers are spelled.
 
 mod record;
+mod schema_of;
 
 use std::sync::Arc;
 
@@ -35,6 +36,8 @@ use crate::typed_expr::TypedExpr;
 pub(super) static FUNCTIONS: &[FunctionEntry] = &[
     FunctionEntry::new("from_csv", Between(2, 3), from_csv, "the struct of a CSV record, by a schema")
         .shown(SqlForm::FirstArgument),
+    FunctionEntry::new("schema_of_csv", Between(1, 2), schema_of::schema_of_csv, "the schema of a constant CSV record")
+        .shown(SqlForm::FirstArgument),
     FunctionEntry::new("to_csv", Between(1, 2), to_csv, "the CSV record of a struct"),
 ];
 
@@ -55,13 +58,17 @@ const REFUSED: [&str; 11] = [
 
 /// The options as constant arguments of the kernels, behind the value.
 fn constants(options: &Options) -> Result<Vec<TypedExpr>> {
+    Ok(texts(options)?.iter().map(|value| TypedExpr::literal(ScalarValue::from(value.as_str()), "")).collect())
+}
+
+fn texts(options: &Options) -> Result<[String; 10]> {
     if let Some(refused) = REFUSED.iter().find(|name| options.contains(name)) {
         return Err(Error::unsupported(format!("the option '{refused}' of CSV functions")));
     }
     let text = |name: &str, default: &str| options.get(name).unwrap_or(default).to_owned();
     let separator = options.get("sep").or_else(|| options.get("delimiter")).unwrap_or(",").to_owned();
     let trims = |name: &str| Ok::<_, Error>(options.get_bool(name)?.unwrap_or(false).to_string());
-    let values = [
+    Ok([
         separator,
         text("quote", "\""),
         text("escape", "\\"),
@@ -72,8 +79,7 @@ fn constants(options: &Options) -> Result<Vec<TypedExpr>> {
         text("timestampFormat", ""),
         text("columnNameOfCorruptRecord", "_corrupt_record"),
         text("mode", "PERMISSIVE"),
-    ];
-    Ok(values.iter().map(|value| TypedExpr::literal(ScalarValue::from(value.as_str()), "")).collect())
+    ])
 }
 
 /// The options again, in a kernel.

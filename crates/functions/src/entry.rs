@@ -102,6 +102,7 @@ impl FunctionEntry {
             distinct: false,
             filter,
             order_by,
+            ordered: Vec::new(),
             ignore_nulls: false,
             context,
         }

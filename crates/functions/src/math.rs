@@ -1,5 +1,6 @@
 //! Mathematics.
 
+mod bitmap;
 mod digits;
 mod elementary;
 mod java;
@@ -56,6 +57,11 @@ pub(super) static FUNCTIONS: &[FunctionEntry] = &[
     FunctionEntry::new("hypot", Exactly(2), elementary::hypot, "the length of a hypotenuse").shown(SqlForm::Capitals),
     FunctionEntry::new("pi", Exactly(0), elementary::pi, "π").shown(SqlForm::Capitals),
     FunctionEntry::new("e", Exactly(0), elementary::e, "Euler's number").shown(SqlForm::Capitals),
+    FunctionEntry::new("bitmap_bit_position", Exactly(1), bitmap::bit_position, "the place of a number in its bitmap"),
+    FunctionEntry::new("bitmap_bucket_number", Exactly(1), bitmap::bucket_number, "the number of its bitmap"),
+    FunctionEntry::new("bitmap_count", Exactly(1), bitmap::count, "the number of bits that are set"),
+    FunctionEntry::new("randstr", Between(1, 2), random::randstr, "so many letters and digits of chance"),
+    FunctionEntry::new("uniform", Between(2, 3), random::uniform, "a number of chance between two"),
     FunctionEntry::new("bin", Exactly(1), digits::bin, "in base 2"),
     FunctionEntry::new("conv", Exactly(3), digits::conv, "from one base to another"),
     FunctionEntry::new("factorial", Exactly(1), digits::factorial, "the factorial, NULL beyond 20"),

@@ -31,13 +31,15 @@ pub(super) static FUNCTIONS: &[FunctionEntry] = &[
     FunctionEntry::new("version", Exactly(0), version, "the version of Spark that is spoken"),
     FunctionEntry::new("current_user", Exactly(0), current_user, "the session's user").or(&["user", "session_user"]),
     FunctionEntry::new("current_database", Exactly(0), current_database, "the default schema").or(&["current_schema"]),
+    FunctionEntry::new("current_path", Exactly(0), current_path, "where names without a schema are looked for"),
     FunctionEntry::new("current_catalog", Exactly(0), current_catalog, "the default catalog"),
     FunctionEntry::new("raise_error", Between(1, 2), raise_error, "fails with a message"),
     FunctionEntry::new("assert_true", Between(1, 2), assert_true, "fails unless it is true"),
     FunctionEntry::new("input_file_name", Exactly(0), input_file_name, "the file that is read, or nothing"),
     FunctionEntry::new("spark_partition_id", Exactly(0), spark_partition_id, "the task's number")
         .shown(SqlForm::Capitals),
-    FunctionEntry::new("monotonically_increasing_id", Exactly(0), increasing_id, "a number that no other row has"),
+    FunctionEntry::new("monotonically_increasing_id", Exactly(0), increasing_id, "a number that no other row has")
+        .or(&["distributed_sequence_id"]),
     FunctionEntry::new("uuid", Between(0, 1), uuid, "a random identifier"),
 ];
 
@@ -63,6 +65,10 @@ fn current_database(_call: &FunctionCall<'_>) -> Result<Resolved> {
         Resolved::Scalar(name) => scalar(name.with_sql("current_schema()")),
         other => Ok(other),
     }
+}
+
+fn current_path(_call: &FunctionCall<'_>) -> Result<Resolved> {
+    text("system.builtin,system.session,spark_catalog.default")
 }
 
 fn current_catalog(_call: &FunctionCall<'_>) -> Result<Resolved> {

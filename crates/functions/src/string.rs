@@ -11,6 +11,7 @@ mod pattern;
 mod search;
 mod slicing;
 mod url;
+mod utf8;
 
 pub(super) use encoding::{base64, decode, hex};
 pub(super) use format::joined;
@@ -99,6 +100,16 @@ pub(super) static FUNCTIONS: &[FunctionEntry] = &[
     FunctionEntry::new("try_url_decode", Exactly(1), url::try_url_decode, "out of a URL, NULL for what is none"),
     FunctionEntry::new("parse_url", Between(2, 3), url::parse_url, "a part of a URL"),
     FunctionEntry::new("try_parse_url", Between(2, 3), url::try_parse_url, "a part of a URL, NULL for what is none"),
+    FunctionEntry::new("quote", Exactly(1), choice::quote, "as a literal of SQL"),
+    FunctionEntry::new("is_valid_utf8", Exactly(1), utf8::is_valid_utf8, "whether the bytes are UTF-8"),
+    FunctionEntry::new("make_valid_utf8", Exactly(1), utf8::make_valid_utf8, "with a mark for what is no UTF-8"),
+    FunctionEntry::new("validate_utf8", Exactly(1), utf8::validate_utf8, "the same text, an error if it is no UTF-8"),
+    FunctionEntry::new(
+        "try_validate_utf8",
+        Exactly(1),
+        utf8::try_validate_utf8,
+        "the same text, NULL if it is no UTF-8",
+    ),
     FunctionEntry::new("soundex", Exactly(1), encoding::soundex, "how it sounds, for names"),
 ];
 

@@ -15,7 +15,7 @@ use crate::typed_expr::TypedExpr;
 
 use super::call::{FunctionCall, Resolved};
 use super::collection::struct_of;
-use super::entry::Arity::{Between, Exactly};
+use super::entry::Arity::{AtLeast, Between, Exactly};
 use super::entry::FunctionEntry;
 use super::sql_form::SqlForm;
 use crate::argument::{common_type_of, constant_of};
@@ -25,11 +25,11 @@ use crate::failure::{arithmetic_overflow, sql_expr, sql_id, unexpected_input_typ
 /// The window functions.
 pub(super) static FUNCTIONS: &[FunctionEntry] = &[
     FunctionEntry::new("row_number", Exactly(0), row_number, "the row's place"),
-    FunctionEntry::new("rank", Exactly(0), rank, "the place, equal rows sharing one, with gaps")
+    FunctionEntry::new("rank", AtLeast(0), rank, "the place, equal rows sharing one, with gaps")
         .shown(SqlForm::Capitals),
-    FunctionEntry::new("dense_rank", Exactly(0), dense_rank, "the place, equal rows sharing one, without gaps")
+    FunctionEntry::new("dense_rank", AtLeast(0), dense_rank, "the place, equal rows sharing one, without gaps")
         .shown(SqlForm::Capitals),
-    FunctionEntry::new("percent_rank", Exactly(0), percent_rank, "the rank as a share").shown(SqlForm::Capitals),
+    FunctionEntry::new("percent_rank", AtLeast(0), percent_rank, "the rank as a share").shown(SqlForm::Capitals),
     FunctionEntry::new("cume_dist", Exactly(0), cume_dist, "the share of rows not after this one"),
     FunctionEntry::new("ntile", Between(0, 1), ntile, "the number of the row's bucket"),
     FunctionEntry::new("lag", Between(1, 3), lag, "the value some rows before"),
@@ -64,16 +64,24 @@ fn row_number(call: &FunctionCall<'_>) -> Result<Resolved> {
     counted(call, native::row_number::row_number_udwf(), Vec::new())
 }
 
+/// Arguments say nothing, since the window has the order, and do not show.
+fn rank_of(call: &FunctionCall<'_>, rank: Resolved) -> Resolved {
+    match rank {
+        Resolved::Window(expr) => Resolved::Window(expr.with_sql(format!("{}()", call.name.to_uppercase()))),
+        other => other,
+    }
+}
+
 fn rank(call: &FunctionCall<'_>) -> Result<Resolved> {
-    counted(call, native::rank::rank_udwf(), Vec::new())
+    Ok(rank_of(call, counted(call, native::rank::rank_udwf(), Vec::new())?))
 }
 
 fn dense_rank(call: &FunctionCall<'_>) -> Result<Resolved> {
-    counted(call, native::rank::dense_rank_udwf(), Vec::new())
+    Ok(rank_of(call, counted(call, native::rank::dense_rank_udwf(), Vec::new())?))
 }
 
 fn percent_rank(call: &FunctionCall<'_>) -> Result<Resolved> {
-    shared(call, native::rank::percent_rank_udwf())
+    Ok(rank_of(call, shared(call, native::rank::percent_rank_udwf())?))
 }
 
 fn cume_dist(call: &FunctionCall<'_>) -> Result<Resolved> {

@@ -3,19 +3,20 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Float64Array, StringArray, UInt32Array, new_empty_array};
+use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, Float64Array, StringArray, UInt32Array, new_empty_array};
 use arrow::compute::{SortOptions, concat, sort, take};
 use arrow::datatypes::{DataType, Float64Type};
 use arrow::row::{RowConverter, SortField};
 use datafusion::common::ScalarValue;
 use millstream_core::{Error, Result, spark_error};
 
+use super::percentile::{ordered_value, wrong_orderings};
 use super::{collect, resolved};
 use crate::argument::constant_of;
 use crate::call::{FunctionCall, Resolved};
 use crate::collection::joined_bytes;
 use crate::columns::ordering::normal_column;
-use crate::failure::{non_foldable, sql_expr, sql_id, unexpected_input_type};
+use crate::failure::{differing_types, non_foldable, sql_expr, sql_id, unexpected_input_type};
 use crate::kernel::{Evaluation, Function};
 use crate::typed_expr::TypedExpr;
 
@@ -70,19 +71,28 @@ pub(super) fn product(call: &FunctionCall<'_>) -> Result<Resolved> {
     of_doubles(call, &PRODUCT)
 }
 
-static MODE: Function = Function::total("mode", |one| modes(one, false));
-static LEAST_MODE: Function = Function::total("least_mode", |one| modes(one, true));
+static MODE: Function = Function::total("mode", |one| modes(one, Tie::First));
+static LEAST_MODE: Function = Function::total("least_mode", |one| modes(one, Tie::Least));
+static GREATEST_MODE: Function = Function::total("greatest_mode", |one| modes(one, Tie::Greatest));
 
-fn modes(one: &Evaluation<'_>, least: bool) -> Result<ArrayRef> {
+/// Which of several values that come equally often is the mode.
+#[derive(Clone, Copy)]
+enum Tie {
+    First,
+    Least,
+    Greatest,
+}
+
+fn modes(one: &Evaluation<'_>, tie: Tie) -> Result<ArrayRef> {
     let list = one.columns[0].as_list::<i32>();
-    let mode = |row: usize| most_frequent(&list.value(row), one.data_type, least);
+    let mode = |row: usize| most_frequent(&list.value(row), one.data_type, tie);
     let parts = (0..one.rows).map(mode).collect::<Result<Vec<_>>>()?;
     let views: Vec<&dyn Array> = parts.iter().map(AsRef::as_ref).collect();
     Ok(if views.is_empty() { new_empty_array(one.data_type) } else { concat(&views)? })
 }
 
-/// The value that comes most often; of several the least, or the one that came first.
-fn most_frequent(values: &ArrayRef, data_type: &DataType, least: bool) -> Result<ArrayRef> {
+/// The value that comes most often.
+fn most_frequent(values: &ArrayRef, data_type: &DataType, tie: Tie) -> Result<ArrayRef> {
     if values.is_empty() {
         return Ok(arrow::array::new_null_array(data_type, 1));
     }
@@ -94,7 +104,11 @@ fn most_frequent(values: &ArrayRef, data_type: &DataType, least: bool) -> Result
         counts.entry(row).or_insert((0, at)).0 += 1;
     }
     let best = counts.iter().max_by(|(row, (count, at)), (other, (other_count, other_at))| {
-        let tied = if least { other.cmp(row) } else { other_at.cmp(at) };
+        let tied = match tie {
+            Tie::First => other_at.cmp(at),
+            Tie::Least => other.cmp(row),
+            Tie::Greatest => row.cmp(other),
+        };
         count.cmp(other_count).then(tied)
     });
     let best = best.map_or(0, |(_, (_, at))| *at);
@@ -102,8 +116,11 @@ fn most_frequent(values: &ArrayRef, data_type: &DataType, least: bool) -> Result
 }
 
 pub(super) fn mode(call: &FunctionCall<'_>) -> Result<Resolved> {
-    if !call.order_by.is_empty() {
-        return Err(Error::unsupported("mode with an order is not supported."));
+    if call.count() == 0 {
+        return ordered_mode(call);
+    }
+    if !call.ordered.is_empty() {
+        return Err(wrong_orderings(call, 0, call.ordered.len()));
     }
     let least = match call.arguments.get(1).map(|one| constant_of(&one.expr)) {
         None => false,
@@ -121,16 +138,32 @@ pub(super) fn mode(call: &FunctionCall<'_>) -> Result<Resolved> {
     resolved(mode.with_sql(sql))
 }
 
+/// `mode() WITHIN GROUP (ORDER BY value)`: of several modes the first in this order. Spark shows the other direction.
+fn ordered_mode(call: &FunctionCall<'_>) -> Result<Resolved> {
+    let value = ordered_value(call)?.clone();
+    let descending = call.order_by.first().is_some_and(|key| !key.asc);
+    let direction = if descending { "" } else { " DESC" };
+    let sql = format!("{}() WITHIN GROUP (ORDER BY {}{direction})", call.name, value.sql);
+    let data_type = value.data_type.clone();
+    let list = collect::list_of(call, value);
+    let mode = (if descending { &GREATEST_MODE } else { &LEAST_MODE }).call_nullable([list], data_type, call);
+    resolved(mode.with_sql(sql))
+}
+
+/// The values in the order that `listagg` names; as they came if it names none.
+fn in_order(values: ArrayRef, order: &str) -> Result<ArrayRef> {
+    if order.is_empty() {
+        return Ok(values);
+    }
+    Ok(sort(&values, Some(SortOptions { descending: order == "descending", nulls_first: false }))?)
+}
+
 static LISTAGG: Function = Function::new("listagg", |one| {
     let (list, delimiters) = (one.columns[0].as_list::<i32>(), one.strings(1));
     let orders = one.strings(2);
     let mut room = one.room("listagg");
     let join = |row: usize| {
-        let mut values = list.value(row);
-        let order = orders.value(row);
-        if !order.is_empty() {
-            values = sort(&values, Some(SortOptions { descending: order == "descending", nulls_first: false }))?;
-        }
+        let values = in_order(list.value(row), orders.value(row))?;
         let texts: Vec<&str> = values.as_string::<i32>().iter().flatten().collect();
         let delimiter = delimiters.value(row);
         room.take(joined_bytes(&texts, delimiter))?;
@@ -139,20 +172,42 @@ static LISTAGG: Function = Function::new("listagg", |one| {
     Ok(Arc::new((0..one.rows).map(join).collect::<Result<StringArray>>()?))
 });
 
+static LISTAGG_BYTES: Function = Function::new("listagg", |one| {
+    let (list, delimiters) = (one.columns[0].as_list::<i32>(), one.binary(1));
+    let orders = one.strings(2);
+    let mut room = one.room("listagg");
+    let mut join = |row: usize| {
+        let values = in_order(list.value(row), orders.value(row))?;
+        let parts: Vec<&[u8]> = values.as_binary::<i32>().iter().flatten().collect();
+        let delimiter = delimiters.value(row);
+        let bytes = parts.iter().map(|part| part.len() + delimiter.len()).fold(0, usize::saturating_add);
+        room.take(bytes)?;
+        Ok((!parts.is_empty()).then(|| parts.join(delimiter)))
+    };
+    Ok(Arc::new((0..one.rows).map(&mut join).collect::<Result<BinaryArray>>()?))
+});
+
+/// The delimiter of `listagg`, as a constant of the type that is joined.
+fn delimiter(call: &FunctionCall<'_>, bytes: bool) -> Result<ScalarValue> {
+    let none = if bytes { ScalarValue::Binary(Some(Vec::new())) } else { ScalarValue::from("") };
+    let Some(given) = call.arguments.get(1) else { return Ok(none) };
+    match constant_of(&given.expr) {
+        Some(ScalarValue::Null | ScalarValue::Utf8(None) | ScalarValue::Binary(None)) => Ok(none),
+        Some(text @ ScalarValue::Utf8(_)) if !bytes => Ok(text),
+        Some(value @ ScalarValue::Binary(_)) if bytes => Ok(value),
+        Some(_) if bytes => Err(differing_types(call)),
+        _ => non_foldable(call, 1, "delimiter", "STRING"),
+    }
+}
+
 /// `listagg(text, delimiter) WITHIN GROUP (ORDER BY text)`
 pub(super) fn listagg(call: &FunctionCall<'_>) -> Result<Resolved> {
-    if matches!(call.data_type(0), DataType::Binary | DataType::List(_) | DataType::Map(_, _) | DataType::Struct(_)) {
+    if matches!(call.data_type(0), DataType::List(_) | DataType::Map(_, _) | DataType::Struct(_)) {
         return unexpected_input_type(call, 0, "(\"STRING\" or \"BINARY\")");
     }
-    let delimiter = match call.arguments.get(1) {
-        None => String::new(),
-        Some(given) => match constant_of(&given.expr) {
-            Some(ScalarValue::Utf8(text)) => text.unwrap_or_default(),
-            Some(ScalarValue::Null) => String::new(),
-            _ => return non_foldable(call, 1, "delimiter", "STRING"),
-        },
-    };
-    let value = call.string(0)?;
+    let bytes = *call.data_type(0) == DataType::Binary;
+    let delimiter = delimiter(call, bytes)?;
+    let value = if bytes { call.argument(0) } else { call.string(0)? };
     let order = match call.order_by.as_slice() {
         [] => "",
         [key] if key.expr == call.arguments[0].expr && key.expr == value.expr => {
@@ -174,8 +229,9 @@ pub(super) fn listagg(call: &FunctionCall<'_>) -> Result<Resolved> {
         _ => return Err(Error::unsupported("listagg in the order of something else is not supported.")),
     };
     let list = collect::list_of(call, value);
-    let constant = |text: &str| TypedExpr::literal(ScalarValue::from(text), "");
-    let text = LISTAGG.call_nullable([list, constant(&delimiter), constant(order)], DataType::Utf8, call);
+    let (function, data_type) = if bytes { (&LISTAGG_BYTES, DataType::Binary) } else { (&LISTAGG, DataType::Utf8) };
+    let (delimiter, order_name) = (TypedExpr::literal(delimiter, ""), TypedExpr::literal(ScalarValue::from(order), ""));
+    let text = function.call_nullable([list, delimiter, order_name], data_type, call);
     let delimiter_sql = call.arguments.get(1).map_or("NULL", |one| one.sql.as_str());
     let given = format!("{}, {delimiter_sql}", call.arguments[0].sql);
     let distinct = if call.distinct { "DISTINCT " } else { "" };

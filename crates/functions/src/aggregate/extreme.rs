@@ -15,6 +15,7 @@ use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Signature, Volatility};
 use millstream_core::Result;
 
+use super::several_by::several_by;
 use super::{aggregate, orderable, resolved};
 use crate::call::{FunctionCall, Resolved};
 use crate::columns::ordering::normal_column;
@@ -28,6 +29,9 @@ pub(super) fn min_by(call: &FunctionCall<'_>) -> Result<Resolved> {
 }
 
 fn beside(call: &FunctionCall<'_>, greatest: bool) -> Result<Resolved> {
+    if call.count() > 2 {
+        return several_by(call, greatest);
+    }
     let (value, key) = (call.argument(0), orderable(call, 1)?);
     let types = vec![key.data_type.clone(), value.data_type.clone()];
     let name = if greatest { "max_by" } else { "min_by" };

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array};
-use arrow::compute::sort;
+use arrow::compute::{SortOptions, sort};
 use arrow::datatypes::{DataType, Field, FieldRef, Float64Type, IntervalUnit};
 use datafusion::common::ScalarValue;
 use datafusion::common::utils::SingleRowListArrayBuilder;
@@ -20,7 +20,7 @@ use super::{aggregate, array_of, resolved};
 use crate::argument::{computed, constant_of};
 use crate::call::{FunctionCall, Resolved};
 use crate::data_type::is_numeric;
-use crate::failure::{non_foldable, sql_expr, unexpected_input_type, unexpected_null, value_out_of_range};
+use crate::failure::{non_foldable, sql_expr, sql_id, unexpected_input_type, unexpected_null, value_out_of_range};
 use crate::typed_expr::TypedExpr;
 
 /// What `percentile` takes.
@@ -41,7 +41,12 @@ pub(super) fn median(call: &FunctionCall<'_>) -> Result<Resolved> {
     refuse_intervals(call)?;
     let value = call.numeric(0).or_else(|_| unexpected_input_type(call, 0, VALUES))?;
     let value = call.cast(value, &DataType::Float64)?;
-    resolve(call, value, Shape { values: vec![0.5_f64.to_bits()], is_array: false, frequency: 1 }, true)
+    resolve(
+        call,
+        value,
+        Shape { values: vec![0.5_f64.to_bits()], is_array: false, frequency: 1, descending: false },
+        true,
+    )
 }
 
 pub(super) fn percentile(call: &FunctionCall<'_>) -> Result<Resolved> {
@@ -83,7 +88,12 @@ fn with_default<'c>(call: &FunctionCall<'c>, last: i32) -> FunctionCall<'c> {
     if arguments.len() == 2 {
         arguments.push(TypedExpr::literal(ScalarValue::from(last), last.to_string()));
     }
-    FunctionCall { arguments, filter: call.filter.clone(), order_by: call.order_by.clone(), ..*call }
+    with_arguments(call, arguments)
+}
+
+fn with_arguments<'c>(call: &FunctionCall<'c>, arguments: Vec<TypedExpr>) -> FunctionCall<'c> {
+    let (filter, order_by, ordered) = (call.filter.clone(), call.order_by.clone(), call.ordered.clone());
+    FunctionCall { arguments, filter, order_by, ordered, ..*call }
 }
 
 pub(super) fn percentile_approx(call: &FunctionCall<'_>) -> Result<Resolved> {
@@ -98,6 +108,57 @@ pub(super) fn percentile_approx(call: &FunctionCall<'_>) -> Result<Resolved> {
     resolve(call, value, percentages, false)
 }
 
+/// `percentile_cont(share) WITHIN GROUP (ORDER BY value)`
+pub(super) fn percentile_cont(call: &FunctionCall<'_>) -> Result<Resolved> {
+    within_group(call, true)
+}
+
+/// `percentile_disc(share) WITHIN GROUP (ORDER BY value)`: a value of the column.
+pub(super) fn percentile_disc(call: &FunctionCall<'_>) -> Result<Resolved> {
+    within_group(call, false)
+}
+
+/// The value that stands in WITHIN GROUP; refused in Spark's words if it is not the one thing there.
+pub(super) fn ordered_value<'c>(call: &'c FunctionCall<'_>) -> Result<&'c TypedExpr> {
+    let name = sql_id(call.name);
+    match call.ordered.as_slice() {
+        _ if call.distinct => {
+            Err(spark_error!("INVALID_WITHIN_GROUP_EXPRESSION.DISTINCT_UNSUPPORTED", funcName = name))
+        }
+        [] => Err(spark_error!("INVALID_WITHIN_GROUP_EXPRESSION.WITHIN_GROUP_MISSING", funcName = name)),
+        [value] => Ok(value),
+        several => Err(wrong_orderings(call, 1, several.len())),
+    }
+}
+
+/// WITHIN GROUP orders by more or fewer values than the function has.
+pub(super) fn wrong_orderings(call: &FunctionCall<'_>, expected: usize, actual: usize) -> Error {
+    spark_error!(
+        "INVALID_WITHIN_GROUP_EXPRESSION.WRONG_NUM_ORDERINGS",
+        funcName = sql_id(call.name),
+        expectedNum = expected,
+        actualNum = actual,
+    )
+}
+
+fn within_group(call: &FunctionCall<'_>, interpolates: bool) -> Result<Resolved> {
+    let value = ordered_value(call)?.clone();
+    let descending = call.order_by.first().is_some_and(|key| !key.asc);
+    let direction = if descending { " DESC" } else { "" };
+    let name = call.name.to_lowercase();
+    let sql = format!("{name}({}) WITHIN GROUP (ORDER BY {}{direction})", call.arguments[0].sql, value.sql);
+    let inner = with_arguments(call, vec![value, call.argument(0)]);
+    let inner = FunctionCall { order_by: Vec::new(), ..inner };
+    refuse_intervals(&inner)?;
+    let value = inner.numeric(0).or_else(|_| unexpected_input_type(&inner, 0, VALUES))?;
+    let value = inner.cast(value, &DataType::Float64)?;
+    let percentages = Shape { descending, ..percentages(&inner, "\"DOUBLE\"")? };
+    match resolve(&inner, value, percentages, interpolates)? {
+        Resolved::Aggregate(expr) => resolved(expr.with_sql(sql)),
+        other => Ok(other),
+    }
+}
+
 /// What is asked of the values.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Shape {
@@ -106,6 +167,8 @@ struct Shape {
     is_array: bool,
     /// How often each value counts.
     frequency: u64,
+    /// Whether the values are counted from the greatest.
+    descending: bool,
 }
 
 /// The second argument: a share, or an array of them, which must not be able to hold NULL.
@@ -137,7 +200,7 @@ fn percentages(call: &FunctionCall<'_>, wanted: &str) -> Result<Shape> {
         return Err(value_out_of_range(call, "percentage", "[0.0, 1.0]", &values.join(",")));
     }
     let values = values.values().iter().map(|value| value.to_bits()).collect();
-    Ok(Shape { values, is_array, frequency: 1 })
+    Ok(Shape { values, is_array, frequency: 1, descending: false })
 }
 
 /// The accuracy of `percentile_approx` is checked, and then exceeded.
@@ -239,7 +302,8 @@ impl Accumulator for Ranked {
         if values.is_empty() || asked.values.is_empty() || asked.frequency == 0 {
             return ScalarValue::try_from(&self.function.data_type);
         }
-        let sorted = sort(&values, None)?;
+        let options = SortOptions { descending: asked.descending, nulls_first: true };
+        let sorted = sort(&values, Some(options))?;
         let percentages = self.function.percentages.values.iter().map(|&bits| f64::from_bits(bits));
         let found = percentages.map(|one| self.at(&sorted, one)).collect::<DataFusionResult<Vec<_>>>()?;
         if !self.function.percentages.is_array {

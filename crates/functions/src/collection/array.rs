@@ -32,7 +32,7 @@ pub(super) fn element(call: &FunctionCall<'_>, index: usize) -> Result<FieldRef>
 }
 
 /// A column of arrays, from the elements of each row; `None` is NULL.
-pub(super) fn lists_of(data_type: &DataType, rows: Vec<Option<ArrayRef>>) -> Result<ArrayRef> {
+pub(crate) fn lists_of(data_type: &DataType, rows: Vec<Option<ArrayRef>>) -> Result<ArrayRef> {
     let DataType::List(element) = data_type else {
         return Err(Error::internal("an array that is none"));
     };

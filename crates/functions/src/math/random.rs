@@ -6,14 +6,17 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float64Array};
-use arrow::datatypes::{DataType, Int64Type};
+use arrow::array::{ArrayRef, Float64Array, StringBuilder};
+use arrow::datatypes::{DataType, Float64Type, Int32Type, Int64Type};
+use datafusion::common::ScalarValue;
 use datafusion::logical_expr::ScalarUDF;
-use millstream_core::Result;
+use millstream_core::{Error, Result, spark_error};
 use millstream_engine::functions::BatchSeed;
 
-use crate::argument::scalar;
+use crate::argument::{constant_of, null_of, scalar};
 use crate::call::{FunctionCall, Resolved};
+use crate::data_type::is_numeric;
+use crate::failure::{non_foldable, unexpected_input_type};
 use crate::kernel::{Evaluation, Function};
 use crate::typed_expr::TypedExpr;
 
@@ -34,6 +37,10 @@ impl XorShift {
         next ^= next << 4;
         self.0 = next;
         next & ((1 << bits) - 1)
+    }
+
+    fn next_int(&mut self) -> i32 {
+        self.next(32) as i32
     }
 
     fn next_double(&mut self) -> f64 {
@@ -89,14 +96,18 @@ fn normal(one: &Evaluation<'_>) -> Result<ArrayRef> {
     Ok(Arc::new(Float64Array::from_iter_values((0..one.rows).map(next))))
 }
 
-fn resolve(call: &FunctionCall<'_>, function: &'static Function) -> Result<Resolved> {
-    let seed = if call.count() > 0 {
-        call.constant_bigint(0, "seed")?.unwrap_or(0)
+/// The seed at this place of the call, or one of chance.
+fn seed_at(call: &FunctionCall<'_>, index: usize) -> Result<TypedExpr> {
+    let seed = if call.count() > index {
+        call.constant_bigint(index, "seed")?.unwrap_or(0)
     } else {
         uuid::Uuid::new_v4().as_u64_pair().0 as i64
     };
-    let seed = TypedExpr::new(ScalarUDF::from(BatchSeed::new(seed)).call(vec![]), DataType::Int64, false);
-    scalar(function.over([seed], DataType::Float64, false, &call.context.settings))
+    Ok(TypedExpr::new(ScalarUDF::from(BatchSeed::new(seed)).call(vec![]), DataType::Int64, false))
+}
+
+fn resolve(call: &FunctionCall<'_>, function: &'static Function) -> Result<Resolved> {
+    scalar(function.over([seed_at(call, 0)?], DataType::Float64, false, &call.context.settings))
 }
 
 pub(super) fn rand(call: &FunctionCall<'_>) -> Result<Resolved> {
@@ -105,4 +116,84 @@ pub(super) fn rand(call: &FunctionCall<'_>) -> Result<Resolved> {
 
 pub(super) fn randn(call: &FunctionCall<'_>) -> Result<Resolved> {
     resolve(call, &RANDN)
+}
+
+static RANDSTR: Function = Function::volatile("randstr", |one| {
+    let mut random = generator(one);
+    let mut room = one.room("randstr");
+    let mut texts = StringBuilder::new();
+    for row in 0..one.rows {
+        let length = one.numbers::<Int32Type>(1).value(row).unsigned_abs() as usize;
+        room.take(length)?;
+        let text: String = (0..length).map(|_| letter(random.next_int())).collect();
+        texts.append_value(text);
+    }
+    Ok(Arc::new(texts.finish()))
+});
+
+/// The digit or letter that Spark makes of a number.
+fn letter(number: i32) -> char {
+    const LETTERS: &[u8; 62] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    char::from(LETTERS[(number % 62).unsigned_abs() as usize])
+}
+
+pub(super) fn randstr(call: &FunctionCall<'_>) -> Result<Resolved> {
+    let length = match constant_of(&call.int(0)?.expr) {
+        Some(ScalarValue::Int32(length)) => length.unwrap_or(0),
+        _ => return non_foldable(call, 0, "length", "INT"),
+    };
+    if length < 0 {
+        return Err(spark_error!(
+            "INVALID_PARAMETER_VALUE.LENGTH",
+            parameter = "`length`",
+            functionName = "`randstr`",
+            length = length,
+        ));
+    }
+    let length = TypedExpr::literal(ScalarValue::Int32(Some(length)), "");
+    scalar(RANDSTR.over([seed_at(call, 1)?, length], DataType::Utf8, false, &call.context.settings))
+}
+
+static UNIFORM: Function = Function::volatile("uniform", |one| {
+    let mut random = generator(one);
+    let (least, most) = (one.numbers::<Float64Type>(1), one.numbers::<Float64Type>(2));
+    let value = |row: usize| {
+        let share = random.next_double();
+        one.all_valid(row).then(|| least.value(row) + (most.value(row) - least.value(row)) * share)
+    };
+    Ok(Arc::new((0..one.rows).map(value).collect::<Float64Array>()))
+});
+
+/// The type of `uniform`: the wider one of two whole numbers, else a floating-point number.
+fn uniform_type(call: &FunctionCall<'_>) -> Result<DataType> {
+    for (index, name) in ["min", "max"].into_iter().enumerate() {
+        if !is_numeric(call.data_type(index)) && *call.data_type(index) != DataType::Null {
+            return unexpected_input_type(call, index, "\"NUMERIC\"");
+        }
+        if constant_of(&call.arguments[index].expr).is_none() {
+            return non_foldable(call, index, name, "integer or floating-point");
+        }
+    }
+    let order = [DataType::Int8, DataType::Int16, DataType::Int32, DataType::Int64, DataType::Float32];
+    let place = |index: usize| order.iter().position(|one| one == call.data_type(index));
+    match [call.data_type(0), call.data_type(1)] {
+        [DataType::Decimal128(..), _] | [_, DataType::Decimal128(..)] => {
+            Err(Error::unsupported("uniform between decimal numbers is not supported."))
+        }
+        _ => Ok(place(0).zip(place(1)).map_or(DataType::Float64, |(one, other)| order[one.max(other)].clone())),
+    }
+}
+
+pub(super) fn uniform(call: &FunctionCall<'_>) -> Result<Resolved> {
+    let data_type = uniform_type(call)?;
+    let bound = |index: usize| call.cast(call.argument(index), &DataType::Float64);
+    let bounds = [bound(0)?, bound(1)?];
+    let nullable = bounds.iter().any(|bound| bound.nullable);
+    if bounds.iter().any(|bound| matches!(constant_of(&bound.expr), Some(value) if value.is_null())) {
+        return null_of(&data_type);
+    }
+    let [least, most] = bounds;
+    let arguments = [seed_at(call, 2)?, least, most];
+    let value = UNIFORM.over(arguments, DataType::Float64, nullable, &call.context.settings);
+    scalar(TypedExpr { nullable: false, sql: String::new(), ..call.cast(value, &data_type)? })
 }

@@ -12,7 +12,7 @@ use datafusion::common::ScalarValue;
 use millstream_core::{Error, Result, spark_error};
 
 use super::encoding::from_hex;
-use crate::argument::{constant_of, scalar};
+use crate::argument::{constant_of, null_of, scalar};
 use crate::call::{FunctionCall, Resolved};
 use crate::failure::{non_foldable, sql_expr, sql_value};
 use crate::kernel::{Evaluation, Function};
@@ -62,10 +62,14 @@ fn malformed(text: &str, format: &str) -> Error {
 fn resolve(call: &FunctionCall<'_>, fails: bool) -> Result<Resolved> {
     let format = match call.arguments.get(1).map(|one| constant_of(&one.expr)) {
         None => "hex".to_owned(),
+        Some(Some(ScalarValue::Null | ScalarValue::Utf8(None))) if !fails => return null_of(&DataType::Binary),
         Some(Some(ScalarValue::Utf8(Some(format)))) => format.to_lowercase(),
         Some(_) => return non_foldable(call, 1, "fmt", "STRING"),
     };
     if !matches!(format.as_str(), "hex" | "utf-8" | "utf8" | "base64") {
+        if !fails {
+            return null_of(&DataType::Binary);
+        }
         return Err(spark_error!(
             "DATATYPE_MISMATCH.INVALID_ARG_VALUE",
             sqlExpr = sql_expr(&call.sql()),

@@ -9,7 +9,7 @@ use datafusion::common::ScalarValue;
 use millstream_core::{Result, spark_error};
 use regex::Regex;
 
-use super::{of_strings, rows};
+use super::{map_text, of_strings, rows};
 use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
 use crate::failure::{invalid_array_index, sql_expr, unexpected_input_type};
@@ -108,7 +108,7 @@ pub(super) fn mask(call: &FunctionCall<'_>) -> Result<Resolved> {
             None => TypedExpr::literal(ScalarValue::Utf8(default.map(str::to_owned)), default.unwrap_or("NULL")),
         });
     }
-    let whole = FunctionCall { arguments, filter: None, order_by: Vec::new(), ..*call };
+    let whole = FunctionCall { arguments, filter: None, order_by: Vec::new(), ordered: Vec::new(), ..*call };
     let sql = whole.sql();
     for (index, given) in whole.arguments.iter().enumerate() {
         if !matches!(given.data_type, DataType::Utf8 | DataType::Null) {
@@ -144,4 +144,11 @@ static LUHN: Function = Function::total("luhn_check", |one| {
 
 pub(super) fn luhn_check(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(LUHN.call_nullable(call.all_strings()?, DataType::Boolean, call))
+}
+
+static QUOTE: Function =
+    Function::total("quote", |one| Ok(map_text(one, |text| format!("'{}'", text.replace('\'', "\\'")))));
+
+pub(super) fn quote(call: &FunctionCall<'_>) -> Result<Resolved> {
+    scalar(QUOTE.call_nullable([call.string(0)?], DataType::Utf8, call))
 }

@@ -42,6 +42,7 @@ const NOT_ASKED: &[(&str, &str)] = &[
     ("get_item", "made of `a[i]`"),
     ("get_array_struct_fields", "made of `array.field`"),
     ("arrays_zip_by_place", "made of `zip_with`"),
+    ("map_zip_entries", "made of `map_zip_with`"),
     ("array_with_index", "made of lambdas with an index"),
     ("inline_outer", "`inline`, which is asked, with a row of NULL"),
     ("spark_partition_id", "depends on how the engine lays out partitions"),

@@ -60,6 +60,7 @@ impl Parser<'_> {
             "DATE" | "TIMESTAMP" | "TIMESTAMP_LTZ" | "TIMESTAMP_NTZ" if SpecialMoment::parse(&text).is_some() => {
                 Some(SpecialLiteral { type_name: type_name.clone(), text: text.clone() }.into())
             }
+            "X" => unhex(&text).map(|bytes| literal(LiteralType::Binary(Bytes::from(bytes)))),
             "DATE" => datetime::parse_date(&text).map(LiteralType::Date).map(literal),
             "TIMESTAMP" | "TIMESTAMP_LTZ" => timestamp(&text),
             "TIMESTAMP_NTZ" => {

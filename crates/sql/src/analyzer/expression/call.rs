@@ -80,7 +80,11 @@ impl Analyzer<'_> {
                 suffix = format!(" FILTER (WHERE {})", filter.sql);
                 function.filter = Some(filter.expr);
             }
-            function.order_by = self.sort_orders(&qualified.within_group, scope)?;
+            for order in &qualified.within_group {
+                let child = self.expression(required(order.child.as_deref())?, scope)?;
+                function.ordered.push(child.clone());
+                function.order_by.push(sort_expr(child, order));
+            }
         }
         let resolved = entry.resolve(&function)?;
         check_syntax(&function, &resolved)?;
@@ -134,6 +138,9 @@ impl Analyzer<'_> {
         let mut arguments = Vec::with_capacity(call.arguments.len());
         for argument in call.arguments {
             match argument.expr_type.as_ref() {
+                Some(ExprType::ExpressionString(text)) if lower == "count" && text.expression.trim() == "*" => {
+                    arguments.push(TypedExpr::literal(ScalarValue::Int32(Some(1)), "1"));
+                }
                 Some(ExprType::UnresolvedStar(star)) if lower == "count" && !call.distinct => {
                     match &star.unparsed_target {
                         None => arguments.push(TypedExpr::literal(ScalarValue::Int32(Some(1)), "1")),
@@ -148,24 +155,8 @@ impl Analyzer<'_> {
         }
         Ok(arguments)
     }
-
-    /// Sort keys.
-    pub(crate) fn sort_orders(
-        &mut self,
-        orders: &[spark_connect_proto::expression::SortOrder],
-        scope: Scope<'_>,
-    ) -> Result<Vec<SortExpr>> {
-        orders
-            .iter()
-            .map(|order| {
-                let child = self.expression(required(order.child.as_deref())?, scope)?;
-                Ok(sort_expr(child, order))
-            })
-            .collect()
-    }
 }
 
-/// A sort key over an expression that is resolved already.
 /// Refuses DISTINCT, FILTER and IGNORE NULLS where they would be without effect.
 fn check_syntax(call: &FunctionCall<'_>, resolved: &Resolved) -> Result<()> {
     let is_aggregate = matches!(resolved, Resolved::Aggregate(_));
@@ -196,6 +187,7 @@ fn check_syntax(call: &FunctionCall<'_>, resolved: &Resolved) -> Result<()> {
     Err(spark_error!("INVALID_SQL_SYNTAX.FUNCTION_WITH_UNSUPPORTED_SYNTAX", prettyName = name, syntax = syntax))
 }
 
+/// A sort key over an expression that is resolved already.
 pub(crate) fn sort_expr(child: TypedExpr, order: &spark_connect_proto::expression::SortOrder) -> SortExpr {
     use spark_connect_proto::expression::sort_order::{NullOrdering, SortDirection};
     let ascending = order.direction() != SortDirection::Descending;

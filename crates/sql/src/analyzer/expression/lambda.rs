@@ -55,6 +55,7 @@ impl Analyzer<'_> {
             ("map_filter" | "transform_keys" | "transform_values", [map, lambda]) => {
                 self.over_map(call, (map, lambda), scope)?
             }
+            ("map_zip_with", [left, right, lambda]) => self.map_zip_with(call, (left, right), lambda, scope)?,
             ("aggregate" | "reduce", [_, _, _] | [_, _, _, _]) => self.fold(call, scope)?,
             ("array_sort", [list, lambda]) => self.sort_by(call, (list, lambda), scope)?,
             (name, _) if is_higher_order(name) => return Err(error::unresolved_routine(call.name)),
@@ -173,6 +174,28 @@ impl Analyzer<'_> {
             }
         };
         Ok(made.with_sql(sql))
+    }
+
+    /// `map_zip_with(map, map, (key, left, right) -> …)`: over the keys of both, the left map's first.
+    fn map_zip_with(
+        &mut self,
+        call: &Call<'_>,
+        (left, right): (&Expression, &Expression),
+        lambda: &Expression,
+        scope: Scope<'_>,
+    ) -> Result<TypedExpr> {
+        let (left, right) = (self.expression(left, scope)?, self.expression(right, scope)?);
+        let given = format!("{}, {}", left.sql, right.sql);
+        let entries = call_internal("map_zip_entries", vec![left, right], self.context)?;
+        let entry = element(&entries)?;
+        let DataType::Struct(fields) = entry.data_type() else { return Err(Error::internal("entries that are none")) };
+        let three = self.lambda(&lambda_of(lambda), fields, scope)?;
+        let sql = format!("{}({given}, {})", call.name, three.sql);
+        let one = self.over_pairs(three, &entries)?;
+        let made = self.applied(HigherOrder::Transform, entries.clone(), one)?;
+        let name = TypedExpr::literal("0".into(), "0");
+        let keys = call_internal("get_array_struct_fields", vec![entries, name], self.context)?;
+        Ok(call_internal("map_from_arrays", vec![keys, made], self.context)?.with_sql(sql))
     }
 
     /// `aggregate(array, start, (sum, element) -> …, sum -> …)`
@@ -302,13 +325,14 @@ fn higher_order(function: Arc<HigherOrderUDF>, values: Vec<Expr>, parameters: Ve
 
 /// Whether the function takes a lambda in every form that it has.
 pub(super) fn is_higher_order(name: &str) -> bool {
-    const NAMES: [&str; 10] = [
+    const NAMES: [&str; 11] = [
         "transform",
         "filter",
         "exists",
         "forall",
         "zip_with",
         "map_filter",
+        "map_zip_with",
         "transform_keys",
         "transform_values",
         "aggregate",

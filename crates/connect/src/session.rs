@@ -16,7 +16,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use millstream_core::{Error, Result, spark_error};
+use millstream_core::{Error, Reservation, Result, spark_error};
 use millstream_engine::query::{Engine, StreamingQuery};
 use millstream_sql::{Catalog, NamedRelation};
 use parking_lot::Mutex;
@@ -39,6 +39,8 @@ use crate::to_proto::timestamp::iso_8601;
 
 /// Errors whose details a client may still ask for.
 const ERRORS_KEPT: usize = 100;
+/// What a session takes before anything is in it.
+const SESSION_BYTES: usize = 4 << 10;
 
 /// Whose session it is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -64,13 +66,21 @@ pub(crate) struct Session {
     /// Ends the answer to the client's listener bus, while there is one.
     listening: Mutex<Option<Arc<CancellationToken>>>,
     used_at: Mutex<Instant>,
+    _room: Reservation,
 }
 
 impl Session {
-    pub(crate) fn new(key: SessionKey, server: Arc<ServerContext>) -> Self {
-        let conf = Conf::new(server.time_zone.clone());
+    /// A session with nothing in it.
+    ///
+    /// # Errors
+    /// There is no memory for one more.
+    pub(crate) fn new(key: SessionKey, server: Arc<ServerContext>) -> Result<Self> {
         let memory = server.engine.memory();
-        Self {
+        let mut room = memory.reservation("a new session");
+        // The key is in the list of sessions too.
+        room.resize(SESSION_BYTES + 2 * (key.user_id.len() + key.session_id.len()))?;
+        let conf = Conf::new(server.time_zone.clone(), memory, &key.session_id);
+        Ok(Self {
             server_side_id: Uuid::new_v4().to_string(),
             conf: Mutex::new(conf),
             names: SessionCatalog::new(memory, &key.session_id, Arc::clone(&server.global_views)),
@@ -81,18 +91,19 @@ impl Session {
             persisted: Mutex::default(),
             listening: Mutex::default(),
             used_at: Mutex::new(Instant::now()),
+            _room: room,
             key,
             server,
-        }
+        })
     }
 
     /// A session with the same configuration, names and uploads, and none of the operations or queries.
-    pub(crate) fn clone_as(&self, key: SessionKey) -> Self {
-        let copy = Self::new(key, Arc::clone(&self.server));
-        *copy.conf.lock() = self.conf.lock().clone();
+    pub(crate) fn clone_as(&self, key: SessionKey) -> Result<Self> {
+        let copy = Self::new(key, Arc::clone(&self.server))?;
+        copy.conf.lock().copy(&self.conf.lock())?;
         copy.names.share(&self.names);
         copy.artifacts.share(&self.artifacts);
-        copy
+        Ok(copy)
     }
 
     pub(crate) fn key(&self) -> &SessionKey {

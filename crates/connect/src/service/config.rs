@@ -34,7 +34,7 @@ fn apply(conf: &mut Conf, operation: OpType) -> Result<Vec<KeyValue>> {
                 let result = conf.set(&pair.key, pair.value.as_deref().unwrap_or_default());
                 // A builder's `.config(…)` may hold settings of a cluster, which mean nothing here.
                 if let Err(error) = result
-                    && !silent
+                    && (!silent || error.class() == Some("UNABLE_TO_ACQUIRE_MEMORY"))
                 {
                     return Err(error);
                 }

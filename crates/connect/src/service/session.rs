@@ -47,7 +47,7 @@ pub(crate) fn clone_session(
     let session = sessions.get(request.session_ref()).map_err(bare)?;
     let new_id = request.new_session_id.clone().unwrap_or_else(|| Uuid::new_v4().to_string());
     let target = SessionRef { session_id: &new_id, user: request.user_context.as_ref(), observed: None };
-    let copy = target.key().and_then(|key| sessions.insert(session.clone_as(key)));
+    let copy = target.key().and_then(|key| sessions.insert(session.clone_as(key)?));
     let copy = copy.map_err(|error| session.status(error))?;
     Ok(CloneSessionResponse {
         session_id: request.session_id,

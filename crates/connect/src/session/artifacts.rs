@@ -40,7 +40,7 @@ impl Artifacts {
 
     /// Keeps an upload for as long as the session lives; the reservation is what was made for it.
     pub(crate) fn add(&self, name: String, data: Bytes, mut reservation: Reservation) -> Result<()> {
-        reservation.resize(data.len())?;
+        reservation.resize(name.len() + data.len())?;
         self.kept.lock().insert(name, Arc::new(Artifact { data, _reservation: reservation }));
         Ok(())
     }

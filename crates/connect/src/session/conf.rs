@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use millstream_core::condition::DOCROOT;
 use millstream_core::interval::parse_duration;
-use millstream_core::{BinaryStyle, Error, QuerySettings, Result, spark_error};
+use millstream_core::{BinaryStyle, Error, MemoryLedger, QuerySettings, Reservation, Result, spark_error};
 
 use self::entries::{Entry, FALLBACKS, Kind, PROCESS_PREFIXES, STATIC_KEYS, known};
 
@@ -17,18 +17,30 @@ const TIME_ZONE: &str = "spark.sql.session.timeZone";
 /// How `show()` prints BINARY.
 pub(crate) const BINARY_STYLE: &str = "spark.sql.binaryOutputStyle";
 
-/// What a session has set. Clones are independent.
-#[derive(Debug, Clone)]
+/// What a setting takes beside its key and its value.
+const SETTING_BYTES: usize = 64;
+
+/// What a session has set, counted in the memory ledger.
+#[derive(Debug)]
 pub(crate) struct Conf {
     set: BTreeMap<String, String>,
+    room: Reservation,
     /// `spark.sql.session.timeZone` where nobody set one.
     default_time_zone: String,
 }
 
 impl Conf {
     /// A configuration in which nothing is set.
-    pub(crate) fn new(default_time_zone: String) -> Self {
-        Self { set: BTreeMap::new(), default_time_zone }
+    pub(crate) fn new(default_time_zone: String, memory: &MemoryLedger, session: &str) -> Self {
+        let room = memory.reservation(format!("what session {session} has set"));
+        Self { set: BTreeMap::new(), room, default_time_zone }
+    }
+
+    /// Sets what another session has set.
+    pub(crate) fn copy(&mut self, other: &Self) -> Result<()> {
+        self.room.resize(other.room.bytes())?;
+        self.set = other.set.clone();
+        Ok(())
     }
 
     /// The value or Spark's default; `None` for a key that Spark knows without a value. A key that neither Spark nor
@@ -76,6 +88,8 @@ impl Conf {
         if let Some(entry) = known(key) {
             entry.check(value)?;
         }
+        let present = self.set.get(key).map_or(0, |present| bytes_of(key, present));
+        self.room.resize(self.room.bytes() - present + bytes_of(key, value))?;
         self.set.insert(key.to_owned(), value.to_owned());
         Ok(())
     }
@@ -83,13 +97,16 @@ impl Conf {
     /// Back to the default.
     pub(crate) fn unset(&mut self, key: &str) -> Result<()> {
         check_modifiable(key)?;
-        self.set.remove(key);
+        if let Some(value) = self.set.remove(key) {
+            self.room.shrink(bytes_of(key, &value));
+        }
         Ok(())
     }
 
     /// `RESET`: back to all defaults.
     pub(crate) fn clear(&mut self) {
         self.set.clear();
+        self.room.shrink(self.room.bytes());
     }
 
     /// Whether `set` of a *known* key may succeed (Spark answers false for unknown keys).
@@ -111,6 +128,10 @@ impl Conf {
     fn is_true(&self, key: &str) -> bool {
         self.find(key).is_some_and(|value| value.trim().eq_ignore_ascii_case("true"))
     }
+}
+
+fn bytes_of(key: &str, value: &str) -> usize {
+    key.len() + value.len() + SETTING_BYTES
 }
 
 impl Entry {

@@ -1,6 +1,8 @@
 //! All sessions of the server: found by key, ended when released or idle.
 
+use std::collections::hash_map::Entry::{Occupied, Vacant};
 use std::collections::{HashMap, VecDeque};
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,7 +26,27 @@ const CLOSED_KEPT: usize = 1000;
 pub(crate) struct SessionManager {
     server: Arc<ServerContext>,
     sessions: Mutex<HashMap<SessionKey, Arc<Session>>>,
-    closed: Mutex<VecDeque<SessionKey>>,
+    closed: Mutex<Closed>,
+}
+
+/// The keys of sessions that were released, as hashes: a user's name may have any length.
+#[derive(Debug, Default)]
+struct Closed {
+    hashes: VecDeque<u64>,
+    hasher: RandomState,
+}
+
+impl Closed {
+    fn contains(&self, key: &SessionKey) -> bool {
+        self.hashes.contains(&self.hasher.hash_one(key))
+    }
+
+    fn add(&mut self, key: &SessionKey) {
+        while self.hashes.len() >= CLOSED_KEPT {
+            self.hashes.pop_front();
+        }
+        self.hashes.push_back(self.hasher.hash_one(key));
+    }
 }
 
 /// What every request says about its session.
@@ -66,10 +88,14 @@ impl SessionManager {
         if request.observed.is_some_and(|observed| !observed.is_empty()) {
             return Err(spark_error!("INVALID_HANDLE.SESSION_CHANGED", handle = request.session_id));
         }
-        let mut sessions = self.sessions.lock();
-        let session =
-            sessions.entry(key.clone()).or_insert_with(|| Arc::new(Session::new(key, Arc::clone(&self.server))));
-        Ok(Arc::clone(session))
+        match self.sessions.lock().entry(key.clone()) {
+            // Another call of the same client was faster.
+            Occupied(session) => Ok(Arc::clone(session.get())),
+            Vacant(place) => {
+                let session = Arc::new(Session::new(key, Arc::clone(&self.server))?);
+                Ok(Arc::clone(place.insert(session)))
+            }
+        }
     }
 
     /// The session of a request that must not make one.
@@ -104,11 +130,7 @@ impl SessionManager {
     /// Ends a session with its operations; its queries are stopped behind the call. Unknown sessions are fine.
     pub(crate) fn release(&self, key: &SessionKey, allow_reconnect: bool) -> Option<Arc<Session>> {
         if !allow_reconnect {
-            let mut closed = self.closed.lock();
-            while closed.len() >= CLOSED_KEPT {
-                closed.pop_front();
-            }
-            closed.push_back(key.clone());
+            self.closed.lock().add(key);
         }
         let session = self.sessions.lock().remove(key)?;
         session.operations().release_all();

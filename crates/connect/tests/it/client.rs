@@ -55,11 +55,16 @@ async fn connect(address: &SocketAddr) -> (SparkConnectServiceClient<Channel>, C
 impl Client {
     /// A new server and a session on it.
     pub(crate) async fn start() -> Self {
+        Self::start_within(MemoryLedger::new(1 << 30)).await
+    }
+
+    /// A server with this memory.
+    pub(crate) async fn start_within(memory: MemoryLedger) -> Self {
         let clock = SystemClock::new(|duration| Box::pin(tokio::time::sleep(duration)));
         let (streaming, control) = (runtime(), runtime());
         let threads = StreamingThreads::on(streaming.handle().clone());
         let platform = Platform { threads, ..Platform::system(Arc::new(clock)) };
-        let engine = Engine::on(platform, MemoryLedger::new(1 << 30), 2);
+        let engine = Engine::on(platform, memory, 2);
         let mut connectors = ConnectorRegistry::default();
         millstream_connectors::register_all(&mut connectors);
         let batch = BatchThreads::new(2, || ());

@@ -1,11 +1,12 @@
 //! The life of a session.
 
+use millstream_core::MemoryLedger;
 use spark_connect_proto::analyze_plan_request::{Analyze, SparkVersion};
 use spark_connect_proto::analyze_plan_response::Result as Answer;
 use spark_connect_proto::artifact_statuses_response::ArtifactStatus;
 use spark_connect_proto::{
     AddArtifactsRequest, AnalyzePlanRequest, AnalyzePlanResponse, ArtifactStatusesRequest, CloneSessionRequest,
-    ReleaseSessionRequest, add_artifacts_request,
+    ReleaseSessionRequest, UserContext, add_artifacts_request,
 };
 use tonic::Status;
 
@@ -131,4 +132,32 @@ async fn local_relations_can_be_uploaded_and_nothing_else() {
     let file = request(single("pyfiles/a.py", 0xCBF4_3926));
     let refused = client.rpc.clone().add_artifacts(futures::stream::iter([file])).await.unwrap_err();
     assert!(refused.message().starts_with("[UNSUPPORTED_FEATURE]"), "{refused}");
+}
+
+/// A user's name may have any length, and there may be any number of users.
+#[tokio::test]
+async fn sessions_and_the_names_of_their_users_are_counted_and_leave_with_them() {
+    let memory = MemoryLedger::new(64 << 10);
+    let client = Client::start_within(memory.clone()).await;
+    let long = |letter: &str| Some(UserContext { user_id: letter.repeat(20 << 10), ..UserContext::default() });
+    let ask = |letter: &str| AnalyzePlanRequest {
+        session_id: client.session_id.clone(),
+        user_context: long(letter),
+        analyze: Some(Analyze::SparkVersion(SparkVersion {})),
+        ..AnalyzePlanRequest::default()
+    };
+    client.rpc.clone().analyze_plan(ask("a")).await.unwrap();
+    let refused = client.rpc.clone().analyze_plan(ask("b")).await.unwrap_err();
+    assert!(refused.message().contains("UNABLE_TO_ACQUIRE_MEMORY"), "{refused}");
+    assert!(refused.message().contains("a new session needs"), "{refused}");
+    client.rpc.clone().analyze_plan(ask("a")).await.unwrap();
+    let release = ReleaseSessionRequest {
+        session_id: client.session_id.clone(),
+        user_context: long("a"),
+        ..ReleaseSessionRequest::default()
+    };
+    client.rpc.clone().release_session(release).await.unwrap();
+    client.rpc.clone().analyze_plan(ask("b")).await.unwrap();
+    let closed = client.rpc.clone().analyze_plan(ask("a")).await.unwrap_err();
+    assert!(closed.message().contains("INVALID_HANDLE.SESSION_CLOSED"), "{closed}");
 }

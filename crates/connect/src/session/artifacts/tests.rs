@@ -1,6 +1,7 @@
 use super::*;
 
-const UPLOAD: &[u8] = &[7; 60];
+/// With a name of 7 bytes.
+const UPLOAD: &[u8] = &[7; 53];
 
 fn upload(artifacts: &Artifacts, name: &str) -> Result<()> {
     artifacts.add(name.to_owned(), Bytes::from_static(UPLOAD), artifacts.reservation())

@@ -3,7 +3,7 @@
 use super::*;
 
 fn conf() -> Conf {
-    Conf::new("Europe/Berlin".to_owned())
+    Conf::new("Europe/Berlin".to_owned(), &MemoryLedger::unlimited(), "s1")
 }
 
 #[test]
@@ -148,4 +148,27 @@ fn documented_settings_have_sparks_defaults_and_refuse_what_is_none_of_their_val
     ] {
         assert_eq!(conf.set(key, value).unwrap_err().class(), Some(class), "{key}");
     }
+}
+
+#[test]
+fn settings_are_counted_and_refused_by_name() {
+    let memory = MemoryLedger::new(1000);
+    let mut conf = Conf::new("UTC".to_owned(), &memory, "s1");
+    let long = "x".repeat(600);
+    conf.set("spark.a", &long).expect("it fits");
+    let error = conf.set("spark.b", &long).expect_err("there is no room for another");
+    assert_eq!(error.class(), Some("UNABLE_TO_ACQUIRE_MEMORY"));
+    assert!(error.message().starts_with("what session s1 has set needs "), "{error}");
+    assert_eq!(conf.find("spark.b"), None);
+    conf.set("spark.a", &long).expect("one takes the place of the other");
+    conf.unset("spark.a").expect("it may be");
+    assert_eq!(memory.used_bytes(), 0);
+    conf.set("spark.b", &long).expect("there is room again");
+    let mut copy = Conf::new("UTC".to_owned(), &memory, "s2");
+    assert_eq!(copy.copy(&conf).expect_err("a copy is counted").class(), Some("UNABLE_TO_ACQUIRE_MEMORY"));
+    conf.clear();
+    assert_eq!(memory.used_bytes(), 0);
+    conf.set("spark.b", &long).expect("there is room again");
+    drop(conf);
+    assert_eq!(memory.used_bytes(), 0);
 }

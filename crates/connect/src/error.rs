@@ -13,7 +13,11 @@ use std::collections::{BTreeMap, HashMap};
 
 use millstream_core::Error;
 use millstream_core::error::SparkException;
-use spark_connect_proto::fetch_error_details_response::{Error as ErrorMessage, SparkThrowable};
+use millstream_core::query_context::QueryContext;
+use spark_connect_proto::fetch_error_details_response::query_context::ContextType;
+use spark_connect_proto::fetch_error_details_response::{
+    Error as ErrorMessage, QueryContext as ContextMessage, SparkThrowable,
+};
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt};
 
@@ -79,10 +83,39 @@ fn message(error: &Error) -> ErrorMessage {
         spark_throwable: Some(SparkThrowable {
             error_class: error.class().map(str::to_owned),
             message_parameters: error.parameters().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
-            query_contexts: vec![],
+            query_contexts: error.query_context().map(context).into_iter().collect(),
             sql_state: error.sql_state().map(str::to_owned),
             breaking_change_info: None,
         }),
+    }
+}
+
+/// The place that an error comes from. Spark counts from -1 where it knows none.
+fn context(context: &QueryContext) -> ContextMessage {
+    let index = |index: usize| i32::try_from(index).unwrap_or(i32::MAX);
+    let summary = context.summary();
+    match context {
+        QueryContext::Sql(sql) => {
+            let (object_type, object_name) = sql.text.object.clone().unwrap_or_default();
+            ContextMessage {
+                context_type: ContextType::Sql.into(),
+                object_type,
+                object_name,
+                start_index: index(sql.start_index()),
+                stop_index: index(sql.stop_index()),
+                fragment: sql.fragment().to_owned(),
+                call_site: String::new(),
+                summary,
+            }
+        }
+        QueryContext::DataFrame(call) => ContextMessage {
+            context_type: ContextType::Dataframe.into(),
+            fragment: call.fragment.clone(),
+            call_site: call.call_site.clone(),
+            summary,
+            ..ContextMessage::default()
+        },
+        QueryContext::Unknown => ContextMessage { start_index: -1, stop_index: -1, ..ContextMessage::default() },
     }
 }
 

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::condition::Condition;
+use crate::query_context::QueryContext;
 use crate::spark_error;
 
 /// How the classes begin that Spark made up for messages of old. It does not show them.
@@ -98,6 +99,7 @@ struct Inner {
     spark: Option<Spark>,
     hint: Option<String>,
     place: Option<TextPlace>,
+    context: Option<QueryContext>,
     source: Option<BoxError>,
 }
 
@@ -134,7 +136,8 @@ impl Error {
     /// An error of this kind. Messages are lower case without a full stop, say what was attempted and quote user
     /// values.
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner { kind, message: message.into(), spark: None, hint: None, place: None, source: None }))
+        let (message, spark, hint, place, context, source) = (message.into(), None, None, None, None, None);
+        Self(Box::new(Inner { kind, message, spark, hint, place, context, source }))
     }
 
     /// Valid Spark that is not built here, with Spark's class for it.
@@ -199,6 +202,14 @@ impl Error {
         self
     }
 
+    /// A parameter that Spark gives beside those that its message shows.
+    #[must_use]
+    pub fn with_parameter(mut self, name: &str, value: &str) -> Self {
+        let spark = self.0.spark.get_or_insert_with(Spark::unclassified);
+        spark.parameters.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
     /// Where in the user's text it is, as Spark prints it after the SQLSTATE: ` (line 1, pos 7)` and the quoted text.
     #[must_use]
     pub fn with_location(mut self, location: impl Into<String>) -> Self {
@@ -217,6 +228,13 @@ impl Error {
     #[must_use]
     pub fn without_place(mut self) -> Self {
         self.0.place = None;
+        self
+    }
+
+    /// Where in the user's program it comes from, unless that is known already: whoever is nearest knows it best.
+    #[must_use]
+    pub fn with_query_context(mut self, context: impl FnOnce() -> QueryContext) -> Self {
+        self.0.context.get_or_insert_with(context);
         self
     }
 
@@ -253,6 +271,7 @@ impl Error {
             spark: inner.spark.clone(),
             hint: inner.hint.clone(),
             place: inner.place.clone(),
+            context: inner.context.clone(),
             source: None,
         }))
     }
@@ -310,7 +329,12 @@ impl Error {
         self.0.place.as_ref()
     }
 
-    /// The message as Spark prints it: `[CLASS] text SQLSTATE: xxxxx`, then the hint.
+    /// Where in the user's program it comes from, if that is known.
+    pub fn query_context(&self) -> Option<&QueryContext> {
+        self.0.context.as_ref()
+    }
+
+    /// The message as Spark prints it: `[CLASS] text SQLSTATE: xxxxx`, where in the program it is, then the hint.
     pub fn to_spark_message(&self) -> String {
         let mut text = match self.class().filter(|class| !class.starts_with(LEGACY)) {
             Some(class) => format!("[{class}] {}", self.message()),
@@ -323,11 +347,31 @@ impl Error {
         if let Some(spark) = &self.0.spark {
             text.push_str(&spark.location);
         }
+        text.push_str(&self.context_in_message());
         if let Some(hint) = self.hint() {
+            text.truncate(text.trim_end_matches('\n').len());
             text.push_str("\nhint: ");
             text.push_str(hint);
         }
         text
+    }
+}
+
+impl Error {
+    /// An analysis error ends with the line and column in the SQL text; all others end with the summary of the place.
+    fn context_in_message(&self) -> String {
+        match (self.exception(), &self.0.context) {
+            (_, None) => String::new(),
+            (SparkException::Analysis, Some(QueryContext::Sql(context))) => {
+                let (line, column) = context.line_and_column();
+                format!("; line {line} pos {column}")
+            }
+            (SparkException::Analysis, Some(_)) => String::new(),
+            (_, Some(context)) => {
+                let summary = context.summary();
+                if summary.is_empty() { summary } else { format!("\n{summary}") }
+            }
+        }
     }
 }
 

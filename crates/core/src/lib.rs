@@ -20,6 +20,7 @@ pub mod options;
 pub mod output_mode;
 pub mod progress;
 pub mod query;
+pub mod query_context;
 pub mod random;
 pub mod scan_filter;
 pub mod settings;

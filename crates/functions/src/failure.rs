@@ -10,6 +10,26 @@ use crate::data_type::sql_name;
 
 pub(super) use millstream_core::condition::{arithmetic_overflow, decimal_out_of_range};
 
+/// The classes of errors of values for which Spark names the place of the expression in the user's program.
+const PLACED: [&str; 11] = [
+    "ARITHMETIC_OVERFLOW",
+    "CAST_INVALID_INPUT",
+    "DIVIDE_BY_ZERO",
+    "INTERVAL_DIVIDED_BY_ZERO",
+    "INVALID_ARRAY_INDEX",
+    "INVALID_ARRAY_INDEX_IN_ELEMENT_AT",
+    "INVALID_INDEX_OF_ZERO",
+    "INTERVAL_ARITHMETIC_OVERFLOW.WITHOUT_SUGGESTION",
+    "NUMERIC_VALUE_OUT_OF_RANGE.WITHOUT_SUGGESTION",
+    "NUMERIC_VALUE_OUT_OF_RANGE.WITH_SUGGESTION",
+    "REMAINDER_BY_ZERO",
+];
+
+/// Whether Spark names the place of the expression that such an error comes from.
+pub(super) fn names_its_place(error: &Error) -> bool {
+    error.class().is_some_and(|class| PLACED.contains(&class))
+}
+
 /// Elements of an array at the most: the JVM's limit.
 pub(super) const ELEMENTS_MAX: i64 = 2_147_483_632;
 
@@ -88,11 +108,13 @@ pub(super) fn cast_invalid_value(value: &str, from: &DataType, to: &DataType) ->
     };
     spark_error!("CAST_INVALID_INPUT", expression = value, sourceType = sql_type(from), targetType = sql_type(to))
         .with_exception(exception)
+        .with_parameter("ansiConfig", ANSI_ENABLED)
 }
 
 /// A value, as SQL text, beyond the range of the type.
 pub(super) fn cast_overflow(value: &str, from: &DataType, to: &DataType) -> Error {
     spark_error!("CAST_OVERFLOW", value = value, sourceType = sql_type(from), targetType = sql_type(to))
+        .with_parameter("ansiConfig", ANSI_ENABLED)
 }
 
 /// `array[index]` beside the array.

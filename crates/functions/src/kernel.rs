@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow::array::{
     Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, GenericBinaryArray, PrimitiveArray, StringArray,
@@ -14,15 +14,18 @@ use arrow::array::{
 use arrow::compute::concat;
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::ScalarValue;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{
     ColumnarValue, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, TypeSignature,
     Volatility,
 };
-use millstream_core::{QuerySettings, Result};
+use millstream_core::query_context::QueryContext;
+use millstream_core::{Error, QuerySettings, Result};
 use millstream_engine::Work;
 use millstream_engine::error::{from_datafusion, to_datafusion};
 use millstream_engine::functions::{Meaning, unmarked, with_meaning};
 
+use crate::failure::names_its_place;
 use crate::room::Room;
 use crate::typed_expr::TypedExpr;
 
@@ -98,6 +101,8 @@ struct KernelFunction {
     nullable: bool,
     settings: QuerySettings,
     signature: Signature,
+    /// Where in the user's program the call stands, for errors. No part of what the function means.
+    origin: OnceLock<QueryContext>,
 }
 
 impl fmt::Debug for KernelFunction {
@@ -124,6 +129,14 @@ impl Hash for KernelFunction {
 }
 
 impl KernelFunction {
+    /// The error with the place of the call, if it is one of those for which Spark names it.
+    fn placed(&self, error: Error) -> Error {
+        if !self.function.placed || !names_its_place(&error) {
+            return error;
+        }
+        error.with_query_context(|| self.origin.get().cloned().unwrap_or(QueryContext::Unknown))
+    }
+
     /// Large columns go through the kernel in slices, so that a computation that was given up ends between two of them,
     /// and a long constant is repeated for the rows of a slice and not for all.
     fn evaluate(&self, arguments: &[ColumnarValue], rows: usize, work: Option<&Work>) -> Result<ArrayRef> {
@@ -214,7 +227,8 @@ impl ScalarUDFImpl for KernelFunction {
             && self.signature.volatility == Volatility::Immutable;
         let rows = if folds { arguments.number_rows.min(1) } else { arguments.number_rows };
         let work = Work::of(&arguments.config_options);
-        let column = self.evaluate(&arguments.args, rows, work).map_err(to_datafusion)?;
+        let evaluated = self.evaluate(&arguments.args, rows, work);
+        let column = evaluated.map_err(|error| to_datafusion(self.placed(error)))?;
         if folds && rows == 1 {
             return Ok(ColumnarValue::Scalar(ScalarValue::try_from_array(&column, 0)?));
         }
@@ -229,13 +243,15 @@ pub(super) struct Function {
     kernel: Kernel,
     volatility: Volatility,
     fallible: bool,
+    /// Whether Spark names the place of a call whose values cannot be computed.
+    placed: bool,
     meaning: Option<Meaning>,
 }
 
 impl Function {
     /// A kernel that gives the same answer for the same arguments.
     pub(super) const fn new(name: &'static str, kernel: Kernel) -> Self {
-        Self { name, kernel, volatility: Volatility::Immutable, fallible: true, meaning: None }
+        Self { name, kernel, volatility: Volatility::Immutable, fallible: true, placed: true, meaning: None }
     }
 
     /// A kernel that has an answer for all values, so that it does no harm to ask it for a row too many.
@@ -246,6 +262,11 @@ impl Function {
     /// A kernel that has to be asked for every row.
     pub(super) const fn volatile(name: &'static str, kernel: Kernel) -> Self {
         Self { volatility: Volatility::Volatile, ..Self::new(name, kernel) }
+    }
+
+    /// A kernel whose errors Spark raises without naming the place of the call.
+    pub(super) const fn placeless(self) -> Self {
+        Self { placed: false, ..self }
     }
 
     /// The kernel with what it means to the engine.
@@ -289,6 +310,7 @@ impl Function {
             nullable,
             settings: *settings,
             signature: Signature::one_of(vec![TypeSignature::VariadicAny, TypeSignature::Nullary], self.volatility),
+            origin: OnceLock::new(),
         };
         let arguments = arguments.into_iter().map(|argument| argument.expr).collect();
         let function = ScalarUDF::new_from_impl(function);
@@ -307,11 +329,29 @@ pub(super) fn native(expr: Expr, data_type: DataType, nullable: bool) -> TypedEx
 
 /// Whether computing this call, apart from its arguments, can fail for a value.
 pub(super) fn is_fallible_call(expr: &Expr) -> bool {
+    kernel_of(expr).is_some_and(|kernel| kernel.function.fallible)
+}
+
+/// Tells the calls in an expression where in the user's program they stand. Those that know it, and all below them,
+/// came from a place inside, and are left as they are.
+pub fn set_origin(expr: &Expr, origin: impl Fn() -> QueryContext) {
+    let told = expr.apply(|expr| {
+        Ok(match kernel_of(expr) {
+            Some(kernel) if kernel.origin.get().is_some() => TreeNodeRecursion::Jump,
+            Some(kernel) => {
+                kernel.origin.get_or_init(&origin);
+                TreeNodeRecursion::Continue
+            }
+            None => TreeNodeRecursion::Continue,
+        })
+    });
+    debug_assert!(told.is_ok(), "the walk over an expression does not fail");
+}
+
+fn kernel_of(expr: &Expr) -> Option<&KernelFunction> {
     match expr {
-        Expr::ScalarFunction(call) => {
-            unmarked(&call.func).inner().downcast_ref::<KernelFunction>().is_some_and(|kernel| kernel.function.fallible)
-        }
-        _ => false,
+        Expr::ScalarFunction(call) => unmarked(&call.func).inner().downcast_ref::<KernelFunction>(),
+        _ => None,
     }
 }
 

@@ -46,6 +46,7 @@ pub use cast::{CastMode, SpecialMoment, cast};
 pub use collection::{array_fold, array_sort_by, map_sorted};
 pub use conditional::nullable;
 pub use entry::{Arity, FunctionEntry, Parameter, Preset};
+pub use kernel::set_origin;
 pub use sql_form::SqlForm;
 pub use table::{entries, lookup};
 pub use typed_expr::TypedExpr;

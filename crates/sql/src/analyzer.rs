@@ -13,6 +13,7 @@ mod error;
 mod expression;
 mod identifier;
 mod lineage;
+mod origin;
 mod relation;
 mod resolved_relation;
 mod scope;
@@ -98,6 +99,8 @@ pub(crate) struct Analyzer<'a> {
     aggregates: Vec<String>,
     /// Event-time windows that the operator under analysis needs below it.
     windows: Vec<time_window::PendingWindow>,
+    /// The SQL text that is under analysis.
+    text: Option<origin::CurrentText>,
 }
 
 impl<'a> Analyzer<'a> {
@@ -118,6 +121,7 @@ impl<'a> Analyzer<'a> {
             under_window: false,
             aggregates: Vec::new(),
             windows: Vec::new(),
+            text: None,
         }
     }
 

@@ -51,6 +51,7 @@ mod function;
 mod interval;
 mod literal;
 mod message;
+mod origin;
 mod pivot;
 mod primary;
 mod query;
@@ -72,6 +73,7 @@ use error::{Parsed, SyntaxError};
 use extension::ExpressionWithRelations;
 
 pub use cursor::Parameters;
+pub use origin::name_view;
 pub use schema::{simple_string, to_ddl, to_json, tree_string};
 pub use statement::{Command, ExplainMode, Listing, Statement};
 pub use variables::with_variables;
@@ -168,7 +170,7 @@ fn expression(text: &str) -> Parsed<Expression> {
     parser.expect_end(false)?;
     let references = parser.subqueries.pop().unwrap_or_default();
     if references.is_empty() {
-        return Ok(expr);
+        return Ok(parser.root_expression(expr));
     }
-    Ok(ExpressionWithRelations { expression: Some(Box::new(expr)), references }.into())
+    Ok(parser.root_expression(ExpressionWithRelations { expression: Some(Box::new(expr)), references }.into()))
 }

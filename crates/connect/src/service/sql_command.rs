@@ -85,9 +85,10 @@ pub(crate) async fn run(session: &Computation, command: Command) -> Result<Recor
             let started = table::insert(session, &table, *query).await?;
             started.map_or_else(nothing, |query| started_row(&query))
         }
-        Command::CreateView { name, query, replace, global } => {
+        Command::CreateView { name, mut query, replace, global } => {
             query_plan::analyze(session, &query)?;
             let name = unquoted(&name);
+            parser::name_view(&mut query, &name);
             session.names().create_view(ViewName { name: &name, global }, *query, replace)?;
             nothing()
         }

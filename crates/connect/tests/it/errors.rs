@@ -5,6 +5,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
 use crate::client::{Client, user};
+use crate::queries::sql_command;
 
 async fn details(client: &Client, error_id: &str) -> FetchErrorDetailsResponse {
     let request = FetchErrorDetailsRequest {
@@ -36,6 +37,23 @@ async fn the_status_names_the_class_and_the_details_have_the_rest() {
     assert_eq!(throwable.error_class.as_deref(), Some("UNRESOLVED_COLUMN.WITH_SUGGESTION"));
     assert_eq!(throwable.message_parameters["objectName"], "`nono`");
     assert_eq!(throwable.message_parameters["proposal"], "`id`");
+}
+
+#[tokio::test]
+async fn the_details_name_the_part_of_the_text_that_an_error_comes_from() {
+    let client = Client::start().await;
+    sql_command(&client, "CREATE TEMP VIEW v AS SELECT 1 / id AS x FROM VALUES (0) AS t(id)").await;
+    let status = client.sql("SELECT x FROM v").await.unwrap_err();
+    let place =
+        "== SQL of VIEW v (line 1, position 8) ==\nSELECT 1 / id AS x FROM VALUES (0) AS t(id)\n       ^^^^^^\n";
+    assert!(status.message().ends_with(&format!("SQLSTATE: 22012\n{place}")), "{status}");
+    let whole = details(&client, &status.get_details_error_info().unwrap().metadata["errorId"]).await;
+    let throwable = whole.errors[0].spark_throwable.as_ref().expect("Spark's part");
+    assert_eq!(throwable.message_parameters["config"], "\"spark.sql.ansi.enabled\"");
+    let [context] = throwable.query_contexts.as_slice() else { panic!("one place: {throwable:?}") };
+    assert_eq!((context.object_type.as_str(), context.object_name.as_str()), ("VIEW", "v"));
+    assert_eq!((context.start_index, context.stop_index, context.fragment.as_str()), (7, 12, "1 / id"));
+    assert_eq!(context.summary, place);
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ fn ids(rows: &[RecordBatch]) -> Vec<i64> {
     rows.iter().flat_map(|rows| rows.column(0).as_primitive::<Int64Type>().values().to_vec()).collect()
 }
 
-async fn sql_command(client: &Client, query: &str) -> Relation {
+pub(crate) async fn sql_command(client: &Client, query: &str) -> Relation {
     let input = relation(RelType::Sql(Sql { query: query.to_owned(), ..Sql::default() }));
     let command = CommandType::SqlCommand(SqlCommand { input: Some(input), ..SqlCommand::default() });
     let all = client.command(command).await.unwrap();

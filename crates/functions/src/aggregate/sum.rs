@@ -12,6 +12,7 @@ use datafusion::functions_aggregate as native;
 use datafusion::logical_expr::function::{AccumulatorArgs, StateFieldsArgs};
 use datafusion::logical_expr::{Accumulator, AggregateUDF, AggregateUDFImpl, Signature, Volatility};
 use millstream_core::Result;
+use millstream_core::query_context::QueryContext;
 use millstream_engine::error::to_datafusion;
 use millstream_engine::functions::StreamAggregate;
 use millstream_engine::state::{NativeAggregate, Overflow};
@@ -147,7 +148,9 @@ impl SumState {
 
     fn value(&self) -> Result<ScalarValue> {
         let overflow = || match self.on_overflow {
-            Overflow::Error => Err(arithmetic_overflow("overflow", "try_add")),
+            Overflow::Error => {
+                Err(arithmetic_overflow("overflow", "try_add").with_query_context(|| QueryContext::Unknown))
+            }
             Overflow::Wrap | Overflow::Null => Ok(()),
         };
         let there = self.count > 0;

@@ -57,7 +57,8 @@ static ABS: Function = Function::new("abs", |one| {
             Arc::new(values.with_data_type(other.clone()))
         }
     })
-});
+})
+.placeless();
 
 pub(super) fn abs(call: &FunctionCall<'_>) -> Result<Resolved> {
     let wanted = "(\"NUMERIC\" or \"INTERVAL DAY TO SECOND\" or \"INTERVAL YEAR TO MONTH\")";

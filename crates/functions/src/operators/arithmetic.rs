@@ -96,7 +96,7 @@ static TRY_SUBTRACT: Function = Function::new("try_subtract", |one| compute(one,
 static TRY_MULTIPLY: Function = Function::new("try_multiply", |one| compute(one, Operation::Multiply, OnFailure::Null));
 static TRY_DIVIDE: Function = Function::new("try_divide", |one| compute(one, Operation::Divide, OnFailure::Null));
 static TRY_MOD: Function = Function::new("try_mod", |one| compute(one, Operation::Remainder, OnFailure::Null));
-static NEGATIVE: Function = Function::new("negative", negate);
+static NEGATIVE: Function = Function::new("negative", negate).placeless();
 
 pub(super) fn add(call: &FunctionCall<'_>) -> Result<Resolved> {
     if call.count() == 1 {

@@ -197,7 +197,8 @@ static SPLIT_PART: Function = Function::new("split_part", |one| {
         Ok(Some(parts.get(index).copied().unwrap_or("")))
     };
     Ok(Arc::new((0..one.rows).map(part).collect::<Result<StringArray>>()?))
-});
+})
+.placeless();
 
 pub(super) fn split_part(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(SPLIT_PART.call_nullable([call.string(0)?, call.string(1)?, call.int(2)?], DataType::Utf8, call))

@@ -21,7 +21,7 @@ use datafusion::common::ScalarValue;
 use datafusion::logical_expr::Expr;
 use millstream_core::{Error, Result, spark_error};
 use millstream_functions::data_type::sql_name;
-use millstream_functions::{CastMode, Generator, TypedExpr, coercion};
+use millstream_functions::{CastMode, Generator, TypedExpr, coercion, set_origin};
 use spark_connect_proto::expression::cast::{CastToType, EvalMode};
 use spark_connect_proto::expression::{Cast, ExprType, UnresolvedAttribute};
 use spark_connect_proto::{DataType as ProtoType, Expression};
@@ -65,7 +65,13 @@ impl Analyzer<'_> {
 
     /// Resolves an expression.
     pub(crate) fn value(&mut self, expression: &Expression, scope: Scope<'_>) -> Result<Value> {
-        self.deeper(|analyzer| analyzer.value_of_kind(expression, scope))
+        self.at_expression(expression, |analyzer| {
+            let value = analyzer.deeper(|analyzer| analyzer.value_of_kind(expression, scope))?;
+            if let (Value::One(value), Some(context)) = (&value, analyzer.query_context(expression)) {
+                set_origin(&value.expr, || context.clone());
+            }
+            Ok(value)
+        })
     }
 
     fn value_of_kind(&mut self, expression: &Expression, scope: Scope<'_>) -> Result<Value> {

@@ -46,7 +46,8 @@ impl Analyzer<'_> {
             return Err(too_complex(format!("a plan may have {RELATIONS_MAX} relations, each use of a view counted")));
         }
         self.inputs.push(Vec::new());
-        let resolved = self.deeper(|analyzer| analyzer.relation_of_kind(relation));
+        let resolved =
+            self.at_relation(relation, |analyzer| analyzer.deeper(|analyzer| analyzer.relation_of_kind(relation)));
         let inputs = self.inputs.pop().unwrap_or_default();
         let resolved = resolved?;
         self.without_generator("generator")?;

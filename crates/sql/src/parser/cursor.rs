@@ -453,5 +453,5 @@ fn too_complex(token: &Token) -> SyntaxError {
         "at most {DEPTH_MAX} levels of nesting, {HEIGHT_MAX} operators in a row and {CONDITIONS_MAX} operands of AND \
          and OR are read"
     );
-    SyntaxError::refused(spark_error!("FAILED_TO_PARSE_TOO_COMPLEX").with_hint(hint), (token.start, token.start))
+    SyntaxError::refused(spark_error!("FAILED_TO_PARSE_TOO_COMPLEX").with_hint(hint), (token.start, token.end))
 }

@@ -4,7 +4,10 @@
 //! [`SyntaxError::into_error`]. Which words Spark's generated parser names in a message follows from its look-ahead, so
 //! the offending token can differ from Spark's in texts with more than one mistake.
 
+use std::sync::Arc;
+
 use millstream_core::error::{Error, SparkException, TextPlace};
+use millstream_core::query_context::{QueryContext, SqlContext, SqlText};
 use millstream_core::spark_error;
 
 /// What is wrong, before the text around it is known.
@@ -27,7 +30,7 @@ enum Place {
     At(usize),
     /// `; line 1 pos 7`: the parser's tree is refused.
     Analysis(usize),
-    /// `== SQL (line 1, position 8) ==`: the parser understood these bytes, and refuses them.
+    /// The parser understood these bytes, and refuses them: they are the error's query context.
     Span(usize, usize),
 }
 
@@ -195,7 +198,11 @@ impl SyntaxError {
     /// The error with the text quoted as Spark quotes it.
     pub(crate) fn into_error(self, source: &str) -> Error {
         let Problem { error, place } = *self.0;
-        let error = error.with_location(place.quote(source));
+        let mut error = error.with_location(place.quote(source));
+        if let Place::Span(start, end) = place {
+            let text = Arc::new(SqlText { text: source.to_owned(), object: None });
+            error = error.with_query_context(|| QueryContext::Sql(SqlContext { text, part: start..end }));
+        }
         match place.offset() {
             Some(offset) => error.with_place(TextPlace { text: source.to_owned(), offset }),
             None => error,
@@ -222,7 +229,8 @@ impl Place {
 
     fn quote(self, source: &str) -> String {
         match self {
-            Self::Nowhere => String::new(),
+            // A span is said by the error's context.
+            Self::Nowhere | Self::Span(_, _) => String::new(),
             Self::Text(_) => format!("\n== SQL ==\n{source}"),
             Self::Analysis(at) => {
                 let (line, column) = line_and_column(source, at);
@@ -240,18 +248,6 @@ impl Place {
                     }
                 }
                 text
-            }
-            Self::Span(start, end) => {
-                let (line, column) = line_and_column(source, start);
-                let content = source.split('\n').nth(line - 1).unwrap_or_default();
-                let width =
-                    source.get(start..end).map_or(0, |text| text.split('\n').next().unwrap_or("").chars().count());
-                format!(
-                    "\n== SQL (line {line}, position {}) ==\n{content}\n{}{}\n",
-                    column + 1,
-                    " ".repeat(column),
-                    "^".repeat(width.max(1)),
-                )
             }
         }
     }

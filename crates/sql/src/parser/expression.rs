@@ -49,6 +49,12 @@ const SIGN: u8 = 8;
 impl Parser<'_> {
     /// An expression with an optional name, as in a select list.
     pub(crate) fn named_expression(&mut self) -> Parsed<Expression> {
+        let start = self.peek().start;
+        let expr = self.expression_with_name()?;
+        Ok(self.placed(start, expr))
+    }
+
+    fn expression_with_name(&mut self) -> Parsed<Expression> {
         let expr = self.expression()?;
         if self.accept_word("AS") {
             if self.at("(") {
@@ -84,26 +90,29 @@ impl Parser<'_> {
     }
 
     fn disjunction(&mut self) -> Parsed<Expression> {
+        let start = self.peek().start;
         let mut operands = vec![self.beside(Self::conjunction)?];
         while self.at_clause("OR") {
             self.advance();
             self.condition()?;
             operands.push(self.beside(Self::conjunction)?);
         }
-        Ok(balanced("or", operands))
+        Ok(self.placed(start, balanced("or", operands)))
     }
 
     fn conjunction(&mut self) -> Parsed<Expression> {
+        let start = self.peek().start;
         let mut operands = vec![self.beside(Self::negation)?];
         while self.at_clause("AND") {
             self.advance();
             self.condition()?;
             operands.push(self.beside(Self::negation)?);
         }
-        Ok(balanced("and", operands))
+        Ok(self.placed(start, balanced("and", operands)))
     }
 
     fn negation(&mut self) -> Parsed<Expression> {
+        let start = self.peek().start;
         let mut negations = 0;
         while self.at("!") || (self.at_word("NOT") && self.starts_expression(1)) {
             self.advance();
@@ -114,7 +123,7 @@ impl Parser<'_> {
         for _ in 0..negations {
             expr = call("not", vec![expr]);
         }
-        Ok(expr)
+        Ok(self.placed(start, expr))
     }
 
     /// Whether an expression can begin at the token that many places on; tells keywords from columns of their name.
@@ -130,8 +139,15 @@ impl Parser<'_> {
         }
     }
 
+    /// The place of a predicate is behind its operand, as in Spark: `IN (1, 2)`.
     fn predicate(&mut self) -> Parsed<Expression> {
         let operand = self.value()?;
+        let start = self.peek().start;
+        let predicate = self.predicate_of(operand)?;
+        Ok(self.placed(start, predicate))
+    }
+
+    fn predicate_of(&mut self, operand: Expression) -> Parsed<Expression> {
         if self.at_clause("IS") {
             self.advance();
             return self.is_predicate(operand);
@@ -234,15 +250,17 @@ impl Parser<'_> {
     }
 
     fn binary(&mut self, above: u8) -> Parsed<Expression> {
+        let start = self.peek().start;
         let mut left = self.signed()?;
         while let Some((power, function)) = self.operator().filter(|(power, _)| *power > above) {
             self.advance();
             self.link()?;
             let right = self.binary(power)?;
-            left = match function {
+            let operation = match function {
                 "!=" => call("not", vec![call("==", vec![left, right])]),
                 function => call(function, vec![left, right]),
             };
+            left = self.placed(start, operation);
         }
         Ok(left)
     }
@@ -259,6 +277,7 @@ impl Parser<'_> {
     }
 
     fn signed(&mut self) -> Parsed<Expression> {
+        let start = self.peek().start;
         let function = match self.peek().text.as_str() {
             // `-1` is a literal, so that -128Y and -2147483648 are in range.
             "-" if self.at("-") && self.peek_at(1).kind != Kind::Number => "-",
@@ -268,7 +287,7 @@ impl Parser<'_> {
         };
         self.advance();
         let operand = self.nested(|parser| parser.binary(SIGN))?;
-        Ok(call(function, vec![operand]))
+        Ok(self.placed(start, call(function, vec![operand])))
     }
 
     /// `*`, with the name parts before it, and EXCEPT.

@@ -26,7 +26,7 @@ const SELECT_LIST: &str = "select list";
 /// decoding one has a limit on nesting, and most streaming queries aggregate.
 pub(crate) fn mark_select_list(mut relation: Relation) -> Relation {
     #[allow(deprecated, reason = "that Spark gave the field up is why it is free")]
-    let common = RelationCommon { source_info: SELECT_LIST.to_owned(), ..Default::default() };
+    let common = RelationCommon { source_info: SELECT_LIST.to_owned(), ..relation.common.unwrap_or_default() };
     relation.common = Some(common);
     relation
 }

@@ -228,15 +228,15 @@ impl Parser<'_> {
         let start = self.peek().start;
         let name = self.qualified_name()?;
         if self.at("(") {
-            return self.table_function(&name);
+            return self.table_function(&name, start);
         }
+        let table = self.placed_relation(start, named_table(&name, false));
         if self.at_words(&["TIMESTAMP", "AS"])
             || self.at_words(&["VERSION", "AS"])
             || self.at_words(&["FOR", "VERSION"])
         {
             return Err(SyntaxError::unsupported("Time travel", start));
         }
-        let table = named_table(&name, false);
         self.relation_suffix(table)
     }
 
@@ -244,11 +244,18 @@ impl Parser<'_> {
     fn stream(&mut self) -> Parsed<Relation> {
         self.expect_word("STREAM")?;
         let parenthesized = self.accept("(");
-        let name = self.qualified_name()?;
+        let table = self.named_table(true)?;
         if parenthesized {
             self.expect(")")?;
         }
-        self.relation_suffix(named_table(&name, true))
+        self.relation_suffix(table)
+    }
+
+    /// A table or view by the name at the cursor.
+    pub(crate) fn named_table(&mut self, is_streaming: bool) -> Parsed<Relation> {
+        let start = self.peek().start;
+        let name = self.qualified_name()?;
+        Ok(self.placed_relation(start, named_table(&name, is_streaming)))
     }
 
     /// A subquery, or a relation in parentheses.
@@ -371,7 +378,7 @@ impl Parser<'_> {
         Ok(relation(RelType::Sample(Box::new(sample))))
     }
 
-    fn table_function(&mut self, name: &[String]) -> Parsed<Relation> {
+    fn table_function(&mut self, name: &[String], start: usize) -> Parsed<Relation> {
         self.expect("(")?;
         let arguments = if self.at(")") { Vec::new() } else { self.list(Self::argument)? };
         self.expect(")")?;
@@ -383,6 +390,7 @@ impl Parser<'_> {
                 arguments,
             })),
         };
+        let plan = self.placed_relation(start, plan);
         if self.at_word("TABLESAMPLE") && self.at_ahead(1, "(") {
             // The rows of a function are not sampled: the word is a name for them.
             let name = self.advance().text;
@@ -433,7 +441,7 @@ fn joined(left: Relation, right: Relation, lateral: bool, kind: JoinType) -> Rel
 }
 
 /// A table or view by its name.
-pub(crate) fn named_table(name: &[String], is_streaming: bool) -> Relation {
+fn named_table(name: &[String], is_streaming: bool) -> Relation {
     let table = NamedTable { unparsed_identifier: qualified(name), options: Default::default() };
     relation(RelType::Read(Read { is_streaming, read_type: Some(ReadType::NamedTable(table)) }))
 }

@@ -40,6 +40,7 @@ impl Parser<'_> {
             let value = self.interval_value()?;
             // Before `unit TO unit` stands a text whose form is looked at as a whole.
             if value.contains(char::is_alphabetic) && !self.at_word_ahead(1, "TO") {
+                self.advance();
                 return Err(SyntaxError::interval_number(&value, (place, self.last_end())));
             }
             let Some(unit) = self.unit_at(0) else { return self.fail() };

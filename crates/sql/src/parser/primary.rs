@@ -14,8 +14,10 @@ use millstream_core::spark_error;
 impl Parser<'_> {
     /// An operand with its postfix operators.
     pub(crate) fn primary(&mut self) -> Parsed<Expression> {
+        let start = self.peek().start;
         let mut expr = self.operand()?;
         loop {
+            expr = self.placed(start, expr);
             if self.accept("[") {
                 let extraction = self.nested(Self::value)?;
                 if !self.accept("]") {
@@ -231,7 +233,8 @@ impl Parser<'_> {
             let marker = &self.source[at..self.last_end()];
             let position = format!("_{}", self.markers_used.saturating_sub(1));
             let name = if marker == "?" { &position } else { marker.trim_start_matches(':') };
-            SyntaxError::analysis(spark_error!("UNBOUND_SQL_PARAMETER", name = name), at)
+            let span = (at, self.last_end());
+            SyntaxError::refused(spark_error!("UNBOUND_SQL_PARAMETER", name = name), span)
         })
     }
 }

@@ -60,6 +60,7 @@ impl Parser<'_> {
 
     /// Queries joined by UNION, EXCEPT and INTERSECT, the last binding tighter.
     fn set_operations(&mut self, above: u8) -> Parsed<Relation> {
+        let start = self.peek().start;
         let mut left = self.query_primary()?;
         while let Some((power, kind)) = self.set_operator().filter(|(power, _)| *power > above) {
             self.advance();
@@ -69,7 +70,7 @@ impl Parser<'_> {
                 self.accept_word("DISTINCT");
             }
             let right = self.set_operations(power)?;
-            left = relation(RelType::SetOp(Box::new(SetOperation {
+            let operation = relation(RelType::SetOp(Box::new(SetOperation {
                 left_input: Some(Box::new(left)),
                 right_input: Some(Box::new(right)),
                 set_op_type: kind.into(),
@@ -77,6 +78,7 @@ impl Parser<'_> {
                 by_name: Some(false),
                 allow_missing_columns: Some(false),
             })));
+            left = self.placed_relation(start, operation);
         }
         Ok(left)
     }
@@ -105,8 +107,7 @@ impl Parser<'_> {
             return self.inline_table();
         }
         if self.accept_word("TABLE") {
-            let name = self.qualified_name()?;
-            return Ok(super::from::named_table(&name, false));
+            return self.named_table(false);
         }
         if self.at_word("FROM") {
             let input = self.tables()?;
@@ -129,8 +130,8 @@ impl Parser<'_> {
             let found = row.values.len();
             return Err(SyntaxError::inline_table((width, found, number), (start, self.last_end())));
         }
-        let table = InlineTable { rows }.into();
-        self.table_alias(table)
+        let table = self.table_alias(InlineTable { rows }.into())?;
+        Ok(self.placed_relation(start, table))
     }
 
     /// ORDER BY, CLUSTER BY, DISTRIBUTE BY, SORT BY, LIMIT and OFFSET.
@@ -179,7 +180,7 @@ impl Parser<'_> {
                     name = clause,
                     v = count,
                 );
-                Err(SyntaxError::analysis(error, at))
+                Err(SyntaxError::refused(error, (at, self.last_end())))
             }
             other => {
                 let shown = self.source[at..self.last_end()].trim_matches('\'');
@@ -189,7 +190,7 @@ impl Parser<'_> {
                     name = clause,
                     dataType = format!("\"{}\"", literal_type_name(other.as_ref())),
                 );
-                Err(SyntaxError::analysis(error, at))
+                Err(SyntaxError::refused(error, (at, self.last_end())))
             }
         }
     }
@@ -229,7 +230,7 @@ impl Parser<'_> {
 pub(crate) fn ordinal(expr: Expression) -> Expression {
     match &expr.expr_type {
         Some(ExprType::Literal(literal)) => match literal.literal_type {
-            Some(LiteralType::Integer(position)) => Ordinal { position }.into(),
+            Some(LiteralType::Integer(position)) => Expression { common: expr.common, ..Ordinal { position }.into() },
             _ => expr,
         },
         _ => expr,

@@ -40,6 +40,12 @@ type SelectWithNames = (Select, Definitions, Option<(String, usize)>);
 impl Parser<'_> {
     /// A SELECT; the input is given where FROM came first.
     pub(crate) fn select(&mut self, input: Option<Relation>) -> Parsed<Relation> {
+        let start = self.peek().start;
+        let select = self.select_of(input)?;
+        Ok(self.placed_relation(start, select))
+    }
+
+    fn select_of(&mut self, input: Option<Relation>) -> Parsed<Relation> {
         let checkpoint = self.checkpoint();
         let known = self.known_windows.get(&self.position()).cloned().unwrap_or_default();
         let (select, definitions, missing) = self.select_with_named(known, input.clone())?;
@@ -252,7 +258,8 @@ fn aggregated(input: Option<Relation>, grouping: Grouping, items: Vec<Expression
         Grouping::Sets(sets) => {
             let mut columns: Vec<Expression> = Vec::new();
             for column in sets.iter().flatten() {
-                if !columns.contains(column) {
+                // Places are left aside. Expressions have more of them inside; the analyzer finds the same among those.
+                if !columns.iter().any(|known| known.expr_type == column.expr_type) {
                     columns.push(column.clone());
                 }
             }

@@ -174,7 +174,7 @@ impl Parser<'_> {
 
     fn statement(&mut self) -> Parsed<Statement> {
         if self.at("(") || self.at_any_word(&["SELECT", "WITH", "VALUES", "FROM", "TABLE"]) {
-            return Ok(Statement::Query(self.query()?));
+            return Ok(Statement::Query(self.root_query()?));
         }
         self.command().map(Statement::Command)
     }
@@ -272,7 +272,9 @@ impl Parser<'_> {
             self.options()?;
         }
         self.expect_word("AS")?;
-        let query = Box::new(renamed(self.query()?, columns.names));
+        let start = self.peek().start;
+        let query = renamed(self.query()?, columns.names);
+        let query = Box::new(self.root(start, query));
         Ok(Command::CreateView { name, query, replace, global })
     }
 
@@ -398,7 +400,7 @@ impl Parser<'_> {
         let is_query =
             self.at("(") || (self.at_any_word(&["SELECT", "WITH", "VALUES", "FROM"]) && self.starts_expression(1));
         if explicit || is_query {
-            return Ok(Command::DescribeQuery(Box::new(self.query()?)));
+            return Ok(Command::DescribeQuery(Box::new(self.root_query()?)));
         }
         if self.at_word("TABLE") && self.name_follows(1) {
             self.advance();
@@ -418,7 +420,7 @@ impl Parser<'_> {
             self.options()?;
         }
         let as_query = self.accept_word("AS") || self.at_any_word(&["SELECT", "WITH", "VALUES", "FROM"]);
-        let query = if as_query { Some(Box::new(self.query()?)) } else { None };
+        let query = if as_query { Some(Box::new(self.root_query()?)) } else { None };
         Ok(Command::Cache { name, lazy, query })
     }
 

@@ -58,7 +58,9 @@ impl Parser<'_> {
             self.accept_words(&["BY", "NAME"]);
             Vec::new()
         };
-        let query = Box::new(renamed(self.query()?, names));
+        let start = self.peek().start;
+        let query = renamed(self.query()?, names);
+        let query = Box::new(self.root(start, query));
         Ok(Command::Insert { table, query })
     }
 

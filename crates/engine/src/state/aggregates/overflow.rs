@@ -2,6 +2,7 @@
 
 use millstream_core::Error;
 use millstream_core::condition::{arithmetic_overflow, decimal_out_of_range};
+use millstream_core::query_context::QueryContext;
 
 /// What a function does about an overflow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -16,7 +17,7 @@ pub enum Overflow {
 
 /// Spark's error for a BIGINT sum that does not fit.
 pub(super) fn sum_overflow() -> Error {
-    arithmetic_overflow("overflow", "try_add")
+    arithmetic_overflow("overflow", "try_add").with_query_context(|| QueryContext::Unknown)
 }
 
 /// Spark's error for a decimal that does not fit its type, here precision and scale.

@@ -86,6 +86,10 @@ impl Analyzer<'_> {
 
     /// What an expression contributes to a select list.
     pub(crate) fn select_items(&mut self, expression: &Expression, scope: Scope<'_>) -> Result<Vec<SelectItem>> {
+        self.at_expression(expression, |analyzer| analyzer.items_of_kind(expression, scope))
+    }
+
+    fn items_of_kind(&mut self, expression: &Expression, scope: Scope<'_>) -> Result<Vec<SelectItem>> {
         let kind = expression.expr_type.as_ref().ok_or_else(|| Error::invalid("an expression without a kind"))?;
         let one = |items: Vec<Item>| items.into_iter().map(SelectItem::One).collect();
         match kind {

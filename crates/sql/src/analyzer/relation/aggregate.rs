@@ -61,6 +61,9 @@ impl Analyzer<'_> {
         let items = self.select_list(&one.aggregate_expressions, scope)?;
         let items = items.into_iter().map(SelectItem::without_rows).collect::<Result<Vec<_>>>()?;
         let mut groups = self.groups(&one.grouping_expressions, &items, scope)?;
+        if is_select_list && one.group_type() == GroupType::GroupingSets {
+            groups = each_once(groups);
+        }
         let sets = self.sets(one, &items, &mut groups, scope)?;
         let session = self.pending_session();
         let mut input = self.with_time_windows(input)?;
@@ -112,15 +115,20 @@ impl Analyzer<'_> {
     fn groups(&mut self, expressions: &[Expression], items: &[Item], scope: Scope<'_>) -> Result<Vec<Item>> {
         let mut groups = Vec::new();
         for expression in expressions {
-            if self.is_all(expression, scope) {
-                groups.extend(items.iter().filter(|item| !has_aggregate(&item.expr.expr)).cloned());
-                continue;
-            }
-            match self.select_list_reference(expression, items, scope)? {
-                Some(item) => groups.push(item),
-                None => groups.extend(self.items(std::slice::from_ref(expression), scope)?),
-            }
+            groups.extend(self.at_expression(expression, |analyzer| analyzer.group(expression, items, scope))?);
         }
+        Ok(groups)
+    }
+
+    fn group(&mut self, expression: &Expression, items: &[Item], scope: Scope<'_>) -> Result<Vec<Item>> {
+        let groups = if self.is_all(expression, scope) {
+            items.iter().filter(|item| !has_aggregate(&item.expr.expr)).cloned().collect()
+        } else {
+            match self.select_list_reference(expression, items, scope)? {
+                Some(item) => vec![item],
+                None => self.items(std::slice::from_ref(expression), scope)?,
+            }
+        };
         for group in &groups {
             if holds_map(&group.expr.data_type) && !matches!(group.expr.data_type, DataType::Map(_, _)) {
                 return Err(Error::unsupported("GROUP BY over a value that holds a MAP is not supported."));
@@ -446,6 +454,17 @@ impl AggregateFunctions<'_> {
 }
 
 /// The bits of the groups left out: each set one key shorter than the one before.
+/// The items without those that compute the same as one before them.
+fn each_once(items: Vec<Item>) -> Vec<Item> {
+    let mut different: Vec<Item> = Vec::with_capacity(items.len());
+    for item in items {
+        if !different.iter().any(|known| known.expr.expr == item.expr.expr) {
+            different.push(item);
+        }
+    }
+    different
+}
+
 fn rollup(keys: usize) -> Vec<i64> {
     (0..=keys).map(|left_out| (1_i64 << left_out) - 1).collect()
 }

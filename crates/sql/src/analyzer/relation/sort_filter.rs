@@ -82,18 +82,14 @@ impl Analyzer<'_> {
         let mut input = self.input(one.input.as_deref())?;
         let mut keys = Vec::with_capacity(one.order.len());
         for order in &one.order {
-            if let Some(columns) = self.sorted_columns(order, &input)? {
+            let child = required(order.child.as_deref())?;
+            if let Some(columns) = self.at_expression(child, |analyzer| analyzer.sorted_columns(child, &input))? {
                 keys.extend(columns.iter().map(|column| sort_expr(column.reference(), order)));
                 continue;
             }
-            let (relation, key) = self.above(input, required(order.child.as_deref())?, "order")?;
+            let (relation, key) = self.above(input, child, "order")?;
             input = relation;
-            let (sql, data_type) = (key.sql.clone(), key.data_type.clone());
-            let key = sort_expr(key, order);
-            if holds_map(&data_type) {
-                return Err(not_sortable(&sql, &data_type, &key));
-            }
-            keys.push(key);
+            keys.push(self.at_expression(child, |_| sort_key(key, order))?);
         }
         let input = self.with_time_windows(input)?;
         let plan = LogicalPlan::Sort(SortNode { expr: keys, input: Arc::new(input.plan.clone()), fetch: None });
@@ -101,8 +97,7 @@ impl Analyzer<'_> {
     }
 
     /// `ORDER BY 2` and `ORDER BY ALL`: columns of the select list.
-    fn sorted_columns(&self, order: &SortOrder, input: &ResolvedRelation) -> Result<Option<Vec<Attribute>>> {
-        let child = required(order.child.as_deref())?;
+    fn sorted_columns(&self, child: &Expression, input: &ResolvedRelation) -> Result<Option<Vec<Attribute>>> {
         match child.expr_type.as_ref() {
             Some(ExprType::Extension(any)) => match ExpressionExtension::decode(any)? {
                 ExpressionExtension::Ordinal(one) => {
@@ -127,6 +122,12 @@ impl Analyzer<'_> {
             _ => Ok(None),
         }
     }
+}
+
+fn sort_key(key: TypedExpr, order: &SortOrder) -> Result<SortExpr> {
+    let (sql, data_type) = (key.sql.clone(), key.data_type.clone());
+    let key = sort_expr(key, order);
+    if holds_map(&data_type) { Err(not_sortable(&sql, &data_type, &key)) } else { Ok(key) }
 }
 
 fn not_sortable(sql: &str, data_type: &DataType, key: &SortExpr) -> Error {

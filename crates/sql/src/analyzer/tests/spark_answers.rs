@@ -86,11 +86,16 @@ async fn difference(case: &Case) -> Option<String> {
         }
         (Ok(_), Some(error)) => Some(format!("an answer, Spark says {error}")),
         (Err(error), Some(expected)) => {
-            let message = error.to_spark_message();
+            let message = without_place(&error.to_spark_message());
             (message != *expected).then(|| format!("error {message}\n   Spark's is {expected}"))
         }
         (Err(error), None) => Some(format!("error {error:?}")),
     }
+}
+
+/// The message without what record.py cuts off: where in the program it is.
+fn without_place(message: &str) -> String {
+    ["; line ", "\n== SQL"].iter().fold(message, |text, cut| text.split(cut).next().unwrap_or_default()).to_owned()
 }
 
 fn check(family: &str, text: &str) {

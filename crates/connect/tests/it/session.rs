@@ -116,7 +116,8 @@ async fn local_relations_can_be_uploaded_and_nothing_else() {
     let rest = Payload::Chunk(chunk(b"123456789", 0xCBF4_3926));
     let requests: Vec<_> = [single("cache/good", 0xCBF4_3926), single("cache/bad", 1), begin, rest].map(request).into();
     let added = client.rpc.clone().add_artifacts(futures::stream::iter(requests)).await.unwrap().into_inner();
-    let intact: Vec<_> = added.artifacts.iter().map(|one| (one.name.as_str(), one.is_crc_successful)).collect();
+    let intact: Vec<_> =
+        added.artifacts.iter().map(|artifact| (artifact.name.as_str(), artifact.is_crc_successful)).collect();
     assert_eq!(intact, [("cache/good", true), ("cache/bad", false), ("cache/chunked", true)]);
     let names = ["cache/good", "cache/bad", "cache/chunked", "cache/none"].map(str::to_owned);
     let asked = ArtifactStatusesRequest {

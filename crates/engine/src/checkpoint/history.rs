@@ -99,7 +99,34 @@ impl History {
             }
             history.read_segment(files, &path, number, formats.reader(), index + 1 == numbers.len()).await?;
         }
+        history.check_beginning(folder)?;
         Ok(history)
+    }
+
+    /// Refuses a log whose beginning is gone although no snapshot stands for it: the state would lack what was there.
+    fn check_beginning(&self, folder: &Path) -> Result<()> {
+        let saved = self.snapshot.as_ref().map(Snapshot::batch);
+        match (self.segments.first(), saved) {
+            (None, Some(saved)) => {
+                let path = segment_path(folder, 0);
+                Err(refused(
+                    &path,
+                    &format!("it is missing, and so is all behind it, while batch {saved} has a snapshot"),
+                ))
+            }
+            (Some(Segment { number: 1.., after: Some(after) }), saved)
+                if self.has_operators() && saved.is_none_or(|saved| *after > saved) =>
+            {
+                let path = segment_path(folder, self.segments[0].number - 1);
+                Err(refused(&path, &format!("it is missing, and no snapshot has the state of batch {after}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether there is state in the log.
+    pub(crate) fn has_operators(&self) -> bool {
+        self.start.as_ref().is_some_and(|start| !start.operators.is_empty())
     }
 
     /// For the deltas.

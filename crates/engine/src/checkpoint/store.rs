@@ -79,8 +79,7 @@ impl Checkpoint {
         let id = spark_files::read_metadata(files, root).await?;
         let history = History::read(files, &folder).await?;
         // State is in our log alone: where there is some, Spark's files are only a view of the log.
-        let has_state = history.start.as_ref().is_some_and(|start| !start.operators.is_empty());
-        let spark = match has_state {
+        let spark = match history.has_operators() {
             true => None,
             false => SparkCheckpoint::read(files, root, history.newest_offsets()).await?,
         };

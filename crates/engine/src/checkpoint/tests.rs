@@ -170,6 +170,32 @@ async fn a_missing_segment_is_refused() {
 }
 
 #[tokio::test]
+async fn a_missing_first_segment_is_refused_by_name() {
+    let root = tempfile::tempdir().unwrap();
+    for batch in 0..2 {
+        run(root.path(), batch..batch + 1, true).await;
+    }
+    fs::remove_file(root.path().join("millstream/log-0000000000")).unwrap();
+    let error = read(root.path()).await.unwrap_err();
+    let wanted = "log-0000000000' is damaged: it is missing, and no snapshot has the state of batch 0";
+    assert!(error.message().contains(wanted), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_log_of_which_only_a_snapshot_is_left_is_refused_by_name() {
+    let root = tempfile::tempdir().unwrap();
+    run(root.path(), 0..1, true).await;
+    let folder = root.path().join("millstream");
+    let mut snapshot = SnapshotWriter::new(files(), folder.clone(), BatchId(0), 1);
+    snapshot.add(store(0), vec![7]).await.unwrap();
+    snapshot.finish(true).await.unwrap();
+    assert_eq!(read(root.path()).await.unwrap().snapshot.unwrap().batch(), BatchId(0));
+    fs::remove_file(folder.join("log-0000000000")).unwrap();
+    let error = read(root.path()).await.unwrap_err();
+    assert!(error.message().contains("log-0000000000' is damaged: it is missing, and so is all behind"), "{error:?}");
+}
+
+#[tokio::test]
 async fn a_segment_that_lost_its_end_is_refused() {
     let root = tempfile::tempdir().unwrap();
     run(root.path(), 0..2, true).await;

@@ -36,6 +36,7 @@ pub(super) struct EngineProcess {
     log: PathBuf,
     /// How long the log was before.
     said_before: usize,
+    has_fail_point: bool,
 }
 
 impl Launch {
@@ -61,7 +62,7 @@ impl Launch {
         command.stdin(Stdio::null()).stdout(log.try_clone().map_err(cannot)?).stderr(log).kill_on_drop(true);
         let process = command.spawn().map_err(cannot)?;
         let said_before = usize::try_from(said_before).unwrap_or(usize::MAX);
-        Ok(EngineProcess { process, log: self.log.clone(), said_before })
+        Ok(EngineProcess { process, log: self.log.clone(), said_before, has_fail_point: fail_point.is_some() })
     }
 }
 
@@ -83,6 +84,13 @@ impl EngineProcess {
         Ok(None)
     }
 
+    /// Whether this end of it is that of its fail point. It may come at any time: also after the test has lost patience,
+    /// and while it kills or starts a broker.
+    pub(super) fn is_struck(&self, status: ExitStatus) -> bool {
+        // SIGABRT
+        self.has_fail_point && status.signal() == Some(6)
+    }
+
     /// The last that it said.
     pub(super) fn last_words(&self) -> String {
         let log = std::fs::read(&self.log).unwrap_or_default();
@@ -93,12 +101,6 @@ impl EngineProcess {
         let last = lines.iter().rposition(is_error);
         lines[last.unwrap_or(lines.len().saturating_sub(LINES))..].join("\n")
     }
-}
-
-/// Whether it ended where a fail point is.
-pub(super) fn is_aborted(status: ExitStatus) -> bool {
-    // SIGABRT
-    status.signal() == Some(6)
 }
 
 fn lost(error: std::io::Error) -> Error {

@@ -21,7 +21,7 @@ use super::compare::{Difference, OutputRow, compare};
 use super::job::Job;
 use super::kills::{Draw, Kill, Place, Target};
 use super::load::Load;
-use super::processes::{EngineProcess, Launch, is_aborted};
+use super::processes::{EngineProcess, Launch};
 use super::rows::{Rows, Sent};
 use super::topics::Topics;
 use crate::exit;
@@ -175,19 +175,18 @@ impl<'a> Round<'a> {
             Place::FailPoint(..) => self.setup.draw.longest_life() + FAIL_POINT_GRACE,
         };
         let ended = engine.ended_within(patience).await?;
-        let is_struck = kill.place != Place::Moment && ended.is_some_and(is_aborted);
         let fault = |status, engine: &EngineProcess| {
             Ok(Some(Fault::Ended { kill: kill.number, status, said: engine.last_words() }))
         };
         if let Some(status) = ended
-            && !is_struck
+            && !engine.is_struck(status)
             && !self.is_excused(status)
         {
             return fault(status, &engine);
         }
         let killed = self.strike(&kill, &mut engine, ended).await?;
         let outcome = match killed {
-            Some(_) if is_struck => Outcome::Killed,
+            Some(status) if engine.is_struck(status) => Outcome::Killed,
             Some(status) if self.is_excused(status) => Outcome::HadEnded(status),
             Some(status) => return fault(status, &engine),
             None if kill.place == Place::Moment => Outcome::Killed,

@@ -29,7 +29,7 @@ use datafusion::common::ScalarValue;
 use datafusion::functions_aggregate as native;
 use datafusion::logical_expr::expr::{AggregateFunction, NullTreatment};
 use datafusion::logical_expr::{AggregateUDF, Expr};
-use millstream_core::{QuerySettings, Result, spark_error};
+use millstream_core::{Error, QuerySettings, Result, spark_error};
 use millstream_engine::functions::StreamAggregate;
 use millstream_engine::state::{NativeAggregate, Overflow};
 
@@ -237,6 +237,10 @@ fn bit_or(call: &FunctionCall<'_>) -> Result<Resolved> {
 }
 
 fn bit_xor(call: &FunctionCall<'_>) -> Result<Resolved> {
+    // DataFusion's accumulator of different values has another state than it says.
+    if call.distinct {
+        return Err(Error::unsupported("bit_xor of different values"));
+    }
     bits(call, native::bit_and_or_xor::bit_xor_udaf())
 }
 

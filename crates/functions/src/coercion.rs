@@ -3,7 +3,9 @@
 //! Spark has two sets of rules: ANSI (`AnsiTypeCoercion`, the default since 4.0), in which a string follows the other
 //! side, and the older one (`TypeCoercion`), in which most things can become strings.
 
-use arrow::datatypes::{DataType, Field, Fields, TimeUnit};
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, FieldRef, Fields, TimeUnit};
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::Expr;
 use millstream_core::{QuerySettings, Result};
@@ -142,6 +144,19 @@ fn same_structure(left: &DataType, right: &DataType) -> bool {
     }
 }
 
+/// The type with elements and fields that may be NULL, but for the keys of maps.
+fn all_nullable(data_type: &DataType) -> DataType {
+    let nullable = |field: &FieldRef| {
+        let data_type = all_nullable(field.data_type());
+        Arc::new(field.as_ref().clone().with_data_type(data_type).with_nullable(true))
+    };
+    match data_type {
+        DataType::List(element) => DataType::List(nullable(element)),
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(nullable).collect()),
+        other => other.clone(),
+    }
+}
+
 /// The wider of two numeric types that are not both the same, none a decimal.
 fn wider_number(left: &DataType, right: &DataType, settings: &QuerySettings) -> DataType {
     let rank = |one: &DataType| match one {
@@ -217,11 +232,13 @@ pub fn comparison_type(left: &DataType, right: &DataType, settings: &QuerySettin
             {
                 return Some(other.clone());
             }
+            (DataType::Utf8, DataType::Interval(_) | DataType::Duration(_))
+            | (DataType::Interval(_) | DataType::Duration(_), DataType::Utf8) => return None,
             _ => {}
         }
     }
     if left.is_nested() || right.is_nested() {
-        let same = same_structure(left, right).then(|| left.clone());
+        let same = same_structure(left, right).then(|| if left == right { left.clone() } else { all_nullable(left) });
         return same.or_else(|| lossless_type(left, right, settings));
     }
     wider_type(left, right, settings)

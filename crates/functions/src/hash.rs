@@ -14,9 +14,10 @@ use arrow::datatypes::{
     Int32Type, Int64Type, IntervalUnit, IntervalYearMonthType, TimestampMicrosecondType,
 };
 use datafusion::logical_expr::ScalarUDF;
-use millstream_core::{Error, Result};
+use millstream_core::{Error, Result, spark_error};
 
-use crate::data_type::sql_name;
+use crate::data_type::{holds_map, sql_name};
+use crate::failure::{sql_expr, sql_id};
 use crate::typed_expr::TypedExpr;
 
 use super::argument::scalar;
@@ -151,14 +152,22 @@ pub(super) fn distinct_hash(column: &ArrayRef, row: usize) -> Result<u64> {
     hash_value::<xxhash::XxHash64>(column, row, 42)
 }
 
-fn all(call: &FunctionCall<'_>) -> Vec<TypedExpr> {
-    (0..call.count()).map(|index| call.argument(index)).collect()
+/// The arguments. A map has no hash: equal ones may hold their entries in another order.
+fn all(call: &FunctionCall<'_>) -> Result<Vec<TypedExpr>> {
+    if call.arguments.iter().any(|argument| holds_map(&argument.data_type)) {
+        return Err(spark_error!(
+            "DATATYPE_MISMATCH.HASH_MAP_TYPE",
+            sqlExpr = sql_expr(&call.sql()),
+            functionName = sql_id(call.name),
+        ));
+    }
+    Ok((0..call.count()).map(|index| call.argument(index)).collect())
 }
 
 fn hash(call: &FunctionCall<'_>) -> Result<Resolved> {
-    scalar(HASH.over(all(call), DataType::Int32, false, &call.context.settings))
+    scalar(HASH.over(all(call)?, DataType::Int32, false, &call.context.settings))
 }
 
 fn xxhash64(call: &FunctionCall<'_>) -> Result<Resolved> {
-    scalar(XXHASH64.over(all(call), DataType::Int64, false, &call.context.settings))
+    scalar(XXHASH64.over(all(call)?, DataType::Int64, false, &call.context.settings))
 }

@@ -19,7 +19,7 @@ use super::entry::Arity::{AtLeast, Between, Exactly};
 use super::entry::FunctionEntry;
 use super::sql_form::SqlForm;
 use crate::argument::{common_type_of, constant_of};
-use crate::data_type::is_numeric;
+use crate::data_type::{is_numeric, sql_name};
 use crate::failure::{arithmetic_overflow, sql_expr, sql_id, unexpected_input_type, value_out_of_range};
 
 /// The window functions.
@@ -125,19 +125,35 @@ fn offset(call: &FunctionCall<'_>) -> Result<i64> {
     }
 }
 
+/// The default as the type of the value, which takes what casts to it implicitly. Of nested values, both become what
+/// holds either.
+fn default_of(call: &FunctionCall<'_>, value: &mut TypedExpr) -> Result<TypedExpr> {
+    let wanted = format!("(\"{}\" or \"VOID\")", sql_name(&value.data_type));
+    let default = if value.data_type.is_nested() {
+        let meeting = common_type_of(call, &[0, 2]).or_else(|_| unexpected_input_type(call, 2, &wanted))?;
+        *value = call.cast(value.clone(), &meeting)?;
+        call.cast(call.argument(2), &meeting)?
+    } else {
+        call.implicit(2, &value.data_type).or_else(|_| unexpected_input_type(call, 2, &wanted))?
+    };
+    Ok(match constant_of(&default.expr) {
+        Some(constant) => TypedExpr { expr: Expr::Literal(constant, None), ..default },
+        None => default,
+    })
+}
+
 fn neighbour(call: &FunctionCall<'_>, function: Arc<WindowUDF>) -> Result<Resolved> {
     let offset = if call.count() > 1 { offset(call)? } else { 1 };
     let mut value = call.argument(0);
     let mut arguments = Vec::new();
     let mut nullable = true;
     if call.count() > 2 {
-        let meeting = common_type_of(call, &[0, 2])?;
-        value = call.cast(value, &meeting)?;
-        let default = call.cast(call.argument(2), &meeting)?;
+        let default = default_of(call, &mut value)?;
         nullable = value.nullable || default.nullable;
         if default.as_literal().is_none() {
+            let data_type = value.data_type.clone();
             let expr = with_computed_default(call, function, (value, offset), default)?;
-            return Ok(Resolved::Window(TypedExpr::new(expr, meeting, nullable)));
+            return Ok(Resolved::Window(TypedExpr::new(expr, data_type, nullable)));
         }
         arguments.push(default.expr);
     }

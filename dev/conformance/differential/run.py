@@ -137,9 +137,11 @@ class Comparison:
             return [Difference(node, "number of rows", len(spark[1]), len(ours[1]))]
         if not rows:
             return []
-        near = all(nearly(spark[1][row], ours[1][row]) for row in rows)
-        row = next((row for row in rows if not nearly(spark[1][row], ours[1][row])), rows[0])
-        return [Difference(node, "last digits" if near else "value", spark[1][row], ours[1][row], row)]
+        far = [row for row in rows if not nearly(spark[1][row], ours[1][row])]
+        row = (far or rows)[0]
+        beyond = all(is_beyond(spark[1][row]) or is_beyond(ours[1][row]) for row in far)
+        how = "last digits" if not far else "value beyond doubles" if beyond else "value"
+        return [Difference(node, how, spark[1][row], ours[1][row], row)]
 
     def shrink(self, difference):
         """The smallest expression within that differs by itself, with parts that are as plain as they may be."""
@@ -172,6 +174,11 @@ class Comparison:
 
 def first(column, row):
     return column[row] if row is not None else next((value for value in column.values() if value != (None,)), None)
+
+
+def is_beyond(value):
+    """Whether a value holds no number, or one whose square is beyond all doubles."""
+    return re.search(r"'(nan|-?inf|-?[\d.]+e\+?(1[6-9]\d|[23]\d\d))f?'", repr(value).lower()) is not None
 
 
 def inner(wrapped):

@@ -281,3 +281,12 @@ exists(array(1, NULL), x -> (x ^ x) IS NULL)
 exists(array(1, NULL), x -> (x | (x & 3)) IS NULL)
 !99999999999999999999BD div 7S
 50000000.00BD * CAST(-9999999999999999999999999999.999999999BD AS DECIMAL(38, 9))
+exists(array(array(1, NULL)), x -> array(1) < x)
+exists(array(named_struct('x', 1, 'y', 'a'), NULL), p -> named_struct('x', -9, 'y', CAST(NULL AS STRING)) = p)
+!'a' = INTERVAL '1' MONTH
+!'a' <=> INTERVAL '1' DAY
+!INTERVAL '1' DAY BETWEEN '1' AND '2'
+!'a' IN (INTERVAL '1' DAY)
+pmod(-7.5D, 2.5D)
+pmod(-1.5D, 5e-324D)
+pmod(-7.5F, 2.5F)

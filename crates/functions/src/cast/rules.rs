@@ -94,6 +94,7 @@ pub(super) fn cannot_cast(sql: &str, from: &DataType, to: &DataType, mode: CastM
 pub(super) fn forces_null(from: &DataType, to: &DataType) -> bool {
     use DataType::{Binary, Date32, Decimal128, Float32, Float64, Int8, Int16, Int32, Int64, Null, Timestamp, Utf8};
     match (from, to) {
+        _ if from == to => false,
         (Null, _) | (Utf8, Binary) | (_, Utf8) => false,
         (Utf8, _) => true,
         (Timestamp(_, _), Int8 | Int16 | Int32) => true,

@@ -77,7 +77,7 @@ impl Dialect<'_> {
             }
             match field {
                 None => out.push_str(self.null),
-                Some(text) => self.write(text.trim(), place == 0, &mut out),
+                Some(text) => self.write(text.trim_matches(|letter| letter <= ' '), place == 0, &mut out),
             }
         }
         out

@@ -3,7 +3,7 @@
 //! The crate `libm` descends from fdlibm too; what it computes in another way than Java is here. Sine, cosine and
 //! tangent are not: the JVM has its own, to which the platform's are nearer.
 
-pub(super) use libm::{acos, asin, atan, exp, expm1, log1p, pow};
+pub(super) use libm::{acos, asin, atan, exp, expm1, log1p};
 
 /// Beyond this e to the power overflows, and below it does not.
 const LARGEST_EXPONENT: f64 = 709.782_712_893_384;
@@ -12,6 +12,12 @@ const LARGEST_HALVED: f64 = 710.475_860_073_943_9;
 
 /// Beyond this a square and 1 are the square.
 const LARGE: f64 = 268_435_456.0;
+
+/// One to an infinite power, and anything to a power that is no number, are no number.
+pub(super) fn pow(x: f64, y: f64) -> f64 {
+    let is_undefined = y.is_nan() || (x.abs() == 1.0 && y.is_infinite());
+    if is_undefined { f64::NAN } else { libm::pow(x, y) }
+}
 
 pub(super) fn asinh(value: f64) -> f64 {
     let size = value.abs();

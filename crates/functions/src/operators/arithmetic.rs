@@ -316,7 +316,7 @@ fn divided<N: ArrowNativeTypeOp>(operation: Operation, a: N, b: N) -> Option<N> 
         Operation::IntegralDivide | Operation::Divide => a.div_checked(b).ok(),
         Operation::Pmod => {
             let remainder = a.mod_wrapping(b);
-            let negative = remainder.is_lt(N::ZERO);
+            let negative = remainder.is_lt(N::ZERO) && !remainder.is_zero();
             Some(if negative { remainder.add_wrapping(b).mod_wrapping(b) } else { remainder })
         }
         _ => Some(a.mod_wrapping(b)),

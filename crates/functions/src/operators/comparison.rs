@@ -159,10 +159,11 @@ pub(super) fn between(call: &FunctionCall<'_>) -> Result<Resolved> {
 pub(super) fn in_list(call: &FunctionCall<'_>) -> Result<Resolved> {
     let all: Vec<usize> = (0..call.count()).collect();
     let settings = &call.context.settings;
-    let meeting = match call.count() {
+    let compared = match call.count() {
         2 if !call.data_type(0).is_nested() => comparison_type(call.data_type(0), call.data_type(1), settings),
-        _ => common_type(all.iter().map(|&index| call.data_type(index)), settings),
+        _ => None,
     };
+    let meeting = compared.or_else(|| common_type(all.iter().map(|&index| call.data_type(index)), settings));
     let meeting = meeting.ok_or_else(|| differing_types(call))?;
     let value = call.cast(call.argument(0), &meeting)?;
     let list = all[1..].iter().map(|&index| call.cast(call.argument(index), &meeting)).collect::<Result<Vec<_>>>()?;

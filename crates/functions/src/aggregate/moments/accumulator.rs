@@ -143,7 +143,7 @@ impl Sums {
         let [squares_y, squares_x] = self.squares;
         let [mean_y, mean_x] = self.means;
         let at_least = |least: f64, value: f64| (count >= least).then_some(value);
-        let slope = (count >= 2.0 && squares_x != 0.0).then(|| products / squares_x);
+        let slope = (squares_x != 0.0).then(|| products / squares_x);
         Ok(match function.statistic {
             Statistic::SampleDeviation => at_least(2.0, (squares_y / (count - 1.0)).sqrt()),
             Statistic::Deviation => at_least(1.0, (squares_y / count).sqrt()),
@@ -159,7 +159,7 @@ impl Sums {
             },
             Statistic::Slope => slope,
             Statistic::Intercept => slope.map(|slope| mean_y - slope * mean_x),
-            Statistic::Fit if count < 2.0 || squares_x == 0.0 => None,
+            Statistic::Fit if squares_x == 0.0 => None,
             Statistic::Fit if squares_y == 0.0 => Some(1.0),
             Statistic::Fit => {
                 let correlation = products / (squares_y * squares_x).sqrt();

@@ -66,6 +66,7 @@ impl Analyzer<'_> {
         let frame = self.frame(one, &function, &order, scope)?;
         let bounds = format!("{text}{}", frame_sql(&frame));
         check_frame(&function, one.frame_spec.is_some().then_some((&frame, bounds.as_str())), &order)?;
+        check_order_of_its_own(&function, &frame, &order)?;
         let sql = match (offset_frame_sql(&function.expr), one.frame_spec.as_deref()) {
             (Some(sql), _) => sql,
             (None, Some(spec)) => self.frame_spec_sql(spec, scope)?,
@@ -236,9 +237,7 @@ fn check_frame(
         WindowFrameBound::Preceding(value) | WindowFrameBound::Following(value) => !value.is_null(),
     };
     let sql = format!("\"({window_sql})\"");
-    let is_unbounded = matches!(&frame.start_bound, WindowFrameBound::Preceding(value) if value.is_null())
-        && matches!(&frame.end_bound, WindowFrameBound::Following(value) if value.is_null());
-    if frame.units != WindowFrameUnits::Range || is_unbounded {
+    if frame.units != WindowFrameUnits::Range || is_unbounded(frame) {
         return Ok(());
     }
     if order.is_empty() {
@@ -253,6 +252,21 @@ fn check_frame(
         ));
     }
     Ok(())
+}
+
+/// Spark's refusal of an order or a frame for functions that order the values of the whole partition themselves.
+fn check_order_of_its_own(function: &TypedExpr, frame: &WindowFrame, order: &[(SortExpr, DataType)]) -> Result<()> {
+    let is_median = matches!(function.expr, Expr::AggregateFunction(_)) && function.sql.starts_with("median(");
+    let is_whole = frame.units == WindowFrameUnits::Rows && is_unbounded(frame);
+    if !is_median || (order.is_empty() && is_whole) {
+        return Ok(());
+    }
+    Err(spark_error!("INVALID_WINDOW_SPEC_FOR_AGGREGATION_FUNC", aggFunc = format!("\"{}\"", function.sql)))
+}
+
+fn is_unbounded(frame: &WindowFrame) -> bool {
+    matches!(&frame.start_bound, WindowFrameBound::Preceding(value) if value.is_null())
+        && matches!(&frame.end_bound, WindowFrameBound::Following(value) if value.is_null())
 }
 
 /// A frame as Spark's trees write it.

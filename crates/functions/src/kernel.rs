@@ -332,20 +332,28 @@ pub(super) fn is_fallible_call(expr: &Expr) -> bool {
     kernel_of(expr).is_some_and(|kernel| kernel.function.fallible)
 }
 
+/// What a call resolves to is that deep at most, down to its arguments: comparisons in a condition, each over a cast.
+const RESOLVED_LEVELS_MAX: usize = 8;
+
 /// Tells the calls in an expression where in the user's program they stand. Those that know it, and all below them,
-/// came from a place inside, and are left as they are.
-pub fn set_origin(expr: &Expr, origin: impl Fn() -> QueryContext) {
-    let told = expr.apply(|expr| {
-        Ok(match kernel_of(expr) {
-            Some(kernel) if kernel.origin.get().is_some() => TreeNodeRecursion::Jump,
-            Some(kernel) => {
-                kernel.origin.get_or_init(&origin);
-                TreeNodeRecursion::Continue
-            }
-            None => TreeNodeRecursion::Continue,
-        })
-    });
+/// came from a place inside, and are left as they are. Only the upper levels are new: walking all of a deep expression
+/// at each of its levels would take quadratic time.
+pub fn set_origin(expr: &Expr, origin: &QueryContext) {
+    let told = tell(expr, origin, RESOLVED_LEVELS_MAX);
     debug_assert!(told.is_ok(), "the walk over an expression does not fail");
+}
+
+fn tell(expr: &Expr, origin: &QueryContext, levels: usize) -> datafusion::error::Result<TreeNodeRecursion> {
+    if let Some(kernel) = kernel_of(expr) {
+        if kernel.origin.get().is_some() {
+            return Ok(TreeNodeRecursion::Continue);
+        }
+        kernel.origin.get_or_init(|| origin.clone());
+    }
+    match levels {
+        0 => Ok(TreeNodeRecursion::Continue),
+        _ => expr.apply_children(|child| tell(child, origin, levels - 1)),
+    }
 }
 
 fn kernel_of(expr: &Expr) -> Option<&KernelFunction> {

@@ -68,7 +68,7 @@ impl Analyzer<'_> {
         self.at_expression(expression, |analyzer| {
             let value = analyzer.deeper(|analyzer| analyzer.value_of_kind(expression, scope))?;
             if let (Value::One(value), Some(context)) = (&value, analyzer.query_context(expression)) {
-                set_origin(&value.expr, || context.clone());
+                set_origin(&value.expr, &context);
             }
             Ok(value)
         })

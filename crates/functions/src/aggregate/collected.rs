@@ -172,7 +172,7 @@ static LISTAGG: Function = Function::new("listagg", |one| {
     Ok(Arc::new((0..one.rows).map(join).collect::<Result<StringArray>>()?))
 });
 
-static LISTAGG_BYTES: Function = Function::new("listagg", |one| {
+static LISTAGG_BYTES: Function = Function::new("listagg_of_bytes", |one| {
     let (list, delimiters) = (one.columns[0].as_list::<i32>(), one.binary(1));
     let orders = one.strings(2);
     let mut room = one.room("listagg");

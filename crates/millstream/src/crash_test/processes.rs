@@ -84,8 +84,8 @@ impl EngineProcess {
         Ok(None)
     }
 
-    /// Whether this end of it is that of its fail point. It may come at any time: also after the test has lost patience,
-    /// and while it kills or starts a broker.
+    /// Whether this end of it is that of its fail point. It may come at any time: also after the test has lost
+    /// patience, and while it kills or starts a broker.
     pub(super) fn is_struck(&self, status: ExitStatus) -> bool {
         // SIGABRT
         self.has_fail_point && status.signal() == Some(6)

@@ -9,6 +9,7 @@
 
 mod attribute;
 mod batch;
+mod dependent_join;
 mod error;
 mod expression;
 mod identifier;

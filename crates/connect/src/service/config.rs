@@ -46,7 +46,9 @@ fn apply(conf: &mut Conf, operation: OpType) -> Result<Vec<KeyValue>> {
             .pairs
             .into_iter()
             .map(|asked| {
-                let value = conf.find(&asked.key).or(asked.value);
+                // The caller's default goes before Spark's.
+                let value = conf.set_values().get(&asked.key).cloned().or(asked.value);
+                let value = value.or_else(|| conf.find(&asked.key));
                 pair(asked.key, value)
             })
             .collect()),

@@ -132,7 +132,9 @@ impl Bits {
 impl Accumulator for Bits {
     fn update_batch(&mut self, values: &[ArrayRef]) -> DataFusionResult<()> {
         match self.kind {
-            Kind::Construct => values[0].as_primitive::<Int64Type>().iter().flatten().try_for_each(|one| self.set(one)),
+            Kind::Construct => {
+                values[0].as_primitive::<Int64Type>().iter().flatten().try_for_each(|place| self.set(place))
+            }
             Kind::Or | Kind::And => self.merge_batch(values),
         }
     }

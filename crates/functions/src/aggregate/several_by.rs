@@ -60,11 +60,11 @@ fn wanted_count(call: &FunctionCall<'_>) -> Result<i32> {
     Err(value_out_of_range(call, "`k`", &format!("[1, {VALUES_MAX}]"), &count.to_string()))
 }
 
-static FIRST_ELEMENTS: Function = Function::total("first_elements", |one| {
-    let (list, counts) = (one.columns[0].as_list::<i32>(), one.numbers::<Int32Type>(1));
+static FIRST_ELEMENTS: Function = Function::total("first_elements", |evaluation| {
+    let (list, counts) = (evaluation.columns[0].as_list::<i32>(), evaluation.numbers::<Int32Type>(1));
     let row = |row: usize| {
         let elements = list.is_valid(row).then(|| list.value(row))?;
         Some(elements.slice(0, elements.len().min(counts.value(row).unsigned_abs() as usize)))
     };
-    lists_of(one.data_type, (0..one.rows).map(row).collect())
+    lists_of(evaluation.data_type, (0..evaluation.rows).map(row).collect())
 });

@@ -18,14 +18,15 @@ use crate::failure::{sql_expr, sql_id, sql_type, unexpected_input_type};
 use crate::kernel::{Evaluation, Function};
 
 /// For each row the keys of both maps, those of the left one first, with the values that each map has for them.
-static ENTRIES: Function = Function::total("map_zip_entries", |one| {
-    let (left, right) = (one.columns[0].as_map(), one.columns[1].as_map());
-    let row = |row: usize| if one.all_valid(row) { entries(one, left, right, row).map(Some) } else { Ok(None) };
-    lists_of(one.data_type, (0..one.rows).map(row).collect::<Result<_>>()?)
+static ENTRIES: Function = Function::total("map_zip_entries", |evaluation| {
+    let (left, right) = (evaluation.columns[0].as_map(), evaluation.columns[1].as_map());
+    let row =
+        |row: usize| if evaluation.all_valid(row) { entries(evaluation, left, right, row).map(Some) } else { Ok(None) };
+    lists_of(evaluation.data_type, (0..evaluation.rows).map(row).collect::<Result<_>>()?)
 });
 
-fn entries(one: &Evaluation<'_>, left: &MapArray, right: &MapArray, row: usize) -> Result<ArrayRef> {
-    let DataType::List(entry) = one.data_type else { return Err(Error::internal("an array that is none")) };
+fn entries(evaluation: &Evaluation<'_>, left: &MapArray, right: &MapArray, row: usize) -> Result<ArrayRef> {
+    let DataType::List(entry) = evaluation.data_type else { return Err(Error::internal("an array that is none")) };
     let DataType::Struct(fields) = entry.data_type() else { return Err(Error::internal("a struct that is none")) };
     let (left, right) = (left.value(row), right.value(row));
     let keys = concat(&[left.column(0).as_ref(), right.column(0).as_ref()])?;
@@ -45,9 +46,9 @@ fn entries(one: &Evaluation<'_>, left: &MapArray, right: &MapArray, row: usize) 
             Some(behind) => found[place].2 = Some(behind as u32),
         }
     }
-    let keys = take(&keys, &found.iter().map(|one| one.0).collect::<UInt32Array>(), None)?;
-    let of_left = take(left.column(1), &found.iter().map(|one| one.1).collect::<UInt32Array>(), None)?;
-    let of_right = take(right.column(1), &found.iter().map(|one| one.2).collect::<UInt32Array>(), None)?;
+    let keys = take(&keys, &found.iter().map(|found| found.0).collect::<UInt32Array>(), None)?;
+    let of_left = take(left.column(1), &found.iter().map(|found| found.1).collect::<UInt32Array>(), None)?;
+    let of_right = take(right.column(1), &found.iter().map(|found| found.2).collect::<UInt32Array>(), None)?;
     Ok(Arc::new(StructArray::try_new(fields.clone(), vec![keys, of_left, of_right], None)?))
 }
 

@@ -18,10 +18,10 @@ use crate::typed_expr::TypedExpr;
 
 static SHUFFLE: Function = Function::volatile("shuffle", shuffled);
 
-fn shuffled(one: &Evaluation<'_>) -> Result<ArrayRef> {
-    let seed = if one.rows == 0 { 0 } else { one.numbers::<Int64Type>(1).value(0) };
+fn shuffled(evaluation: &Evaluation<'_>) -> Result<ArrayRef> {
+    let seed = if evaluation.rows == 0 { 0 } else { evaluation.numbers::<Int64Type>(1).value(0) };
     let random = std::cell::RefCell::new(MersenneTwister::new(seed));
-    map_lists(one, |_, elements| {
+    map_lists(evaluation, |_, elements| {
         let mut places: Vec<u32> = Vec::with_capacity(elements.len());
         for place in 0..elements.len() {
             let other = random.borrow_mut().below(place as i32 + 1).unsigned_abs() as usize;

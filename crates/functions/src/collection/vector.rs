@@ -34,39 +34,40 @@ pub(crate) fn differing_dimensions(name: &str, left: usize, right: usize) -> Err
     spark_error!("VECTOR_DIMENSION_MISMATCH", functionName = sql_id(name), leftDim = left, rightDim = right)
 }
 
-fn of_two(one: &Evaluation<'_>, value: impl Fn(&[f32], &[f32]) -> Option<f32>) -> Result<ArrayRef> {
-    let (left, right): (&ListArray, &ListArray) = (one.columns[0].as_list(), one.columns[1].as_list());
+fn of_two(evaluation: &Evaluation<'_>, value: impl Fn(&[f32], &[f32]) -> Option<f32>) -> Result<ArrayRef> {
+    let (left, right): (&ListArray, &ListArray) = (evaluation.columns[0].as_list(), evaluation.columns[1].as_list());
     let row = |row: usize| {
-        if !one.all_valid(row) {
+        if !evaluation.all_valid(row) {
             return Ok(None);
         }
         let (left_length, right_length) = (left.value_length(row), right.value_length(row));
         if left_length != right_length {
-            return Err(differing_dimensions(one.name, left_length as usize, right_length as usize));
+            return Err(differing_dimensions(evaluation.name, left_length as usize, right_length as usize));
         }
         let (Some(left), Some(right)) = (numbers(left, row), numbers(right, row)) else { return Ok(None) };
         Ok(value(left.values(), right.values()))
     };
-    Ok(Arc::new((0..one.rows).map(row).collect::<Result<Float32Array>>()?))
+    Ok(Arc::new((0..evaluation.rows).map(row).collect::<Result<Float32Array>>()?))
 }
 
 fn product(left: &[f32], right: &[f32]) -> f32 {
-    left.iter().zip(right).map(|(one, other)| one * other).sum()
+    left.iter().zip(right).map(|(evaluation, other)| evaluation * other).sum()
 }
 
-static INNER_PRODUCT: Function =
-    Function::new("vector_inner_product", |one| of_two(one, |left, right| Some(product(left, right) + 0.0)));
+static INNER_PRODUCT: Function = Function::new("vector_inner_product", |evaluation| {
+    of_two(evaluation, |left, right| Some(product(left, right) + 0.0))
+});
 
-static COSINE_SIMILARITY: Function = Function::new("vector_cosine_similarity", |one| {
-    of_two(one, |left, right| {
+static COSINE_SIMILARITY: Function = Function::new("vector_cosine_similarity", |evaluation| {
+    of_two(evaluation, |left, right| {
         let size = (f64::from(product(left, left)) * f64::from(product(right, right))).sqrt() as f32;
         (size != 0.0).then(|| product(left, right) / size)
     })
 });
 
-static L2_DISTANCE: Function = Function::new("vector_l2_distance", |one| {
-    of_two(one, |left, right| {
-        let squares = left.iter().zip(right).map(|(one, other)| (one - other) * (one - other));
+static L2_DISTANCE: Function = Function::new("vector_l2_distance", |evaluation| {
+    of_two(evaluation, |left, right| {
+        let squares = left.iter().zip(right).map(|(evaluation, other)| (evaluation - other) * (evaluation - other));
         Some((f64::from(squares.sum::<f32>() + 0.0)).sqrt() as f32)
     })
 });
@@ -90,12 +91,12 @@ pub(super) fn l2_distance(call: &FunctionCall<'_>) -> Result<Resolved> {
 /// The length of a vector by the norm of this degree.
 fn norm_of(name: &str, vector: &[f32], degree: f32) -> Result<f32> {
     if degree == 1.0 {
-        Ok(vector.iter().map(|one| one.abs()).sum::<f32>() + 0.0)
+        Ok(vector.iter().map(|value| value.abs()).sum::<f32>() + 0.0)
     } else if degree == 2.0 {
         Ok(f64::from(product(vector, vector) + 0.0).sqrt() as f32)
     } else if degree == f32::INFINITY {
         // NaN is greater than nothing here.
-        Ok(vector.iter().fold(0.0, |most, one| if one.abs() > most { one.abs() } else { most }))
+        Ok(vector.iter().fold(0.0, |most, value| if value.abs() > most { value.abs() } else { most }))
     } else {
         let mut shown = String::new();
         push_float(&mut shown, degree);
@@ -104,30 +105,30 @@ fn norm_of(name: &str, vector: &[f32], degree: f32) -> Result<f32> {
 }
 
 /// The vector of a row that has all there is to have, and its norm.
-fn with_norm(one: &Evaluation<'_>, row: usize) -> Result<Option<(Float32Array, f32)>> {
-    if !one.all_valid(row) {
+fn with_norm(evaluation: &Evaluation<'_>, row: usize) -> Result<Option<(Float32Array, f32)>> {
+    if !evaluation.all_valid(row) {
         return Ok(None);
     }
-    let Some(vector) = numbers(one.columns[0].as_list(), row) else { return Ok(None) };
-    let norm = norm_of(one.name, vector.values(), one.numbers::<Float32Type>(1).value(row))?;
+    let Some(vector) = numbers(evaluation.columns[0].as_list(), row) else { return Ok(None) };
+    let norm = norm_of(evaluation.name, vector.values(), evaluation.numbers::<Float32Type>(1).value(row))?;
     Ok(Some((vector, norm)))
 }
 
-static NORM: Function = Function::new("vector_norm", |one| {
-    let norms = (0..one.rows).map(|row| Ok(with_norm(one, row)?.map(|(_, norm)| norm)));
+static NORM: Function = Function::new("vector_norm", |evaluation| {
+    let norms = (0..evaluation.rows).map(|row| Ok(with_norm(evaluation, row)?.map(|(_, norm)| norm)));
     Ok(Arc::new(norms.collect::<Result<Float32Array>>()?))
 });
 
-static NORMALIZE: Function = Function::new("vector_normalize", |one| {
+static NORMALIZE: Function = Function::new("vector_normalize", |evaluation| {
     let row = |row: usize| {
-        let Some((vector, norm)) = with_norm(one, row)? else { return Ok(None) };
+        let Some((vector, norm)) = with_norm(evaluation, row)? else { return Ok(None) };
         if norm == 0.0 && !vector.is_empty() {
             return Ok(None);
         }
         let scaled = Float32Array::from_iter_values(vector.values().iter().map(|value| value / norm));
         Ok(Some(Arc::new(scaled) as ArrayRef))
     };
-    lists_of(one.data_type, (0..one.rows).map(row).collect::<Result<_>>()?)
+    lists_of(evaluation.data_type, (0..evaluation.rows).map(row).collect::<Result<_>>()?)
 });
 
 /// The call with the degree that Spark shows where none is given.

@@ -14,23 +14,23 @@ use crate::kernel::{Evaluation, Function};
 /// Bits of a bitmap.
 const BITS: i64 = 8 * 4096;
 
-fn of_numbers(one: &Evaluation<'_>, place: fn(i64) -> i64) -> Int64Array {
-    one.numbers::<Int64Type>(0).unary(place)
+fn of_numbers(evaluation: &Evaluation<'_>, place: fn(i64) -> i64) -> Int64Array {
+    evaluation.numbers::<Int64Type>(0).unary(place)
 }
 
-static BIT_POSITION: Function = Function::total("bitmap_bit_position", |one| {
+static BIT_POSITION: Function = Function::total("bitmap_bit_position", |evaluation| {
     let position = |number: i64| if number > 0 { (number - 1) % BITS } else { number.wrapping_neg() % BITS };
-    Ok(Arc::new(of_numbers(one, position)))
+    Ok(Arc::new(of_numbers(evaluation, position)))
 });
 
-static BUCKET_NUMBER: Function = Function::total("bitmap_bucket_number", |one| {
+static BUCKET_NUMBER: Function = Function::total("bitmap_bucket_number", |evaluation| {
     let bucket = |number: i64| if number > 0 { 1 + (number - 1) / BITS } else { number / BITS };
-    Ok(Arc::new(of_numbers(one, bucket)))
+    Ok(Arc::new(of_numbers(evaluation, bucket)))
 });
 
-static COUNT: Function = Function::total("bitmap_count", |one| {
+static COUNT: Function = Function::total("bitmap_count", |evaluation| {
     let ones = |bytes: &[u8]| bytes.iter().map(|byte| i64::from(byte.count_ones())).sum::<i64>();
-    Ok(Arc::new(one.binary(0).iter().map(|bytes| bytes.map(ones)).collect::<Int64Array>()))
+    Ok(Arc::new(evaluation.binary(0).iter().map(|bytes| bytes.map(ones)).collect::<Int64Array>()))
 });
 
 pub(super) fn bit_position(call: &FunctionCall<'_>) -> Result<Resolved> {

@@ -118,12 +118,12 @@ pub(super) fn randn(call: &FunctionCall<'_>) -> Result<Resolved> {
     resolve(call, &RANDN)
 }
 
-static RANDSTR: Function = Function::volatile("randstr", |one| {
-    let mut random = generator(one);
-    let mut room = one.room("randstr");
+static RANDSTR: Function = Function::volatile("randstr", |evaluation| {
+    let mut random = generator(evaluation);
+    let mut room = evaluation.room("randstr");
     let mut texts = StringBuilder::new();
-    for row in 0..one.rows {
-        let length = one.numbers::<Int32Type>(1).value(row).unsigned_abs() as usize;
+    for row in 0..evaluation.rows {
+        let length = evaluation.numbers::<Int32Type>(1).value(row).unsigned_abs() as usize;
         room.take(length)?;
         let text: String = (0..length).map(|_| letter(random.next_int())).collect();
         texts.append_value(text);
@@ -154,17 +154,17 @@ pub(super) fn randstr(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(RANDSTR.over([seed_at(call, 1)?, length], DataType::Utf8, false, &call.context.settings))
 }
 
-static UNIFORM: Function = Function::volatile("uniform", |one| {
-    let mut random = generator(one);
-    let (least, most) = (one.numbers::<Float64Type>(1), one.numbers::<Float64Type>(2));
+static UNIFORM: Function = Function::volatile("uniform", |evaluation| {
+    let mut random = generator(evaluation);
+    let (least, most) = (evaluation.numbers::<Float64Type>(1), evaluation.numbers::<Float64Type>(2));
     let value = |row: usize| {
         let share = random.next_double();
-        one.all_valid(row).then(|| least.value(row) + (most.value(row) - least.value(row)) * share)
+        evaluation.all_valid(row).then(|| least.value(row) + (most.value(row) - least.value(row)) * share)
     };
-    Ok(Arc::new((0..one.rows).map(value).collect::<Float64Array>()))
+    Ok(Arc::new((0..evaluation.rows).map(value).collect::<Float64Array>()))
 });
 
-/// The type of `uniform`: the wider one of two whole numbers, else a floating-point number.
+/// The type of `uniform`: the wider evaluation of two whole numbers, else a floating-point number.
 fn uniform_type(call: &FunctionCall<'_>) -> Result<DataType> {
     for (index, name) in ["min", "max"].into_iter().enumerate() {
         if !is_numeric(call.data_type(index)) && *call.data_type(index) != DataType::Null {
@@ -175,12 +175,14 @@ fn uniform_type(call: &FunctionCall<'_>) -> Result<DataType> {
         }
     }
     let order = [DataType::Int8, DataType::Int16, DataType::Int32, DataType::Int64, DataType::Float32];
-    let place = |index: usize| order.iter().position(|one| one == call.data_type(index));
+    let place = |index: usize| order.iter().position(|evaluation| evaluation == call.data_type(index));
     match [call.data_type(0), call.data_type(1)] {
         [DataType::Decimal128(..), _] | [_, DataType::Decimal128(..)] => {
             Err(Error::unsupported("uniform between decimal numbers is not supported."))
         }
-        _ => Ok(place(0).zip(place(1)).map_or(DataType::Float64, |(one, other)| order[one.max(other)].clone())),
+        _ => Ok(place(0)
+            .zip(place(1))
+            .map_or(DataType::Float64, |(evaluation, other)| order[evaluation.max(other)].clone())),
     }
 }
 

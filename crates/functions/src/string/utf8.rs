@@ -1,4 +1,5 @@
-//! Whether bytes are UTF-8. A string of ours always is, so only BINARY, which Spark takes for a string here, can differ.
+//! Whether bytes are UTF-8. A string of ours always is, so only BINARY, which Spark takes for a string here, can
+//! differ.
 
 use std::sync::Arc;
 
@@ -11,25 +12,25 @@ use crate::call::{FunctionCall, Resolved};
 use crate::kernel::{Evaluation, Function};
 use crate::typed_expr::TypedExpr;
 
-static IS_VALID: Function = Function::total("is_valid_utf8", |one| {
-    let bytes = one.binary(0).iter();
+static IS_VALID: Function = Function::total("is_valid_utf8", |evaluation| {
+    let bytes = evaluation.binary(0).iter();
     Ok(Arc::new(bytes.map(|bytes| bytes.map(|bytes| std::str::from_utf8(bytes).is_ok())).collect::<BooleanArray>()))
 });
 
-static MAKE_VALID: Function = Function::total("make_valid_utf8", |one| {
-    let bytes = one.binary(0).iter();
+static MAKE_VALID: Function = Function::total("make_valid_utf8", |evaluation| {
+    let bytes = evaluation.binary(0).iter();
     Ok(Arc::new(bytes.map(|bytes| bytes.map(String::from_utf8_lossy)).collect::<StringArray>()))
 });
 
-static VALIDATE: Function = Function::new("validate_utf8", |one| {
-    texts(one, |bytes| std::str::from_utf8(bytes).map(Some).map_err(|_| invalid(bytes)))
+static VALIDATE: Function = Function::new("validate_utf8", |evaluation| {
+    texts(evaluation, |bytes| std::str::from_utf8(bytes).map(Some).map_err(|_| invalid(bytes)))
 });
 
 static TRY_VALIDATE: Function =
-    Function::total("try_validate_utf8", |one| texts(one, |bytes| Ok(std::str::from_utf8(bytes).ok())));
+    Function::total("try_validate_utf8", |evaluation| texts(evaluation, |bytes| Ok(std::str::from_utf8(bytes).ok())));
 
-fn texts(one: &Evaluation<'_>, text: impl Fn(&[u8]) -> Result<Option<&str>>) -> Result<ArrayRef> {
-    let texts = one.binary(0).iter().map(|bytes| bytes.map_or(Ok(None), &text));
+fn texts(evaluation: &Evaluation<'_>, text: impl Fn(&[u8]) -> Result<Option<&str>>) -> Result<ArrayRef> {
+    let texts = evaluation.binary(0).iter().map(|bytes| bytes.map_or(Ok(None), &text));
     Ok(Arc::new(texts.collect::<Result<StringArray>>()?))
 }
 

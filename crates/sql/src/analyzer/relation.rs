@@ -9,6 +9,7 @@ mod join;
 mod leaf;
 mod limit;
 mod missing_values;
+mod nearest_by_join;
 mod pivot;
 mod project;
 mod reshape;
@@ -88,6 +89,7 @@ impl Analyzer<'_> {
             RelType::Aggregate(one) => self.aggregate(one, crate::parser::extension::is_select_list(relation)),
             RelType::Join(one) => self.join(one),
             RelType::LateralJoin(one) => self.lateral_join(one),
+            RelType::NearestByJoin(one) => self.nearest_by_join(one),
             RelType::SetOp(one) if set_operation::is_union_all(one) => self.union_chain(relation),
             RelType::SetOp(one) => self.set_operation(one),
             RelType::Deduplicate(one) => self.deduplicate(one, crate::parser::extension::is_select_list(relation)),
@@ -99,6 +101,7 @@ impl Analyzer<'_> {
             RelType::Cov(one) => self.covariance(one),
             RelType::ApproxQuantile(one) => self.approx_quantile(one),
             RelType::Sample(one) => self.sample(one),
+            RelType::SampleBy(one) => self.sample_by(one),
             RelType::Repartition(one) => self.input(one.input.as_deref()),
             RelType::RepartitionByExpression(one) => self.input(one.input.as_deref()),
             RelType::Hint(one) => self.input(one.input.as_deref()),

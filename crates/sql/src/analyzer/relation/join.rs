@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use datafusion::common::{Column, JoinType as PlanJoinType, NullEquality};
 use datafusion::logical_expr::{
-    BinaryExpr, Expr, Join as JoinNode, JoinConstraint, LogicalPlan, Operator, utils::split_conjunction_owned, when,
+    BinaryExpr, Expr, Filter, Join as JoinNode, JoinConstraint, LogicalPlan, Operator, utils::split_conjunction,
+    utils::split_conjunction_owned, when,
 };
-use millstream_core::{Error, Result};
+use millstream_core::{Error, Result, spark_error};
 use millstream_engine::error::from_datafusion;
 use millstream_functions::coercion;
 use millstream_functions::data_type::holds_map;
@@ -38,11 +39,35 @@ impl Analyzer<'_> {
             None => None,
         };
         let (on, filter) = split_condition(condition, &left, &right);
+        if on.is_empty() && !compares_sides(filter.as_ref(), &left, &right) {
+            self.check_cross_join(one.join_type())?;
+        }
         let columns = joined_columns(&left.columns, &right.columns, one.join_type());
         let metadata = joined_columns(&left.metadata, &right.metadata, one.join_type());
         let streaming = left.streaming || right.streaming;
         let plan = join_plan(left.plan, right.plan, (on, filter), plan_type(one.join_type()))?;
         Ok(ResolvedRelation { metadata, ..ResolvedRelation::new(plan, columns, streaming) })
+    }
+
+    /// A join that pairs all rows with all others has to be called CROSS where the session says so.
+    fn check_cross_join(&self, join_type: JoinType) -> Result<()> {
+        let name = match join_type {
+            JoinType::Inner | JoinType::Unspecified => "INNER",
+            JoinType::LeftOuter => "LEFT OUTER",
+            JoinType::RightOuter => "RIGHT OUTER",
+            JoinType::FullOuter => "FULL OUTER",
+            _ => return Ok(()),
+        };
+        if self.context.conf("spark.sql.crossJoin.enabled", "true") != "false" {
+            return Ok(());
+        }
+        // Spark shows both plans, which would be ours.
+        Err(spark_error!(
+            "_LEGACY_ERROR_TEMP_1211",
+            joinType = name,
+            leftPlan = "the left side",
+            rightPlan = "the right side",
+        ))
     }
 
     /// `JOIN … USING (k)`: the key once, first; in a full join whichever side has it.
@@ -155,11 +180,14 @@ impl Analyzer<'_> {
             Some(left) => self.relation(left)?.visible()?,
             None => super::leaf::one_row(),
         };
-        let view = lateral_view(required(one.right.as_deref())?)?;
+        let right = required(one.right.as_deref())?;
+        let Some(view) = lateral_view(right).filter(|_| one.join_condition.is_none()) else {
+            return self.lateral_query(left, right, one);
+        };
         let scope = Scope::over(&left);
         let call = super::super::expression::Call::new(&view.function.function_name, &view.function.arguments);
         let Value::Rows(mut generator, _) = self.call(&call, scope)? else {
-            return Err(Error::unsupported("A lateral join with anything but a generator is not supported."));
+            return Err(Error::unsupported("A lateral join with a table function of this kind is not supported."));
         };
         generator.outer |= one.join_type() == JoinType::LeftOuter;
         let streaming = left.streaming;
@@ -179,6 +207,49 @@ impl Analyzer<'_> {
         }
         Ok(ResolvedRelation::new(project(plan, exprs)?, columns, streaming))
     }
+
+    /// `LATERAL (SELECT …)`: a query that sees the columns of the left side.
+    fn lateral_query(
+        &mut self,
+        left: ResolvedRelation,
+        right: &Relation,
+        one: &LateralJoin,
+    ) -> Result<ResolvedRelation> {
+        let is_left = match one.join_type() {
+            JoinType::LeftOuter => true,
+            JoinType::Inner | JoinType::Cross | JoinType::Unspecified => false,
+            _ => return Err(Error::unsupported("A lateral join of this type is not supported.")),
+        };
+        self.outer.push(left.columns.clone());
+        self.inputs.push(Vec::new());
+        let right = self.relation(right).and_then(ResolvedRelation::visible);
+        self.inputs.pop();
+        self.outer.pop();
+        let right = right?;
+        if left.streaming || right.streaming {
+            return Err(Error::unsupported(
+                "A lateral join over a stream with anything but a generator is not supported.",
+            ));
+        }
+        let columns = joined_columns(&left.columns, &right.columns, one.join_type());
+        let condition = match one.join_condition.as_ref() {
+            Some(condition) => Some(self.expression(condition, Scope::new(&columns, false))?.expr),
+            None => None,
+        };
+        let outer = self.outer_rows(left.plan)?;
+        let plan = if is_left {
+            outer.left_beside(&right.plan, condition)?
+        } else {
+            let both = outer.beside(&right.plan)?;
+            match condition {
+                Some(condition) => {
+                    Filter::try_new(condition, Arc::new(both)).map(LogicalPlan::Filter).map_err(from_datafusion)?
+                }
+                None => both,
+            }
+        };
+        Ok(ResolvedRelation::new(plan, columns, false))
+    }
 }
 
 /// The parts of a lateral view: `f(x) t AS (a, b)`.
@@ -188,20 +259,20 @@ struct LateralView<'m> {
     names: &'m [String],
 }
 
-fn lateral_view(relation: &Relation) -> Result<LateralView<'_>> {
-    match relation.rel_type.as_ref() {
-        Some(RelType::UnresolvedTableValuedFunction(function)) => {
-            Ok(LateralView { function, qualifier: Vec::new(), names: &[] })
+fn lateral_view(relation: &Relation) -> Option<LateralView<'_>> {
+    match relation.rel_type.as_ref()? {
+        RelType::UnresolvedTableValuedFunction(function) => {
+            Some(LateralView { function, qualifier: Vec::new(), names: &[] })
         }
-        Some(RelType::SubqueryAlias(alias)) => {
-            let inner = lateral_view(required(alias.input.as_deref())?)?;
-            Ok(LateralView { qualifier: vec![alias.alias.clone()], ..inner })
+        RelType::SubqueryAlias(alias) => {
+            let inner = lateral_view(alias.input.as_deref()?)?;
+            Some(LateralView { qualifier: vec![alias.alias.clone()], ..inner })
         }
-        Some(RelType::ToDf(renamed)) => {
-            let inner = lateral_view(required(renamed.input.as_deref())?)?;
-            Ok(LateralView { names: &renamed.column_names, ..inner })
+        RelType::ToDf(renamed) => {
+            let inner = lateral_view(renamed.input.as_deref()?)?;
+            Some(LateralView { names: &renamed.column_names, ..inner })
         }
-        _ => Err(Error::unsupported("A lateral join with anything but a generator is not supported.")),
+        _ => None,
     }
 }
 
@@ -284,6 +355,15 @@ fn split_condition(condition: Option<Expr>, left: &ResolvedRelation, right: &Res
         }
     }
     (on, rest)
+}
+
+/// Whether a part of the condition looks at both sides.
+fn compares_sides(condition: Option<&Expr>, left: &ResolvedRelation, right: &ResolvedRelation) -> bool {
+    let Some(condition) = condition else { return false };
+    split_conjunction(condition).into_iter().any(|part| {
+        let columns = part.column_refs();
+        [left, right].into_iter().all(|side| columns.iter().any(|column| has_column(side, column)))
+    })
 }
 
 fn has_column(side: &ResolvedRelation, column: &Column) -> bool {

@@ -7,11 +7,15 @@ use datafusion::logical_expr::{Expr, Filter, Limit as LimitNode, LogicalPlan, li
 use millstream_core::{Error, Result, spark_error};
 use millstream_engine::error::from_datafusion;
 use millstream_functions::TypedExpr;
-use spark_connect_proto::{Limit, Offset, Sample};
+use spark_connect_proto::expression::ExprType;
+use spark_connect_proto::expression::literal::LiteralType;
+use spark_connect_proto::relation::RelType;
+use spark_connect_proto::{Expression, Filter as FilterMessage, Limit, Offset, Relation, Sample, StatSampleBy};
 
-use super::super::expression::call_internal;
+use super::super::expression::{call_internal, required};
 use super::super::resolved_relation::{ResolvedRelation, project};
 use super::super::{Analyzer, error};
+use super::summary::{call, literal};
 
 impl Analyzer<'_> {
     pub(super) fn limit(&mut self, one: &Limit) -> Result<ResolvedRelation> {
@@ -52,6 +56,38 @@ impl Analyzer<'_> {
         let chosen = dice.clone().gt_eq(lit(one.lower_bound)).and(dice.lt(lit(one.upper_bound)));
         let plan = Filter::try_new(chosen, Arc::new(thrown)).map_err(from_datafusion)?;
         input.with_plan(LogicalPlan::Filter(plan)).visible()
+    }
+}
+
+impl Analyzer<'_> {
+    /// `sampleBy`: of the rows with each value of a column another share. A value that is not named has none.
+    pub(super) fn sample_by(&mut self, sample: &StatSampleBy) -> Result<ResolvedRelation> {
+        if self.relation(required(sample.input.as_deref())?)?.streaming {
+            return Err(error::not_over_stream("Sampling is not supported on streaming DataFrames/Datasets"));
+        }
+        let column = required(sample.col.as_ref())?;
+        let mut branches = Vec::with_capacity(2 * sample.fractions.len() + 1);
+        for fraction in &sample.fractions {
+            if !(0.0..=1.0).contains(&fraction.fraction) {
+                let shown: Vec<String> =
+                    sample.fractions.iter().map(|sample| format!("{:?}", sample.fraction)).collect();
+                return Err(Error::illegal_argument(format!(
+                    "requirement failed: Fractions must be in [0, 1], but got {}.",
+                    shown.join(", ")
+                )));
+            }
+            let stratum = fraction.stratum.clone().map(ExprType::Literal);
+            let stratum = Expression { common: None, expr_type: stratum };
+            branches.push(call("<=>", vec![column.clone(), stratum]));
+            branches.push(literal(LiteralType::Double(fraction.fraction)));
+        }
+        branches.push(literal(LiteralType::Double(0.0)));
+        let share =
+            if sample.fractions.is_empty() { literal(LiteralType::Double(0.0)) } else { call("when", branches) };
+        let dice = call("rand", sample.seed.map(|seed| literal(LiteralType::Long(seed))).into_iter().collect());
+        let condition = Some(call("<", vec![dice, share]));
+        let filter = FilterMessage { input: sample.input.clone(), condition };
+        self.relation(&Relation { common: None, rel_type: Some(RelType::Filter(Box::new(filter))) })
     }
 }
 

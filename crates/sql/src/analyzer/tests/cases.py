@@ -365,3 +365,35 @@ for name, query in {
     "an alias not given yet": "select y, id as y from range(2)",
 }.items():
     case("answers", name, lambda query=query: sql(query))
+
+for name, query in {
+    "filtered": "select * from {l} l, lateral (select v from {r} where k = a) order by a, v",
+    "outer": "select * from {l} left join lateral (select v from {r} where k = a) on true order by a, v",
+    "outer with a condition": "select * from {l} left join lateral (select v, 7 as c, v + b as d from {r} where k = a) s on s.v < 200 order by a, v",
+    "aggregated": "select * from {l}, lateral (select count(*) as n, sum(v) as s, count(v) as c from {r} where k = a) order by a, b",
+    "grouped": "select * from {l}, lateral (select k, sum(v) as s from {r} where k >= a group by k) order by a, b, k",
+    "limited": "select * from {l}, lateral (select v from {r} where k <= a order by v desc limit 1) order by a, b",
+    "limited with an offset": "select * from {l}, lateral (select v from {r} where k = a order by v limit 1 offset 1) order by a, b",
+    "distinct": "select * from {l}, lateral (select distinct k from {r} where k <= a) order by a, b, k",
+    "without a table": "select * from {l}, lateral (select a + b as c), lateral (select c * 2 as d) order by a, b",
+    "nested": "select * from {l}, lateral (select * from {r}, lateral (select k + v as z) where k = a) order by a, b, v",
+    "over a join": "select * from {l}, lateral (select x.v, y.v as w from {r} x join {r} y on x.k = y.k and y.v > b where x.k = a) order by a, b, v, w",
+    "having": "select * from {l}, lateral (select count(*) n from {r} where k = a having count(*) > 1) order by a, b",
+    "numbered": "select * from {l} t, lateral (select v, row_number() over (order by v) as n from {r} where k = t.a) order by a, b, n",
+}.items():
+    left = "(select * from values (1, 10), (2, 20), (2, 20), (3, null), (null, 5) as l(a, b))"
+    right = "(select * from values (1, 100), (1, 101), (2, 200), (2, null), (null, 7) as r(k, v))"
+    case("answers", f"a lateral join {name}", lambda query=query.format(l=left, r=right): sql(query))
+
+
+def nearest(**how):
+    left = sql("select * from values (1, 10), (2, 20), (3, null) as l(a, b)")
+    right = sql("select * from values (100, 8), (101, 13), (102, 40), (103, null) as r(k, v)")
+    return left.nearestByJoin(right, F.abs(left.b - right.v), **how).orderBy("a", "v")
+
+
+case("answers", "a nearest-by join", lambda: nearest(numResults=1, mode="exact", direction="distance"))
+case("answers", "an outer nearest-by join", lambda: nearest(numResults=2, mode="exact", direction="similarity", joinType="leftouter"))
+case("answers", "sampleBy", lambda: spark.range(0, 30, 1, 1).withColumn("k", F.col("id") % 3).sampleBy("k", {0: 0.3, 1: 0.6}, seed=5))
+case("answers", "zipWithIndex", lambda: spark.range(0, 5, 1, 1).zipWithIndex())
+case("answers", "count(expr('*'))", lambda: spark.range(3).select(F.count(F.expr("*"))))

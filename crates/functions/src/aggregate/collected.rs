@@ -172,10 +172,10 @@ static LISTAGG: Function = Function::new("listagg", |one| {
     Ok(Arc::new((0..one.rows).map(join).collect::<Result<StringArray>>()?))
 });
 
-static LISTAGG_BYTES: Function = Function::new("listagg_of_bytes", |one| {
-    let (list, delimiters) = (one.columns[0].as_list::<i32>(), one.binary(1));
-    let orders = one.strings(2);
-    let mut room = one.room("listagg");
+static LISTAGG_BYTES: Function = Function::new("listagg_of_bytes", |evaluation| {
+    let (list, delimiters) = (evaluation.columns[0].as_list::<i32>(), evaluation.binary(1));
+    let orders = evaluation.strings(2);
+    let mut room = evaluation.room("listagg");
     let mut join = |row: usize| {
         let values = in_order(list.value(row), orders.value(row))?;
         let parts: Vec<&[u8]> = values.as_binary::<i32>().iter().flatten().collect();
@@ -184,7 +184,7 @@ static LISTAGG_BYTES: Function = Function::new("listagg_of_bytes", |one| {
         room.take(bytes)?;
         Ok((!parts.is_empty()).then(|| parts.join(delimiter)))
     };
-    Ok(Arc::new((0..one.rows).map(&mut join).collect::<Result<BinaryArray>>()?))
+    Ok(Arc::new((0..evaluation.rows).map(&mut join).collect::<Result<BinaryArray>>()?))
 });
 
 /// The delimiter of `listagg`, as a constant of the type that is joined.

@@ -191,8 +191,8 @@ impl Analyzer<'_> {
         let DataType::Struct(fields) = entry.data_type() else { return Err(Error::internal("entries that are none")) };
         let three = self.lambda(&lambda_of(lambda), fields, scope)?;
         let sql = format!("{}({given}, {})", call.name, three.sql);
-        let one = self.over_pairs(three, &entries)?;
-        let made = self.applied(HigherOrder::Transform, entries.clone(), one)?;
+        let made = self.over_pairs(three, &entries)?;
+        let made = self.applied(HigherOrder::Transform, entries.clone(), made)?;
         let name = TypedExpr::literal("0".into(), "0");
         let keys = call_internal("get_array_struct_fields", vec![entries, name], self.context)?;
         Ok(call_internal("map_from_arrays", vec![keys, made], self.context)?.with_sql(sql))

@@ -1,4 +1,5 @@
-//! `nearestByJoin`: for each row of the left side so many rows of the right one, the nearest by an expression over both.
+//! `nearestByJoin`: for each row of the left side so many rows of the right one, the nearest by an expression over
+//! both.
 //!
 //! All pairs are made, numbered within their left row, and the first ones kept; `approx` is answered exactly.
 

@@ -158,10 +158,10 @@ fn in_order(values: ArrayRef, order: &str) -> Result<ArrayRef> {
     Ok(sort(&values, Some(SortOptions { descending: order == "descending", nulls_first: false }))?)
 }
 
-static LISTAGG: Function = Function::new("listagg", |one| {
-    let (list, delimiters) = (one.columns[0].as_list::<i32>(), one.strings(1));
-    let orders = one.strings(2);
-    let mut room = one.room("listagg");
+static LISTAGG: Function = Function::new("listagg", |evaluation| {
+    let (list, delimiters) = (evaluation.columns[0].as_list::<i32>(), evaluation.strings(1));
+    let orders = evaluation.strings(2);
+    let mut room = evaluation.room("listagg");
     let join = |row: usize| {
         let values = in_order(list.value(row), orders.value(row))?;
         let texts: Vec<&str> = values.as_string::<i32>().iter().flatten().collect();
@@ -169,7 +169,7 @@ static LISTAGG: Function = Function::new("listagg", |one| {
         room.take(joined_bytes(&texts, delimiter))?;
         Ok((!texts.is_empty()).then(|| texts.join(delimiter)))
     };
-    Ok(Arc::new((0..one.rows).map(join).collect::<Result<StringArray>>()?))
+    Ok(Arc::new((0..evaluation.rows).map(join).collect::<Result<StringArray>>()?))
 });
 
 static LISTAGG_BYTES: Function = Function::new("listagg_of_bytes", |evaluation| {

@@ -1,4 +1,4 @@
-//! The records inside a batch: checked when a producer sends them ([`scan`]), and read for offsets by time and
+//! The records inside a batch: checked when a producer sends them ([`mod@scan`]), and read for offsets by time and
 //! compaction.
 //!
 //! Everything is checked, because producers may write what they like behind a right checksum.

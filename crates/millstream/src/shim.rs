@@ -1,8 +1,9 @@
 //! What lets a script that was written for `spark-submit` run over Spark Connect without a change.
 //!
 //! Python imports a module called `sitecustomize` at its start if one is on its path. Ours waits for PySpark to be
-//! imported and then fits two things: `.master(…)` of the session builder, which a Connect client refuses, has no
-//! effect, and `spark.sparkContext` is an object with the few methods that streaming scripts call.
+//! imported and then fits three things: `.master(…)` of the session builder, which a Connect client refuses, has no
+//! effect; `spark.sparkContext` is an object with the few methods that streaming scripts call; and an error is told
+//! once, without the line of JSON that the client prints beside the traceback.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

@@ -85,7 +85,25 @@ def _fit_connect_session(module):
     module.SparkSession.sparkContext = property(_SparkContext)
 
 
-_FIT = {"pyspark.sql.session": _fit_session, "pyspark.sql.connect.session": _fit_connect_session}
+def _fit_exceptions(module):
+    """An error is told once, by its traceback; the client's line of JSON about it is for programs that ask for the logger."""
+    log = module.PySparkException._log_exception
+
+    def fitted(self):
+        import logging
+
+        known = logging.root.manager.loggerDict
+        if "DataFrameQueryContextLogger" in known or "SQLQueryContextLogger" in known:
+            log(self)
+
+    module.PySparkException._log_exception = fitted
+
+
+_FIT = {
+    "pyspark.errors.exceptions.base": _fit_exceptions,
+    "pyspark.sql.session": _fit_session,
+    "pyspark.sql.connect.session": _fit_connect_session,
+}
 
 
 class _Finder:

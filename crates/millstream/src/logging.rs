@@ -98,7 +98,7 @@ fn check_words(filter: &str) -> Result<()> {
 }
 
 /// The crates that `--log` may name.
-const CRATES: [&str; 10] = [
+const CRATES: [&str; 11] = [
     "millstream",
     "millstream_broker",
     "millstream_connect",
@@ -107,6 +107,7 @@ const CRATES: [&str; 10] = [
     "millstream_engine",
     "millstream_formats",
     "millstream_functions",
+    "millstream_java_regex",
     "millstream_kafka",
     "millstream_sql",
 ];

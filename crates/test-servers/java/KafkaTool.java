@@ -136,11 +136,24 @@ public class KafkaTool {
         return admin.describeTopics(List.of(topic)).allTopicNames().get().get(topic);
     }
 
+    /**
+     * Leaders are known before they have opened their logs. Until then a leader refuses records; if it takes the second of an
+     * idempotent producer's first batches because its log is open by then, the first is out of order, and is sent again for ever.
+     */
+    static void awaitLogs(TopicDescription topic) throws Exception {
+        Map<TopicPartition, OffsetSpec> ends = new HashMap<>();
+        topic.partitions().forEach(p -> ends.put(new TopicPartition(topic.name(), p.partition()), OffsetSpec.latest()));
+        admin.listOffsets(ends).all().get();
+    }
+
     static void awaitPartitions(String topic, int count) throws Exception {
         while (true) {
             try {
                 TopicDescription found = describe(topic);
-                if (found.partitions().size() == count && found.partitions().stream().allMatch(p -> p.leader() != null)) return;
+                if (found.partitions().size() == count && found.partitions().stream().allMatch(p -> p.leader() != null)) {
+                    awaitLogs(found);
+                    return;
+                }
             } catch (java.util.concurrent.ExecutionException notYet) { }
             Thread.sleep(20);
         }

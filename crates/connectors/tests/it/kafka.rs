@@ -78,7 +78,7 @@ fn offset(text: &str) -> Offset {
     Offset::parse(text).expect("JSON")
 }
 
-async fn soon<T>(future: impl Future<Output = T>) -> T {
+pub(crate) async fn soon<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(60), future).await.expect("in time")
 }
 

@@ -29,25 +29,19 @@ pub(crate) fn run_all() -> Result<()> {
     // The last begins first. What takes longest shall, so that no core waits for it at the end.
     waiting.sort_by(|one, other| (one.end_to_end, &one.name).cmp(&(other.end_to_end, &other.name)));
     let side_by_side = thread::available_parallelism().map_or(1, usize::from);
-    let (waiting, failed) = (Mutex::new(waiting), Mutex::new(Vec::new()));
-    thread::scope(|scope| {
-        for _ in 0..side_by_side {
-            scope.spawn(|| {
-                while let Some(binary) = next(&waiting) {
-                    if !passes(&binary) {
-                        failed.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push(binary.name);
-                    }
-                }
-            });
-        }
+    let waiting = Mutex::new(waiting);
+    let failed: Vec<String> = thread::scope(|scope| {
+        let runners: Vec<_> = (0..side_by_side).map(|_| scope.spawn(|| failed_of(&waiting))).collect();
+        runners.into_iter().flat_map(|runner| runner.join().expect("a runner does not panic")).collect()
     });
     run("cargo", &["test", "--quiet", "--workspace", "--doc"])?;
-    let failed = failed.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
     if failed.is_empty() { Ok(()) } else { bail!("tests failed in: {}", failed.join(", ")) }
 }
 
-fn next(waiting: &Mutex<Vec<Binary>>) -> Option<Binary> {
-    waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner).pop()
+/// Runs binaries as long as some wait; gives the names of those that fail.
+fn failed_of(waiting: &Mutex<Vec<Binary>>) -> Vec<String> {
+    let next = || waiting.lock().expect("who holds it does not panic").pop();
+    std::iter::from_fn(next).filter(|binary| !passes(binary)).map(|binary| binary.name).collect()
 }
 
 /// What cargo says about everything that it has built, a JSON object a line.

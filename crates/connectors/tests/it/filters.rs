@@ -4,17 +4,14 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, Int32Array, RecordBatch, StringArray};
 use arrow::datatypes::{Int32Type, Int64Type};
-use futures::{StreamExt, stream};
 use millstream_broker::{Broker, BrokerConfig};
 use millstream_connectors::kafka::KafkaConnector;
 use millstream_core::scan_filter::{ColumnTest, Comparison, Literal, ScanFilter};
-use millstream_core::{
-    BatchId, BatchReader, Connector, LoggedBatch, ReadRequest, ScanColumn, SinkBatch, SinkConfig, SinkStart,
-    SourceConfig, WriteKind,
-};
-use millstream_testing::{sink_config, source_config, system_clock};
+use millstream_core::{BatchReader, Connector, ReadRequest, ScanColumn, SourceConfig};
+use millstream_testing::{source_config, system_clock};
 
 use crate::kafka::collect;
+use crate::kafka_sink::write_once;
 
 const PARTITION: usize = 3;
 const OFFSET: usize = 4;
@@ -29,13 +26,7 @@ async fn topic() -> (Broker, Arc<dyn BatchReader>) {
     let partitions: ArrayRef = Arc::new(Int32Array::from_iter_values((0..8).map(|row| row % 2)));
     let rows = RecordBatch::try_from_iter([("value", values), ("partition", partitions)]).expect("one length");
     let options = [("kafka.bootstrap.servers", address.as_str()), ("topic", "rows")];
-    let config = SinkConfig { clock: system_clock(), ..sink_config(rows.schema(), &options) };
-    let sink = KafkaConnector.open_sink(config).expect("valid");
-    sink.open(SinkStart::batch_write()).await.expect("opened");
-    let (schema, rows) = (rows.schema(), vec![stream::iter([Ok(rows)]).boxed()]);
-    let batch = SinkBatch { id: BatchId(0), kind: WriteKind::Append, upsert_key: None, schema, rows };
-    sink.write(batch, LoggedBatch::none()).await.expect("written");
-    sink.close().await.expect("closed");
+    write_once(rows, &options).await;
     let options = [("kafka.bootstrap.servers", address.as_str()), ("subscribe", "rows")];
     let reader = KafkaConnector.open_batch(SourceConfig { clock: system_clock(), ..source_config(&options) });
     (broker, reader.expect("valid"))

@@ -11,7 +11,7 @@ use futures::{StreamExt, stream};
 use millstream_connectors::kafka::KafkaConnector;
 use millstream_core::{
     BatchId, BatchStream, Connector, Error, ErrorKind, LoggedBatch, MemoryLedger, ReadRequest, Result, ScanColumn,
-    Sink, SinkBatch, SinkConfig, SinkProgress, SourceConfig, WriteKind,
+    Sink, SinkBatch, SinkConfig, SinkProgress, SinkStart, SourceConfig, WriteKind,
 };
 use millstream_test_servers::{Kafka, require_or_skip};
 use millstream_testing::{read_request, sink_config, source_config, system_clock};
@@ -38,6 +38,15 @@ async fn write(sink: &Arc<dyn Sink>, id: u64, kind: WriteKind, streams: Vec<Vec<
     let rows = streams.into_iter().map(|batches| stream::iter(batches.into_iter().map(Ok)).boxed() as BatchStream);
     let batch = SinkBatch { id: BatchId(id), kind, upsert_key: None, schema, rows: rows.collect() };
     sink.write(batch, LoggedBatch::none()).await
+}
+
+/// Writes these rows as a batch query does.
+pub(crate) async fn write_once(rows: RecordBatch, options: &[(&str, &str)]) {
+    let config = SinkConfig { clock: system_clock(), ..sink_config(rows.schema(), options) };
+    let sink = KafkaConnector.open_sink(config).expect("valid");
+    sink.open(SinkStart::batch_write()).await.expect("opened");
+    write(&sink, 0, WriteKind::Append, vec![vec![rows]]).await.expect("written");
+    sink.close().await.expect("closed");
 }
 
 /// All rows of a topic, these columns as text.

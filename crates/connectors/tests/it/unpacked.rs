@@ -5,16 +5,15 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, BinaryArray, RecordBatch};
 use arrow::datatypes::Int64Type;
-use futures::{StreamExt, stream};
 use millstream_broker::{Broker, BrokerConfig};
 use millstream_connectors::kafka::KafkaConnector;
 use millstream_core::{
-    BatchId, Connector, Error, LoggedBatch, MemoryLedger, Offset, OffsetRange, ScanColumn, ScanRequest, SinkBatch,
-    SinkConfig, SinkStart, Source, SourceConfig, WriteKind,
+    Connector, Error, MemoryLedger, Offset, OffsetRange, ScanColumn, ScanRequest, Source, SourceConfig,
 };
-use millstream_testing::{sink_config, source_config, system_clock};
+use millstream_testing::{source_config, system_clock};
 
 use crate::kafka::{collect, soon};
+use crate::kafka_sink::write_once;
 
 const ROWS: usize = 1000;
 const ROW_BYTES: usize = 64 << 10;
@@ -37,13 +36,7 @@ async fn topic() -> Broker {
         ("kafka.buffer.memory", "400000000"),
         ("kafka.linger.ms", "60000"),
     ];
-    let config = SinkConfig { clock: system_clock(), ..sink_config(rows.schema(), &options) };
-    let sink = KafkaConnector.open_sink(config).expect("valid");
-    sink.open(SinkStart::batch_write()).await.expect("opened");
-    let (schema, rows) = (rows.schema(), vec![stream::iter([Ok(rows)]).boxed()]);
-    let batch = SinkBatch { id: BatchId(0), kind: WriteKind::Append, upsert_key: None, schema, rows };
-    sink.write(batch, LoggedBatch::none()).await.expect("written");
-    sink.close().await.expect("closed");
+    write_once(rows, &options).await;
     broker
 }
 

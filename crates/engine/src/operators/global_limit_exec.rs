@@ -24,7 +24,6 @@ use crate::state::{
 pub(crate) struct GlobalLimit {
     rows: u64,
     passed: Arc<KeyedState<Rows>>,
-    codec: RowCodec,
     /// `spark.sql.shuffle.partitions`, which only the progress shows.
     shuffle_partitions: i64,
     id: usize,
@@ -65,18 +64,18 @@ impl Running {
 impl GlobalLimit {
     /// The operator with this number, for the first `rows` rows.
     pub(crate) fn try_new(id: usize, rows: u64, context: &OperatorContext) -> millstream_core::Result<Self> {
-        let row = || RowCodec::try_new(vec![Arc::new(Field::new("rows", DataType::Int64, false))]);
-        let layout = StoreLayout::new(KeyCodec::try_new(vec![])?, row()?);
+        let row = RowCodec::try_new(vec![Arc::new(Field::new("rows", DataType::Int64, false))])?;
+        let layout = StoreLayout::new(KeyCodec::try_new(vec![])?, row);
         let passed = Arc::new(context.store(("limit", id), "rows", layout, None)?);
         let stores = [Arc::clone(&passed) as Arc<dyn StateStore>];
-        Ok(Self { rows, passed, codec: row()?, shuffle_partitions: context.shuffle_partitions, id, stores })
+        Ok(Self { rows, passed, shuffle_partitions: context.shuffle_partitions, id, stores })
     }
 
     /// How many rows have passed in the batches before.
     fn passed(&self, number: BatchNumber) -> millstream_core::Result<u64> {
         let mut passed = 0;
         self.passed.lock(number, shard_of(hash_key(&[])))?.for_each(|entries, entry| {
-            let column = self.codec.decode(std::iter::once(entries.values().row(entry)))?;
+            let column = self.passed.layout().values().decode(std::iter::once(entries.values().row(entry)))?;
             passed = column[0].as_primitive::<Int64Type>().value(0);
             Ok(())
         })?;
@@ -88,7 +87,7 @@ impl GlobalLimit {
         let passed = i64::try_from(passed).unwrap_or(i64::MAX);
         let column: ArrayRef = Arc::new(Int64Array::from(vec![passed]));
         let mut row = Vec::new();
-        self.codec.encode(&[column], 0, &mut row)?;
+        self.passed.layout().values().encode(&[column], 0, &mut row)?;
         let key = self.passed.layout().codec().encode(&[], 1)?;
         self.passed.update(number, &key, &mut UpdateScratch::default(), |values, of| {
             of.entries.iter().for_each(|&entry| values.set(entry, &row, None));

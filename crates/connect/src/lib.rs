@@ -33,8 +33,17 @@ pub struct ServerConfig {
     pub batch_threads: BatchThreads,
     /// What `format(…)` means.
     pub connectors: Arc<ConnectorRegistry>,
-    /// `spark.sql.session.timeZone` of a session that sets none: an IANA name.
+    /// What a session has that sets nothing.
+    pub defaults: SessionDefaults,
+}
+
+/// Settings of sessions that do not set them.
+#[derive(Debug, Clone)]
+pub struct SessionDefaults {
+    /// `spark.sql.session.timeZone`: an IANA name.
     pub time_zone: String,
+    /// `millstream.strictSpark`: streaming queries are refused wherever Spark refuses them.
+    pub strict_spark: bool,
 }
 
 /// What all sessions share.
@@ -43,7 +52,7 @@ pub(crate) struct ServerContext {
     pub(crate) engine: Engine,
     pub(crate) batch_threads: BatchThreads,
     pub(crate) connectors: Arc<ConnectorRegistry>,
-    pub(crate) time_zone: String,
+    pub(crate) defaults: SessionDefaults,
     pub(crate) global_views: Arc<Mutex<Views>>,
 }
 

@@ -55,8 +55,8 @@ pub struct ConnectServer {
 impl ConnectServer {
     /// A server without sessions.
     pub fn new(config: ServerConfig) -> Self {
-        let ServerConfig { engine, batch_threads, connectors, time_zone } = config;
-        let context = ServerContext { engine, batch_threads, connectors, time_zone, global_views: Arc::default() };
+        let ServerConfig { engine, batch_threads, connectors, defaults } = config;
+        let context = ServerContext { engine, batch_threads, connectors, defaults, global_views: Arc::default() };
         Self { sessions: Arc::new(SessionManager::new(Arc::new(context))) }
     }
 

@@ -79,7 +79,7 @@ impl Session {
         let mut room = memory.reservation("a new session");
         // The key is in the list of sessions too.
         room.resize(SESSION_BYTES + 2 * (key.user_id.len() + key.session_id.len()))?;
-        let conf = Conf::new(server.time_zone.clone(), memory, &key.session_id);
+        let conf = Conf::new(server.defaults.clone(), memory, &key.session_id);
         Ok(Self {
             server_side_id: Uuid::new_v4().to_string(),
             conf: Mutex::new(conf),

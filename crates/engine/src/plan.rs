@@ -34,6 +34,7 @@ pub use nodes::{DeduplicateNode, EventTimeWatermarkNode, StreamingRelationNode};
 pub use projection_in_place::ProjectionInPlace;
 pub use scan_filter::{filters_pushed_down, scan_filters};
 pub use unknown_options::warn_of_unknown_options;
+pub use unsupported::STRICT_SPARK;
 
 #[cfg(test)]
 mod tests;

@@ -125,6 +125,10 @@ pub(crate) struct EngineArgs {
     #[arg(long, value_name = "N", value_parser = whole(1..=CORES_MAX))]
     pub(crate) cores: Option<usize>,
 
+    /// Refuse every streaming query that Apache Spark refuses, for programs that are to run there too.
+    #[arg(long)]
+    pub(crate) strict_spark: bool,
+
     #[command(flatten)]
     pub(crate) broker: EmbeddedBrokerArgs,
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use millstream_broker::Broker;
-use millstream_connect::{ConnectServer, Environment, ServerConfig, SqlSession};
+use millstream_connect::{ConnectServer, Environment, ServerConfig, SessionDefaults, SqlSession};
 use millstream_connectors::checkpoint::{CheckpointDisks, S3Settings};
 use millstream_connectors::console::Console;
 use millstream_connectors::register_all;
@@ -57,12 +57,12 @@ impl Process {
         let mut connectors = ConnectorRegistry::default();
         register_all(&mut connectors);
         connectors.register(Arc::new(console));
-        let time_zone = time_zone::of_machine();
+        let defaults = SessionDefaults { time_zone: time_zone::of_machine(), strict_spark: args.strict_spark };
         let config = ServerConfig {
             engine: engine.clone(),
             batch_threads: runtimes.batch(),
             connectors: Arc::new(connectors),
-            time_zone,
+            defaults,
         };
         let server = ConnectServer::new(config);
         let shutdown = CancellationToken::new();

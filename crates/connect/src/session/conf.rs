@@ -10,8 +10,10 @@ use std::collections::BTreeMap;
 use millstream_core::condition::DOCROOT;
 use millstream_core::interval::parse_duration;
 use millstream_core::{BinaryStyle, Error, MemoryLedger, QuerySettings, Reservation, Result, spark_error};
+use millstream_engine::plan::STRICT_SPARK;
 
 use self::entries::{Entry, FALLBACKS, Kind, PROCESS_PREFIXES, STATIC_KEYS, known};
+use crate::SessionDefaults;
 
 const TIME_ZONE: &str = "spark.sql.session.timeZone";
 /// How `show()` prints BINARY.
@@ -25,15 +27,15 @@ const SETTING_BYTES: usize = 64;
 pub(crate) struct Conf {
     set: BTreeMap<String, String>,
     room: Reservation,
-    /// `spark.sql.session.timeZone` where nobody set one.
-    default_time_zone: String,
+    /// What holds where nobody set it.
+    defaults: SessionDefaults,
 }
 
 impl Conf {
     /// A configuration in which nothing is set.
-    pub(crate) fn new(default_time_zone: String, memory: &MemoryLedger, session: &str) -> Self {
+    pub(crate) fn new(defaults: SessionDefaults, memory: &MemoryLedger, session: &str) -> Self {
         let room = memory.reservation(format!("what session {session} has set"));
-        Self { set: BTreeMap::new(), room, default_time_zone }
+        Self { set: BTreeMap::new(), room, defaults }
     }
 
     /// Sets what another session has set.
@@ -59,7 +61,10 @@ impl Conf {
             return Some(value.clone());
         }
         if key == TIME_ZONE {
-            return Some(self.default_time_zone.clone());
+            return Some(self.defaults.time_zone.clone());
+        }
+        if key == STRICT_SPARK {
+            return Some(self.defaults.strict_spark.to_string());
         }
         if let Some((_, older)) = FALLBACKS.iter().find(|(newer, _)| *newer == key) {
             return self.find(older);
@@ -80,6 +85,15 @@ impl Conf {
     /// What was set, without defaults.
     pub(crate) fn set_values(&self) -> &BTreeMap<String, String> {
         &self.set
+    }
+
+    /// What was set, and of the defaults the one of ours that a query cannot know.
+    pub(crate) fn for_queries(&self) -> BTreeMap<String, String> {
+        let mut values = self.set.clone();
+        if self.defaults.strict_spark {
+            values.entry(STRICT_SPARK.to_owned()).or_insert_with(|| true.to_string());
+        }
+        values
     }
 
     /// Sets a key, after Spark's checks.

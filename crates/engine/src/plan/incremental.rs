@@ -17,13 +17,14 @@ use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, displaya
 use datafusion::prelude::SessionConfig;
 use futures::{StreamExt, TryStreamExt};
 use millstream_core::progress::StateOperatorProgress;
-use millstream_core::{BatchId, BatchStream, OffsetRange, Options, OutputMode, Result, Source};
+use millstream_core::{BatchId, BatchStream, OffsetRange, OutputMode, Result, Source};
 use serde_json::Value;
 
 use super::batch_seed::PinnedSeed;
 use super::operator_name::{OperatorName, operator_names};
 use super::repeatable::is_state_repeatable;
-use super::watermark_propagation::{ALLOW_MULTIPLE_CONF, WatermarkPropagation};
+use super::unsupported::Rules;
+use super::watermark_propagation::WatermarkPropagation;
 use super::{
     batch_seed, batch_time, consolidation, decode_push_down, explain, one_task, optimizer, physical, source_table,
     stateful, unsupported,
@@ -96,10 +97,10 @@ impl IncrementalExecution {
         let (now_us, seed) = (Arc::new(AtomicI64::new(0)), Arc::<SeedCell>::default());
         let mut pinned = spec.pinned.clone();
         let policy = WatermarkPolicy::parse(spec.conf.get(WatermarkPolicy::CONF).map(String::as_str))?;
-        let (mode, allow_multiple) = (spec.output_mode, allow_multiple(spec)?);
+        let (mode, rules) = (spec.output_mode, Rules::from_conf(&spec.conf)?);
         let plan = stateful::distinct_as_aggregate(spec.plan.clone()).map_err(from_datafusion)?;
         let (plan, delays_ms) = stateful::number_watermarks(plan, mode).map_err(from_datafusion)?;
-        let result = unsupported::check_streaming_plan(&plan, mode, allow_multiple)?;
+        let result = unsupported::check_streaming_plan(&plan, mode, rules)?;
         let upsert_key = result.key.filter(|_| mode == OutputMode::Update);
         let plan = optimizer::coerce_types(plan, &state).map_err(from_datafusion)?;
         // All that can be refused is refused by now: a source that is opened may take long, or fail in its own words.
@@ -126,7 +127,7 @@ impl IncrementalExecution {
         };
         let (physical, operators) = physical::plan(&logical, &state, context).await.map_err(from_datafusion)?;
         let reported = stateful::reported_order(&logical);
-        let propagation = WatermarkPropagation::try_new(&logical, allow_multiple)?;
+        let propagation = WatermarkPropagation::try_new(&logical, rules.allow_multiple)?;
         let one_task = one_task::for_one_task(&physical).map_err(from_datafusion)?;
         Ok(Self {
             logical,
@@ -273,12 +274,6 @@ impl IncrementalExecution {
         let _ = write!(text, "== Physical Plan ==\n{physical}\n== Streaming Operators ==\n{streaming}");
         text
     }
-}
-
-/// Whether each operator has a watermark of its own.
-fn allow_multiple(spec: &QuerySpec) -> Result<bool> {
-    let text = spec.conf.get(ALLOW_MULTIPLE_CONF).map(|text| (ALLOW_MULTIPLE_CONF, text.as_str()));
-    Ok(text.into_iter().collect::<Options>().get_bool(ALLOW_MULTIPLE_CONF)?.unwrap_or(true))
 }
 
 /// `spark.sql.shuffle.partitions`: here only a number that the progress shows.

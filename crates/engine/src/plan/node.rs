@@ -101,6 +101,12 @@ pub trait StreamingNode: fmt::Debug + Any + Send + Sync {
         Ok(())
     }
 
+    /// Refuses what Spark refuses and this node can do, in Spark's words. It is asked in strict mode alone
+    /// ([`STRICT_SPARK`](crate::plan::STRICT_SPARK)), and before [`StreamingNode::check`], which refuses in both modes.
+    fn check_strict(&self, _inputs: &[NodeInput<'_>], _mode: OutputMode) -> Result<()> {
+        Ok(())
+    }
+
     /// The physical operator with its state.
     fn plan(&self, inputs: Vec<PlannedInput<'_>>, context: &PlanContext<'_>) -> Result<Planned>;
 }

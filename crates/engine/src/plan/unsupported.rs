@@ -7,29 +7,53 @@
 //! There is no arm for "all others": a plan of DataFusion's that is not known here does not compile, and an extension
 //! that is not a [`StreamingExtension`] is refused by name.
 
+use std::collections::BTreeMap;
+
 use datafusion::common::JoinType;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion, TreeNodeVisitor};
 use datafusion::error::Result as PlanResult;
 use datafusion::logical_expr::{Aggregate, Expr, Extension, Join, Limit, LogicalPlan, Window};
-use millstream_core::{Error, OutputMode, Result, spark_error};
+use millstream_core::{Error, Options, OutputMode, Result, spark_error};
 
 use super::edge::{Edge, EdgeWalk, Rows, edge_of, event_time_of};
 use super::node::StreamingExtension;
 use super::source_table::streaming_relation;
+use super::watermark_propagation::ALLOW_MULTIPLE_CONF;
 use crate::error::{from_datafusion, to_datafusion};
 use crate::functions::{Meaning, meaning_of};
+
+/// The session setting of ours with which a streaming query is refused wherever Spark refuses it, in Spark's words.
+pub const STRICT_SPARK: &str = "millstream.strictSpark";
 
 /// The session setting with which Spark lets chained stateful operators pass. Here it changes nothing yet: they are not
 /// built, with or without a wrong answer.
 const CORRECTNESS_CONF: &str = "spark.sql.streaming.statefulOperator.checkCorrectness.enabled";
 
+/// What the session has set of these checks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Rules {
+    /// Each operator has watermarks of its own. Without it all have the watermark of the query, so that what an
+    /// aggregate gives in append mode is late for every stateful operator above it.
+    pub(crate) allow_multiple: bool,
+    /// What Spark refuses is refused, although it could run: [`STRICT_SPARK`].
+    pub(crate) is_strict: bool,
+}
+
+impl Rules {
+    /// The rules that the settings of a session make.
+    pub(crate) fn from_conf(conf: &BTreeMap<String, String>) -> Result<Self> {
+        let conf: Options = conf.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        Ok(Self {
+            allow_multiple: conf.get_bool(ALLOW_MULTIPLE_CONF)?.unwrap_or(true),
+            is_strict: conf.get_bool(STRICT_SPARK)?.unwrap_or(false),
+        })
+    }
+}
+
 /// Refuses what cannot run, or would run with another meaning, and gives the edge to the sink.
-///
-/// Without `allow_multiple` all operators have the watermark of the query, so that what an aggregate gives in append
-/// mode is late for every stateful operator above it.
-pub(crate) fn check_streaming_plan(plan: &LogicalPlan, mode: OutputMode, allow_multiple: bool) -> Result<Edge> {
+pub(crate) fn check_streaming_plan(plan: &LogicalPlan, mode: OutputMode, rules: Rules) -> Result<Edge> {
     let (walk, refused) = (EdgeWalk::new(mode), Refusals::default());
-    let mut check = Check { mode, allow_multiple, walk, has_aggregate: vec![], refused };
+    let mut check = Check { mode, rules, walk, has_aggregate: vec![], refused };
     plan.visit(&mut check).map_err(from_datafusion)?;
     let result = check.walk.newest();
     if !result.is_streaming {
@@ -62,7 +86,7 @@ impl Refusals {
 /// The walk through a plan, from the leaves upward.
 struct Check {
     mode: OutputMode,
-    allow_multiple: bool,
+    rules: Rules,
     walk: EdgeWalk,
     /// Beside each edge of the walk: a streaming aggregate is below it.
     has_aggregate: Vec<bool>,
@@ -83,12 +107,12 @@ impl<'n> TreeNodeVisitor<'n> for Check {
             has_aggregate = true;
         }
         let is_stateful = StreamingExtension::of(plan).is_some_and(|extension| extension.node().is_stateful());
-        if is_stateful && has_aggregate && self.mode == OutputMode::Append && !self.allow_multiple {
+        if is_stateful && has_aggregate && self.mode == OutputMode::Append && !self.rules.allow_multiple {
             self.refused.chained.get_or_insert(chained_operators());
         }
         self.has_aggregate.push(has_aggregate);
         if self.walk.newest().is_streaming
-            && let Err(error) = check_operator(plan, &inputs, self.mode)
+            && let Err(error) = self.check_operator(plan, &inputs)
         {
             self.refused.operator.get_or_insert(error);
         }
@@ -97,6 +121,14 @@ impl<'n> TreeNodeVisitor<'n> for Check {
 }
 
 impl Check {
+    /// In strict mode Spark's refusals come first: an operator of both kinds is refused in Spark's words.
+    fn check_operator(&self, plan: &LogicalPlan, inputs: &[Edge]) -> Result<()> {
+        if self.rules.is_strict {
+            check_strict(plan, inputs, self.mode)?;
+        }
+        check_operator(plan, inputs, self.mode)
+    }
+
     fn check_aggregate(&mut self, aggregate: &Aggregate, input: &Edge, is_chained: bool) {
         let has_event_time = |key: &Expr| event_time_of(key, aggregate.input.schema(), input).is_some();
         if self.mode == OutputMode::Append && !aggregate.group_expr.iter().any(has_event_time) {
@@ -104,7 +136,7 @@ impl Check {
             self.refused.output_mode.get_or_insert(error);
         }
         // In append mode an aggregate gives each group once, so that another can count on it.
-        if is_chained && (self.mode != OutputMode::Append || !self.allow_multiple) {
+        if is_chained && (self.mode != OutputMode::Append || !self.rules.allow_multiple) {
             let hint = "aggregates of aggregates are not built here yet, except for append mode";
             self.refused.chained.get_or_insert(chained_operators().with_hint(hint));
         }
@@ -119,6 +151,13 @@ fn chained_operators() -> Error {
          guide doc for more details. If you understand the possible risk of correctness issue and still need to run \
          the query, you can disable this check by setting the config `{CORRECTNESS_CONF}` to false."
     ))
+}
+
+/// What Spark refuses of an operator and this engine can run. Who makes more run than Spark does moves the refusal from
+/// [`check_operator`] here, or for a node of ours from [`check`](super::node::StreamingNode::check) to
+/// [`check_strict`](super::node::StreamingNode::check_strict).
+fn check_strict(plan: &LogicalPlan, inputs: &[Edge], mode: OutputMode) -> Result<()> {
+    StreamingExtension::of(plan).map_or(Ok(()), |extension| extension.check_strict(inputs, mode))
 }
 
 fn check_operator(plan: &LogicalPlan, inputs: &[Edge], mode: OutputMode) -> Result<()> {

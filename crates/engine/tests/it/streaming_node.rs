@@ -13,11 +13,12 @@ use datafusion::physical_expr::EquivalenceProperties;
 use datafusion::physical_plan::execution_plan::EmissionType;
 use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, PlanProperties};
 use futures::{Stream, StreamExt};
-use millstream_core::{OutputMode, Result};
+use millstream_core::{Error, OutputMode, Result};
 use millstream_engine::functions::aggregates::{count, sum};
 use millstream_engine::operators::{BatchInput, Operator, Unary};
 use millstream_engine::plan::{
-    Edge, NodeInput, Place, PlanContext, Planned, PlannedInput, Rows, StreamingExtension, StreamingNode, WEIGHT,
+    Edge, NodeInput, Place, PlanContext, Planned, PlannedInput, Rows, STRICT_SPARK, StreamingExtension, StreamingNode,
+    WEIGHT,
 };
 use millstream_engine::state::Overflow;
 
@@ -59,6 +60,10 @@ impl StreamingNode for TakeBackNode {
 
     fn gives(&self, _inputs: &[NodeInput<'_>], _place: Place) -> Edge {
         Edge { rows: Rows::Changes, key: Some(vec![0]), ..Edge::append_only() }
+    }
+
+    fn check_strict(&self, _inputs: &[NodeInput<'_>], mode: OutputMode) -> Result<()> {
+        Err(Error::unsupported(format!("Spark takes nothing back in {mode} mode")))
     }
 
     fn plan(&self, inputs: Vec<PlannedInput<'_>>, _context: &PlanContext<'_>) -> Result<Planned> {
@@ -191,4 +196,15 @@ async fn what_nobody_takes_is_refused_by_name() {
         let error = bench.manager(None).start(bench.spec()).await.unwrap_err();
         assert_eq!(error.message(), expected);
     }
+}
+
+/// A node is asked for Spark's refusals in strict mode alone, and before its own.
+#[tokio::test]
+async fn what_spark_refuses_is_refused_in_strict_mode() {
+    let mut bench = bench(OutputMode::Append, Ok);
+    bench.conf.insert(STRICT_SPARK.to_owned(), "true".to_owned());
+    let error = bench.manager(None).start(bench.spec()).await.unwrap_err();
+    assert_eq!(error.message(), "Spark takes nothing back in append mode");
+    bench.conf.insert(STRICT_SPARK.to_owned(), "false".to_owned());
+    bench.manager(None).start(bench.spec()).await.unwrap().stop().await.unwrap();
 }

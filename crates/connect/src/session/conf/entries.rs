@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
+use millstream_engine::plan::STRICT_SPARK;
+
 /// What a value must look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -111,6 +113,7 @@ pub(super) const PROCESS_PREFIXES: &[&str] = &[
 /// purpose: plan compression is off, because decompressing costs more than it saves on one machine, and there is no
 /// server stack trace to show, because there is no JVM.
 const ENTRIES: &[Entry] = &[
+    entry(STRICT_SPARK, "false", Kind::Bool),
     entry("spark.app.name", "Millstream", Kind::Text),
     entry("spark.connect.session.planCompression.defaultAlgorithm", "NONE", Kind::Text),
     entry("spark.connect.session.planCompression.threshold", "-1", Kind::Long),

@@ -3,7 +3,26 @@
 use super::*;
 
 fn conf() -> Conf {
-    Conf::new("Europe/Berlin".to_owned(), &MemoryLedger::unlimited(), "s1")
+    with_strict_spark(false)
+}
+
+fn with_strict_spark(strict_spark: bool) -> Conf {
+    let defaults = SessionDefaults { time_zone: "Europe/Berlin".to_owned(), strict_spark };
+    Conf::new(defaults, &MemoryLedger::unlimited(), "s1")
+}
+
+/// The command line gives the default, and a session may say otherwise.
+#[test]
+fn queries_know_the_default_of_strict_mode() {
+    let of_queries = |conf: &Conf| conf.for_queries().get(STRICT_SPARK).cloned();
+    assert_eq!((conf().find(STRICT_SPARK).unwrap(), of_queries(&conf())), ("false".to_owned(), None));
+    let mut strict = with_strict_spark(true);
+    assert_eq!(strict.get(STRICT_SPARK).unwrap().unwrap(), "true");
+    strict.clear();
+    assert_eq!(of_queries(&strict).unwrap(), "true");
+    strict.set(STRICT_SPARK, "false").unwrap();
+    assert_eq!(of_queries(&strict).unwrap(), "false");
+    assert!(strict.set(STRICT_SPARK, "perhaps").is_err());
 }
 
 #[test]
@@ -153,7 +172,8 @@ fn documented_settings_have_sparks_defaults_and_refuse_what_is_none_of_their_val
 #[test]
 fn settings_are_counted_and_refused_by_name() {
     let memory = MemoryLedger::new(1000);
-    let mut conf = Conf::new("UTC".to_owned(), &memory, "s1");
+    let defaults = || SessionDefaults { time_zone: "UTC".to_owned(), strict_spark: false };
+    let mut conf = Conf::new(defaults(), &memory, "s1");
     let long = "x".repeat(600);
     conf.set("spark.a", &long).expect("it fits");
     let error = conf.set("spark.b", &long).expect_err("there is no room for another");
@@ -164,7 +184,7 @@ fn settings_are_counted_and_refused_by_name() {
     conf.unset("spark.a").expect("it may be");
     assert_eq!(memory.used_bytes(), 0);
     conf.set("spark.b", &long).expect("there is room again");
-    let mut copy = Conf::new("UTC".to_owned(), &memory, "s2");
+    let mut copy = Conf::new(defaults(), &memory, "s2");
     assert_eq!(copy.copy(&conf).expect_err("a copy is counted").class(), Some("UNABLE_TO_ACQUIRE_MEMORY"));
     conf.clear();
     assert_eq!(memory.used_bytes(), 0);

@@ -100,6 +100,11 @@ impl StreamingExtension {
         self.node.check(&self.node_inputs(inputs), mode)
     }
 
+    /// Refuses what Spark refuses.
+    pub(crate) fn check_strict(&self, inputs: &[Edge], mode: OutputMode) -> millstream_core::Result<()> {
+        self.node.check_strict(&self.node_inputs(inputs), mode)
+    }
+
     fn node_inputs<'a>(&'a self, edges: &'a [Edge]) -> Vec<NodeInput<'a>> {
         let inputs = self.inputs.iter().zip(edges);
         inputs.map(|(input, edge)| NodeInput { schema: input.schema(), edge }).collect()

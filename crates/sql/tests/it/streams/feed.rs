@@ -28,7 +28,7 @@ pub(crate) struct Feed {
 }
 
 /// All feeds, as one query sees them.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Feeds {
     pub(crate) by_name: Arc<BTreeMap<String, Feed>>,
     /// How many steps the query may see.

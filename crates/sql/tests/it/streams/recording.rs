@@ -20,6 +20,11 @@ pub(crate) struct Recorded {
 }
 
 impl Recorded {
+    /// Spark refuses the question.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.answer.iter().any(|line| line.starts_with("refused: "))
+    }
+
     /// What the clock said in each batch, in milliseconds since 1970, where that was recorded.
     pub(crate) fn batch_times_ms(&self) -> Vec<i64> {
         let times = self.answer.iter().filter_map(|line| line.strip_prefix("time: "));

@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures::TryStreamExt;
 use millstream_core::progress::{StateOperatorProgress, StreamingQueryProgress};
 use millstream_core::{ConnectorRegistry, Error, MemoryLedger, QuerySettings, Result, Trigger};
+use millstream_engine::plan::STRICT_SPARK;
 use millstream_engine::{Engine, Platform, QuerySpec, StreamingQuery, StreamingQueryManager, SyncPolicy, Work};
 use millstream_sql::parser::simple_string;
 use millstream_sql::{AnalysisContext, Catalog, NamedRelation, analyze, collect_stream, schema_to_proto};
@@ -136,7 +137,12 @@ async fn ask(question: &Question, recorded: &Recorded, feeds: &Arc<BTreeMap<Stri
     let (visible, _) = watch::channel(if question.is_backlog { steps } else { 1 });
     let sink = Arc::new(RecordingSink::new(recorded.batch_times_ms()));
     let feeds = Feeds { by_name: Arc::clone(feeds), visible: visible.clone() };
-    let started = start(question, &recorded.plan, feeds, &sink).await;
+    // What Spark refuses is asked in strict mode, all else in the mode that users have.
+    let is_strict = recorded.is_refused();
+    if !is_strict && let Err(error) = start_and_stop(question, &recorded.plan, feeds.clone()).await {
+        return refusal(&error);
+    }
+    let started = start(question, &recorded.plan, feeds, &sink, is_strict).await;
     let (schema, query) = match started {
         Ok(started) => started,
         Err(error) => return refusal(&error),
@@ -154,11 +160,18 @@ async fn ask(question: &Question, recorded: &Recorded, feeds: &Arc<BTreeMap<Stri
     answer
 }
 
+/// Starts a query in strict mode and stops it: what Spark accepts is accepted there too.
+async fn start_and_stop(question: &Question, plan: &Relation, feeds: Feeds) -> Result<()> {
+    let (_, query) = start(question, plan, feeds, &Arc::new(RecordingSink::new(vec![])), true).await?;
+    query.stop().await
+}
+
 async fn start(
     question: &Question,
     plan: &Relation,
     feeds: Feeds,
     sink: &Arc<RecordingSink>,
+    is_strict: bool,
 ) -> Result<(String, StreamingQuery)> {
     let mut connectors = ConnectorRegistry::default();
     connectors.register(Arc::new(feeds));
@@ -167,6 +180,7 @@ async fn start(
     let schema = format!("schema: {}", simple_string(&schema_to_proto(&analyzed.schema)));
     let mut conf = question.conf.clone();
     conf.insert("spark.sql.streaming.numRecentProgressUpdates".to_owned(), "1000".to_owned());
+    conf.insert(STRICT_SPARK.to_owned(), is_strict.to_string());
     let spec = QuerySpec {
         name: None,
         plan: analyzed.plan,

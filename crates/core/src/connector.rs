@@ -53,6 +53,9 @@ pub struct SinkConfig {
     pub options: Options,
     /// The columns that will be written.
     pub schema: SchemaRef,
+    /// The last column is [`ROW_OPERATION`](crate::ROW_OPERATION), and rows may say that their key has gone. A sink
+    /// that cannot delete writes the column like any other.
+    pub has_deletes: bool,
     /// How.
     pub output_mode: OutputMode,
     /// The query's name, if it has one.

@@ -44,7 +44,10 @@ pub use query::{BatchId, QueryId, RunId};
 pub use random::{Random, SystemRandom};
 pub use scan_filter::ScanFilter;
 pub use settings::{BinaryStyle, QuerySettings};
-pub use sink::{Durable, ExactlyOnce, LoggedBatch, Sink, SinkBatch, SinkProgress, SinkStart, SinkSteps, WriteKind};
+pub use sink::{
+    DELETE, Durable, ExactlyOnce, LoggedBatch, ROW_OPERATION, Sink, SinkBatch, SinkProgress, SinkStart, SinkSteps,
+    UPSERT, WriteKind,
+};
 pub use source::{BatchStream, GroupOffsets, ReadLimit, ScanColumn, ScanRequest, Source};
 pub use source_log::SourceLog;
 pub use trigger::Trigger;

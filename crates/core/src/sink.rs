@@ -38,6 +38,16 @@ impl From<OutputMode> for WriteKind {
     }
 }
 
+/// The column that says of a row of an update whether its key has the row now ([`UPSERT`]) or has gone ([`DELETE`]). It
+/// is the last one, and there in queries whose keys may go ([`SinkConfig::has_deletes`](crate::SinkConfig)).
+pub const ROW_OPERATION: &str = "_op";
+
+/// The row takes the place of the one that its key had.
+pub const UPSERT: &str = "upsert";
+
+/// The key of the row has gone; the other columns are those that it had last.
+pub const DELETE: &str = "delete";
+
 /// One batch on its way to a sink.
 pub struct SinkBatch {
     /// Its number. A sink that has seen it writes it as if for the first time, or not at all.

@@ -2,6 +2,7 @@
 
 mod batch_seed;
 mod batch_time;
+mod changelog;
 mod consolidation;
 mod decode_push_down;
 mod edge;
@@ -27,6 +28,7 @@ mod unknown_options;
 mod unsupported;
 mod watermark_propagation;
 
+pub use consolidation::sink_schema;
 pub use edge::{Edge, EventTime, Rows, WEIGHT, WatermarkId};
 pub(crate) use incremental::{BatchInputs, IncrementalExecution};
 pub use node::{NodeInput, Place, PlanContext, Planned, PlannedInput, StreamingExtension, StreamingNode};

@@ -20,7 +20,7 @@ mod spilled;
 mod value_codec;
 mod values;
 
-pub(crate) use aggregates::AccumulatorAggregate;
+pub(crate) use aggregates::{AccumulatorAggregate, ReplayedAggregate};
 pub use aggregates::{Argument, Column, KeyedAggregate, NativeAggregate, Overflow};
 pub use codec::{Reader, put_bytes, put_i64, put_u64};
 pub use entries::{Entries, StoreLayout};

@@ -34,6 +34,7 @@ pub fn sink_config(schema: SchemaRef, options: &[(&str, &str)]) -> SinkConfig {
     SinkConfig {
         options: options.iter().copied().collect::<Options>(),
         schema: Arc::clone(&schema),
+        has_deletes: false,
         output_mode: OutputMode::Append,
         query_name: None,
         settings: QuerySettings::default(),

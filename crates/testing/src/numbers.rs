@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, Field, Int64Type, Schema, SchemaRef, TimeUnit, TimestampMicrosecondType};
+use millstream_core::{DELETE, UPSERT};
 
 /// `value BIGINT, ts TIMESTAMP`.
 pub fn number_schema() -> SchemaRef {
@@ -19,7 +20,7 @@ pub fn numbers(rows: &[(i64, i64)]) -> RecordBatch {
 }
 
 /// The rows of a batch as numbers: a time in whole seconds, a struct by its fields in turn, so a window by start and
-/// end.
+/// end; what has become of a key as 1 or −1.
 ///
 /// # Panics
 /// On a column of another type.
@@ -41,6 +42,11 @@ fn append_value(column: &dyn Array, row: usize, values: &mut Vec<i64>) {
         DataType::Struct(_) => {
             column.as_struct().columns().iter().for_each(|field| append_value(field, row, values));
         }
+        DataType::Utf8 => values.push(match column.as_string::<i32>().value(row) {
+            UPSERT => 1,
+            DELETE => -1,
+            text => panic!("'{text}' is no number"),
+        }),
         other => panic!("{other} is no number"),
     }
 }

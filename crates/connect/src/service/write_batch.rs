@@ -29,6 +29,7 @@ pub(super) async fn execute(session: &Computation, write: WriteOperation) -> Res
     let sink = connector.open_sink(SinkConfig {
         options,
         schema: Arc::clone(&schema),
+        has_deletes: false,
         output_mode: OutputMode::Append,
         query_name: None,
         settings: context.settings,

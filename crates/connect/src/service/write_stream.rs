@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use millstream_core::interval::parse_duration;
 use millstream_core::{Connector, Error, Options, OutputMode, Result, Sink, SinkConfig, Trigger, disk, spark_error};
-use millstream_engine::plan::warn_of_unknown_options;
+use millstream_engine::plan::{sink_schema, warn_of_unknown_options};
 use millstream_engine::query::{Engine, StreamingQuery};
 use millstream_engine::{QuerySpec, SyncPolicy};
 use spark_connect_proto::execute_plan_response::ResponseType;
@@ -101,9 +101,11 @@ fn spec(
     let checkpoint = checkpoint(session, &options, name.as_deref(), connector.as_ref())?;
     let sync = sync_policy(session, &options)?;
     warn_of_unknown_options(connector.as_ref(), &options);
+    let schema = sink_schema(&analyzed.plan, &analyzed.schema, output_mode, &context.conf)?;
     let sink = connector.open_sink(SinkConfig {
         options,
-        schema: Arc::clone(&analyzed.schema),
+        has_deletes: schema.fields().len() > analyzed.schema.fields().len(),
+        schema,
         output_mode,
         query_name: name.clone(),
         settings: context.settings,

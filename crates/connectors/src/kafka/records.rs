@@ -2,12 +2,12 @@
 //! without a copy (Spark: `KafkaWriter.validateQuery`, `KafkaRowWriter`).
 //!
 //! `value` is required; `key`, `topic`, `partition` and `headers` are optional; others are not looked at. Names are
-//! compared exactly, as Spark does here.
+//! compared exactly, as Spark does here. In queries whose keys may go, a row whose key has gone is a tombstone.
 
 use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, BinaryViewArray, Int32Array, LargeBinaryArray};
 use arrow::array::{LargeStringArray, ListArray, RecordBatch, StringArray, StringViewArray};
 use arrow::datatypes::{DataType, Field, Int32Type, Schema};
-use millstream_core::{Error, Result, spark_error};
+use millstream_core::{DELETE, Error, Result, spark_error};
 use millstream_formats::text::simple_string;
 
 /// Where the columns stand.
@@ -19,6 +19,8 @@ pub(crate) struct RecordColumns {
     topic: Option<usize>,
     partition: Option<usize>,
     headers: Option<usize>,
+    /// What has become of the row's key, where keys may go.
+    operation: Option<usize>,
 }
 
 impl RecordColumns {
@@ -40,7 +42,17 @@ impl RecordColumns {
             .ok_or_else(|| refused("Required attribute 'value' not found"))?;
         let headers = optional("headers", is_headers, "array<struct<key:string,value:binary>>")?;
         let partition = optional("partition", |found| *found == DataType::Int32, "int")?;
-        Ok(Self { key, value, topic, partition, headers })
+        Ok(Self { key, value, topic, partition, headers, operation: None })
+    }
+
+    /// The same columns where the last one of the schema says of each row whether its key has gone. Such a row becomes
+    /// a tombstone, a record with a key and no value.
+    pub(crate) fn with_deletes(self, schema: &Schema) -> Result<Self> {
+        if self.key.is_none() {
+            let message = "keys of this query may go, and Kafka knows what has gone by its key: 'key' is not found";
+            return Err(refused(message).with_hint("select the key of the result as a column 'key', as text or bytes"));
+        }
+        Ok(Self { operation: schema.fields().len().checked_sub(1), ..self })
     }
 
     /// The parts of each row of a batch.
@@ -52,6 +64,7 @@ impl RecordColumns {
             topic: self.topic.map(bytes).transpose()?,
             partition: self.partition.and_then(|index| batch.column(index).as_primitive_opt::<Int32Type>()),
             headers: self.headers.map(|index| Headers::of(batch.column(index))).transpose()?,
+            operation: self.operation.and_then(|index| batch.column(index).as_string_opt()),
         })
     }
 }
@@ -155,6 +168,7 @@ pub(crate) struct RowParts<'a> {
     topic: Option<Bytes<'a>>,
     partition: Option<&'a Int32Array>,
     headers: Option<Headers<'a>>,
+    operation: Option<&'a StringArray>,
 }
 
 impl<'a> RowParts<'a> {
@@ -165,7 +179,8 @@ impl<'a> RowParts<'a> {
 
     #[inline]
     pub(crate) fn value(&self, row: usize) -> Option<&'a [u8]> {
-        self.value.get(row)
+        let is_deleted = self.operation.is_some_and(|operation| operation.value(row) == DELETE);
+        if is_deleted { None } else { self.value.get(row) }
     }
 
     /// The row's own topic, where the option does not give one for all.

@@ -1,14 +1,15 @@
 //! Sums the weights of equal rows of a batch, so that what was added and taken back within the batch is never seen.
 //!
 //! The rows of all partitions meet in one table: equal rows may come anywhere. What is left leaves in the order in
-//! which it first came. A row whose weights sum up below zero takes back a row of an earlier batch. A reader that takes
-//! rows that stay, or the newest row of each key, cannot be told so, and the batch fails by name.
+//! which it first came. A row whose weights sum up below zero takes back a row of an earlier batch. In update mode the
+//! sink is told so: a key that has another row now is set, and one that has none is deleted. A reader that takes rows
+//! that stay cannot be told, and the batch fails by name.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, RecordBatchOptions};
+use arrow::array::{Array, ArrayRef, AsArray, Int64Array, RecordBatch, RecordBatchOptions, StringArray};
 use arrow::datatypes::SchemaRef;
 use arrow::row::{RowConverter, SortField};
 use datafusion::error::{DataFusionError, Result};
@@ -17,7 +18,7 @@ use datafusion::physical_expr::{EquivalenceProperties, Partitioning};
 use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
 use datafusion::physical_plan::{ExecutionPlan, PlanProperties};
 use futures::{Stream, StreamExt, TryStreamExt, stream};
-use millstream_core::{Error, MemoryLedger, Reservation};
+use millstream_core::{DELETE, Error, MemoryLedger, Reservation, UPSERT};
 
 use super::unary::{BatchInput, Operator};
 use crate::error::to_datafusion;
@@ -27,7 +28,7 @@ use crate::error::to_datafusion;
 pub(crate) enum Consolidated {
     /// Rows that stay, each as often as its weight says. A weight below zero is an error.
     Rows,
-    /// The row that is left of each key; places are those of the output. A key of which nothing is left is an error.
+    /// The row that is left of each key, or the row that the key had; places are those of the input.
     Updates { key: Vec<usize> },
 }
 
@@ -36,8 +37,10 @@ pub(crate) enum Consolidated {
 pub(crate) struct Consolidation {
     /// The place of the weights in the input.
     pub(crate) weight: usize,
+    /// The places of the columns that the reader sees.
+    pub(crate) shown: Vec<usize>,
     pub(crate) gives: Consolidated,
-    /// The columns of the output: those of the input without weights.
+    /// The columns of the output: those that are shown, and for updates what has become of the key.
     pub(crate) schema: SchemaRef,
     /// Who takes the rows, for errors.
     pub(crate) reader: String,
@@ -137,23 +140,24 @@ impl Consolidation {
         };
         sums.places = HashMap::new();
         sums.rows.retain(|(_, weight)| *weight != 0);
-        let taken_back = sums.rows.iter().any(|(_, weight)| *weight < 0);
         match &self.gives {
-            Consolidated::Rows if taken_back => return Err(self.cannot_be_told("rows that stay")),
-            Consolidated::Updates { key } if taken_back && !sums.every_key_has_a_row(key)? => {
-                return Err(self.cannot_be_told("the newest row of each key, and no deletes"));
-            }
-            Consolidated::Updates { .. } => sums.rows.retain(|(_, weight)| *weight > 0),
+            Consolidated::Rows if sums.rows.iter().any(|(_, weight)| *weight < 0) => return Err(self.cannot_be_told()),
+            Consolidated::Updates { key } => sums.leave_out_old_rows(&self.places_without_weight(key))?,
             Consolidated::Rows => {}
         }
         Ok(Left { sums, next: (0, 0) })
     }
 
-    fn cannot_be_told(&self, takes: &str) -> Error {
+    fn cannot_be_told(&self) -> Error {
         Error::unsupported(format!(
-            "{} takes {takes}, but a batch takes back a row that an earlier batch has given",
+            "{} takes rows that stay, but a batch takes back a row that an earlier batch has given",
             self.reader
         ))
+    }
+
+    /// Places among the columns without weights.
+    fn places_without_weight(&self, places: &[usize]) -> Vec<usize> {
+        places.iter().map(|&place| place - usize::from(place > self.weight)).collect()
     }
 }
 
@@ -182,17 +186,30 @@ impl Sums {
         Ok(())
     }
 
-    /// Of each key that loses a row, another row is left.
-    fn every_key_has_a_row(&self, key: &[usize]) -> millstream_core::Result<bool> {
-        let keys = |is_wanted: fn(i64) -> bool| {
-            let rows = self.rows.iter().filter(|(_, weight)| is_wanted(*weight));
-            let columns = self.columns(rows.map(|(row, _)| &**row))?;
+    /// Leaves out the rows of which others have taken the place.
+    fn leave_out_old_rows(&mut self, key: &[usize]) -> millstream_core::Result<()> {
+        if self.rows.iter().all(|(_, weight)| *weight > 0) {
+            return Ok(());
+        }
+        let columns = self.columns(self.rows.iter().map(|(row, _)| &**row))?;
+        // Without a key there is one row.
+        let keys: Vec<Box<[u8]>> = if key.is_empty() {
+            vec![Box::default(); self.rows.len()]
+        } else {
             let columns: Vec<ArrayRef> = key.iter().map(|&column| Arc::clone(&columns[column])).collect();
             let fields = columns.iter().map(|column| SortField::new(column.data_type().clone())).collect();
-            let rows = RowConverter::new(fields)?.convert_columns(&columns)?;
-            Ok::<HashSet<Box<[u8]>>, Error>(rows.iter().map(|row| row.as_ref().into()).collect())
+            RowConverter::new(fields)?.convert_columns(&columns)?.iter().map(|row| row.as_ref().into()).collect()
         };
-        Ok(keys(|weight| weight < 0)?.is_subset(&keys(|weight| weight > 0)?))
+        let set: HashSet<&[u8]> =
+            keys.iter().zip(&self.rows).filter(|(_, (_, weight))| *weight > 0).map(|(key, _)| &**key).collect();
+        let mut keys = keys.iter();
+        self.rows.retain(|(_, weight)| {
+            let is_set = keys.next().is_some_and(|key| set.contains(&**key));
+            *weight > 0 || !is_set
+        });
+        // Where the user gives two rows one name, that of the row which is there wins.
+        self.rows.sort_by_key(|(_, weight)| *weight > 0);
+        Ok(())
     }
 
     fn columns<'a>(&self, rows: impl Iterator<Item = &'a [u8]>) -> millstream_core::Result<Vec<ArrayRef>> {
@@ -217,14 +234,14 @@ impl Left {
         operator: &Consolidation,
         batch_rows: usize,
     ) -> millstream_core::Result<Option<RecordBatch>> {
-        let mut rows = vec![];
-        let repeats = operator.gives == Consolidated::Rows;
+        let (mut rows, mut operations) = (vec![], vec![]);
         while rows.len() < batch_rows
             && let Some((row, weight)) = self.sums.rows.get(self.next.0)
         {
             rows.push(&**row);
+            operations.push(if *weight > 0 { UPSERT } else { DELETE });
             self.next = match self.next {
-                (place, given) if repeats && given + 1 < *weight => (place, given + 1),
+                (place, given) if given + 1 < weight.abs() => (place, given + 1),
                 (place, _) => (place + 1, 0),
             };
         }
@@ -232,7 +249,12 @@ impl Left {
             return Ok(None);
         }
         let count = rows.len();
-        let columns = self.sums.columns(rows.into_iter())?;
+        let all = self.sums.columns(rows.into_iter())?;
+        let shown = operator.places_without_weight(&operator.shown);
+        let mut columns: Vec<ArrayRef> = shown.into_iter().map(|column| Arc::clone(&all[column])).collect();
+        if matches!(operator.gives, Consolidated::Updates { .. }) {
+            columns.push(Arc::new(StringArray::from(operations)));
+        }
         let options = RecordBatchOptions::new().with_row_count(Some(count));
         Ok(Some(RecordBatch::try_new_with_options(Arc::clone(&operator.schema), columns, &options)?))
     }

@@ -7,8 +7,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch};
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch};
+use arrow::compute::concat;
+use arrow::datatypes::{DataType, Int64Type, Schema, SchemaRef};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_expr::{EquivalenceProperties, Partitioning};
@@ -38,6 +39,11 @@ pub(crate) struct AggregateColumns {
     pub(crate) functions: Vec<AggregateColumn>,
     /// The key that carries event time.
     pub(crate) event_time_key: Option<usize>,
+    /// The column that says how often each row is added or taken back. Then the last function counts the rows of a
+    /// group and does not show.
+    pub(crate) weight: Option<usize>,
+    /// The groups that a batch has changed are given as changes: what they were and what they are.
+    pub(crate) gives_changes: bool,
 }
 
 /// One aggregate and its columns.
@@ -51,7 +57,8 @@ pub(crate) struct AggregateColumn {
 impl fmt::Display for AggregateColumns {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let functions: Vec<_> = self.functions.iter().map(|column| column.function.describe()).collect();
-        write!(f, "keys={}, values=[{}]", self.keys, functions.join(", "))
+        write!(f, "keys={}, values=[{}]", self.keys, functions.join(", "))?;
+        f.write_str(if self.gives_changes { ", as changes" } else { "" })
     }
 }
 
@@ -152,7 +159,15 @@ impl StatefulAggregation {
         };
         let arguments = self.columns.functions.iter().map(argument).collect::<millstream_core::Result<Vec<_>>>()?;
         let keys = self.groups.layout().codec().encode(&rows.columns()[..self.columns.keys], rows.num_rows())?;
-        self.groups.update(batch_number, &keys, scratch, |groups, rows| groups.update(&arguments, rows))
+        match self.columns.weight {
+            None => self.groups.update(batch_number, &keys, scratch, |groups, rows| groups.update(&arguments, rows)),
+            Some(weight) => {
+                let weights: Arc<[i64]> = rows.column(weight).as_primitive::<Int64Type>().values().as_ref().into();
+                let weights = vec![weights; arguments.len()];
+                self.groups
+                    .update(batch_number, &keys, scratch, |groups, rows| groups.change(&arguments, &weights, rows))
+            }
+        }
     }
 
     /// The groups of these shards, in batches of about `batch_rows`.
@@ -181,27 +196,32 @@ impl StatefulAggregation {
         let started = self.clock.monotonic();
         let watermark_us = batch.watermarks(self.id).eviction_us();
         let layout = self.groups.layout();
-        let mut result = Entries::new(layout);
-        while result.len() < batch_rows {
+        let mut result = Emission { groups: Entries::new(layout), old: Entries::new(layout) };
+        while result.groups.len() + result.old.len() < batch_rows {
             let Some(shard) = shards.next() else { break };
             // Without keys there is one group, also before its first row.
             if self.columns.keys == 0 && shard == shard_of(hash_key(&[])) {
                 self.groups.lock(batch_number, shard)?.touch(&[])?;
             }
             let due = match self.output_mode {
-                OutputMode::Complete => Some(self.groups.lock(batch_number, shard)?),
-                OutputMode::Append | OutputMode::Update => self.groups.lock_due(batch_number, shard, watermark_us)?,
+                OutputMode::Complete if !self.columns.gives_changes => Some(self.groups.lock(batch_number, shard)?),
+                _ => self.groups.lock_due(batch_number, shard, watermark_us)?,
             };
             let Some(mut guard) = due else { continue };
             guard.count_changed();
             self.finish(&mut guard, watermark_us, &mut result)?;
         }
         self.groups.add_removal_time(self.clock.monotonic() - started);
-        if result.is_empty() {
-            return Ok(None);
-        }
-        Ok(Some(RecordBatch::try_new(Arc::clone(&self.schema), group_columns(&result, layout)?)?))
+        self.rows_of(&result)
     }
+}
+
+/// The groups that a batch gives.
+#[derive(Debug)]
+struct Emission {
+    groups: Entries<Aggregates>,
+    /// What they were before, where changes are given.
+    old: Entries<Aggregates>,
 }
 
 impl StatefulAggregation {
@@ -210,11 +230,19 @@ impl StatefulAggregation {
         &self,
         shard: &mut ShardGuard<'_, Aggregates>,
         watermark_us: Option<i64>,
-        result: &mut Entries<Aggregates>,
+        result: &mut Emission,
     ) -> millstream_core::Result<()> {
-        let mut give = |groups: &Entries<Aggregates>, group| result.push_from(groups, group);
+        if self.columns.weight.is_some() && self.columns.keys > 0 {
+            remove_empty(shard)?;
+        }
+        let Emission { groups: new, old } = result;
+        let mut give = |groups: &Entries<Aggregates>, group| new.push_from(groups, group);
+        if self.columns.gives_changes {
+            shard.for_each_old(|key, values, place| old.push_value(key, values, place))?;
+        }
         // In complete mode nothing expires. In update mode what the batch changed is given before it may.
         match self.output_mode {
+            OutputMode::Complete if self.columns.gives_changes => return shard.for_each_changed(&mut give),
             OutputMode::Complete => return shard.for_each(give),
             OutputMode::Update => shard.for_each_changed(&mut give)?,
             OutputMode::Append => {}
@@ -223,6 +251,50 @@ impl StatefulAggregation {
         shard.expire(watermark_us)?;
         if self.output_mode == OutputMode::Append { shard.for_each_expired(give) } else { Ok(()) }
     }
+
+    /// The rows of these groups.
+    fn rows_of(&self, result: &Emission) -> millstream_core::Result<Option<RecordBatch>> {
+        let Emission { groups: new, old } = result;
+        if new.is_empty() && old.is_empty() {
+            return Ok(None);
+        }
+        let layout = self.groups.layout();
+        let mut columns = group_columns(new, layout)?;
+        if self.columns.weight.is_some() {
+            // The number of a group's rows does not show.
+            columns.pop();
+        }
+        if self.columns.gives_changes {
+            let old_columns = group_columns(old, layout)?;
+            let both = columns.iter().zip(&old_columns).map(|(new, old)| concat(&[old, new]));
+            columns = both.collect::<std::result::Result<_, _>>()?;
+            let weights = std::iter::repeat_n(-1, old.len()).chain(std::iter::repeat_n(1, new.len()));
+            columns.push(Arc::new(Int64Array::from_iter_values(weights)));
+        }
+        Ok(Some(RecordBatch::try_new(Arc::clone(&self.schema), columns)?))
+    }
+}
+
+/// Takes out the groups that have lost all of their rows.
+fn remove_empty(shard: &mut ShardGuard<'_, Aggregates>) -> millstream_core::Result<()> {
+    let mut empty = Vec::new();
+    shard.for_each_changed(|groups, group| {
+        match groups.values().last_count(group)? {
+            0 => empty.push(groups.key(group).to_vec()),
+            1.. => {}
+            lacking => {
+                return Err(millstream_core::Error::internal(format!("a group has lost {} rows too many", -lacking)));
+            }
+        }
+        Ok(())
+    })?;
+    for key in empty {
+        shard.with_bucket(&key, |bucket| {
+            let entries: Vec<u32> = bucket.entries().collect();
+            entries.into_iter().try_for_each(|entry| bucket.remove(entry))
+        })?;
+    }
+    Ok(())
 }
 
 impl StatefulOperator for StatefulAggregation {
@@ -293,7 +365,10 @@ pub(crate) fn output_schema(
     input: &Schema,
 ) -> millstream_core::Result<SchemaRef> {
     let types = input.fields()[..columns.keys].iter().map(|field| field.data_type());
-    let types: Vec<_> = types.chain(columns.functions.iter().map(|column| column.function.output())).collect();
+    let shown = columns.functions.len() - usize::from(columns.weight.is_some());
+    let results = columns.functions[..shown].iter().map(|column| column.function.output());
+    let weight = columns.gives_changes.then_some(&DataType::Int64);
+    let types: Vec<_> = types.chain(results).chain(weight).collect();
     for (field, found) in declared.fields().iter().zip(&types) {
         if field.data_type() != *found {
             let message = format!("column {} has type {found}, but was planned as {}", field.name(), field.data_type());

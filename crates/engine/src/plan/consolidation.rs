@@ -1,65 +1,150 @@
-//! Puts consolidation where changes meet somebody who does not take them, and carries weights through projections.
+//! Carries the weights of changes, and the keys of their rows, up to the sink, and consolidates them there.
+//!
+//! A projection that leaves out the keys of the rows that it takes keeps them under names of ours, beside the weights:
+//! so a sink in update mode sees one row for each key, whatever the user has made of it. The sink never sees these
+//! columns.
 
-use datafusion::common::tree_node::{Transformed, TreeNode};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion, TreeNodeVisitor};
 use datafusion::error::Result;
-use datafusion::logical_expr::{Expr, LogicalPlan, Projection};
-use millstream_core::OutputMode;
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Projection, Union, lit};
+use millstream_core::{Error, OutputMode, ROW_OPERATION};
 
-use super::edge::{Edge, EdgeWalk, Rows, WEIGHT, needs_consolidation};
-use super::nodes::ConsolidateNode;
-use crate::error::to_datafusion;
+use super::changelog::mark_changes;
+use super::edge::{EdgeWalk, Rows, WEIGHT, edge_of, shown_column};
+use super::node::StreamingExtension;
+use super::nodes::{ChangesNode, ConsolidateNode};
+use super::stateful::distinct_as_aggregate;
+use super::unsupported::Rules;
+use crate::error::{from_datafusion, to_datafusion};
 
-/// The plan with all changes consolidated before whoever takes none, the sink among them.
-pub(crate) fn consolidate(plan: LogicalPlan, mode: OutputMode) -> Result<LogicalPlan> {
-    let mut walk = EdgeWalk::new(mode);
-    let mut has_changed = false;
-    let plan = plan.transform_up(|plan| {
-        let inputs = walk.step(&plan);
-        if inputs.iter().any(|input| input.rows == Rows::Changes) {
-            has_changed = true;
-            return fit(plan, &inputs).map(Transformed::yes);
-        }
-        // Somewhere below, a projection has got a column more, or a consolidation has one less.
-        if has_changed { plan.recompute_schema().map(Transformed::yes) } else { Ok(Transformed::no(plan)) }
-    })?;
-    let (plan, result) = (plan.data, walk.newest());
-    if result.rows != Rows::Changes {
+/// How the names of columns begin that carry a key which the user does not show.
+const HIDDEN_KEY: &str = "__key_of_changes_";
+
+/// The plan with the weights of all changes, which end before the sink.
+pub(crate) fn with_weights(plan: LogicalPlan, mode: OutputMode) -> Result<LogicalPlan> {
+    if !has_changes(&plan, mode)? {
         return Ok(plan);
     }
-    let gives = match (mode, &result.key) {
-        (OutputMode::Update, Some(_)) => Rows::Updates,
-        _ => Rows::AppendOnly,
-    };
+    let mut has_changed = false;
+    let plan = plan.transform_up(|plan| {
+        if is_mark(&plan) {
+            has_changed = true;
+            return shows_weights(plan).map(Transformed::yes);
+        }
+        let gives_changes = edge_of(&plan, mode).rows == Rows::Changes;
+        let fitted = match plan {
+            LogicalPlan::Projection(projection) if gives_changes => {
+                LogicalPlan::Projection(carrying(projection, mode)?)
+            }
+            LogicalPlan::Union(union) if gives_changes => of_one_form(union, mode)?,
+            // Somewhere below, rows have got columns more.
+            other if has_changed => other.recompute_schema()?,
+            other => return Ok(Transformed::no(other)),
+        };
+        has_changed = true;
+        Ok(Transformed::yes(fitted))
+    })?;
+    let plan = plan.data;
+    if edge_of(&plan, mode).rows != Rows::Changes {
+        return Ok(plan);
+    }
+    let gives = if mode == OutputMode::Update { Rows::Updates } else { Rows::AppendOnly };
     ConsolidateNode::over(plan, gives, format!("the sink in {mode} mode")).map_err(to_datafusion)
 }
 
-/// A node over inputs some of which are changes.
-fn fit(plan: LogicalPlan, inputs: &[Edge]) -> Result<LogicalPlan> {
-    let reader = plan.display().to_string();
-    let edges = inputs.iter().enumerate();
-    let consolidated: Vec<bool> = edges.map(|(input, edge)| needs_consolidation(&plan, input, edge)).collect();
-    let mut input = 0;
-    let plan = plan.map_children(|child| {
-        input += 1;
-        if !consolidated[input - 1] {
-            return Ok(Transformed::no(child));
+/// Rows are taken back somewhere in the plan.
+fn has_changes(plan: &LogicalPlan, mode: OutputMode) -> Result<bool> {
+    struct Walk(EdgeWalk, bool);
+    impl<'n> TreeNodeVisitor<'n> for Walk {
+        type Node = LogicalPlan;
+
+        fn f_up(&mut self, plan: &'n LogicalPlan) -> Result<TreeNodeRecursion> {
+            self.0.step(plan);
+            self.1 |= self.0.newest().rows == Rows::Changes;
+            Ok(TreeNodeRecursion::Continue)
         }
-        let child = ConsolidateNode::over(child, Rows::AppendOnly, reader.clone()).map_err(to_datafusion)?;
-        Ok(Transformed::yes(child))
-    })?;
-    match plan.data {
-        LogicalPlan::Projection(projection) => Ok(LogicalPlan::Projection(with_weight(projection)?)),
-        other => other.recompute_schema(),
     }
+    let mut walk = Walk(EdgeWalk::new(mode), false);
+    plan.visit(&mut walk)?;
+    Ok(walk.1)
 }
 
-/// The projection with the weights of its rows.
-fn with_weight(projection: Projection) -> Result<Projection> {
+fn is_mark(plan: &LogicalPlan) -> bool {
+    StreamingExtension::of(plan).is_some_and(|extension| extension.node_as::<ChangesNode>().is_some())
+}
+
+/// The mark over an aggregate, with the weights of its rows.
+fn shows_weights(mark: LogicalPlan) -> Result<LogicalPlan> {
+    let input = mark.inputs().first().map(|input| LogicalPlan::clone(input));
+    let input = input.ok_or_else(|| to_datafusion(Error::internal("a mark for changes stands over nothing")))?;
+    StreamingExtension::over(input, ChangesNode { has_weights: true }).map_err(to_datafusion)
+}
+
+/// A column that the user does not know of.
+pub(super) fn is_hidden(name: &str) -> bool {
+    name == WEIGHT || name.starts_with(HIDDEN_KEY)
+}
+
+/// The projection with the weights and the keys of its rows.
+fn carrying(projection: Projection, mode: OutputMode) -> Result<Projection> {
     let Projection { mut expr, input, .. } = projection;
-    let shows = |expr: &Expr| expr.qualified_name().1 == WEIGHT;
-    if !expr.iter().any(shows) {
-        let weight = input.schema().columns().into_iter().find(|column| column.name == WEIGHT);
-        expr.extend(weight.map(Expr::Column));
+    let columns = input.schema().columns();
+    // Only a sink in update mode asks which row takes the place of which.
+    let keys = if mode == OutputMode::Update { edge_of(&input, mode).key } else { None };
+    let shown: Vec<_> = expr.iter().map(|expr| shown_column(expr, input.schema())).collect();
+    for (number, key) in keys.unwrap_or_default().into_iter().enumerate() {
+        if !shown.contains(&Some(key)) {
+            expr.push(Expr::Column(columns[key].clone()).alias(format!("{HIDDEN_KEY}{number}")));
+        }
+    }
+    if !expr.iter().any(|expr| expr.qualified_name().1 == WEIGHT) {
+        expr.extend(columns.into_iter().find(|column| column.name == WEIGHT).map(Expr::Column));
     }
     Projection::try_new(expr, input)
+}
+
+/// A union of changes. Rows of an input that stay are added with weight 1; which key they had is no longer known.
+fn of_one_form(union: Union, mode: OutputMode) -> Result<LogicalPlan> {
+    let inputs = union.inputs.into_iter().map(|input| {
+        let has_weights = edge_of(&input, mode).rows == Rows::Changes;
+        let (hidden, mut columns): (Vec<_>, Vec<_>) = input
+            .schema()
+            .columns()
+            .into_iter()
+            .map(Expr::Column)
+            .partition(|column| is_hidden(&column.qualified_name().1));
+        match hidden.into_iter().find(|column| column.qualified_name().1 == WEIGHT) {
+            Some(weight) if has_weights => columns.push(weight),
+            _ => columns.push(lit(1_i64).alias(WEIGHT)),
+        }
+        LogicalPlanBuilder::from(Arc::unwrap_or_clone(input)).project(columns)?.build().map(Arc::new)
+    });
+    Ok(LogicalPlan::Union(Union::try_new(inputs.collect::<Result<_>>()?)?))
+}
+
+/// The columns that a sink gets of a query whose rows have these: in update mode, where keys may go, with a column that
+/// says so of each row.
+///
+/// # Errors
+/// A plan that cannot be changed.
+pub fn sink_schema(
+    plan: &LogicalPlan,
+    schema: &SchemaRef,
+    mode: OutputMode,
+    conf: &BTreeMap<String, String>,
+) -> millstream_core::Result<SchemaRef> {
+    if mode != OutputMode::Update || Rules::from_conf(conf)?.is_strict {
+        return Ok(Arc::clone(schema));
+    }
+    let plan =
+        distinct_as_aggregate(plan.clone()).and_then(|plan| mark_changes(plan, mode)).map_err(from_datafusion)?;
+    if edge_of(&plan, mode).rows != Rows::Changes {
+        return Ok(Arc::clone(schema));
+    }
+    let operation = Arc::new(Field::new(ROW_OPERATION, DataType::Utf8, false));
+    Ok(Arc::new(Schema::new(schema.fields().iter().cloned().chain([operation]).collect::<Vec<_>>())))
 }

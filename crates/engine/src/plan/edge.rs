@@ -141,12 +141,7 @@ impl EdgeWalk {
     /// Takes the next node, and gives the edges of its inputs.
     pub(crate) fn step(&mut self, plan: &LogicalPlan) -> Vec<Edge> {
         let inputs = self.edges.split_off(self.edges.len().saturating_sub(plan.inputs().len()));
-        // Changes are consolidated before a node that does not take them.
-        let taken = inputs.iter().enumerate().map(|(input, edge)| match needs_consolidation(plan, input, edge) {
-            true => Edge { rows: Rows::AppendOnly, ..edge.clone() },
-            false => edge.clone(),
-        });
-        self.edges.push(gives(plan, &taken.collect::<Vec<_>>(), self.mode));
+        self.edges.push(gives(plan, &inputs, self.mode));
         inputs
     }
 
@@ -156,19 +151,20 @@ impl EdgeWalk {
     }
 }
 
-/// An input of a node has changes, and the node does not take them.
-pub(super) fn needs_consolidation(plan: &LogicalPlan, input: usize, edge: &Edge) -> bool {
-    let takes_changes = || match StreamingExtension::of(plan) {
+/// A node takes rows that are added and taken back from this input.
+pub(super) fn takes_changes(plan: &LogicalPlan, input: usize) -> bool {
+    match StreamingExtension::of(plan) {
         Some(extension) => extension.node().takes(input).contains(&Rows::Changes),
         None => matches!(
             plan,
             LogicalPlan::Projection(_)
                 | LogicalPlan::Filter(_)
+                | LogicalPlan::Aggregate(_)
+                | LogicalPlan::Union(_)
                 | LogicalPlan::SubqueryAlias(_)
                 | LogicalPlan::Repartition(_)
         ),
-    };
-    edge.rows == Rows::Changes && !takes_changes()
+    }
 }
 
 /// The edge out of a node, by those of its inputs. There is no arm for "all others": a plan of DataFusion's that is not
@@ -307,7 +303,7 @@ pub(super) fn event_time_of(expr: &Expr, schema: &DFSchema, input: &Edge) -> Opt
 
 /// The input column that an expression shows unchanged. A bound of a window stands for the window: all windows of an
 /// aggregate have one length.
-fn shown_column(expr: &Expr, schema: &DFSchema) -> Option<usize> {
+pub(super) fn shown_column(expr: &Expr, schema: &DFSchema) -> Option<usize> {
     match expr {
         Expr::Column(column) => schema.maybe_index_of_column(column),
         Expr::Alias(alias) => shown_column(&alias.expr, schema),

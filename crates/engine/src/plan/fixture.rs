@@ -22,6 +22,7 @@ use millstream_testing::{ManualClock, MemorySink, MemoryStream, source_config};
 use uuid::Uuid;
 
 pub(crate) use self::window::window;
+use super::unsupported::STRICT_SPARK;
 use super::watermark_propagation::ALLOW_MULTIPLE_CONF;
 use super::{BatchInputs, EventTimeWatermarkNode, IncrementalExecution, StreamingRelationNode};
 use crate::functions::{Meaning, with_meaning};
@@ -87,11 +88,13 @@ pub(crate) struct Setting {
     pub(crate) ansi: bool,
     /// Each operator has watermarks of its own.
     pub(crate) allow_multiple: bool,
+    /// What Spark refuses is refused.
+    pub(crate) is_strict: bool,
 }
 
 impl Setting {
     pub(crate) fn of(mode: OutputMode) -> Self {
-        Self { mode, memory: MemoryLedger::unlimited(), cores: 2, ansi: true, allow_multiple: true }
+        Self { mode, memory: MemoryLedger::unlimited(), cores: 2, ansi: true, allow_multiple: true, is_strict: false }
     }
 }
 
@@ -130,7 +133,10 @@ impl StreamTest {
             sync: SyncPolicy::Never,
             pinned,
             settings: QuerySettings { ansi: setting.ansi, ..QuerySettings::default() },
-            conf: BTreeMap::from([(ALLOW_MULTIPLE_CONF.to_owned(), setting.allow_multiple.to_string())]),
+            conf: BTreeMap::from([
+                (ALLOW_MULTIPLE_CONF.to_owned(), setting.allow_multiple.to_string()),
+                (STRICT_SPARK.to_owned(), setting.is_strict.to_string()),
+            ]),
         };
         let scratch = tempfile::tempdir().expect("there is a folder for temporary files");
         let environment = QueryEnvironment {

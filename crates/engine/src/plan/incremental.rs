@@ -26,8 +26,8 @@ use super::repeatable::is_state_repeatable;
 use super::unsupported::Rules;
 use super::watermark_propagation::WatermarkPropagation;
 use super::{
-    batch_seed, batch_time, consolidation, decode_push_down, explain, one_task, optimizer, physical, source_table,
-    stateful, unsupported,
+    batch_seed, batch_time, changelog, consolidation, decode_push_down, explain, one_task, optimizer, physical,
+    source_table, stateful, unsupported,
 };
 use crate::batch_context::{BatchContext, EventTimeStats};
 use crate::error::from_datafusion;
@@ -100,12 +100,13 @@ impl IncrementalExecution {
         let (mode, rules) = (spec.output_mode, Rules::from_conf(&spec.conf)?);
         let plan = stateful::distinct_as_aggregate(spec.plan.clone()).map_err(from_datafusion)?;
         let (plan, delays_ms) = stateful::number_watermarks(plan, mode).map_err(from_datafusion)?;
+        let plan = if rules.is_strict { plan } else { changelog::mark_changes(plan, mode).map_err(from_datafusion)? };
         let result = unsupported::check_streaming_plan(&plan, mode, rules)?;
         let upsert_key = result.key.filter(|_| mode == OutputMode::Update);
         let plan = optimizer::coerce_types(plan, &state).map_err(from_datafusion)?;
         // All that can be refused is refused by now: a source that is opened may take long, or fail in its own words.
+        let plan = consolidation::with_weights(plan, mode).map_err(from_datafusion)?;
         let plan = stateful::stateful_as_nodes(plan, mode).map_err(from_datafusion)?;
-        let plan = consolidation::consolidate(plan, mode).map_err(from_datafusion)?;
         let operator_names = operator_names(&plan);
         let is_state_repeatable = is_state_repeatable(&plan).map_err(from_datafusion)?;
         let (plan, seeds) = batch_seed::bind_batch_seed(plan, &seed).map_err(from_datafusion)?;

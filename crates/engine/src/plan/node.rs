@@ -81,8 +81,7 @@ pub trait StreamingNode: fmt::Debug + Any + Send + Sync {
         vec![]
     }
 
-    /// The kinds of rows that it takes from an input. [`Rows::Changes`] that it does not take are consolidated before
-    /// it, all else that it does not take is refused by name.
+    /// The kinds of rows that it takes from an input. What it does not take is refused by name.
     fn takes(&self, _input: usize) -> &[Rows] {
         &[Rows::AppendOnly]
     }

@@ -1,5 +1,6 @@
 //! Logical nodes of a streaming plan, one a file.
 
+mod changes;
 mod consolidate;
 mod deduplicate;
 mod event_time_watermark;
@@ -8,6 +9,7 @@ mod lifetime;
 mod stateful_aggregate;
 mod streaming_relation;
 
+pub(crate) use changes::{ChangesNode, with_weights};
 pub(crate) use consolidate::ConsolidateNode;
 pub use deduplicate::DeduplicateNode;
 pub use event_time_watermark::EventTimeWatermarkNode;

@@ -4,12 +4,14 @@ use std::sync::Arc;
 
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::error::Result;
-use datafusion::logical_expr::{Aggregate, Distinct, Expr, FetchType, Limit, LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::{
+    Aggregate, Distinct, Expr, Extension, FetchType, Limit, LogicalPlan, LogicalPlanBuilder,
+};
 use millstream_core::{Error, OutputMode};
 
 use super::edge::{EdgeWalk, Rows, edge_of};
 use super::node::{Place, StreamingExtension};
-use super::nodes::{EventTimeWatermarkNode, GlobalLimitNode};
+use super::nodes::{ChangesNode, EventTimeWatermarkNode, GlobalLimitNode};
 use super::stateful_aggregate;
 use crate::error::to_datafusion;
 
@@ -50,6 +52,9 @@ pub(crate) fn stateful_as_nodes(plan: LogicalPlan, mode: OutputMode) -> Result<L
             (LogicalPlan::Aggregate(aggregate), [input]) if input.is_streaming => {
                 Ok(Transformed::yes(stateful_aggregate::as_node(aggregate, input)?))
             }
+            (LogicalPlan::Extension(extension), [_]) if is_mark(&extension) => {
+                Ok(Transformed::yes(stateful_aggregate::with_changes(extension)?))
+            }
             (LogicalPlan::Limit(limit), [input]) if input.is_streaming && input.rows != Rows::Whole => {
                 Ok(Transformed::yes(limit_as_node(limit)?))
             }
@@ -57,6 +62,11 @@ pub(crate) fn stateful_as_nodes(plan: LogicalPlan, mode: OutputMode) -> Result<L
         }
     })?;
     Ok(plan.data)
+}
+
+fn is_mark(extension: &Extension) -> bool {
+    let extension = extension.node.as_any().downcast_ref::<StreamingExtension>();
+    extension.is_some_and(|extension| extension.node_as::<ChangesNode>().is_some())
 }
 
 fn limit_as_node(limit: Limit) -> Result<LogicalPlan> {

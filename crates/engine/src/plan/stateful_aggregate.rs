@@ -7,19 +7,19 @@ use arrow::datatypes::{DataType, SchemaRef};
 use datafusion::common::DFSchema;
 use datafusion::error::Result;
 use datafusion::logical_expr::expr::{AggregateFunction as AggregateExpr, NullTreatment};
-use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder};
+use datafusion::logical_expr::{Aggregate, Expr, ExprSchemable, Extension, LogicalPlan, LogicalPlanBuilder};
 use datafusion::physical_expr::aggregate::AggregateExprBuilder;
 use datafusion::physical_expr::{PhysicalExpr, PhysicalSortExpr, expressions as physical_expr};
 use millstream_core::Error;
 
-use super::edge::{Edge, event_time_of};
+use super::edge::{Edge, Rows, WEIGHT, event_time_of};
 use super::node::StreamingExtension;
-use super::nodes::StatefulAggregateNode;
+use super::nodes::{StatefulAggregateNode, with_weights};
 use super::unsupported::{more_than_one_event_time, refused};
 use crate::error::to_datafusion;
 use crate::functions::StreamAggregate;
 use crate::operators::{AggregateColumn, AggregateColumns};
-use crate::state::{AccumulatorAggregate, KeyedAggregate, NativeAggregate};
+use crate::state::{AccumulatorAggregate, KeyedAggregate, NativeAggregate, ReplayedAggregate};
 
 /// The node in the place of an aggregate over rows of this kind.
 pub(super) fn as_node(aggregate: Aggregate, rows: &Edge) -> Result<LogicalPlan> {
@@ -33,13 +33,43 @@ pub(super) fn as_node(aggregate: Aggregate, rows: &Edge) -> Result<LogicalPlan> 
         projected.push(key.clone().alias(format!("__key_{index}")));
     }
     let keys = projected.len();
+    let takes_changes = rows.rows == Rows::Changes;
     let calls = aggregate.aggr_expr.iter().map(|expr| Call::of(expr, &mut projected)).collect::<Result<Vec<_>>>()?;
+    let weight = takes_changes.then_some(projected.len());
+    if takes_changes {
+        let weight = input_schema.columns().into_iter().find(|column| column.name == WEIGHT);
+        projected.extend(weight.map(Expr::Column));
+    }
     let input = LogicalPlanBuilder::from(Arc::unwrap_or_clone(aggregate.input)).project(projected)?.build()?;
     let columns = input.schema().inner();
-    let functions = calls.iter().map(|call| call.column(&input_schema, columns)).collect::<Result<Vec<_>>>()?;
-    let columns = AggregateColumns { keys, functions, event_time_key };
+    let column = |call: &Call<'_>| call.column(&input_schema, columns, takes_changes);
+    let mut functions = calls.iter().map(column).collect::<Result<Vec<_>>>()?;
+    if takes_changes {
+        functions.push(row_count()?);
+    }
+    let columns = AggregateColumns { keys, functions, event_time_key, weight, gives_changes: false };
     let node = StatefulAggregateNode { columns, schema: aggregate.schema };
     StreamingExtension::over(input, node).map_err(to_datafusion)
+}
+
+/// The number of a group's rows. It does not show: a group without rows has gone.
+fn row_count() -> Result<AggregateColumn> {
+    let count = NativeAggregate::Count.over_changes(&[]);
+    let function = count.ok_or_else(|| to_datafusion(Error::internal("rows cannot be counted")))?;
+    Ok(AggregateColumn { function, arguments: vec![], filter: None })
+}
+
+/// The node of an aggregate that gives changes, from its mark and the node below it.
+pub(super) fn with_changes(mark: Extension) -> Result<LogicalPlan> {
+    let aggregate = mark.node.inputs().first().and_then(|plan| StreamingExtension::of(plan));
+    let node = aggregate.and_then(|aggregate| Some((aggregate, aggregate.node_as::<StatefulAggregateNode>()?)));
+    let Some((aggregate, node)) = node else {
+        return Err(to_datafusion(Error::internal("a mark for changes stands over something else than an aggregate")));
+    };
+    let columns = AggregateColumns { gives_changes: true, ..node.columns.clone() };
+    let node = StatefulAggregateNode { columns, schema: with_weights(&node.schema).map_err(to_datafusion)? };
+    let node = StreamingExtension::try_new(Arc::new(node), aggregate.inputs().to_vec());
+    node.map(StreamingExtension::into_plan).map_err(to_datafusion)
 }
 
 /// A call of an aggregate function, and where its input lies among the projected columns.
@@ -78,20 +108,28 @@ impl<'a> Call<'a> {
     }
 
     /// The function as it keeps its state, and the columns that it reads.
-    fn column(&self, input: &DFSchema, columns: &SchemaRef) -> Result<AggregateColumn> {
+    fn column(&self, input: &DFSchema, columns: &SchemaRef, takes_changes: bool) -> Result<AggregateColumn> {
         let types =
             self.call.params.args.iter().map(|argument| argument.get_type(input)).collect::<Result<Vec<_>>>()?;
-        let native = self.native.and_then(|native| native.over(&types));
+        let native = self.native.and_then(|native| match takes_changes {
+            true => native.over_changes(&types),
+            false => native.over(&types),
+        });
         let function = match native {
             Some(function) => function,
-            None => self.accumulator(&types, columns)?,
+            None => self.accumulator(&types, columns, takes_changes)?,
         };
         let arguments = self.arguments.iter().chain(&self.order).copied().collect();
         Ok(AggregateColumn { function, arguments, filter: self.filter })
     }
 
     /// The function by the state of its accumulator.
-    fn accumulator(&self, types: &[DataType], columns: &SchemaRef) -> Result<Arc<dyn KeyedAggregate>> {
+    fn accumulator(
+        &self,
+        types: &[DataType],
+        columns: &SchemaRef,
+        takes_changes: bool,
+    ) -> Result<Arc<dyn KeyedAggregate>> {
         let params = &self.call.params;
         let at = |&column: &usize| -> Arc<dyn PhysicalExpr> {
             Arc::new(physical_expr::Column::new(columns.field(column).name(), column))
@@ -126,6 +164,13 @@ impl<'a> Call<'a> {
         }
         if !order.is_empty() {
             description.push_str(&format!(" order {}", order.join(", ")));
+        }
+        if takes_changes {
+            let types =
+                self.arguments.iter().chain(&self.order).map(|&column| columns.field(column).data_type().clone());
+            let types: Vec<_> = types.collect();
+            let aggregate = ReplayedAggregate::try_new(function, &types, &description).map_err(to_datafusion)?;
+            return Ok(Arc::new(aggregate));
         }
         let aggregate = AccumulatorAggregate::try_new(function, description).map_err(to_datafusion)?;
         Ok(Arc::new(aggregate))

@@ -2,6 +2,7 @@
 
 mod aggregates;
 mod chained;
+mod changes;
 mod deduplicate;
 mod operators;
 mod pins;

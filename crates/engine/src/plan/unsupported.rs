@@ -15,7 +15,7 @@ use datafusion::error::Result as PlanResult;
 use datafusion::logical_expr::{Aggregate, Expr, Extension, Join, Limit, LogicalPlan, Window};
 use millstream_core::{Error, Options, OutputMode, Result, spark_error};
 
-use super::edge::{Edge, EdgeWalk, Rows, edge_of, event_time_of};
+use super::edge::{Edge, EdgeWalk, Rows, edge_of, event_time_of, takes_changes};
 use super::node::StreamingExtension;
 use super::source_table::streaming_relation;
 use super::watermark_propagation::ALLOW_MULTIPLE_CONF;
@@ -135,10 +135,14 @@ impl Check {
             let error = unsupported_output_mode(self.mode, "streaming aggregations without watermark");
             self.refused.output_mode.get_or_insert(error);
         }
-        // In append mode an aggregate gives each group once, so that another can count on it.
-        if is_chained && (self.mode != OutputMode::Append || !self.rules.allow_multiple) {
-            let hint = "aggregates of aggregates are not built here yet, except for append mode";
-            self.refused.chained.get_or_insert(chained_operators().with_hint(hint));
+        // An aggregate over others can count on rows that are given once, and on those of which it is told when they
+        // go.
+        let takes = match self.mode {
+            OutputMode::Append => self.rules.allow_multiple && input.rows == Rows::AppendOnly,
+            OutputMode::Update | OutputMode::Complete => input.rows == Rows::Changes,
+        };
+        if is_chained && !takes {
+            self.refused.chained.get_or_insert_with(chained_operators);
         }
     }
 }
@@ -162,9 +166,7 @@ fn check_strict(plan: &LogicalPlan, inputs: &[Edge], mode: OutputMode) -> Result
 
 fn check_operator(plan: &LogicalPlan, inputs: &[Edge], mode: OutputMode) -> Result<()> {
     check_expressions(plan)?;
-    if inputs.iter().any(|input| input.rows == Rows::Changes) {
-        check_repeatable(plan)?;
-    }
+    check_changes(plan, inputs)?;
     match plan {
         LogicalPlan::Sort(_) if is_whole(inputs) => Ok(()),
         LogicalPlan::Sort(_) => Err(refused(
@@ -234,8 +236,17 @@ fn check_expressions(plan: &LogicalPlan) -> Result<()> {
     checked.map(|_| ()).map_err(from_datafusion)
 }
 
-/// A row that is taken back must be the row that was added.
-fn check_repeatable(plan: &LogicalPlan) -> Result<()> {
+/// Who cannot take rows back is refused by name. A row that is taken back must be the row that was added.
+fn check_changes(plan: &LogicalPlan, inputs: &[Edge]) -> Result<()> {
+    let mut changes = inputs.iter().enumerate().filter(|(_, edge)| edge.rows == Rows::Changes).peekable();
+    if changes.peek().is_none() {
+        return Ok(());
+    }
+    if changes.any(|(input, _)| !takes_changes(plan, input)) {
+        let node = StreamingExtension::of(plan).map(|extension| extension.node().name().to_owned());
+        let name = node.unwrap_or_else(|| plan.display().to_string());
+        return Err(Error::unsupported(format!("{name} over rows that may be taken back")));
+    }
     let volatile = plan.expressions().into_iter().find(Expr::is_volatile);
     volatile.map_or(Ok(()), |expr| Err(Error::unsupported(format!("{expr} over rows that may be taken back"))))
 }

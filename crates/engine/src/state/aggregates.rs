@@ -4,17 +4,25 @@
 //! name. A function keeps a [`Column`]: its state for all groups of a map. The common ones have columns of their own,
 //! one file a form; any other function of DataFusion keeps the state of its accumulator as scalars (`accumulator.rs`),
 //! which is slower and takes more memory, and gives the same answers.
+//!
+//! Over rows that may be taken back other forms are taken, from which values can be taken out (`exact_float_sum.rs`,
+//! `wide_sum.rs`, `extreme.rs`, `replayed.rs`). Rows that stay never pay for them.
 
 mod accumulator;
 mod best;
 mod cells;
 mod count;
 mod decimal_sum;
+mod exact_float_sum;
+mod extreme;
 mod float_sum;
 mod int_sum;
+mod multiset;
 mod native;
 mod overflow;
+mod replayed;
 mod text_best;
+mod wide_sum;
 
 use std::any::Any;
 use std::fmt::Debug;
@@ -27,6 +35,7 @@ use millstream_core::{Error, Result};
 pub(crate) use accumulator::AccumulatorAggregate;
 pub use native::NativeAggregate;
 pub use overflow::Overflow;
+pub(crate) use replayed::ReplayedAggregate;
 
 use super::codec::Reader;
 use super::shard::Assignment;

@@ -228,6 +228,13 @@ impl<V: Values> Entries<V> {
         Ok(())
     }
 
+    /// Adds an entry with a copy of a value that lies elsewhere.
+    pub fn push_value(&mut self, key: &[u8], values: &V, place: u32) -> Result<()> {
+        self.keys.push(key)?;
+        self.values.push_from(values, place);
+        Ok(())
+    }
+
     /// Forgets all entries from this one on.
     pub(super) fn truncate(&mut self, entries: usize) {
         self.keys.truncate(entries);

@@ -7,6 +7,7 @@ use arrow::array::{
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::datatypes::{DataType, Field, Fields, Schema};
 use millstream_core::error::SparkException;
+use millstream_core::{DELETE, ROW_OPERATION, UPSERT};
 
 use super::RecordColumns;
 
@@ -133,4 +134,21 @@ fn topics_partitions_and_headers_are_by_row() {
         "The Kafka message data sent to the producer contains a null topic. Use the `topic` option for setting a default \
          topic."
     );
+}
+
+#[test]
+fn a_row_whose_key_has_gone_is_a_tombstone() {
+    let text = |values: [&'static str; 2]| -> ArrayRef { Arc::new(StringArray::from_iter_values(values)) };
+    let operations = text([UPSERT, DELETE]);
+    let rows = batch(vec![("key", text(["a", "b"])), ("value", text(["1", "2"])), (ROW_OPERATION, operations)]);
+    let find = |rows: &RecordBatch| RecordColumns::find(&rows.schema(), true).expect("right");
+    let columns = find(&rows).with_deletes(&rows.schema()).expect("there is a key");
+    let parts = columns.of(&rows).expect("as planned");
+    assert_eq!((parts.key(0), parts.value(0)), (Some(&b"a"[..]), Some(&b"1"[..])));
+    assert_eq!((parts.key(1), parts.value(1)), (Some(&b"b"[..]), None));
+    // The same column of a query without deletes is the user's own.
+    assert_eq!(find(&rows).of(&rows).expect("as planned").value(1), Some(&b"2"[..]));
+    let without_key = rows.project(&[1, 2]).expect("columns");
+    let error = find(&without_key).with_deletes(&without_key.schema()).expect_err("nothing says what has gone");
+    assert!(error.message().contains("'key' is not found"), "{error}");
 }

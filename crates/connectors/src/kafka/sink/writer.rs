@@ -23,7 +23,10 @@ pub(super) struct RowWriter {
 
 impl RowWriter {
     pub(super) fn new(topic: Option<String>, config: &SinkConfig) -> Result<Self> {
-        let columns = RecordColumns::find(&config.schema, topic.is_some())?;
+        let mut columns = RecordColumns::find(&config.schema, topic.is_some())?;
+        if config.has_deletes {
+            columns = columns.with_deletes(&config.schema)?;
+        }
         Ok(Self { columns, clock: Arc::clone(&config.clock), topic })
     }
 

@@ -1,14 +1,16 @@
-//! The planner's own node: it stands where rows are added and taken back above and below who cannot be told so.
+//! The planner's own node: it stands between rows that are added and taken back and the sink.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use arrow::datatypes::{DataType, Field};
 use datafusion::common::{DFSchema, DFSchemaRef};
 use datafusion::logical_expr::LogicalPlan;
-use millstream_core::{Error, Result};
+use millstream_core::{Error, ROW_OPERATION, Result};
 
 use crate::error::from_datafusion;
 use crate::operators::{Consolidated, Consolidation, Unary};
+use crate::plan::consolidation::is_hidden;
 use crate::plan::edge::{Edge, Rows, WEIGHT};
 use crate::plan::node::{
     NodeInput, Place, PlanContext, Planned, PlannedInput, StreamingExtension, StreamingNode, only_input,
@@ -17,7 +19,7 @@ use crate::plan::node::{
 /// Sums the weights of equal rows of a batch (see [`Consolidation`]), and gives what its reader takes.
 #[derive(Debug, Clone)]
 pub(crate) struct ConsolidateNode {
-    /// [`Rows::AppendOnly`], or [`Rows::Updates`] by the key of the input.
+    /// [`Rows::AppendOnly`], or [`Rows::Updates`] by the key of the input, with what has become of each key.
     gives: Rows,
     /// Who takes the rows, for errors.
     reader: String,
@@ -29,13 +31,18 @@ impl ConsolidateNode {
         StreamingExtension::over(input, Self { gives, reader: reader.into() })
     }
 
-    /// What the input's edge becomes without the column of weights.
+    /// The columns of the input that the reader sees.
+    fn shown(schema: &DFSchema) -> Vec<usize> {
+        let shows = |(_, field): &(usize, &Arc<Field>)| !is_hidden(field.name());
+        schema.fields().iter().enumerate().filter(shows).map(|(column, _)| column).collect()
+    }
+
+    /// The edge to the reader: of the input's columns those that are shown.
     fn edge(&self, schema: &DFSchema, input: &Edge) -> Edge {
-        let Ok(weight) = weight_of(schema) else { return Edge { rows: self.gives, ..input.clone() } };
-        let output = |column: usize| column - usize::from(column > weight);
-        let columns = schema.fields().len() - 1;
-        let edge = input.with_columns(columns, |column| Some(column + usize::from(column >= weight)));
-        let key = input.key.as_ref().map(|key| key.iter().copied().map(output).collect());
+        let shown = Self::shown(schema);
+        let edge = input.with_columns(shown.len(), |column| shown.get(column).copied());
+        let place = |key: &usize| shown.iter().position(|column| column == key);
+        let key = input.key.as_ref().and_then(|key| key.iter().map(place).collect());
         Edge { rows: self.gives, key, ..edge }
     }
 }
@@ -57,9 +64,12 @@ impl StreamingNode for ConsolidateNode {
 
     fn schema(&self, inputs: &[&DFSchemaRef]) -> Result<DFSchemaRef> {
         let input = only_input(self, inputs.to_vec())?;
-        let weight = weight_of(input)?;
-        let left = input.iter().enumerate().filter(|(column, _)| *column != weight);
-        let fields = left.map(|(_, (qualifier, field))| (qualifier.cloned(), Arc::clone(field))).collect();
+        let columns: Vec<_> = input.iter().collect();
+        let shown = Self::shown(input).into_iter().map(|column| columns[column]);
+        let mut fields: Vec<_> = shown.map(|(qualifier, field)| (qualifier.cloned(), Arc::clone(field))).collect();
+        if self.gives == Rows::Updates {
+            fields.push((None, Arc::new(Field::new(ROW_OPERATION, DataType::Utf8, false))));
+        }
         Ok(Arc::new(DFSchema::new_with_metadata(fields, HashMap::new()).map_err(from_datafusion)?))
     }
 
@@ -83,15 +93,15 @@ impl StreamingNode for ConsolidateNode {
     fn plan(&self, inputs: Vec<PlannedInput<'_>>, context: &PlanContext<'_>) -> Result<Planned> {
         let input = only_input(self, inputs)?;
         let weight = weight_of(input.schema)?;
-        let gives = match (self.gives, self.edge(input.schema, &input.edge).key) {
-            (Rows::AppendOnly, _) => Consolidated::Rows,
-            (Rows::Updates, Some(key)) => Consolidated::Updates { key },
-            (gives, _) => return Err(Error::internal(format!("changes without a key do not become {gives}"))),
+        let shown = Self::shown(input.schema);
+        // Rows that nothing names are each their own key.
+        let gives = match self.gives {
+            Rows::Updates => Consolidated::Updates { key: input.edge.key.clone().unwrap_or_else(|| shown.clone()) },
+            _ => Consolidated::Rows,
         };
-        let columns: Vec<usize> = (0..input.rows.schema().fields().len()).filter(|column| *column != weight).collect();
-        let schema = Arc::new(input.rows.schema().project(&columns)?);
+        let schema = Arc::new(self.schema(&[&Arc::new(input.schema.clone())])?.as_arrow().clone());
         let (reader, memory) = (self.reader.clone(), context.operators.memory.clone());
-        let consolidation = Consolidation { weight, gives, schema, reader, memory };
+        let consolidation = Consolidation { weight, shown, gives, schema, reader, memory };
         Ok(Planned { plan: Arc::new(Unary::new(input.rows, Arc::new(consolidation))), operator: None })
     }
 }

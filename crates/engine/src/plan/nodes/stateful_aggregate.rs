@@ -7,7 +7,7 @@ use millstream_core::Result;
 
 use super::lifetime::lifetime_of;
 use crate::operators::{AggregateColumns, StatefulAggregation, Unary, output_schema};
-use crate::plan::edge::{Edge, EventTime, aggregate_edge};
+use crate::plan::edge::{Edge, EventTime, Rows, aggregate_edge};
 use crate::plan::node::{NodeInput, Place, PlanContext, Planned, PlannedInput, StreamingNode, only_input};
 use crate::state::{KeyCodec, StatefulOperator, StoreLayout};
 
@@ -41,10 +41,18 @@ impl StreamingNode for StatefulAggregateNode {
         (output < self.columns.keys).then_some((0, output))
     }
 
+    fn takes(&self, _input: usize) -> &[Rows] {
+        if self.columns.weight.is_some() { &[Rows::Changes] } else { &[Rows::AppendOnly] }
+    }
+
     fn gives(&self, inputs: &[NodeInput<'_>], place: Place) -> Edge {
         let all: Vec<EventTime> = inputs.first().map(|input| input.edge.event_times.clone()).unwrap_or_default();
         let of_keys = all.into_iter().filter(|event_time| event_time.column < self.columns.keys).collect();
-        aggregate_edge(place.output_mode, self.columns.keys, of_keys)
+        let edge = aggregate_edge(place.output_mode, self.columns.keys, of_keys);
+        if !self.columns.gives_changes {
+            return edge;
+        }
+        Edge { rows: Rows::Changes, key: Some(edge.key.unwrap_or_default()), ..edge }
     }
 
     fn plan(&self, inputs: Vec<PlannedInput<'_>>, context: &PlanContext<'_>) -> Result<Planned> {
@@ -54,6 +62,8 @@ impl StreamingNode for StatefulAggregateNode {
         let lifetime = columns.event_time_key.map(|key| lifetime_of(&codec, key, &input.schema())).transpose()?;
         let functions = columns.functions.iter().map(|column| Arc::clone(&column.function)).collect();
         let (layout, number) = (StoreLayout::new(codec, functions), context.place.number);
+        // A group whose rows are all taken back goes.
+        let layout = if columns.weight.is_some() { layout.removable() } else { layout };
         let groups = context.operators.store(("aggregation", number), "groups", layout, lifetime)?;
         let aggregation = StatefulAggregation::new(number, columns, schema, groups, context.operators);
         let aggregation = Arc::new(aggregation);

@@ -115,7 +115,8 @@ async fn plans_that_spark_refuses() {
         assert_eq!(error.message(), expected, "{mode}: {}", plan.display_indent());
     }
     let chained = counted().aggregate(vec![col("n")], vec![count(lit(1))]).unwrap().build().unwrap();
-    let error = StreamTest::start(chained, Setting::of(Update)).await.unwrap_err();
+    let strict = Setting { is_strict: true, ..Setting::of(Update) };
+    let error = StreamTest::start(chained, strict).await.unwrap_err();
     assert_eq!(error.class(), Some("_LEGACY_ERROR_TEMP_3102"));
     assert!(error.message().starts_with("Detected pattern of possible 'correctness' issue due to global watermark."));
 }

@@ -48,8 +48,9 @@ pub(super) trait Form: Debug + Send + Sync + 'static {
     fn read(&self, reader: &mut Reader<'_>) -> Result<Self::Cell>;
 }
 
-/// Takes rows out of the cells that they had been taken into.
-pub(super) type Retract<F> = fn(&F, &mut [<F as Form>::Cell], &Argument, Assignment<'_>) -> Result<()>;
+/// Takes rows out of the cells that they had been taken into. Bytes that cells hold more, or less, are added to the
+/// last argument.
+pub(super) type Retract<F> = fn(&F, &mut [<F as Form>::Cell], &Argument, Assignment<'_>, &mut isize) -> Result<()>;
 
 /// The cells of groups 0, 1, 2 ….
 #[derive(Debug)]
@@ -121,10 +122,13 @@ impl<F: Form> Column for Cells<F> {
     }
 
     fn retract(&mut self, argument: &Argument, rows: Assignment<'_>) -> Result<()> {
-        match F::RETRACT {
-            Some(retract) => retract(&self.form, &mut self.cells, argument, rows),
+        let mut more = 0;
+        let retracted = match F::RETRACT {
+            Some(retract) => retract(&self.form, &mut self.cells, argument, rows, &mut more),
             None => Err(millstream_core::Error::internal("an aggregate was asked to take out what it cannot")),
-        }
+        };
+        self.heap_bytes = self.heap_bytes.saturating_add_signed(more);
+        retracted
     }
 
     fn results(&self, groups: &[u32]) -> Result<ArrayRef> {

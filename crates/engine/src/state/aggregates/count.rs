@@ -39,7 +39,7 @@ impl Form for Count {
         Ok(())
     }
 
-    const RETRACT: Option<Retract<Self>> = Some(|_, cells, argument, rows| {
+    const RETRACT: Option<Retract<Self>> = Some(|_, cells, argument, rows, _heap_bytes| {
         argument.for_each(rows, |_, group| cells[group] -= 1);
         Ok(())
     });

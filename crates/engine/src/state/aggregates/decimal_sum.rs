@@ -99,6 +99,27 @@ impl DecimalSum {
     }
 }
 
+impl DecimalSum {
+    /// The results of sums that may be wider than their type, with the numbers of their values.
+    pub(super) fn wide_results(&self, sums: impl Iterator<Item = (i256, i64)>) -> Result<ArrayRef> {
+        let sum_type = self.sum_type();
+        let limit = 10_i128.pow(u32::from(sum_type.0)) - 1;
+        let result = |(sum, count): (i256, i64)| match sum.to_i128().filter(|sum| (-limit..=limit).contains(sum)) {
+            _ if count <= 0 => Ok(None),
+            Some(sum) if self.is_mean => self.mean(sum, count),
+            Some(sum) => Ok(Some(sum)),
+            None if self.overflow == Overflow::Error => Err(decimal_overflow(&sum.to_string(), self.input.1, sum_type)),
+            None => Ok(None),
+        };
+        self.presented(sums.map(result).collect::<Result<Decimal128Array>>()?)
+    }
+
+    fn presented(&self, results: Decimal128Array) -> Result<ArrayRef> {
+        let (precision, scale) = self.output;
+        Ok(Arc::new(results.with_data_type(DataType::Decimal128(precision, scale))))
+    }
+}
+
 impl Form for DecimalSum {
     type Cell = DecimalCell;
 
@@ -117,7 +138,7 @@ impl Form for DecimalSum {
         self.add(cell, other.sum(), other.count)
     }
 
-    const RETRACT: Option<Retract<Self>> = Some(|_, cells, argument, rows| {
+    const RETRACT: Option<Retract<Self>> = Some(|_, cells, argument, rows, _heap_bytes| {
         let values = argument.value()?.as_primitive::<Decimal128Type>().values();
         argument.try_for_each(rows, |row, group| {
             let cell = cells[group];
@@ -136,9 +157,7 @@ impl Form for DecimalSum {
             count if self.is_mean => self.mean(cell.sum(), count),
             _ => Ok(Some(cell.sum())),
         };
-        let (precision, scale) = self.output;
-        let results = cells.map(result).collect::<Result<Decimal128Array>>()?;
-        Ok(Arc::new(results.with_data_type(DataType::Decimal128(precision, scale))))
+        self.presented(cells.map(result).collect::<Result<Decimal128Array>>()?)
     }
 
     fn read(&self, reader: &mut Reader<'_>) -> Result<DecimalCell> {

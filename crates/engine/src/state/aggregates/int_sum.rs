@@ -72,7 +72,7 @@ impl Form for IntSum {
         self.add(cell, other.sum, other.count)
     }
 
-    const RETRACT: Option<Retract<Self>> = Some(|_, cells, argument, rows| {
+    const RETRACT: Option<Retract<Self>> = Some(|_, cells, argument, rows, _heap_bytes| {
         let values = argument.value()?.as_primitive::<Int64Type>().values();
         argument.try_for_each(rows, |row, group| {
             let cell = &mut cells[group];

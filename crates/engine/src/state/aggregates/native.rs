@@ -11,9 +11,12 @@ use super::best::Best;
 use super::cells::Cells;
 use super::count::Count;
 use super::decimal_sum::DecimalSum;
+use super::exact_float_sum::ExactFloatSum;
+use super::extreme::Extreme;
 use super::float_sum::FloatSum;
 use super::int_sum::IntSum;
 use super::text_best::TextBest;
+use super::wide_sum::WideSum;
 use super::{Column, KeyedAggregate, Overflow};
 
 /// What an aggregate computes, said by who puts it into a plan.
@@ -33,7 +36,7 @@ pub enum NativeAggregate {
 
 /// In which form values are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ValueForm {
+pub(super) enum ValueForm {
     /// Integers, and what is an integer inside: dates, timestamps, durations, booleans.
     Int64,
     /// FLOAT and DOUBLE.
@@ -52,14 +55,26 @@ struct Native {
     output: DataType,
     /// The form of its argument; `None` where only rows are counted.
     form: Option<ValueForm>,
+    /// Rows may be taken back.
+    takes_changes: bool,
 }
 
 impl NativeAggregate {
     /// The aggregate over arguments of these types; `None` where it has no form for them.
     pub fn over(self, arguments: &[DataType]) -> Option<Arc<dyn KeyedAggregate>> {
+        self.in_form(arguments, false)
+    }
+
+    /// The aggregate over rows that may be taken back: values can be taken out of its columns.
+    pub fn over_changes(self, arguments: &[DataType]) -> Option<Arc<dyn KeyedAggregate>> {
+        self.in_form(arguments, true)
+    }
+
+    fn in_form(self, arguments: &[DataType], takes_changes: bool) -> Option<Arc<dyn KeyedAggregate>> {
         let input = arguments.first().cloned().unwrap_or(DataType::Null);
         if self == Self::Count {
-            return Some(Arc::new(Native { aggregate: self, input, output: DataType::Int64, form: None }));
+            let output = DataType::Int64;
+            return Some(Arc::new(Native { aggregate: self, input, output, form: None, takes_changes }));
         }
         let form = value_form(&input)?;
         let output = match (self, form, &input) {
@@ -71,10 +86,10 @@ impl NativeAggregate {
             (Self::Min | Self::Max, ..) => input.clone(),
             _ => return None,
         };
-        // The mean of integers is the sum of doubles, as in Spark.
-        let is_mean = matches!(self, Self::Avg(_));
+        // The mean of integers is the sum of doubles, as in Spark. Where values are taken out, it is kept exactly.
+        let is_mean = matches!(self, Self::Avg(_)) && !takes_changes;
         let form = if is_mean && form == ValueForm::Int64 { ValueForm::Float64 } else { form };
-        Some(Arc::new(Native { aggregate: self, input, output, form: Some(form) }))
+        Some(Arc::new(Native { aggregate: self, input, output, form: Some(form), takes_changes }))
     }
 
     fn name(self) -> &'static str {
@@ -89,6 +104,23 @@ impl NativeAggregate {
 }
 
 impl Native {
+    /// A column from which values can be taken out.
+    fn new_changing_column(&self) -> Box<dyn Column> {
+        use NativeAggregate::{Avg, Count as Counts, Max, Min, Sum};
+        let (is_least, is_text) = (self.aggregate == Min, self.input == DataType::Utf8);
+        match (self.aggregate, self.form) {
+            (Counts, _) | (_, None) => Box::new(Cells::new(Count)),
+            (Sum(overflow), Some(ValueForm::Int64)) => Box::new(Cells::new(WideSum::Int(overflow))),
+            (Avg(_), Some(ValueForm::Int64)) => Box::new(Cells::new(WideSum::IntMean)),
+            (Sum(overflow) | Avg(overflow), Some(ValueForm::Decimal)) => {
+                Box::new(Cells::new(WideSum::Decimal(self.decimal_sum(overflow))))
+            }
+            (Sum(_), Some(_)) => Box::new(Cells::new(ExactFloatSum { is_mean: false })),
+            (Avg(_), Some(_)) => Box::new(Cells::new(ExactFloatSum { is_mean: true })),
+            (Min | Max, Some(form)) => Box::new(Cells::new(Extreme { is_least, form, is_text })),
+        }
+    }
+
     fn decimal_sum(&self, overflow: Overflow) -> DecimalSum {
         let parts = |data_type: &DataType| match data_type {
             DataType::Decimal128(precision, scale) => (*precision, *scale),
@@ -103,7 +135,10 @@ impl KeyedAggregate for Native {
     fn describe(&self) -> String {
         match self.aggregate {
             NativeAggregate::Count => "count".to_owned(),
-            aggregate => format!("{}({})", aggregate.name(), self.input),
+            aggregate => {
+                let changes = if self.takes_changes { " of changes" } else { "" };
+                format!("{}({}){changes}", aggregate.name(), self.input)
+            }
         }
     }
 
@@ -113,6 +148,9 @@ impl KeyedAggregate for Native {
 
     fn new_column(&self) -> Box<dyn Column> {
         use NativeAggregate::{Avg, Count as Counts, Max, Min, Sum};
+        if self.takes_changes {
+            return self.new_changing_column();
+        }
         let is_least = self.aggregate == Min;
         match (self.aggregate, self.form) {
             (Counts, _) | (_, None) => Box::new(Cells::new(Count)),

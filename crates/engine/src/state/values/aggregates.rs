@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::ArrayRef;
-use millstream_core::Result;
+use arrow::array::{ArrayRef, AsArray};
+use arrow::datatypes::Int64Type;
+use millstream_core::{Error, Result};
 
 use super::Values;
 use crate::state::aggregates::{Argument, Column, KeyedAggregate};
@@ -24,6 +25,47 @@ impl Aggregates {
     /// Takes rows into their groups, with the arguments of each function.
     pub fn update(&mut self, arguments: &[Argument], rows: Assignment<'_>) -> Result<()> {
         self.columns.iter_mut().zip(arguments).try_for_each(|(column, argument)| column.update(argument, rows))
+    }
+}
+
+/// Rows and the entries that they belong to, in lists of their own.
+#[derive(Debug, Default)]
+struct Picked {
+    rows: Vec<u32>,
+    entries: Vec<u32>,
+}
+
+impl Picked {
+    fn assignment(&self) -> Assignment<'_> {
+        Assignment { rows: &self.rows, entries: &self.entries }
+    }
+}
+
+impl Aggregates {
+    /// Takes rows into their groups and out of them: each as often as the weights of the function say, which are one a
+    /// row.
+    pub fn change(&mut self, arguments: &[Argument], weights: &[Arc<[i64]>], rows: Assignment<'_>) -> Result<()> {
+        for ((column, argument), weights) in self.columns.iter_mut().zip(arguments).zip(weights) {
+            let (mut added, mut taken_back) = (Picked::default(), Picked::default());
+            for (&row, &entry) in rows.rows.iter().zip(rows.entries) {
+                let weight = weights[row as usize];
+                let picked = if weight > 0 { &mut added } else { &mut taken_back };
+                for _ in 0..weight.unsigned_abs() {
+                    picked.rows.push(row);
+                    picked.entries.push(entry);
+                }
+            }
+            column.update(argument, added.assignment())?;
+            column.retract(argument, taken_back.assignment())?;
+        }
+        Ok(())
+    }
+
+    /// What the last function has counted in a group.
+    pub(crate) fn last_count(&self, group: u32) -> Result<i64> {
+        let counts = self.columns.last().map(|column| column.results(&[group])).transpose()?;
+        let count = counts.as_ref().and_then(|counts| counts.as_primitive_opt::<Int64Type>());
+        count.map(|count| count.value(0)).ok_or_else(|| Error::internal("the last function of a group counts nothing"))
     }
 }
 

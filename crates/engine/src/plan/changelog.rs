@@ -1,0 +1,57 @@
+//! Decides which aggregates give changes: those whose rows another aggregate takes in, in update and complete mode.
+//!
+//! What an aggregate gives in these modes replaces what it has given before. For a sink that is enough, or the sink
+//! gets all of it. Another aggregate has to know which row goes: its group loses that row and gains the new one. So the
+//! lower one gives the old row with weight −1 and the new one with weight 1. In append mode each group is given once,
+//! and nothing has to be taken back.
+//!
+//! An aggregate over changes may lose a whole group. So what it gives to a sink in update mode are changes too, of
+//! which the sink sees the newest row of a key or that the key has gone (`consolidation.rs`).
+//!
+//! Spark refuses all these queries, and so does strict mode, where no aggregate is marked.
+
+use datafusion::common::tree_node::{Transformed, TreeNode};
+use datafusion::error::Result;
+use datafusion::logical_expr::LogicalPlan;
+use millstream_core::OutputMode;
+
+use super::edge::{Rows, edge_of, takes_changes};
+use super::node::StreamingExtension;
+use super::nodes::ChangesNode;
+use crate::error::to_datafusion;
+
+/// The plan with a [`ChangesNode`] over each aggregate that gives changes.
+pub(crate) fn mark_changes(plan: LogicalPlan, mode: OutputMode) -> Result<LogicalPlan> {
+    if mode == OutputMode::Append { Ok(plan) } else { marked(plan, mode, false).map(|plan| plan.data) }
+}
+
+/// `is_wanted` says that somebody above takes changes and nothing else.
+fn marked(plan: LogicalPlan, mode: OutputMode, is_wanted: bool) -> Result<Transformed<LogicalPlan>> {
+    let is_aggregate = matches!(plan, LogicalPlan::Aggregate(_)) && edge_of(&plan, mode).is_streaming;
+    // All inputs of a union are of one kind.
+    let is_wanted = is_wanted || (matches!(plan, LogicalPlan::Union(_)) && takes_back(&plan, mode));
+    let below = is_aggregate || is_wanted;
+    let mut input = 0;
+    let passes: Vec<bool> = (0..plan.inputs().len()).map(|input| below && takes_changes(&plan, input)).collect();
+    let plan = plan.map_children(|child| {
+        input += 1;
+        marked(child, mode, passes[input - 1])
+    })?;
+    if is_aggregate && (is_wanted || takes_back(&plan.data, mode)) {
+        let changes = StreamingExtension::over(plan.data, ChangesNode::default()).map_err(to_datafusion)?;
+        return Ok(Transformed::yes(changes));
+    }
+    Ok(plan)
+}
+
+/// Rows of the plan are taken back whoever is above: in update mode those of an aggregate over rows that change.
+fn takes_back(plan: &LogicalPlan, mode: OutputMode) -> bool {
+    if mode != OutputMode::Update {
+        return false;
+    }
+    let mut inputs = plan.inputs().into_iter().enumerate();
+    match plan {
+        LogicalPlan::Aggregate(_) => inputs.any(|(_, input)| edge_of(input, mode).rows != Rows::AppendOnly),
+        _ => inputs.any(|(number, input)| takes_changes(plan, number) && takes_back(input, mode)),
+    }
+}

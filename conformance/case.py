@@ -62,6 +62,14 @@ def text(label, make):
         answers[label] = error_of(error)
 
 
+def value(label, make):
+    """Writes down a plain value that a method returns."""
+    try:
+        answers[label] = {"value": plain(make())}
+    except PySparkException as error:
+        answers[label] = error_of(error)
+
+
 def rates(rows_per_batch):
     """A stream that gives `value` 0, 1, 2 … in batches of this many rows: the same on every engine."""
     return (

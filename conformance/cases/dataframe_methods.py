@@ -4,7 +4,7 @@ import datetime
 import decimal
 import io
 
-from case import answers, batch, error_of, plain, spark, text
+from case import batch, spark, text, value
 from pyspark.errors import PySparkException
 from pyspark.sql import Row, Window
 from pyspark.sql import functions as F
@@ -18,14 +18,6 @@ teams = spark.createDataFrame([("eng", "Berlin"), ("ops", "Seoul"), ("hr", "Lima
 nested = spark.createDataFrame(
     [(1, [1, 2], {"a": 1}, (5, "x")), (2, [], {}, None)], "id INT, xs ARRAY<INT>, m MAP<STRING, INT>, s STRUCT<p: INT, q: STRING>",
 )
-
-
-def value(label, make):
-    """Writes down a plain value that a method returns."""
-    try:
-        answers[label] = {"value": plain(make())}
-    except PySparkException as error:
-        answers[label] = error_of(error)
 
 
 def printed(label, action):

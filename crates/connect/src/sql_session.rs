@@ -142,7 +142,8 @@ async fn answer(session: &Computation, query: Relation) -> Result<SqlAnswer> {
     if !query_plan::analyze(session, &query)?.is_streaming {
         let input = Some(Box::new(query));
         let show = ShowString { input, num_rows: ROWS_SHOWN, truncate: 0, vertical: false };
-        return query_plan::show_text(session, show).await.map(SqlAnswer::Table);
+        let (table, _observed) = query_plan::show_text(session, show).await?;
+        return Ok(SqlAnswer::Table(table));
     }
     let complete = start_console(session, query.clone(), OutputMode::Complete).await;
     let refused = complete

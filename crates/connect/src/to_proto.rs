@@ -1,5 +1,7 @@
 //! What goes back to a client, made from what the engine gives.
 
 pub(crate) mod arrow_batches;
+mod literal;
 pub(crate) mod local_relation;
+pub(crate) mod observed_metrics;
 pub(crate) mod timestamp;

@@ -1,6 +1,7 @@
 //! Physical operators of a streaming plan, one a file. All that changes from batch to batch they read from the
 //! [`crate::BatchContext`]; state that outlives a batch is in `crate::state`.
 
+mod collect_metrics_exec;
 mod consolidate_exec;
 mod context;
 mod deduplicate_exec;
@@ -12,6 +13,8 @@ mod source_scan_exec;
 mod stateful_aggregate_exec;
 mod unary;
 
+pub(crate) use collect_metrics_exec::CollectMetrics;
+pub use collect_metrics_exec::ObservedMetrics;
 pub(crate) use consolidate_exec::{Consolidated, Consolidation};
 pub use context::OperatorContext;
 pub(crate) use deduplicate_exec::{Deduplication, SeenKeys};

@@ -38,6 +38,7 @@ use lineage::Lineage;
 
 pub use batch::collect_stream;
 pub use error::table_not_found;
+pub use relation::Observation;
 
 /// A plan that can be executed.
 #[derive(Debug, Clone)]
@@ -48,6 +49,8 @@ pub struct Analyzed {
     pub schema: SchemaRef,
     /// Whether a leaf is a stream.
     pub is_streaming: bool,
+    /// What `observe` asks for, each name once.
+    pub observations: Vec<Observation>,
 }
 
 /// Analyses a relation.
@@ -58,7 +61,9 @@ pub fn analyze(relation: &Relation, context: &AnalysisContext) -> Result<Analyze
     let mut analyzer = Analyzer::new(context);
     let resolved = analyzer.relation(relation)?.with_user_names()?;
     let fields: Vec<_> = resolved.columns.iter().map(Attribute::field).collect();
-    Ok(Analyzed { plan: resolved.plan, schema: Arc::new(Schema::new(fields)), is_streaming: resolved.streaming })
+    let schema = Arc::new(Schema::new(fields));
+    let is_streaming = resolved.streaming;
+    Ok(Analyzed { plan: resolved.plan, schema, is_streaming, observations: analyzer.observations })
 }
 
 /// Relations and expressions in one another beyond this are refused, whether they stand in one message or come
@@ -100,6 +105,8 @@ pub(crate) struct Analyzer<'a> {
     aggregates: Vec<String>,
     /// Event-time windows that the operator under analysis needs below it.
     windows: Vec<time_window::PendingWindow>,
+    /// The observations met.
+    observations: Vec<Observation>,
     /// The SQL text that is under analysis.
     text: Option<origin::CurrentText>,
 }
@@ -122,6 +129,7 @@ impl<'a> Analyzer<'a> {
             under_window: false,
             aggregates: Vec::new(),
             windows: Vec::new(),
+            observations: Vec::new(),
             text: None,
         }
     }

@@ -8,6 +8,4 @@ mod to_proto;
 
 pub(crate) use from_proto::{from_proto, from_text, schema_from_proto};
 pub(crate) use to_proto::METADATA_KEY;
-pub use to_proto::schema_to_proto;
-#[cfg(test)]
-pub(crate) use to_proto::to_proto;
+pub use to_proto::{schema_to_proto, to_proto};

@@ -12,8 +12,8 @@ pub mod nesting;
 pub mod parser;
 mod session;
 
-pub use analyzer::{Analyzed, analyze, collect_stream, table_not_found};
-pub use data_type::schema_to_proto;
+pub use analyzer::{Analyzed, Observation, analyze, collect_stream, table_not_found};
+pub use data_type::{schema_to_proto, to_proto as type_to_proto};
 pub use session::{AnalysisContext, Catalog, NamedRelation};
 
 /// The names of all functions that are built, for those who look for the one that was meant.

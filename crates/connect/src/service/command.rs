@@ -12,6 +12,7 @@ use spark_connect_proto::{
     GetResourcesCommandResult,
 };
 
+use super::query_plan::QueryRows;
 use super::{
     listener_bus, query_plan, sql_command, streaming_query, streaming_query_manager, write_batch, write_stream,
 };
@@ -56,7 +57,10 @@ async fn compute(session: &Computation, command: CommandType, sender: &ResponseS
     match command {
         CommandType::SqlCommand(sql) => sql_command::execute(session, sql, sender).await,
         CommandType::CreateDataframeView(view) => create_view(session, view),
-        CommandType::WriteOperation(write) => write_batch::execute(session, write).await,
+        CommandType::WriteOperation(write) => {
+            let observed = write_batch::execute(session, write).await?;
+            query_plan::send_observed(sender, &observed).await
+        }
         CommandType::WriteStreamOperationStart(start) => write_stream::start(session, start, sender).await,
         CommandType::CheckpointCommand(command) => checkpoint(session, command, sender).await,
         other => Err(unsupported(refused_name(&other))),
@@ -83,10 +87,9 @@ fn refused_name(command: &CommandType) -> &'static str {
 /// later.
 async fn checkpoint(session: &Computation, command: CheckpointCommand, sender: &ResponseSender) -> Result<()> {
     let input = command.relation.ok_or_else(relation_not_set)?;
-    let (schema, rows) = query_plan::rows(session, &input).await?;
+    let QueryRows { schema, batches: mut rows, observed } = query_plan::rows(session, &input).await?;
     let mut reservation = session.names().checkpoint_reservation();
     let mut batches = Vec::new();
-    let mut rows = rows;
     while let Some(batch) = rows.try_next().await? {
         reservation.grow(batch.get_array_memory_size())?;
         batches.push(batch);
@@ -94,7 +97,8 @@ async fn checkpoint(session: &Computation, command: CheckpointCommand, sender: &
     let kept = local_relation(&concat_batches(&schema, &batches)?)?;
     let relation_id = session.names().add_checkpoint(kept, reservation)?;
     let relation = Some(CachedRemoteRelation { relation_id });
-    sender.send(ResponseType::CheckpointCommandResult(CheckpointCommandResult { relation })).await
+    sender.send(ResponseType::CheckpointCommandResult(CheckpointCommandResult { relation })).await?;
+    query_plan::send_observed(sender, &observed).await
 }
 
 fn create_view(session: &Computation, view: CreateDataFrameViewCommand) -> Result<()> {

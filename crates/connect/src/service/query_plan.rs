@@ -11,7 +11,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use futures::TryStreamExt;
 use millstream_core::{BatchStream, Result};
 use millstream_formats::show::{ShowOptions, show_string};
-use millstream_sql::{Analyzed, collect_stream, schema_to_proto};
+use millstream_sql::{Analyzed, Observation, collect_stream, schema_to_proto};
 use spark_connect_proto::execute_plan_response::ResponseType;
 use spark_connect_proto::relation::RelType;
 use spark_connect_proto::{Limit, Relation, ShowString, Tail};
@@ -21,22 +21,25 @@ use crate::error::handle::relation_not_set;
 use crate::session::Computation;
 use crate::session::operation::ResponseSender;
 use crate::to_proto::arrow_batches::ArrowBatchEncoder;
+use crate::to_proto::observed_metrics::observed_metrics;
 
 /// Analyses a relation in a session.
 pub(crate) fn analyze(session: &Computation, relation: &Relation) -> Result<Analyzed> {
     millstream_sql::analyze(relation, &session.analysis_context()?)
 }
 
-/// Sends the rows of a relation.
+/// Sends the rows of a relation, and what was observed of them.
 pub(super) async fn execute(session: &Computation, relation: Relation, sender: &ResponseSender) -> Result<()> {
     match relation.rel_type {
         Some(RelType::ShowString(show)) => {
-            let text = shown(session, *show).await?;
-            send_rows(session, sender, text).await
+            let (text, observed) = shown(session, *show).await?;
+            send_rows(session, sender, text).await?;
+            send_observed(sender, &observed).await
         }
         Some(RelType::Tail(tail)) => {
-            let rows = last_rows(session, *tail).await?;
-            send_rows(session, sender, rows).await
+            let (rows, observed) = last_rows(session, *tail).await?;
+            send_rows(session, sender, rows).await?;
+            send_observed(sender, &observed).await
         }
         Some(RelType::Catalog(question)) => {
             let answer = catalog::answer(session, question)?;
@@ -46,27 +49,44 @@ pub(super) async fn execute(session: &Computation, relation: Relation, sender: &
     }
 }
 
+/// The result of a relation.
+pub(super) struct QueryRows {
+    /// The columns as the user sees them.
+    pub(super) schema: SchemaRef,
+    /// The rows as they are computed.
+    pub(super) batches: BatchStream,
+    /// What `observe` finds while the rows are read.
+    pub(super) observed: Vec<Observation>,
+}
+
 /// The rows of a relation and their columns as the user sees them.
-pub(super) async fn rows(session: &Computation, relation: &Relation) -> Result<(SchemaRef, BatchStream)> {
+pub(super) async fn rows(session: &Computation, relation: &Relation) -> Result<QueryRows> {
     let context = session.analysis_context()?;
     let analyzed = millstream_sql::analyze(relation, &context)?;
-    let schema = Arc::clone(&analyzed.schema);
-    Ok((schema, collect_stream(&analyzed, &context).await?))
+    let batches = collect_stream(&analyzed, &context).await?;
+    Ok(QueryRows { schema: analyzed.schema, batches, observed: analyzed.observations })
+}
+
+/// Sends what was observed of rows that have been read.
+pub(super) async fn send_observed(sender: &ResponseSender, observed: &[Observation]) -> Result<()> {
+    let found: Vec<_> = observed.iter().filter_map(observed_metrics).collect();
+    if found.is_empty() { Ok(()) } else { sender.send_observed(found).await }
 }
 
 /// `show()`: the table as text, in one row.
-async fn shown(session: &Computation, show: ShowString) -> Result<RecordBatch> {
-    let text = StringArray::from(vec![show_text(session, show).await?]);
+async fn shown(session: &Computation, show: ShowString) -> Result<(RecordBatch, Vec<Observation>)> {
+    let (text, observed) = show_text(session, show).await?;
     let field = Field::new("show_string", DataType::Utf8, false);
-    Ok(RecordBatch::try_new(Arc::new(Schema::new(vec![field])), vec![Arc::new(text)])?)
+    let text = StringArray::from(vec![text]);
+    Ok((RecordBatch::try_new(Arc::new(Schema::new(vec![field])), vec![Arc::new(text)])?, observed))
 }
 
 /// The first rows of a relation as a table.
-pub(crate) async fn show_text(session: &Computation, show: ShowString) -> Result<String> {
+pub(crate) async fn show_text(session: &Computation, show: ShowString) -> Result<(String, Vec<Observation>)> {
     // One row more than is shown says whether there are more.
     let limit = Limit { input: show.input, limit: show.num_rows.saturating_add(1) };
     let limited = Relation { common: None, rel_type: Some(RelType::Limit(Box::new(limit))) };
-    let (schema, batches) = rows(session, &limited).await?;
+    let QueryRows { schema, batches, observed } = rows(session, &limited).await?;
     let batches: Vec<_> = batches.try_collect().await?;
     let settings = session.conf().lock().query_settings()?;
     let options = ShowOptions {
@@ -76,14 +96,14 @@ pub(crate) async fn show_text(session: &Computation, show: ShowString) -> Result
         time_zone: settings.time_zone,
         binary: settings.binary,
     };
-    show_string(&batches, &schema, &options)
+    Ok((show_string(&batches, &schema, &options)?, observed))
 }
 
 /// `tail(n)`: everything is read, and only what may still be among the last rows is kept.
-async fn last_rows(session: &Computation, tail: Tail) -> Result<RecordBatch> {
+async fn last_rows(session: &Computation, tail: Tail) -> Result<(RecordBatch, Vec<Observation>)> {
     let input = tail.input.ok_or_else(relation_not_set)?;
     let wanted = usize::try_from(tail.limit).unwrap_or(0);
-    let (schema, mut batches) = rows(session, &input).await?;
+    let QueryRows { schema, mut batches, observed } = rows(session, &input).await?;
     let mut kept = VecDeque::new();
     let mut count = 0;
     while let Some(batch) = batches.try_next().await? {
@@ -95,11 +115,11 @@ async fn last_rows(session: &Computation, tail: Tail) -> Result<RecordBatch> {
     }
     let all = concat_batches(&schema, &kept)?;
     let skipped = all.num_rows().saturating_sub(wanted);
-    Ok(all.slice(skipped, all.num_rows() - skipped))
+    Ok((all.slice(skipped, all.num_rows() - skipped), observed))
 }
 
 async fn send_relation(session: &Computation, relation: &Relation, sender: &ResponseSender) -> Result<()> {
-    let (schema, mut batches) = rows(session, relation).await?;
+    let QueryRows { schema, mut batches, observed } = rows(session, relation).await?;
     sender.send_schema(schema_to_proto(&schema)).await?;
     let zone = session.conf().lock().query_settings()?.time_zone;
     let mut encoder = ArrowBatchEncoder::new(&schema, zone.name());
@@ -111,7 +131,7 @@ async fn send_relation(session: &Computation, relation: &Relation, sender: &Resp
     if encoder.is_empty() {
         sender.send(ResponseType::ArrowBatch(encoder.encode_empty()?)).await?;
     }
-    Ok(())
+    send_observed(sender, &observed).await
 }
 
 /// Sends rows that are at hand.

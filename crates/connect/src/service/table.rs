@@ -74,7 +74,7 @@ pub(crate) async fn insert(session: &Computation, table: &str, query: Relation) 
         options: source.options,
         ..WriteOperation::default()
     };
-    write_batch::execute(session, write).await.map(|()| None)
+    write_batch::execute(session, write).await.map(|_| None)
 }
 
 /// The data source that the name stands for, if it does.

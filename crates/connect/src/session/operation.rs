@@ -18,7 +18,7 @@ use std::time::Duration;
 use futures::stream::BoxStream;
 use millstream_core::{Error, Reservation, Result, spark_error};
 use parking_lot::Mutex;
-use spark_connect_proto::execute_plan_response::{ResponseType, ResultComplete};
+use spark_connect_proto::execute_plan_response::{ObservedMetrics, ResponseType, ResultComplete};
 use spark_connect_proto::{DataType, ExecutePlanResponse};
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -273,6 +273,11 @@ impl ResponseSender {
     /// Adds a response; waits while the client is too far behind.
     pub(crate) async fn send(&self, response: ResponseType) -> Result<()> {
         self.0.push(self.0.response(Some(response), None)).await
+    }
+
+    /// Adds what was observed of the rows before.
+    pub(crate) async fn send_observed(&self, observed_metrics: Vec<ObservedMetrics>) -> Result<()> {
+        self.0.push(ExecutePlanResponse { observed_metrics, ..self.0.response(None, None) }).await
     }
 
     /// Adds the schema of the rows that follow.

@@ -277,7 +277,7 @@ impl MicroBatchExecution {
         self.tell_sources().await;
         self.commit(batch, &added.context)?;
         self.pass("after_commit_offsets")?;
-        self.report(batch, added);
+        self.report(batch, added)?;
         self.pass("after_report")?;
         self.save_snapshot(batch.id()).await
     }
@@ -410,19 +410,22 @@ impl MicroBatchExecution {
         self.stores.iter().map(commit).collect()
     }
 
-    fn report(&mut self, batch: &MicroBatch, added: Added) {
+    fn report(&mut self, batch: &MicroBatch, added: Added) -> Result<()> {
         if batch.is_muted {
-            return;
+            return Ok(());
         }
         let (sources, sink) = (self.plan.sources(), &*self.sink);
         let state_operators = self.plan.state_progress();
         let Added { context, written } = added;
-        let finished = FinishedBatch { batch, context: &context, sources, sink, written, state_operators };
+        let observed_metrics = self.plan.observed_metrics()?;
+        let context = &context;
+        let finished = FinishedBatch { batch, context, sources, sink, written, state_operators, observed_metrics };
         let progress = self.progress.finish(finished);
         let (rows, took) = (progress.num_input_rows(), progress.took);
         tracing::debug!(query = %self.control.id, batch = %batch.id(), rows, ?took, "batch committed");
         self.log.add(&progress, self.progress.now());
         self.control.add_progress(progress);
+        Ok(())
     }
 
     /// Now and then the whole state is saved, or at least the log begins anew, so that its beginning can go.

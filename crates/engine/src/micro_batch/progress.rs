@@ -66,6 +66,7 @@ pub(crate) struct FinishedBatch<'a> {
     pub(crate) sink: &'a dyn Sink,
     pub(crate) written: SinkProgress,
     pub(crate) state_operators: Vec<StateOperatorProgress>,
+    pub(crate) observed_metrics: BTreeMap<String, Value>,
 }
 
 impl ProgressReporter {
@@ -113,7 +114,7 @@ impl ProgressReporter {
                 num_output_rows: i64::try_from(finished.written.rows_written).unwrap_or(i64::MAX),
                 metrics: finished.written.metrics,
             },
-            observed_metrics: BTreeMap::new(),
+            observed_metrics: finished.observed_metrics,
         }
     }
 }

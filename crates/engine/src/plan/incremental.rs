@@ -9,7 +9,9 @@ use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
+use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::SchemaRef;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::execution::{SessionState, SessionStateBuilder, TaskContext};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::execution_plan::reset_plan_states;
@@ -17,10 +19,12 @@ use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, displaya
 use datafusion::prelude::SessionConfig;
 use futures::{StreamExt, TryStreamExt};
 use millstream_core::progress::StateOperatorProgress;
-use millstream_core::{BatchId, BatchStream, OffsetRange, OutputMode, Result, Source};
+use millstream_core::{BatchId, BatchStream, Error, OffsetRange, OutputMode, Result, Source};
 use serde_json::Value;
 
 use super::batch_seed::PinnedSeed;
+use super::node::StreamingExtension;
+use super::nodes::CollectMetricsNode;
 use super::operator_name::{OperatorName, operator_names};
 use super::repeatable::is_state_repeatable;
 use super::unsupported::Rules;
@@ -32,7 +36,7 @@ use super::{
 use crate::batch_context::{BatchContext, EventTimeStats};
 use crate::error::from_datafusion;
 use crate::functions::SeedCell;
-use crate::operators::OperatorContext;
+use crate::operators::{ObservedMetrics, OperatorContext};
 use crate::run::{Pinned, QueryEnvironment, QuerySpec};
 use crate::state::StatefulOperator;
 use crate::watermark::{WatermarkPolicy, WatermarkTracker};
@@ -60,6 +64,8 @@ pub(crate) struct IncrementalExecution {
     is_state_repeatable: bool,
     /// Their numbers in the order in which they are reported.
     reported: Vec<usize>,
+    /// The metrics of `observe`.
+    observed: Vec<Arc<ObservedMetrics>>,
     watermark: WatermarkTracker,
     propagation: WatermarkPropagation,
     upsert_key: Option<Vec<usize>>,
@@ -129,6 +135,7 @@ impl IncrementalExecution {
         let (physical, operators) = physical::plan(&logical, &state, context).await.map_err(from_datafusion)?;
         let reported = stateful::reported_order(&logical);
         let propagation = WatermarkPropagation::try_new(&logical, rules.allow_multiple)?;
+        let observed = observations(&logical).map_err(from_datafusion)?;
         let one_task = one_task::for_one_task(&physical).map_err(from_datafusion)?;
         Ok(Self {
             logical,
@@ -141,6 +148,7 @@ impl IncrementalExecution {
             operator_names,
             is_state_repeatable,
             reported,
+            observed,
             watermark: WatermarkTracker::new(policy, delays_ms),
             propagation,
             upsert_key,
@@ -189,6 +197,12 @@ impl IncrementalExecution {
     pub(crate) fn state_progress(&self) -> Vec<StateOperatorProgress> {
         let operator = |id: &usize| self.operators.iter().find(|operator| operator.id() == *id);
         self.reported.iter().filter_map(operator).map(|operator| operator.progress()).collect()
+    }
+
+    /// What `observe` found in the batch, by name. Metrics that cannot be computed fail the query, as in Spark.
+    pub(crate) fn observed_metrics(&self) -> Result<BTreeMap<String, Value>> {
+        let found = self.observed.iter().filter_map(|observed| Some((observed.name().to_owned(), observed.take()?)));
+        found.map(|(name, row)| Ok((name, observed_json(&row?)?))).collect()
     }
 
     /// The watermark.
@@ -275,6 +289,28 @@ impl IncrementalExecution {
         let _ = write!(text, "== Physical Plan ==\n{physical}\n== Streaming Operators ==\n{streaming}");
         text
     }
+}
+
+/// The metrics that the plan observes.
+fn observations(plan: &LogicalPlan) -> datafusion::error::Result<Vec<Arc<ObservedMetrics>>> {
+    let mut all = Vec::new();
+    plan.apply(|node| {
+        if let Some(collect) = StreamingExtension::of(node).and_then(StreamingExtension::node_as::<CollectMetricsNode>)
+        {
+            all.push(Arc::clone(&collect.observed));
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(all)
+}
+
+/// The metrics of a batch, which a stream computes as JSON.
+fn observed_json(row: &RecordBatch) -> Result<Value> {
+    let text =
+        row.columns().first().and_then(|column| column.as_string_opt::<i32>()).and_then(|text| text.iter().next());
+    let text = text.flatten().ok_or_else(|| Error::internal("the metrics of observe() are no text"))?;
+    serde_json::from_str(text)
+        .map_err(|error| Error::internal("the metrics of observe() are no JSON").with_source(error))
 }
 
 /// `spark.sql.shuffle.partitions`: here only a number that the progress shows.

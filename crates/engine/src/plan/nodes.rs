@@ -1,6 +1,7 @@
 //! Logical nodes of a streaming plan, one a file.
 
 mod changes;
+mod collect_metrics;
 mod consolidate;
 mod deduplicate;
 mod event_time_watermark;
@@ -10,6 +11,7 @@ mod stateful_aggregate;
 mod streaming_relation;
 
 pub(crate) use changes::{ChangesNode, with_weights};
+pub use collect_metrics::CollectMetricsNode;
 pub(crate) use consolidate::ConsolidateNode;
 pub use deduplicate::DeduplicateNode;
 pub use event_time_watermark::EventTimeWatermarkNode;

@@ -1,5 +1,6 @@
 //! From the optimized logical plan to a physical one: DataFusion's operators by its planner, ours by their nodes.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -11,6 +12,7 @@ use datafusion::logical_expr::physical_planning_context::PhysicalPlanningContext
 use datafusion::logical_expr::{LogicalPlan, UserDefinedLogicalNode};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_planner::{DefaultPhysicalPlanner, ExtensionPlanner, PhysicalPlanner};
+use millstream_core::{Clock, MemoryLedger, OutputMode};
 use parking_lot::Mutex;
 
 use super::edge::edge_of;
@@ -35,6 +37,19 @@ pub(crate) async fn plan(
     let mut operators = std::mem::take(&mut *ours.operators.lock());
     operators.sort_by_key(|operator| operator.id());
     Ok((plan, operators))
+}
+
+/// Plans the nodes that a batch query may have, which keep nothing from batch to batch.
+pub fn planner_of_batch_query(memory: MemoryLedger, clock: Arc<dyn Clock>) -> Arc<dyn ExtensionPlanner + Send + Sync> {
+    let context = OperatorContext {
+        output_mode: OutputMode::Append,
+        memory,
+        query: "a batch query".to_owned(),
+        scratch: PathBuf::new(),
+        clock,
+        shuffle_partitions: 0,
+    };
+    Arc::new(StreamingPlanner { context, operators: Mutex::default() })
 }
 
 /// Plans the streaming nodes of one query.

@@ -10,6 +10,7 @@ mod leaf;
 mod limit;
 mod missing_values;
 mod nearest_by_join;
+mod observe;
 mod pivot;
 mod project;
 mod reshape;
@@ -22,6 +23,7 @@ mod watermark;
 mod with_relations;
 
 pub(crate) use aggregate::PendingAggregate;
+pub use observe::Observation;
 
 use std::sync::Arc;
 
@@ -109,6 +111,9 @@ impl Analyzer<'_> {
             RelType::DropNa(one) => self.drop_na(one),
             RelType::Replace(one) => self.replace(one),
             RelType::WithWatermark(one) => self.with_watermark(one),
+            RelType::CollectMetrics(one) => {
+                self.collect_metrics(one, relation.common.as_ref().and_then(|common| common.plan_id))
+            }
             RelType::Extension(any) => self.relation_extension(&RelationExtension::decode(any)?),
             other => Err(unsupported(other)),
         }
@@ -126,7 +131,6 @@ fn unsupported(kind: &RelType) -> Error {
         RelType::MapPartitions(_) => "mapInPandas and its kin",
         RelType::GroupMap(_) | RelType::CoGroupMap(_) => "applyInPandas and its kin",
         RelType::ApplyInPandasWithState(_) => "applyInPandasWithState",
-        RelType::CollectMetrics(_) => "observe()",
         RelType::AsOfJoin(_) => "An as-of join",
         RelType::Transpose(_) => "transpose()",
         RelType::Catalog(_) => "The catalog",

@@ -14,7 +14,7 @@ pub fn schema_to_proto(schema: &Schema) -> ProtoType {
 }
 
 /// The message of a type.
-pub(crate) fn to_proto(data_type: &DataType) -> ProtoType {
+pub fn to_proto(data_type: &DataType) -> ProtoType {
     let kind = match data_type {
         DataType::Null => Kind::Null(message::Null::default()),
         DataType::Boolean => Kind::Boolean(message::Boolean::default()),

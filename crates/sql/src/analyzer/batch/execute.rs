@@ -24,10 +24,12 @@ use datafusion::optimizer::simplify_expressions::SimplifyExpressions;
 use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_plan::common::spawn_buffered;
 use datafusion::physical_plan::execute_stream_partitioned;
+use datafusion::physical_planner::{DefaultPhysicalPlanner, PhysicalPlanner};
 use datafusion::prelude::SessionConfig;
 use futures::{StreamExt, stream};
 use millstream_core::{BatchStream, Error, Result, spark_error};
 use millstream_engine::error::from_datafusion;
+use millstream_engine::plan::planner_of_batch_query;
 
 use super::super::Analyzed;
 use super::giving_up;
@@ -52,7 +54,8 @@ pub async fn collect_stream(analyzed: &Analyzed, context: &AnalysisContext) -> R
     let tasks = if row_order::mixes_rows(&analyzed.plan).map_err(failure)? { 1 } else { context.cores.max(1) };
     let state = session_state(context, tasks)?;
     let plan = state.optimize(&analyzed.plan).and_then(giving_up::watch_joins).map_err(failure)?;
-    let planner = Arc::clone(state.query_planner());
+    let nodes = planner_of_batch_query(context.memory.clone(), Arc::clone(&context.clock));
+    let planner = DefaultPhysicalPlanner::with_extension_planners(vec![nodes]);
     let plan = planner.create_physical_plan(&plan, &state).await.map_err(from_datafusion)?;
     // One partition after the other, as Spark collects them; those behind already run.
     let partitions = execute_stream_partitioned(plan, state.task_ctx()).map_err(from_datafusion)?;

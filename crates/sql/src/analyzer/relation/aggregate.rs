@@ -165,6 +165,15 @@ impl Analyzer<'_> {
         }
     }
 
+    /// What values over all rows are made of: aggregate functions, each under a name of its own, and the values over
+    /// their columns.
+    pub(super) fn without_groups(&mut self, items: &[Item]) -> Result<(Vec<Expr>, Vec<Expr>)> {
+        let mut functions = AggregateFunctions { keys: &[], found: Vec::new() };
+        let values = items.iter().map(|item| functions.rewrite(self, item)).collect::<Result<Vec<_>>>()?;
+        let functions = functions.found.into_iter().map(|(function, column)| function.alias(column)).collect();
+        Ok((functions, values))
+    }
+
     /// Makes the plan of an aggregation.
     pub(crate) fn build_aggregate(&mut self, mut pending: PendingAggregate) -> Result<ResolvedRelation> {
         let streaming = pending.input.streaming;

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use arrow::datatypes::DataType;
-use datafusion::logical_expr::{Filter as FilterNode, LogicalPlan, Sort as SortNode, SortExpr};
+use datafusion::logical_expr::utils::split_conjunction;
+use datafusion::logical_expr::{Expr, Filter as FilterNode, LogicalPlan, Sort as SortNode, SortExpr};
 use millstream_core::{Error, Result, spark_error};
 use millstream_engine::error::from_datafusion;
 use millstream_functions::data_type::{holds_map, sql_name};
@@ -38,10 +39,21 @@ impl Analyzer<'_> {
             DataType::Null => coercion::coerce_to(condition, &DataType::Boolean, &self.context.settings)?,
             _ => return Err(error::filter_not_boolean(&condition.sql, &condition.data_type)),
         };
+        self.check_below_observed(&condition.expr)?;
         let plan = FilterNode::try_new(condition.expr, Arc::new(input.plan.clone()))
             .map(LogicalPlan::Filter)
             .map_err(from_datafusion)?;
         Ok(input.with_plan(plan))
+    }
+
+    /// DataFusion moves a condition that names no column below any node, and what `observe` counts would depend on it.
+    fn check_below_observed(&self, condition: &Expr) -> Result<()> {
+        let parts = split_conjunction(condition);
+        let by_chance = |part: &&Expr| part.column_refs().is_empty() && part.is_volatile();
+        if self.observations.is_empty() || !parts.iter().any(by_chance) {
+            return Ok(());
+        }
+        Err(Error::unsupported("A filter by chance alone over observe() is not supported."))
     }
 
     /// Resolves an expression that stands above a relation: over its columns, then over those it left out, and over an

@@ -22,5 +22,7 @@ pub(crate) use event_time_watermark_exec::FollowEventTime;
 pub(crate) use global_limit_exec::GlobalLimit;
 pub(crate) use map_exec::Map;
 pub(crate) use source_scan_exec::{ScanTarget, SourceScanExec};
-pub(crate) use stateful_aggregate_exec::{AggregateColumn, AggregateColumns, StatefulAggregation, output_schema};
+pub(crate) use stateful_aggregate_exec::{
+    AggregateColumn, AggregateColumns, DistinctColumns, DistinctValues, SeenValues, StatefulAggregation, output_schema,
+};
 pub use unary::{BatchInput, Operator, Unary};

@@ -4,6 +4,8 @@
 //! straight into its shard of the shared state. Then, when all are done, each output partition gives the groups of its
 //! range of shards, and expires what the watermark says.
 
+mod distinct_values;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -21,6 +23,9 @@ use millstream_core::progress::StateOperatorProgress;
 use millstream_core::{Clock, OutputMode};
 use tokio::task::JoinSet;
 
+pub(crate) use distinct_values::{DistinctColumns, DistinctValues, SeenValues};
+
+use self::distinct_values::DistinctRows;
 use super::OperatorContext;
 use super::late_rows::drop_late_rows;
 use super::unary::{BatchInput, Operator};
@@ -37,6 +42,8 @@ pub(crate) struct AggregateColumns {
     /// The first columns are keys.
     pub(crate) keys: usize,
     pub(crate) functions: Vec<AggregateColumn>,
+    /// What is distinct for some of the functions.
+    pub(crate) distinct: Vec<DistinctColumns>,
     /// The key that carries event time.
     pub(crate) event_time_key: Option<usize>,
     /// The column that says how often each row is added or taken back. Then the last function counts the rows of a
@@ -52,18 +59,29 @@ pub(crate) struct AggregateColumn {
     pub(crate) function: Arc<dyn KeyedAggregate>,
     pub(crate) arguments: Vec<usize>,
     pub(crate) filter: Option<usize>,
+    /// Which of the distinct values of [`AggregateColumns`] it is shown, where it is not all rows.
+    pub(crate) distinct: Option<usize>,
 }
 
 impl fmt::Display for AggregateColumns {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let functions: Vec<_> = self.functions.iter().map(|column| column.function.describe()).collect();
+        let distinct = |column: &AggregateColumn| if column.distinct.is_some() { "distinct " } else { "" };
+        let describe = |column: &AggregateColumn| format!("{}{}", distinct(column), column.function.describe());
+        let functions: Vec<_> = self.functions.iter().map(describe).collect();
         write!(f, "keys={}, values=[{}]", self.keys, functions.join(", "))?;
         f.write_str(if self.gives_changes { ", as changes" } else { "" })
     }
 }
 
-/// The first half of a batch, awaited by every output partition. Its value is the batch's number in the state.
-type Taken = Shared<BoxFuture<'static, Result<BatchNumber, Arc<DataFusionError>>>>;
+/// A batch as the stores of the aggregation count it.
+#[derive(Debug, Clone)]
+pub(crate) struct BatchNumbers {
+    groups: BatchNumber,
+    distinct: Vec<BatchNumber>,
+}
+
+/// The first half of a batch, awaited by every output partition.
+type Taken = Shared<BoxFuture<'static, Result<BatchNumbers, Arc<DataFusionError>>>>;
 
 /// A streaming aggregation (Spark: `StateStoreRestoreExec` and `StateStoreSaveExec`).
 #[derive(Debug)]
@@ -73,7 +91,8 @@ pub(crate) struct StatefulAggregation {
     output_mode: OutputMode,
     schema: SchemaRef,
     groups: Arc<KeyedState<Aggregates>>,
-    stores: [Arc<dyn StateStore>; 1],
+    distinct: Vec<DistinctValues>,
+    stores: Vec<Arc<dyn StateStore>>,
     clock: Arc<dyn Clock>,
     /// `spark.sql.shuffle.partitions`, which only the progress shows.
     shuffle_partitions: i64,
@@ -84,35 +103,36 @@ async fn take_in(
     inputs: Vec<SendableRecordBatchStream>,
     aggregation: Arc<StatefulAggregation>,
     batch: Arc<BatchContext>,
-) -> Result<BatchNumber> {
-    let batch_number = aggregation.groups.begin_batch();
+) -> Result<BatchNumbers> {
+    let distinct = aggregation.distinct.iter().map(DistinctValues::begin_batch).collect();
+    let numbers = BatchNumbers { groups: aggregation.groups.begin_batch(), distinct };
     // One input needs no task of its own.
     if inputs.len() == 1 {
         for input in inputs {
-            take_partition(input, Arc::clone(&aggregation), Arc::clone(&batch), batch_number).await?;
+            take_partition(input, Arc::clone(&aggregation), Arc::clone(&batch), numbers.clone()).await?;
         }
-        return Ok(batch_number);
+        return Ok(numbers);
     }
     let mut tasks = JoinSet::new();
     for input in inputs {
-        tasks.spawn(take_partition(input, Arc::clone(&aggregation), Arc::clone(&batch), batch_number));
+        tasks.spawn(take_partition(input, Arc::clone(&aggregation), Arc::clone(&batch), numbers.clone()));
     }
     while let Some(done) = tasks.join_next().await {
         done.map_err(|error| DataFusionError::External(Box::new(error)))??;
     }
-    Ok(batch_number)
+    Ok(numbers)
 }
 
 async fn take_partition(
     mut input: SendableRecordBatchStream,
     aggregation: Arc<StatefulAggregation>,
     batch: Arc<BatchContext>,
-    batch_number: BatchNumber,
+    numbers: BatchNumbers,
 ) -> Result<()> {
     let mut scratch = UpdateScratch::default();
     while let Some(rows) = input.next().await {
         let started = aggregation.clock.monotonic();
-        aggregation.take_rows(rows?, &batch, batch_number, &mut scratch).map_err(to_datafusion)?;
+        aggregation.take_rows(rows?, &batch, &numbers, &mut scratch).map_err(to_datafusion)?;
         aggregation.groups.add_update_time(aggregation.clock.monotonic() - started);
     }
     Ok(())
@@ -124,20 +144,31 @@ impl StatefulAggregation {
         id: usize,
         columns: AggregateColumns,
         schema: SchemaRef,
-        groups: KeyedState<Aggregates>,
+        (groups, distinct): (KeyedState<Aggregates>, Vec<DistinctValues>),
         context: &OperatorContext,
     ) -> Self {
         let groups = Arc::new(groups);
-        let stores = [Arc::<KeyedState<Aggregates>>::clone(&groups) as Arc<dyn StateStore>];
+        let first = Arc::<KeyedState<Aggregates>>::clone(&groups) as Arc<dyn StateStore>;
+        let stores = std::iter::once(first).chain(distinct.iter().map(DistinctValues::store)).collect();
         let (clock, shuffle_partitions) = (Arc::clone(&context.clock), context.shuffle_partitions);
-        Self { id, columns, output_mode: context.output_mode, schema, groups, stores, clock, shuffle_partitions }
+        Self {
+            id,
+            columns,
+            output_mode: context.output_mode,
+            schema,
+            groups,
+            distinct,
+            stores,
+            clock,
+            shuffle_partitions,
+        }
     }
 
     fn take_rows(
         &self,
         mut rows: RecordBatch,
         batch: &BatchContext,
-        batch_number: BatchNumber,
+        numbers: &BatchNumbers,
         scratch: &mut UpdateScratch,
     ) -> millstream_core::Result<()> {
         // Complete mode keeps everything, so nothing is late in it.
@@ -152,22 +183,44 @@ impl StatefulAggregation {
         if rows.num_rows() == 0 {
             return Ok(());
         }
-        let argument = |column: &AggregateColumn| {
-            let arguments: Vec<ArrayRef> =
-                column.arguments.iter().map(|&index| Arc::clone(rows.column(index))).collect();
-            Argument::try_new(&*column.function, &arguments, column.filter.map(|index| rows.column(index)))
-        };
+        if self.columns.weight.is_some() || !self.distinct.is_empty() {
+            return self.take_picked(&rows, numbers, scratch);
+        }
+        let argument =
+            |column: &AggregateColumn| argument_of(column, &rows, column.filter.map(|index| rows.column(index)));
         let arguments = self.columns.functions.iter().map(argument).collect::<millstream_core::Result<Vec<_>>>()?;
         let keys = self.groups.layout().codec().encode(&rows.columns()[..self.columns.keys], rows.num_rows())?;
-        match self.columns.weight {
-            None => self.groups.update(batch_number, &keys, scratch, |groups, rows| groups.update(&arguments, rows)),
-            Some(weight) => {
-                let weights: Arc<[i64]> = rows.column(weight).as_primitive::<Int64Type>().values().as_ref().into();
-                let weights = vec![weights; arguments.len()];
-                self.groups
-                    .update(batch_number, &keys, scratch, |groups, rows| groups.change(&arguments, &weights, rows))
-            }
+        self.groups.update(numbers.groups, &keys, scratch, |groups, rows| groups.update(&arguments, rows))
+    }
+
+    /// Takes rows in that may be taken back, or not all of which every function is shown.
+    fn take_picked(
+        &self,
+        rows: &RecordBatch,
+        numbers: &BatchNumbers,
+        scratch: &mut UpdateScratch,
+    ) -> millstream_core::Result<()> {
+        let weights: Option<Arc<[i64]>> =
+            self.columns.weight.map(|column| rows.column(column).as_primitive::<Int64Type>().values().as_ref().into());
+        let distinct = self.distinct.iter().zip(&numbers.distinct);
+        let distinct = distinct.map(|(values, number)| values.rows(rows, weights.as_deref(), *number, scratch));
+        let distinct = distinct.collect::<millstream_core::Result<Vec<_>>>()?;
+        let (mut arguments, mut picked) = (vec![], vec![]);
+        for column in &self.columns.functions {
+            let filter = column.filter.map(|index| rows.column(index));
+            let shown = column.distinct.map(|place| &distinct[place]);
+            let filter = if let Some(DistinctRows::Marked(marks)) = shown { Some(marks) } else { filter };
+            arguments.push(argument_of(column, rows, filter)?);
+            picked.extend(match shown {
+                Some(DistinctRows::Weighted(turns)) => Some(Arc::clone(turns)),
+                _ => weights.clone(),
+            });
         }
+        let keys = self.groups.layout().codec().encode(&rows.columns()[..self.columns.keys], rows.num_rows())?;
+        self.groups.update(numbers.groups, &keys, scratch, |groups, rows| match weights {
+            Some(_) => groups.change(&arguments, &picked, rows),
+            None => groups.update(&arguments, rows),
+        })
     }
 
     /// The groups of these shards, in batches of about `batch_rows`.
@@ -175,14 +228,13 @@ impl StatefulAggregation {
         self: Arc<Self>,
         shards: std::ops::Range<usize>,
         batch: Arc<BatchContext>,
-        (batch_number, batch_rows): (BatchNumber, usize),
+        (numbers, batch_rows): (BatchNumbers, usize),
     ) -> impl Stream<Item = Result<RecordBatch>> {
-        stream::try_unfold((self, shards), move |(aggregation, mut shards)| {
+        stream::try_unfold((self, shards, numbers), move |(aggregation, mut shards, numbers)| {
             let batch = Arc::clone(&batch);
             async move {
-                let rows =
-                    aggregation.emit_some(&mut shards, &batch, (batch_number, batch_rows)).map_err(to_datafusion)?;
-                Ok(rows.map(|rows| (rows, (aggregation, shards))))
+                let rows = aggregation.emit_some(&mut shards, &batch, (&numbers, batch_rows)).map_err(to_datafusion)?;
+                Ok(rows.map(|rows| (rows, (aggregation, shards, numbers))))
             }
         })
     }
@@ -191,7 +243,7 @@ impl StatefulAggregation {
         &self,
         shards: &mut std::ops::Range<usize>,
         batch: &BatchContext,
-        (batch_number, batch_rows): (BatchNumber, usize),
+        (numbers, batch_rows): (&BatchNumbers, usize),
     ) -> millstream_core::Result<Option<RecordBatch>> {
         let started = self.clock.monotonic();
         let watermark_us = batch.watermarks(self.id).eviction_us();
@@ -199,13 +251,14 @@ impl StatefulAggregation {
         let mut result = Emission { groups: Entries::new(layout), old: Entries::new(layout) };
         while result.groups.len() + result.old.len() < batch_rows {
             let Some(shard) = shards.next() else { break };
+            self.finish_distinct(numbers, shard, watermark_us)?;
             // Without keys there is one group, also before its first row.
             if self.columns.keys == 0 && shard == shard_of(hash_key(&[])) {
-                self.groups.lock(batch_number, shard)?.touch(&[])?;
+                self.groups.lock(numbers.groups, shard)?.touch(&[])?;
             }
             let due = match self.output_mode {
-                OutputMode::Complete if !self.columns.gives_changes => Some(self.groups.lock(batch_number, shard)?),
-                _ => self.groups.lock_due(batch_number, shard, watermark_us)?,
+                OutputMode::Complete if !self.columns.gives_changes => Some(self.groups.lock(numbers.groups, shard)?),
+                _ => self.groups.lock_due(numbers.groups, shard, watermark_us)?,
             };
             let Some(mut guard) = due else { continue };
             guard.count_changed();
@@ -225,6 +278,18 @@ struct Emission {
 }
 
 impl StatefulAggregation {
+    /// Ends the batch for one shard of the distinct values. In complete mode nothing expires.
+    fn finish_distinct(
+        &self,
+        numbers: &BatchNumbers,
+        shard: usize,
+        watermark_us: Option<i64>,
+    ) -> millstream_core::Result<()> {
+        let watermark_us = watermark_us.filter(|_| self.output_mode != OutputMode::Complete);
+        let mut distinct = self.distinct.iter().zip(&numbers.distinct);
+        distinct.try_for_each(|(values, number)| values.finish(*number, shard, watermark_us))
+    }
+
     /// Ends the batch for one shard: adds the groups that the output mode asks for to the result, and expires others.
     fn finish(
         &self,
@@ -233,7 +298,7 @@ impl StatefulAggregation {
         result: &mut Emission,
     ) -> millstream_core::Result<()> {
         if self.columns.weight.is_some() && self.columns.keys > 0 {
-            remove_empty(shard)?;
+            shard.remove_changed(is_empty)?;
         }
         let Emission { groups: new, old } = result;
         let mut give = |groups: &Entries<Aggregates>, group| new.push_from(groups, group);
@@ -275,26 +340,12 @@ impl StatefulAggregation {
     }
 }
 
-/// Takes out the groups that have lost all of their rows.
-fn remove_empty(shard: &mut ShardGuard<'_, Aggregates>) -> millstream_core::Result<()> {
-    let mut empty = Vec::new();
-    shard.for_each_changed(|groups, group| {
-        match groups.values().last_count(group)? {
-            0 => empty.push(groups.key(group).to_vec()),
-            1.. => {}
-            lacking => {
-                return Err(millstream_core::Error::internal(format!("a group has lost {} rows too many", -lacking)));
-            }
-        }
-        Ok(())
-    })?;
-    for key in empty {
-        shard.with_bucket(&key, |bucket| {
-            let entries: Vec<u32> = bucket.entries().collect();
-            entries.into_iter().try_for_each(|entry| bucket.remove(entry))
-        })?;
+/// A group has lost all of its rows.
+fn is_empty(groups: &Aggregates, group: u32) -> millstream_core::Result<bool> {
+    match groups.last_count(group)? {
+        rows @ 0.. => Ok(rows == 0),
+        lacking => Err(millstream_core::Error::internal(format!("a group has lost {} rows too many", -lacking))),
     }
-    Ok(())
 }
 
 impl StatefulOperator for StatefulAggregation {
@@ -351,11 +402,21 @@ impl Operator for StatefulAggregation {
         let shards = partition * SHARDS / partitions..(partition + 1) * SHARDS / partitions;
         let (aggregation, batch, batch_rows) = (Arc::clone(self), input.context()?, input.batch_rows());
         let groups = async move {
-            let batch_number = taken.await.map_err(DataFusionError::Shared)?;
-            Ok::<_, DataFusionError>(aggregation.emit(shards, batch, (batch_number, batch_rows)))
+            let numbers = taken.await.map_err(DataFusionError::Shared)?;
+            Ok::<_, DataFusionError>(aggregation.emit(shards, batch, (numbers, batch_rows)))
         };
         Ok(stream::once(groups).try_flatten())
     }
+}
+
+/// The argument columns of a function, with the rows that it is shown where that is not all.
+fn argument_of(
+    column: &AggregateColumn,
+    rows: &RecordBatch,
+    filter: Option<&ArrayRef>,
+) -> millstream_core::Result<Argument> {
+    let arguments: Vec<ArrayRef> = column.arguments.iter().map(|&index| Arc::clone(rows.column(index))).collect();
+    Argument::try_new(&*column.function, &arguments, filter)
 }
 
 /// The output's columns: keys by their input type, results by their function.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion, TreeNodeVisitor};
 use datafusion::error::Result;
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Projection, Union, lit};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Projection, Union, Unnest, lit};
 use millstream_core::{Error, OutputMode, ROW_OPERATION};
 
 use super::changelog::mark_changes;
@@ -41,6 +41,9 @@ pub(crate) fn with_weights(plan: LogicalPlan, mode: OutputMode) -> Result<Logica
                 LogicalPlan::Projection(carrying(projection, mode)?)
             }
             LogicalPlan::Union(union) if gives_changes => of_one_form(union, mode)?,
+            LogicalPlan::Unnest(unnest) if gives_changes => {
+                LogicalPlan::Unnest(Unnest::try_new(unnest.input, unnest.exec_columns, unnest.options)?)
+            }
             // Somewhere below, rows have got columns more.
             other if has_changed => other.recompute_schema()?,
             other => return Ok(Transformed::no(other)),

@@ -161,6 +161,7 @@ pub(super) fn takes_changes(plan: &LogicalPlan, input: usize) -> bool {
                 | LogicalPlan::Filter(_)
                 | LogicalPlan::Aggregate(_)
                 | LogicalPlan::Union(_)
+                | LogicalPlan::Unnest(_)
                 | LogicalPlan::SubqueryAlias(_)
                 | LogicalPlan::Repartition(_)
         ),

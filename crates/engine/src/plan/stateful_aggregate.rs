@@ -18,7 +18,7 @@ use super::nodes::{StatefulAggregateNode, with_weights};
 use super::unsupported::{more_than_one_event_time, refused};
 use crate::error::to_datafusion;
 use crate::functions::StreamAggregate;
-use crate::operators::{AggregateColumn, AggregateColumns};
+use crate::operators::{AggregateColumn, AggregateColumns, DistinctColumns};
 use crate::state::{AccumulatorAggregate, KeyedAggregate, NativeAggregate, ReplayedAggregate};
 
 /// The node in the place of an aggregate over rows of this kind.
@@ -44,10 +44,20 @@ pub(super) fn as_node(aggregate: Aggregate, rows: &Edge) -> Result<LogicalPlan> 
     let columns = input.schema().inner();
     let column = |call: &Call<'_>| call.column(&input_schema, columns, takes_changes);
     let mut functions = calls.iter().map(column).collect::<Result<Vec<_>>>()?;
+    let mut distinct: Vec<DistinctColumns> = vec![];
+    for (call, function) in calls.iter().zip(&mut functions) {
+        let Some(columns) = call.distinct(keys) else { continue };
+        // Functions of the same values share them.
+        let place = distinct.iter().position(|known| *known == columns).unwrap_or(distinct.len());
+        if place == distinct.len() {
+            distinct.push(columns);
+        }
+        function.distinct = Some(place);
+    }
     if takes_changes {
         functions.push(row_count()?);
     }
-    let columns = AggregateColumns { keys, functions, event_time_key, weight, gives_changes: false };
+    let columns = AggregateColumns { keys, functions, distinct, event_time_key, weight, gives_changes: false };
     let node = StatefulAggregateNode { columns, schema: aggregate.schema };
     StreamingExtension::over(input, node).map_err(to_datafusion)
 }
@@ -56,7 +66,7 @@ pub(super) fn as_node(aggregate: Aggregate, rows: &Edge) -> Result<LogicalPlan> 
 fn row_count() -> Result<AggregateColumn> {
     let count = NativeAggregate::Count.over_changes(&[]);
     let function = count.ok_or_else(|| to_datafusion(Error::internal("rows cannot be counted")))?;
-    Ok(AggregateColumn { function, arguments: vec![], filter: None })
+    Ok(AggregateColumn { function, arguments: vec![], filter: None, distinct: None })
 }
 
 /// The node of an aggregate that gives changes, from its mark and the node below it.
@@ -79,6 +89,7 @@ struct Call<'a> {
     arguments: Vec<usize>,
     order: Vec<usize>,
     filter: Option<usize>,
+    is_distinct: bool,
 }
 
 impl<'a> Call<'a> {
@@ -86,14 +97,16 @@ impl<'a> Call<'a> {
     fn of(expr: &'a Expr, projected: &mut Vec<Expr>) -> Result<Self> {
         let call = aggregate_call(expr)?;
         let (params, native) = (&call.params, StreamAggregate::native_of(&call.func));
-        // What is distinct does not matter to the least and the greatest.
-        if params.distinct && !matches!(native, Some(NativeAggregate::Min | NativeAggregate::Max)) {
-            return Err(to_datafusion(refused(
-                "Distinct aggregations are not supported on streaming DataFrames/Datasets. Consider using \
-                 approx_count_distinct() instead.",
-            )));
-        }
+        let is_distinct = is_distinct(call);
         let mut add = |expr: &Expr| {
+            // Functions of the same distinct values share them, and know them by their column.
+            let is_same = |known: &Expr| matches!(known, Expr::Alias(alias) if *alias.expr == *expr);
+            if is_distinct
+                && !expr.is_volatile()
+                && let Some(known) = projected.iter().position(is_same)
+            {
+                return known;
+            }
             projected.push(expr.clone().alias(format!("__value_{}", projected.len())));
             projected.len() - 1
         };
@@ -104,7 +117,13 @@ impl<'a> Call<'a> {
         let arguments = params.args.iter().filter(is_read).map(&mut add).collect();
         let order = params.order_by.iter().map(|key| add(&key.expr)).collect();
         let filter = params.filter.as_deref().map(&mut add);
-        Ok(Self { call, native, arguments, order, filter })
+        Ok(Self { call, native, arguments, order, filter, is_distinct })
+    }
+
+    /// What is distinct for the function, where not all rows are shown to it: the keys of its group and its arguments.
+    fn distinct(&self, keys: usize) -> Option<DistinctColumns> {
+        let columns = (0..keys).chain(self.arguments.iter().copied()).collect();
+        self.is_distinct.then_some(DistinctColumns { columns, filter: self.filter })
     }
 
     /// The function as it keeps its state, and the columns that it reads.
@@ -120,7 +139,7 @@ impl<'a> Call<'a> {
             None => self.accumulator(&types, columns, takes_changes)?,
         };
         let arguments = self.arguments.iter().chain(&self.order).copied().collect();
-        Ok(AggregateColumn { function, arguments, filter: self.filter })
+        Ok(AggregateColumn { function, arguments, filter: self.filter, distinct: None })
     }
 
     /// The function by the state of its accumulator.
@@ -186,6 +205,24 @@ fn event_time_key(aggregate: &Aggregate, rows: &Edge) -> Result<Option<usize>> {
         return Err(to_datafusion(more_than_one_event_time(&names)));
     }
     Ok(aggregate.group_expr.iter().position(|key| carries(&key)))
+}
+
+/// The call has DISTINCT, and it matters: to the least and the greatest value it does not.
+fn is_distinct(call: &AggregateExpr) -> bool {
+    let native = StreamAggregate::native_of(&call.func);
+    call.params.distinct && !matches!(native, Some(NativeAggregate::Min | NativeAggregate::Max))
+}
+
+/// Spark refuses DISTINCT over a stream.
+pub(super) fn refuse_distinct(aggregate: &Aggregate) -> millstream_core::Result<()> {
+    let calls = aggregate.aggr_expr.iter().filter_map(|expr| aggregate_call(expr).ok());
+    if calls.into_iter().any(is_distinct) {
+        return Err(refused(
+            "Distinct aggregations are not supported on streaming DataFrames/Datasets. Consider using \
+             approx_count_distinct() instead.",
+        ));
+    }
+    Ok(())
 }
 
 fn aggregate_call(expr: &Expr) -> Result<&AggregateExpr> {

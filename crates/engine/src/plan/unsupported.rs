@@ -18,6 +18,7 @@ use millstream_core::{Error, Options, OutputMode, Result, spark_error};
 use super::edge::{Edge, EdgeWalk, Rows, edge_of, event_time_of, takes_changes};
 use super::node::StreamingExtension;
 use super::source_table::streaming_relation;
+use super::stateful_aggregate::refuse_distinct;
 use super::watermark_propagation::ALLOW_MULTIPLE_CONF;
 use crate::error::{from_datafusion, to_datafusion};
 use crate::functions::{Meaning, meaning_of};
@@ -161,6 +162,9 @@ fn chained_operators() -> Error {
 /// [`check_operator`] here, or for a node of ours from [`check`](super::node::StreamingNode::check) to
 /// [`check_strict`](super::node::StreamingNode::check_strict).
 fn check_strict(plan: &LogicalPlan, inputs: &[Edge], mode: OutputMode) -> Result<()> {
+    if let LogicalPlan::Aggregate(aggregate) = plan {
+        return refuse_distinct(aggregate);
+    }
     StreamingExtension::of(plan).map_or(Ok(()), |extension| extension.check_strict(inputs, mode))
 }
 

@@ -5,6 +5,7 @@
 //! of its parts in a vector, and a batch of rows is taken in column by column.
 
 mod aggregates;
+mod counts;
 mod ends;
 mod keys_only;
 mod rows;
@@ -17,6 +18,7 @@ use super::codec::Reader;
 
 pub(crate) use aggregates::group_columns;
 pub use aggregates::{Aggregates, AggregatesLayout};
+pub use counts::Counts;
 pub use ends::Ends;
 pub use keys_only::KeysOnly;
 pub use rows::{RowCodec, Rows};

@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
+use arrow::datatypes::Schema;
 use datafusion::common::DFSchemaRef;
 use millstream_core::Result;
 
 use super::lifetime::lifetime_of;
-use crate::operators::{AggregateColumns, StatefulAggregation, Unary, output_schema};
+use crate::operators::{
+    AggregateColumns, DistinctColumns, DistinctValues, SeenValues, StatefulAggregation, Unary, output_schema,
+};
 use crate::plan::edge::{Edge, EventTime, Rows, aggregate_edge};
 use crate::plan::node::{NodeInput, Place, PlanContext, Planned, PlannedInput, StreamingNode, only_input};
 use crate::state::{KeyCodec, StatefulOperator, StoreLayout};
@@ -17,6 +20,30 @@ use crate::state::{KeyCodec, StatefulOperator, StoreLayout};
 pub(crate) struct StatefulAggregateNode {
     pub(crate) columns: AggregateColumns,
     pub(crate) schema: DFSchemaRef,
+}
+
+impl StatefulAggregateNode {
+    /// The store of the values that are distinct in some columns.
+    fn seen_values(
+        &self,
+        place: usize,
+        distinct: &DistinctColumns,
+        input: &Schema,
+        context: &PlanContext<'_>,
+    ) -> Result<DistinctValues> {
+        let schema = input.project(&distinct.columns)?;
+        let codec = KeyCodec::try_new(schema.fields().to_vec())?;
+        let lifetime = self.columns.event_time_key.map(|key| lifetime_of(&codec, key, &schema)).transpose()?;
+        let (operator, name) = (("aggregation", context.place.number), format!("distinct-{place}"));
+        let seen = if self.columns.weight.is_some() {
+            let layout = StoreLayout::new(codec, ()).removable();
+            SeenValues::Counted(Arc::new(context.operators.store(operator, &name, layout, lifetime)?))
+        } else {
+            let layout = StoreLayout::new(codec, ());
+            SeenValues::Once(Arc::new(context.operators.store(operator, &name, layout, lifetime)?))
+        };
+        Ok(DistinctValues { columns: distinct.clone(), seen })
+    }
 }
 
 impl StreamingNode for StatefulAggregateNode {
@@ -65,7 +92,10 @@ impl StreamingNode for StatefulAggregateNode {
         // A group whose rows are all taken back goes.
         let layout = if columns.weight.is_some() { layout.removable() } else { layout };
         let groups = context.operators.store(("aggregation", number), "groups", layout, lifetime)?;
-        let aggregation = StatefulAggregation::new(number, columns, schema, groups, context.operators);
+        let distinct = columns.distinct.iter().enumerate();
+        let distinct = distinct.map(|(place, distinct)| self.seen_values(place, distinct, &input.schema(), context));
+        let distinct = distinct.collect::<Result<Vec<_>>>()?;
+        let aggregation = StatefulAggregation::new(number, columns, schema, (groups, distinct), context.operators);
         let aggregation = Arc::new(aggregation);
         let operator: Arc<dyn StatefulOperator> = Arc::<StatefulAggregation>::clone(&aggregation);
         Ok(Planned { plan: Arc::new(Unary::new(input, aggregation)), operator: Some(operator) })

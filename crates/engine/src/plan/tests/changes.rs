@@ -1,8 +1,10 @@
 //! Aggregates of aggregates in update and complete mode: after every batch the result is that of a batch over all rows
 //! so far, computed in plain Rust.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use arrow::datatypes::DataType;
+use datafusion::common::ScalarValue;
 use datafusion::functions_aggregate::expr_fn::bit_xor;
 use datafusion::logical_expr::{Expr, ExprFunctionExt, LogicalPlan, LogicalPlanBuilder as Builder, lit};
 use datafusion::prelude::col;
@@ -10,9 +12,9 @@ use millstream_core::{Error, OutputMode};
 use proptest::collection::vec;
 use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptest};
 
-use super::properties::{block_on, budget};
+use super::properties::{block_on, budget, snapshot};
 use crate::functions::aggregates::{avg, count, max, min, sum};
-use crate::plan::fixture::{MemoryRows, Row, Setting, StreamTest};
+use crate::plan::fixture::{MemoryRows, Row, Setting, StreamTest, window, with_watermark};
 use crate::state::Overflow;
 
 /// What the second aggregate groups by.
@@ -29,6 +31,8 @@ enum Outer {
 struct Query {
     /// The first aggregate groups by `v % 3` as well as by `k`.
     by_remainder: bool,
+    /// Each group goes on twice.
+    twice: bool,
     /// Only groups with more rows than this go on.
     filter: Option<i64>,
     outer: Outer,
@@ -41,8 +45,10 @@ struct Query {
 fn queries() -> impl Strategy<Value = Query> {
     let outer = prop_oneof![Just(Outer::Count), Just(Outer::Parity), Just(Outer::Key), Just(Outer::Nothing)];
     let at_most = || proptest::option::of(0_i64..3);
-    (any::<bool>(), at_most(), outer, at_most(), any::<bool>())
-        .prop_map(|(by_remainder, filter, outer, having, third)| Query { by_remainder, filter, outer, having, third })
+    (any::<(bool, bool, bool)>(), at_most(), outer, at_most()).prop_map(|(flags, filter, outer, having)| {
+        let (by_remainder, twice, third) = flags;
+        Query { by_remainder, twice, filter, outer, having, third }
+    })
 }
 
 fn rows() -> impl Strategy<Value = Vec<Row>> {
@@ -51,10 +57,19 @@ fn rows() -> impl Strategy<Value = Vec<Row>> {
     vec((Just(0.0), key, value), 1..12)
 }
 
+fn distinct(function: Expr) -> Expr {
+    function.distinct().build().unwrap()
+}
+
 fn plan(query: &Query, source: &MemoryRows) -> LogicalPlan {
     let mut keys = vec![col("k")];
     keys.extend(query.by_remainder.then(|| (col("v") % lit(3_i64)).alias("r")));
-    let first = vec![count(lit(1)).alias("n"), sum(col("v"), Overflow::Error).alias("s"), max(col("v")).alias("m")];
+    let first = vec![
+        count(lit(1)).alias("n"),
+        sum(col("v"), Overflow::Error).alias("s"),
+        max(col("v")).alias("m"),
+        distinct(count(col("v"))).alias("d"),
+    ];
     let mut plan = Builder::from(source.relation()).aggregate(keys, first).unwrap();
     if let Some(least) = query.filter {
         plan = plan.filter(col("n").gt(lit(least))).unwrap();
@@ -75,8 +90,20 @@ fn plan(query: &Query, source: &MemoryRows) -> LogicalPlan {
         avg(col("s"), Overflow::Error).alias("a"),
         bit_xor(col("n")).alias("x"),
         positive.alias("positive"),
+        sum(col("d"), Overflow::Error).alias("ds"),
+        distinct(count(col("m"))).alias("dm"),
+        sum(col("n"), Overflow::Error).distinct().filter(col("m").gt(lit(0_i64))).build().unwrap().alias("dn"),
     ];
-    plan = plan.project(vec![col("n"), col("s"), col("m"), col("k")]).unwrap().aggregate(keys, second).unwrap();
+    let mut columns = vec![col("n"), col("s"), col("m"), col("k"), col("d")];
+    if query.twice {
+        let copies =
+            ScalarValue::new_list(&[ScalarValue::from(0_i64), ScalarValue::from(1_i64)], &DataType::Int64, true);
+        columns.push(Expr::Literal(ScalarValue::List(copies), None).alias("copy"));
+        plan = plan.project(columns).and_then(|plan| plan.unnest_column("copy")).unwrap();
+    } else {
+        plan = plan.project(columns).unwrap();
+    }
+    plan = plan.aggregate(keys, second).unwrap();
     if let Some(least) = query.having {
         plan = plan.filter(col("c").gt(lit(least))).unwrap();
     }
@@ -92,11 +119,13 @@ fn text<T: ToString>(value: Option<T>) -> String {
 }
 
 /// What the first aggregate gives of a group.
+#[derive(Debug, Clone)]
 struct First {
     key: Option<&'static str>,
     count: i64,
     sum: Option<i64>,
     most: Option<i64>,
+    distinct: i64,
 }
 
 fn first(query: &Query, rows: &[Row]) -> Vec<First> {
@@ -109,9 +138,11 @@ fn first(query: &Query, rows: &[Row]) -> Vec<First> {
     let group = |((key, _), values): (Key, Vec<Option<i64>>)| {
         let known: Vec<i64> = values.iter().flatten().copied().collect();
         let sum = (!known.is_empty()).then(|| known.iter().sum());
-        First { key, count: values.len() as i64, sum, most: known.iter().max().copied() }
+        let distinct = known.iter().collect::<BTreeSet<_>>().len() as i64;
+        First { key, count: values.len() as i64, sum, most: known.iter().max().copied(), distinct }
     };
-    groups.into_iter().map(group).filter(|group| query.filter.is_none_or(|least| group.count > least)).collect()
+    let groups = groups.into_iter().map(group).filter(|group| query.filter.is_none_or(|least| group.count > least));
+    groups.flat_map(|group| std::iter::repeat_n(group, if query.twice { 2 } else { 1 })).collect()
 }
 
 /// The answer of a batch, by the text of its key.
@@ -150,6 +181,7 @@ fn second(query: &Query, key: &str, rows: &[First]) -> String {
     let mean = (!sums.is_empty()).then(|| format!("{:?}", sums.iter().sum::<i64>() as f64 / sums.len() as f64));
     let total = (!rows.is_empty()).then(|| rows.iter().map(|row| row.count).sum::<i64>());
     let xor = rows.iter().map(|row| row.count).reduce(|left, right| left ^ right);
+    let positive: BTreeSet<i64> = rows.iter().filter(|row| row.most > Some(0)).map(|row| row.count).collect();
     let values = [
         rows.len().to_string(),
         text(total),
@@ -159,6 +191,9 @@ fn second(query: &Query, key: &str, rows: &[First]) -> String {
         text(mean),
         text(xor),
         rows.iter().filter(|row| row.most > Some(0)).count().to_string(),
+        text((!rows.is_empty()).then(|| rows.iter().map(|row| row.distinct).sum::<i64>())),
+        rows.iter().filter_map(|row| row.most).collect::<BTreeSet<_>>().len().to_string(),
+        text(positive.iter().copied().reduce(|sum, count| sum + count)),
     ];
     if query.outer == Outer::Nothing { values.join("|") } else { format!("{key}|{}", values.join("|")) }
 }
@@ -259,4 +294,33 @@ async fn what_cannot_be_taken_back_is_refused() {
         let error = StreamTest::start(of_counts(counts()), strict).await.unwrap_err();
         assert!(error.message().starts_with("Detected pattern of possible 'correctness' issue"), "{error}");
     }
+}
+
+/// The values go with their window: of each state that holds one window with one value the size is the same.
+#[tokio::test]
+async fn distinct_values_are_forgotten_with_their_group() {
+    let source = MemoryRows::default();
+    let plan = Builder::from(with_watermark(source.relation(), 0))
+        .aggregate(vec![window(10, 10)], vec![distinct(count(col("v"))), distinct(sum(col("v"), Overflow::Error))])
+        .and_then(Builder::build)
+        .unwrap();
+    let mut test = StreamTest::start(plan, Setting::of(OutputMode::Append)).await.unwrap();
+    let bytes = |test: &StreamTest| snapshot(&*test.execution.operators()[0].stores()[1]).concat().len();
+    assert_eq!(test.execution.operators()[0].stores().len(), 2, "both functions share the values");
+    source.add(&[(1.0, None, Some(5)), (2.0, None, Some(5)), (3.0, None, Some(7)), (4.0, None, None)]);
+    assert_eq!(test.run().await.unwrap(), [Vec::<String>::new(), vec![]]);
+    let of_three_values = bytes(&test);
+    source.add(&[(5.0, None, Some(7)), (6.0, None, Some(8))]);
+    assert_eq!(test.run().await.unwrap(), [Vec::<String>::new(), vec![]]);
+    source.add(&[(30.0, None, None)]);
+    assert_eq!(test.run().await.unwrap(), [vec![], vec!["[0,10)|3|20".to_owned()]]);
+    let of_one_value = bytes(&test);
+    assert!(of_one_value < of_three_values, "{of_one_value} and {of_three_values} bytes");
+    source.add(&[(60.0, None, None)]);
+    assert_eq!(test.run().await.unwrap(), [vec![], vec!["[30,40)|0|NULL".to_owned()]]);
+    source.add(&[(61.0, None, Some(1))]);
+    assert_eq!(test.run().await.unwrap(), [Vec::<String>::new(), vec![]]);
+    source.add(&[(90.0, Some("a"), None)]);
+    assert_eq!(test.run().await.unwrap(), [vec![], vec!["[60,70)|1|1".to_owned()]]);
+    assert_eq!(bytes(&test), of_one_value);
 }

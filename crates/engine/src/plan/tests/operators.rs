@@ -111,7 +111,8 @@ async fn plans_that_spark_refuses() {
         ),
     ];
     for (plan, mode, expected) in cases {
-        let error = StreamTest::start(plan.clone(), Setting::of(mode)).await.unwrap_err();
+        let strict = Setting { is_strict: true, ..Setting::of(mode) };
+        let error = StreamTest::start(plan.clone(), strict).await.unwrap_err();
         assert_eq!(error.message(), expected, "{mode}: {}", plan.display_indent());
     }
     let chained = counted().aggregate(vec![col("n")], vec![count(lit(1))]).unwrap().build().unwrap();

@@ -97,6 +97,24 @@ impl<V: Values> ShardGuard<'_, V> {
         self.shard.for_each_old(self.state.shape(), each)
     }
 
+    /// Removes what the batch has changed and of which `has_gone` says so.
+    pub fn remove_changed(&mut self, has_gone: impl Fn(&V, u32) -> Result<bool>) -> Result<()> {
+        let mut gone = Vec::new();
+        self.for_each_changed(|entries, entry| {
+            if has_gone(entries.values(), entry)? {
+                gone.push(entries.key(entry).to_vec());
+            }
+            Ok(())
+        })?;
+        for key in gone {
+            self.with_bucket(&key, |bucket| {
+                let entries: Vec<u32> = bucket.entries().collect();
+                entries.into_iter().try_for_each(|entry| bucket.remove(entry))
+            })?;
+        }
+        Ok(())
+    }
+
     /// Calls `each` with every entry that [`ShardGuard::expire`] took out in this batch.
     pub fn for_each_expired(&self, each: impl FnMut(&Entries<V>, u32) -> Result<()>) -> Result<()> {
         self.shard.for_each_expired(self.state.shape(), each)

@@ -56,7 +56,9 @@ impl Aggregates {
                 }
             }
             column.update(argument, added.assignment())?;
-            column.retract(argument, taken_back.assignment())?;
+            if !taken_back.rows.is_empty() {
+                column.retract(argument, taken_back.assignment())?;
+            }
         }
         Ok(())
     }

@@ -32,7 +32,7 @@ pub(crate) fn output_mode(question: Question) -> OutputMode {
         | Question::Moments
         | Question::LastRows
         | Question::Limit => OutputMode::Append,
-        Question::Update => OutputMode::Update,
+        Question::Update | Question::CountsOfCounts => OutputMode::Update,
         Question::Complete => OutputMode::Complete,
     }
 }
@@ -48,6 +48,9 @@ pub(crate) fn plan(question: Question, source: &SimSource, clock: Arc<ManualCloc
             .filter((col("value") % lit(3_i64)).not_eq(lit(0_i64)))?
             .project(vec![col("key"), col("value")])?,
         Question::Update | Question::Complete => LogicalPlanBuilder::from(rows).aggregate(vec![col("key")], answers)?,
+        Question::CountsOfCounts => LogicalPlanBuilder::from(rows)
+            .aggregate(vec![col("key")], answers)?
+            .aggregate(vec![col("count")], vec![count(lit(1_i64)).alias("keys"), sum(col("sum"), Overflow::Error)])?,
         Question::Limit => LogicalPlanBuilder::from(rows).limit(0, Some(LIMIT))?.project(vec![lit(1_i64)])?,
         Question::Keys => first_of(rows, &["key"])?,
         Question::Moments => first_of(timed(rows)?, &["key", "ts"])?,

@@ -26,6 +26,9 @@ pub(crate) enum Question {
     Update,
     /// The same, complete.
     Complete,
+    /// Of [`Question::Update`]'s counts and sums `select count, count(*), sum(sum) group by count`, update: each answer
+    /// has with it what has become of its key.
+    CountsOfCounts,
     /// `select window(ts, '10 seconds'), count(*), sum(value)` by window with a watermark of [`DELAY`], append.
     Windows,
     /// `dropDuplicates(["key"])`, of which only the key is written, append.
@@ -48,11 +51,18 @@ pub(crate) const WINDOW: i64 = 10;
 /// How many rows pass a limit.
 pub(crate) const LIMIT: usize = 30;
 
+/// An answer's last number where it says what has become of its key: it has this row now.
+pub(crate) const UPSERT: i64 = 1;
+
+/// The same of a key that has gone.
+pub(crate) const DELETE: i64 = -1;
+
 impl Question {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Filter,
         Self::Update,
         Self::Complete,
+        Self::CountsOfCounts,
         Self::Windows,
         Self::Keys,
         Self::Moments,
@@ -76,6 +86,7 @@ impl Question {
                 let touched: BTreeSet<_> = batch.iter().map(|row| row.key).collect();
                 Some(counts(&all).into_iter().filter(|answer| touched.contains(&answer[0])).collect())
             }
+            Self::CountsOfCounts => Some(changes(&counts_of_counts(before), &counts_of_counts(&all))),
             Self::Windows | Self::LastRows => None,
             Self::Keys | Self::Moments => {
                 let seen = self.distinct(before);
@@ -100,6 +111,18 @@ impl Question {
             Self::Update => {
                 let newest: BTreeMap<_, _> = batches.iter().flatten().map(|row| (row[0], row.clone())).collect();
                 (counts(all), newest.into_values().collect())
+            }
+            Self::CountsOfCounts => {
+                let mut newest = BTreeMap::new();
+                for row in batches.iter().flatten() {
+                    newest.insert(row[0], row.clone());
+                }
+                let there = newest.into_values().filter(|row| row.last() == Some(&UPSERT));
+                let answers = there.map(|mut row| {
+                    row.pop();
+                    row
+                });
+                (counts_of_counts(all).into_values().collect(), answers.collect())
             }
             Self::Windows => (windows(all), written()),
             Self::LastRows => (last_rows(all), written()),
@@ -130,6 +153,25 @@ fn counts(rows: &[Row]) -> Vec<Answer> {
         (*count, *sum) = (*count + 1, *sum + row.value);
     }
     counts.into_iter().map(|(key, (count, sum))| vec![key, count, sum]).collect()
+}
+
+/// By the number of rows of a key: that number, how many keys have it, and the sum of their sums.
+fn counts_of_counts(rows: &[Row]) -> BTreeMap<i64, Answer> {
+    let mut by_count = BTreeMap::<i64, Answer>::new();
+    for answer in counts(rows) {
+        let (count, sum) = (answer[1], answer[2]);
+        let group = by_count.entry(count).or_insert_with(|| vec![count, 0, 0]);
+        (group[1], group[2]) = (group[1] + 1, group[2] + sum);
+    }
+    by_count
+}
+
+/// What becomes of keys between two results: rows that are other rows now, and those whose key has gone.
+fn changes(before: &BTreeMap<i64, Answer>, after: &BTreeMap<i64, Answer>) -> Vec<Answer> {
+    let marked = |row: &Answer, operation: i64| row.iter().copied().chain([operation]).collect();
+    let gone = before.iter().filter(|(key, _)| !after.contains_key(key)).map(|(_, row)| marked(row, DELETE));
+    let set = after.iter().filter(|(key, row)| before.get(key) != Some(row)).map(|(_, row)| marked(row, UPSERT));
+    sorted(gone.chain(set).collect())
 }
 
 /// Those windows that the watermark has passed at the end. No row is ever late.

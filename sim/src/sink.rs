@@ -15,7 +15,7 @@ use millstream_core::{
 use parking_lot::Mutex;
 
 use crate::chance::Chance;
-use crate::rows::Answer;
+use crate::rows::{self, Answer};
 use crate::source::SimSource;
 use crate::trace::Trace;
 
@@ -193,6 +193,11 @@ fn append_value(column: &dyn Array, row: usize, values: &mut Answer) -> Result<(
                 append_value(field, row, values)?;
             }
         }
+        DataType::Utf8 => values.push(match column.as_string::<i32>().value(row) {
+            millstream_core::UPSERT => rows::UPSERT,
+            millstream_core::DELETE => rows::DELETE,
+            text => return Err(Error::unsupported(format!("the simulated sink does not read '{text}'"))),
+        }),
         other => return Err(Error::unsupported(format!("the simulated sink does not read {other}"))),
     }
     Ok(())

@@ -12,6 +12,11 @@ fn answers_are_those_of_a_batch_query() {
     assert_eq!(Question::Filter.batch(&ROWS[..1], &ROWS[1..]), Some(vec![vec![1, 5], vec![2, 4]]));
     assert_eq!(Question::Update.batch(&ROWS[..2], &ROWS[2..]), Some(vec![vec![1, 2, 8]]));
     assert_eq!(Question::Complete.batch(&ROWS[..2], &ROWS[2..]), Some(vec![vec![1, 2, 8], vec![2, 1, 4]]));
+    // The key with one row has two now: nobody has one any more.
+    let (one, two) = (ROWS[..1].to_vec(), [row(1, 5, 45)]);
+    assert_eq!(Question::CountsOfCounts.batch(&one, &two), Some(vec![vec![1, 1, 3, DELETE], vec![2, 1, 8, UPSERT]]));
+    let batches = [vec![vec![1, 1, 3, UPSERT]], vec![vec![1, 1, 3, DELETE], vec![2, 1, 8, UPSERT]]];
+    assert_eq!(Question::CountsOfCounts.check_all(&[ROWS[0], two[0]], &batches), Ok(()));
     assert_eq!(Question::Windows.check_all(&ROWS, &[vec![], vec![vec![20, 30, 2, 7]]]), Ok(()));
     assert_eq!(Question::Keys.batch(&ROWS[..1], &ROWS[1..]), Some(vec![vec![2]]));
     assert_eq!(Question::Moments.batch(&ROWS[..1], &ROWS), Some(vec![vec![1, 45], vec![2, 29]]));

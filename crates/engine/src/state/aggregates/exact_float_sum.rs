@@ -130,7 +130,10 @@ impl Cell for ExactCell {
     /// Words at the top that only repeat the sign, and zeros at the bottom, are left out.
     fn write(&self, out: &mut Vec<u8>) {
         [self.count, self.nan, self.infinite, self.negative_infinite].into_iter().for_each(|count| put_i64(out, count));
-        let words: &[u64] = self.words.as_ref().map_or(&[], |words| &words[..]);
+        let words: &[u64] = match &self.words {
+            Some(words) if words.iter().any(|word| *word != 0) => &words[..],
+            _ => &[],
+        };
         let sign = if words.last().is_some_and(|word| word >> 63 == 1) { u64::MAX } else { 0 };
         let first = words.iter().position(|word| *word != 0).unwrap_or(words.len());
         let end = words.iter().rposition(|word| *word != sign).map_or(first, |last| (last + 1).max(first));
@@ -208,3 +211,6 @@ impl Form for ExactFloatSum {
         Ok(ExactCell { words, count, nan, infinite, negative_infinite })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -114,7 +114,10 @@ fn compare_rows(seen: &[&OutputRow], due: &[&Row]) -> Vec<Difference> {
 
 fn compare_newest(seen: &[&OutputRow], due: &[&Row]) -> Vec<Difference> {
     let mut newest: BTreeMap<&Option<Vec<u8>>, &OutputRow> = seen.iter().map(|seen| (&seen.row.0, *seen)).collect();
-    let due: BTreeMap<_, _> = due.iter().map(|(key, value)| (key, value)).collect();
+    let mut due: BTreeMap<_, _> = due.iter().map(|(key, value)| (key, value)).collect();
+    // A record without a value says that its key has gone.
+    newest.retain(|_, seen| seen.row.1.is_some());
+    due.retain(|_, value| value.is_some());
     let mut differences = Vec::new();
     for (key, value) in due {
         match newest.remove(key) {

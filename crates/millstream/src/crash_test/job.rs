@@ -25,6 +25,8 @@ pub(crate) enum BuiltIn {
     Counts,
     /// The same (complete mode).
     Complete,
+    /// How many keys have so many rows (update mode); a number that no key has any more is deleted.
+    Chained,
     /// Rows and counts, by two queries that share a reader.
     Shared,
 }
@@ -37,7 +39,8 @@ pub(super) enum Job {
 }
 
 impl BuiltIn {
-    pub(super) const ALL: [Self; 5] = [Self::Pass, Self::Windows, Self::Counts, Self::Complete, Self::Shared];
+    pub(super) const ALL: [Self; 6] =
+        [Self::Pass, Self::Windows, Self::Counts, Self::Complete, Self::Chained, Self::Shared];
 
     fn name(self) -> &'static str {
         match self {
@@ -45,6 +48,7 @@ impl BuiltIn {
             Self::Windows => "windows",
             Self::Counts => "counts",
             Self::Complete => "complete",
+            Self::Chained => "chained",
             Self::Shared => "shared",
         }
     }
@@ -56,6 +60,7 @@ impl BuiltIn {
             Self::Windows => include_str!("jobs/windows.sql"),
             Self::Counts => include_str!("jobs/counts.sql"),
             Self::Complete => include_str!("jobs/complete.sql"),
+            Self::Chained => include_str!("jobs/chained.sql"),
             Self::Shared => include_str!("jobs/shared.sql"),
         }
     }
@@ -76,6 +81,13 @@ impl BuiltIn {
                 counts(&|number| format!("{} {}", rows.key(number), Rows::second(number)), sent.under_load)
             }
             Self::Counts | Self::Complete => counts(&|number| rows.key(number), sent.all()),
+            Self::Chained => {
+                let mut keys_of = BTreeMap::new();
+                for (_, count) in counts(&|number| rows.key(number), sent.all()) {
+                    *keys_of.entry(count).or_insert(0_u64) += 1;
+                }
+                keys_of.into_iter().map(|(count, keys)| (count, Some(keys.to_string().into_bytes()))).collect()
+            }
             Self::Shared => {
                 all().chain(counts(&|number| format!("{COUNT_OF}{}", rows.key(number)), sent.all())).collect()
             }
@@ -86,7 +98,8 @@ impl BuiltIn {
     fn out_of_order(self, seen: &[OutputRow]) -> Vec<Difference> {
         let is_count = |seen: &&OutputRow| seen.row.0.as_ref().is_some_and(|key| key.starts_with(COUNT_OF.as_bytes()));
         match self {
-            Self::Pass | Self::Windows => Vec::new(),
+            // How many keys have a number of rows goes up and down.
+            Self::Pass | Self::Windows | Self::Chained => Vec::new(),
             Self::Counts => out_of_order(seen.iter(), false),
             Self::Complete => out_of_order(seen.iter(), true),
             Self::Shared => out_of_order(seen.iter().filter(is_count), false),
@@ -135,9 +148,8 @@ impl Job {
             Self::BuiltIn(BuiltIn::Pass | BuiltIn::Windows) | Self::Program { compare: Compare::Rows, .. } => {
                 Comparison::Rows
             }
-            Self::BuiltIn(BuiltIn::Counts | BuiltIn::Complete) | Self::Program { compare: Compare::Newest, .. } => {
-                Comparison::Newest
-            }
+            Self::BuiltIn(BuiltIn::Counts | BuiltIn::Complete | BuiltIn::Chained)
+            | Self::Program { compare: Compare::Newest, .. } => Comparison::Newest,
             Self::BuiltIn(BuiltIn::Shared) => Comparison::NewestOf(COUNT_OF),
         }
     }

@@ -1,8 +1,11 @@
 use super::*;
 
+/// `key=value`, or `key` for a record without a value.
 fn row(text: &str) -> Row {
-    let (key, value) = text.split_once('=').expect("key=value");
-    (Some(key.into()), Some(value.into()))
+    match text.split_once('=') {
+        Some((key, value)) => (Some(key.into()), Some(value.into())),
+        None => (Some(text.into()), None),
+    }
 }
 
 /// The differences of an output, as a person reads them. Rows lie at the offsets 0, 1 … of one partition.
@@ -33,6 +36,9 @@ fn only_the_newest_row_of_a_key_counts() {
     check(&["a=9", "b=5", "a=2"], &[]);
     check(&["a=2", "b=5", "a=3"], &["different: key a, value 3 instead of 2, at offset 2 of partition 3"]);
     check(&["a=2"], &["lost: key b, value 5"]);
+    // A record without a value deletes its key.
+    check(&["c=0", "a=2", "c", "b=5"], &[]);
+    check(&["a=2", "b=5", "b"], &["lost: key b, value 5"]);
     check(&["a=2", "b=5", "c=0"], &["different: key c, value 0, where no such row is due, at offset 2 of partition 3"]);
 }
 

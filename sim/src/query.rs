@@ -7,18 +7,18 @@ use arrow::datatypes::{DataType, Field, Fields, TimeUnit, TimestampMicrosecondTy
 use datafusion::common::Column;
 use datafusion::error::Result;
 use datafusion::logical_expr::{
-    ColumnarValue, Extension, LogicalPlan, LogicalPlanBuilder, ScalarFunctionArgs, ScalarUDFImpl, Signature,
+    ColumnarValue, Expr, Extension, LogicalPlan, LogicalPlanBuilder, ScalarFunctionArgs, ScalarUDFImpl, Signature,
     Volatility, col, lit,
 };
 use millstream_core::OutputMode;
 use millstream_engine::functions::aggregates::{count, sum};
-use millstream_engine::functions::{Meaning, with_meaning};
+use millstream_engine::functions::{Meaning, session, with_meaning};
 use millstream_engine::plan::{DeduplicateNode, EventTimeWatermarkNode, StreamingRelationNode};
 use millstream_engine::state::Overflow;
 use millstream_testing::ManualClock;
 
 use crate::last_rows::LastRowsNode;
-use crate::rows::{DELAY, LIMIT, Question, WINDOW};
+use crate::rows::{DELAY, GAP, LIMIT, Question, WINDOW};
 use crate::source::SimSource;
 
 const SECOND_US: i64 = 1_000_000;
@@ -31,7 +31,8 @@ pub(crate) fn output_mode(question: Question) -> OutputMode {
         | Question::Keys
         | Question::Moments
         | Question::LastRows
-        | Question::Limit => OutputMode::Append,
+        | Question::Limit
+        | Question::Sessions => OutputMode::Append,
         Question::Update | Question::CountsOfCounts => OutputMode::Update,
         Question::Complete => OutputMode::Complete,
     }
@@ -59,9 +60,11 @@ pub(crate) fn plan(question: Question, source: &SimSource, clock: Arc<ManualCloc
             LogicalPlanBuilder::from(LastRowsNode::over(timed(columns)?)?)
         }
         Question::Windows => {
-            let window = Window { signature: Signature::any(1, Volatility::Immutable) };
-            let window = with_meaning(window, Meaning::EventTime);
-            LogicalPlanBuilder::from(timed(rows)?).aggregate(vec![window.call(vec![col("ts")])], answers)?
+            LogicalPlanBuilder::from(timed(rows)?).aggregate(vec![Span::Window.of(col("ts"))], answers)?
+        }
+        Question::Sessions => {
+            let own = session(Span::Session.of(col("ts"))).alias("session");
+            LogicalPlanBuilder::from(timed(rows)?).aggregate(vec![own, col("key")], answers)?
         }
     };
     Ok(plan.build()?)
@@ -78,9 +81,26 @@ fn first_of(rows: LogicalPlan, keys: &[&str]) -> anyhow::Result<LogicalPlanBuild
     Ok(LogicalPlanBuilder::from(first).project(keys.iter().map(|key| col(*key)))?)
 }
 
-/// `window(ts, '10 seconds')`, as the SQL front end makes it.
+/// Which span of time belongs to an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Span {
+    /// `window(ts, '10 seconds')`, as the SQL front end makes it.
+    Window,
+    /// `session_window(ts, '7 seconds')`, of an event alone.
+    Session,
+}
+
+impl Span {
+    /// The span of this time, a struct that carries event time.
+    fn of(self, time: Expr) -> Expr {
+        let function = SpanOf { span: self, signature: Signature::any(1, Volatility::Immutable) };
+        with_meaning(function, Meaning::EventTime).call(vec![time])
+    }
+}
+
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct Window {
+struct SpanOf {
+    span: Span,
     signature: Signature,
 }
 
@@ -89,9 +109,9 @@ fn window_fields() -> Fields {
     vec![Field::new("start", time.clone(), false), Field::new("end", time, false)].into()
 }
 
-impl ScalarUDFImpl for Window {
+impl ScalarUDFImpl for SpanOf {
     fn name(&self) -> &'static str {
-        "window"
+        "span"
     }
 
     fn signature(&self) -> &Signature {
@@ -104,13 +124,12 @@ impl ScalarUDFImpl for Window {
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let times = args.args[0].to_array(args.number_rows)?;
-        let width = WINDOW * SECOND_US;
-        let starts: Vec<_> = times
-            .as_primitive::<TimestampMicrosecondType>()
-            .values()
-            .iter()
-            .map(|at| at - at.rem_euclid(width))
-            .collect();
+        let (width, step) = match self.span {
+            Span::Window => (WINDOW * SECOND_US, WINDOW * SECOND_US),
+            Span::Session => (GAP * SECOND_US, 1),
+        };
+        let times = times.as_primitive::<TimestampMicrosecondType>().values();
+        let starts: Vec<_> = times.iter().map(|at| at - at.rem_euclid(step)).collect();
         let column = |shift: i64| -> ArrayRef {
             let shifted = starts.iter().map(|at| at + shift);
             Arc::new(TimestampMicrosecondArray::from_iter_values(shifted).with_timezone("UTC"))

@@ -37,6 +37,9 @@ pub(crate) enum Question {
     Moments,
     /// A number for each of the first [`LIMIT`] rows, append: which rows they are is not fixed.
     Limit,
+    /// `select session_window(ts, '7 seconds'), key, count(*), sum(value)` by both with a watermark of [`DELAY`],
+    /// append.
+    Sessions,
     /// The last [`crate::last_rows::KEPT`] rows of each key in each window, append; an operator that is not the
     /// engine's.
     LastRows,
@@ -48,6 +51,9 @@ pub(crate) const DELAY: i64 = 15;
 /// Seconds of a window.
 pub(crate) const WINDOW: i64 = 10;
 
+/// Seconds after its last event in which a session ends.
+pub(crate) const GAP: i64 = 7;
+
 /// How many rows pass a limit.
 pub(crate) const LIMIT: usize = 30;
 
@@ -58,7 +64,7 @@ pub(crate) const UPSERT: i64 = 1;
 pub(crate) const DELETE: i64 = -1;
 
 impl Question {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Filter,
         Self::Update,
         Self::Complete,
@@ -68,11 +74,12 @@ impl Question {
         Self::Moments,
         Self::LastRows,
         Self::Limit,
+        Self::Sessions,
     ];
 
     /// Whether rows must come in the order of the source, so that none is late.
     pub(crate) fn has_watermark(self) -> bool {
-        matches!(self, Self::Windows | Self::Moments | Self::LastRows)
+        matches!(self, Self::Windows | Self::Moments | Self::LastRows | Self::Sessions)
     }
 
     /// The rows that a batch must write, given what the batches before it read and what it reads itself. `None` where
@@ -87,7 +94,7 @@ impl Question {
                 Some(counts(&all).into_iter().filter(|answer| touched.contains(&answer[0])).collect())
             }
             Self::CountsOfCounts => Some(changes(&counts_of_counts(before), &counts_of_counts(&all))),
-            Self::Windows | Self::LastRows => None,
+            Self::Windows | Self::LastRows | Self::Sessions => None,
             Self::Keys | Self::Moments => {
                 let seen = self.distinct(before);
                 Some(self.distinct(batch).difference(&seen).cloned().collect())
@@ -126,6 +133,7 @@ impl Question {
             }
             Self::Windows => (windows(all), written()),
             Self::LastRows => (last_rows(all), written()),
+            Self::Sessions => (sessions(all), written()),
             Self::Limit => (limited(all.len()), written()),
             Self::Keys | Self::Moments => (self.distinct(all).into_iter().collect(), written()),
         };
@@ -184,6 +192,20 @@ fn windows(rows: &[Row]) -> Vec<Answer> {
     }
     let is_final = |start: &i64| start + WINDOW <= watermark;
     windows.into_iter().filter(|(start, _)| is_final(start)).map(|(s, (c, v))| vec![s, s + WINDOW, c, v]).collect()
+}
+
+/// Those sessions of each key that the watermark has passed at the end.
+fn sessions(rows: &[Row]) -> Vec<Answer> {
+    let watermark = rows.iter().map(|row| row.second).max().unwrap_or(0) - DELAY;
+    let mut rows = rows.to_vec();
+    rows.sort_by_key(|row| (row.key, row.second));
+    let in_one = |a: &Row, b: &Row| a.key == b.key && b.second <= a.second + GAP;
+    let session = |rows: &[Row]| {
+        let (first, last) = (rows[0], rows[rows.len() - 1]);
+        let sum = rows.iter().map(|row| row.value).sum();
+        vec![first.second, last.second + GAP, first.key, rows.len() as i64, sum]
+    };
+    sorted(rows.chunk_by(in_one).map(session).filter(|answer| answer[1] <= watermark).collect())
 }
 
 /// The last rows of each key in the windows that the watermark has passed at the end, equal rows once.

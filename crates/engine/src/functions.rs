@@ -7,6 +7,7 @@ mod batch_seed;
 mod batch_timestamp;
 mod decode;
 mod meaning;
+mod session;
 mod stream_aggregate;
 
 pub use batch_seed::BatchSeed;
@@ -14,4 +15,5 @@ pub(crate) use batch_seed::SeedCell;
 pub use batch_timestamp::BatchTimestamp;
 pub use decode::Decode;
 pub use meaning::{Meaning, meaning_of, unmarked, with_meaning};
+pub use session::session;
 pub use stream_aggregate::StreamAggregate;

@@ -6,9 +6,11 @@ mod consolidate_exec;
 mod context;
 mod deduplicate_exec;
 mod event_time_watermark_exec;
+mod gathering;
 mod global_limit_exec;
 mod late_rows;
 mod map_exec;
+mod session_window_exec;
 mod source_scan_exec;
 mod stateful_aggregate_exec;
 mod unary;
@@ -21,6 +23,7 @@ pub(crate) use deduplicate_exec::{Deduplication, SeenKeys};
 pub(crate) use event_time_watermark_exec::FollowEventTime;
 pub(crate) use global_limit_exec::GlobalLimit;
 pub(crate) use map_exec::Map;
+pub(crate) use session_window_exec::SessionWindowAggregation;
 pub(crate) use source_scan_exec::{ScanTarget, SourceScanExec};
 pub(crate) use stateful_aggregate_exec::{
     AggregateColumn, AggregateColumns, DistinctColumns, DistinctValues, SeenValues, StatefulAggregation, output_schema,

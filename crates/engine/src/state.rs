@@ -33,5 +33,5 @@ pub use lifetime::{FOREVER, KeyLifetime, Lifetime};
 pub use operator::{SnapshotPart, StateStore, StatefulOperator, StoreDescription};
 pub use shard::{Assignment, Bucket};
 pub use spill_folder::SpillFolder;
-pub(crate) use values::group_columns;
-pub use values::{Aggregates, AggregatesLayout, Counts, Ends, KeysOnly, RowCodec, Rows, Values};
+pub use values::{Aggregates, AggregatesLayout, Counts, Ends, KeysOnly, RowCodec, Rows, Sessions, Values};
+pub(crate) use values::{group_columns, session_columns};

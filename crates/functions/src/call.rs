@@ -68,7 +68,7 @@ pub enum Resolved {
     /// `window(…)`: the row's event-time windows.
     TimeWindow(TimeWindow),
     /// `session_window(…)`: the row's own session, before those that touch are merged.
-    SessionWindow(SessionWindow),
+    SessionWindow(Box<SessionWindow>),
 }
 
 /// A table of rows for each input row.
@@ -89,6 +89,8 @@ pub struct SessionWindow {
     pub time: TypedExpr,
     /// A gap after it; NULL if that is no span of time.
     pub end: TypedExpr,
+    /// Both as a struct, which carries event time if the time does.
+    pub window: TypedExpr,
 }
 
 /// `window(time, length, slide, start)`.

@@ -1,16 +1,20 @@
 //! Event-time windows: `window` and what belongs to it. The rows of windows are made by the analyzer.
 
-use arrow::datatypes::{DataType, IntervalMonthDayNano, TimeUnit};
+use std::sync::Arc;
+
+use arrow::array::StructArray;
+use arrow::datatypes::{DataType, IntervalMonthDayNano, IntervalUnit, TimeUnit};
 use datafusion::common::ScalarValue;
-use millstream_core::interval::{CalendarInterval, parse_interval};
+use millstream_core::interval::parse_interval;
 use millstream_core::{Error, Result, spark_error};
 use millstream_engine::functions::Meaning;
 
-use crate::data_type::{is_timestamp, sql_name, timestamp};
+use crate::data_type::{is_timestamp, sql_name, structure, timestamp};
 use crate::typed_expr::TypedExpr;
 
 use super::argument::{constant_of, scalar};
 use super::call::{FunctionCall, Resolved, SessionWindow, TimeWindow};
+use super::cast::{CastMode, cast};
 use super::entry::Arity::{Between, Exactly};
 use super::entry::FunctionEntry;
 use super::kernel::Function;
@@ -107,29 +111,36 @@ fn type_class(data_type: &DataType) -> String {
 }
 
 fn session_window(call: &FunctionCall<'_>) -> Result<Resolved> {
-    if call.context.streaming {
-        return Err(Error::unsupported(format!(
-            "The session window \"{}\" over a stream is not supported.",
-            call.sql()
-        )));
-    }
     let time = event_time(call)?;
-    let gap = match constant_of(&call.argument(1).expr) {
-        // A text that is no interval is a gap of NULL, so that there is no window.
-        Some(ScalarValue::Utf8(text)) => text.and_then(|text| parse_interval(&text).ok()),
-        Some(ScalarValue::IntervalMonthDayNano(gap)) => {
-            gap.map(|gap| CalendarInterval { months: gap.months, days: gap.days, microseconds: gap.nanoseconds / 1000 })
-        }
-        Some(other) => {
-            return Err(spark_error!("_LEGACY_ERROR_TEMP_1040", dt = type_class(&other.data_type())));
-        }
-        None => return Err(Error::unsupported("A session window with a gap that is no constant is not supported.")),
-    };
-    let gap = gap.map(|gap| IntervalMonthDayNano::new(gap.months, gap.days, gap.microseconds.saturating_mul(1000)));
-    let gap = TypedExpr::literal(ScalarValue::IntervalMonthDayNano(gap), "");
-    let end = super::operators::time_plus(call, time.clone(), gap);
-    Ok(Resolved::SessionWindow(SessionWindow { time, end }))
+    let end = super::operators::time_plus(call, time.clone(), gap(call)?);
+    let bounds = structure([("start", time.data_type.clone(), true), ("end", time.data_type.clone(), true)]);
+    let window = OWN_SESSION.over([time.clone(), end.clone()], bounds, false, &call.context.settings);
+    Ok(Resolved::SessionWindow(Box::new(SessionWindow { time, end, window })))
 }
+
+/// The gap of a session as an interval. A text that is no interval is a gap of NULL, so that there is no window.
+fn gap(call: &FunctionCall<'_>) -> Result<TypedExpr> {
+    let interval = DataType::Interval(IntervalUnit::MonthDayNano);
+    let gap = call.argument(1);
+    match (constant_of(&gap.expr), &gap.data_type) {
+        (Some(ScalarValue::Utf8(text)), _) => {
+            let gap = text.and_then(|text| parse_interval(&text).ok());
+            let gap =
+                gap.map(|gap| IntervalMonthDayNano::new(gap.months, gap.days, gap.microseconds.saturating_mul(1000)));
+            Ok(TypedExpr::literal(ScalarValue::IntervalMonthDayNano(gap), ""))
+        }
+        (_, DataType::Utf8 | DataType::Null) => cast(gap, &interval, CastMode::Try, call.context.settings.time_zone),
+        (_, DataType::Interval(IntervalUnit::MonthDayNano)) => Ok(gap),
+        (_, other) => Err(spark_error!("_LEGACY_ERROR_TEMP_1040", dt = type_class(other))),
+    }
+}
+
+/// The session of an event alone.
+static OWN_SESSION: Function = Function::total("own_session", |evaluation| {
+    let DataType::Struct(bounds) = evaluation.data_type else { return Err(Error::internal("a session is a struct")) };
+    Ok(Arc::new(StructArray::try_new(bounds.clone(), evaluation.columns.clone(), None)?))
+})
+.meaning(Meaning::EventTime);
 
 /// The last microsecond of a window. It takes the window and not its end, because only the window is event time.
 static LAST_MOMENT: Function = Function::new("last_moment", |one| {
@@ -149,7 +160,7 @@ static LAST_MOMENT: Function = Function::new("last_moment", |one| {
     let (_, values, nulls) = moments.into_parts();
     let nulls = arrow::buffer::NullBuffer::union(nulls.as_ref(), windows.nulls());
     let moments = arrow::array::TimestampMicrosecondArray::new(values, nulls);
-    Ok(std::sync::Arc::new(moments.with_timezone_opt(zone.clone())))
+    Ok(Arc::new(moments.with_timezone_opt(zone.clone())))
 })
 .meaning(Meaning::EventTime);
 

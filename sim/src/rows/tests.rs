@@ -18,6 +18,10 @@ fn answers_are_those_of_a_batch_query() {
     let batches = [vec![vec![1, 1, 3, UPSERT]], vec![vec![1, 1, 3, DELETE], vec![2, 1, 8, UPSERT]]];
     assert_eq!(Question::CountsOfCounts.check_all(&[ROWS[0], two[0]], &batches), Ok(()));
     assert_eq!(Question::Windows.check_all(&ROWS, &[vec![], vec![vec![20, 30, 2, 7]]]), Ok(()));
+    // The second row of the key touches the end of the first one's session; the third does not.
+    let sessions = [row(1, 3, 20), row(1, 4, 27), row(2, 5, 20), row(1, 6, 35), row(2, 7, 90)];
+    let answers = vec![vec![20, 27, 2, 1, 5], vec![20, 34, 1, 2, 7], vec![35, 42, 1, 1, 6]];
+    assert_eq!(Question::Sessions.check_all(&sessions, &[answers]), Ok(()));
     assert_eq!(Question::Keys.batch(&ROWS[..1], &ROWS[1..]), Some(vec![vec![2]]));
     assert_eq!(Question::Moments.batch(&ROWS[..1], &ROWS), Some(vec![vec![1, 45], vec![2, 29]]));
     assert_eq!(Question::Limit.batch(&ROWS[..1], &ROWS[1..]), Some(vec![vec![1], vec![1]]));

@@ -17,6 +17,9 @@ use datafusion::logical_expr::{
 pub enum Meaning {
     /// The result is event time if the first argument is: an event-time window, and the last moment of one.
     EventTime,
+    /// The argument is a session, and rows that are grouped by it are grouped by the sessions that come of those that
+    /// overlap or touch. Event time as [`Meaning::EventTime`].
+    Session,
     /// The bytes of the argument as text; what is no UTF-8 is replaced. Who reads bytes needs no text.
     BytesAsText,
     /// A number for each row that depends on how the rows are read. A stream cannot be read again in the same way.

@@ -100,6 +100,7 @@ impl Partition {
         let started = deduplication.clock.monotonic();
         if let (Some(event_time), Some(watermark_ms)) = (deduplication.event_time, self.watermarks.late_ms) {
             let (in_time, late) = drop_late_rows(rows, event_time, watermark_ms)?;
+            let late = late.map_or(0, |late| late.num_rows());
             with_store!(&deduplication.seen, keys => keys.add_dropped(late));
             rows = in_time;
         }

@@ -1,23 +1,26 @@
-//! Drops rows that come after the watermark, and says how many.
+//! Takes out rows that come after the watermark.
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, TimestampMicrosecondArray};
-use arrow::compute::filter_record_batch;
+use arrow::compute::{filter_record_batch, not};
 use arrow::datatypes::{DataType, TimestampMicrosecondType};
 use millstream_core::{Error, Result};
 
-/// The rows whose event time is after the watermark (ms), and the number of the others. A window is late when its end
-/// is; a row without event time never is.
-pub(crate) fn drop_late_rows(rows: RecordBatch, event_time: usize, watermark_ms: i64) -> Result<(RecordBatch, usize)> {
+/// The rows whose event time is after the watermark (ms), and the others if there are any. A window is late when its
+/// end is; a row without event time never is.
+pub(crate) fn drop_late_rows(
+    rows: RecordBatch,
+    event_time: usize,
+    watermark_ms: i64,
+) -> Result<(RecordBatch, Option<RecordBatch>)> {
     let times = event_times(rows.column(event_time))?;
     let watermark_us = watermark_ms.saturating_mul(1000);
     let is_late = |row: usize| times.value(row) <= watermark_us && times.is_valid(row);
-    let late = (0..times.len()).filter(|&row| is_late(row)).count();
-    if late == 0 {
-        return Ok((rows, 0));
+    if !(0..times.len()).any(is_late) {
+        return Ok((rows, None));
     }
-    let in_time = BooleanArray::from_iter((0..times.len()).map(|row| Some(!is_late(row))));
-    // Here late rows end: what the filter leaves out is never seen again, only counted.
-    Ok((filter_record_batch(&rows, &in_time)?, late))
+    let late = BooleanArray::from_iter((0..times.len()).map(|row| Some(is_late(row))));
+    // Here late rows end: who asked for them only counts them.
+    Ok((filter_record_batch(&rows, &not(&late)?)?, Some(filter_record_batch(&rows, &late)?)))
 }
 
 /// The times that count for a watermark: of a window its end.

@@ -1,39 +1,30 @@
 //! Takes the rows of a batch into the state of an aggregation, and gives the groups that the output mode asks for.
-//!
-//! The batch has two halves. First every input partition is drained by a task of its own; each bucket of rows goes
-//! straight into its shard of the shared state. Then, when all are done, each output partition gives the groups of its
-//! range of shards, and expires what the watermark says.
 
 mod distinct_values;
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, Int64Array, RecordBatch};
-use arrow::compute::concat;
+use arrow::array::{ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Int64Type, Schema, SchemaRef};
-use datafusion::error::{DataFusionError, Result};
-use datafusion::execution::SendableRecordBatchStream;
-use datafusion::physical_expr::{EquivalenceProperties, Partitioning};
-use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType};
-use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, PlanProperties};
-use futures::future::{BoxFuture, Shared};
-use futures::{FutureExt, Stream, StreamExt, TryStreamExt, stream};
+use datafusion::error::Result;
+use datafusion::physical_plan::{ExecutionPlan, PlanProperties};
+use futures::Stream;
 use millstream_core::progress::StateOperatorProgress;
 use millstream_core::{Clock, OutputMode};
-use tokio::task::JoinSet;
 
 pub(crate) use distinct_values::{DistinctColumns, DistinctValues, SeenValues};
 
 use self::distinct_values::DistinctRows;
 use super::OperatorContext;
+use super::gathering::{self, Gathering, Given, Taken};
 use super::late_rows::drop_late_rows;
 use super::unary::{BatchInput, Operator};
 use crate::batch_context::BatchContext;
-use crate::error::to_datafusion;
 use crate::state::{
-    Aggregates, Argument, BatchNumber, Entries, KeyedAggregate, KeyedState, SHARDS, ShardGuard, StateStore,
-    StatefulOperator, UpdateScratch, group_columns, hash_key, shard_of,
+    Aggregates, Argument, BatchNumber, Entries, KeyedAggregate, KeyedState, ShardGuard, StateStore, StatefulOperator,
+    UpdateScratch, group_columns, hash_key, shard_of,
 };
 
 /// Which columns of the input are what.
@@ -63,6 +54,15 @@ pub(crate) struct AggregateColumn {
     pub(crate) distinct: Option<usize>,
 }
 
+impl AggregateColumns {
+    /// The arguments of each function in these rows.
+    pub(super) fn arguments(&self, rows: &RecordBatch) -> millstream_core::Result<Vec<Argument>> {
+        let argument =
+            |column: &AggregateColumn| argument_of(column, rows, column.filter.map(|index| rows.column(index)));
+        self.functions.iter().map(argument).collect()
+    }
+}
+
 impl fmt::Display for AggregateColumns {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let distinct = |column: &AggregateColumn| if column.distinct.is_some() { "distinct " } else { "" };
@@ -80,9 +80,6 @@ pub(crate) struct BatchNumbers {
     distinct: Vec<BatchNumber>,
 }
 
-/// The first half of a batch, awaited by every output partition.
-type Taken = Shared<BoxFuture<'static, Result<BatchNumbers, Arc<DataFusionError>>>>;
-
 /// A streaming aggregation (Spark: `StateStoreRestoreExec` and `StateStoreSaveExec`).
 #[derive(Debug)]
 pub(crate) struct StatefulAggregation {
@@ -96,46 +93,6 @@ pub(crate) struct StatefulAggregation {
     clock: Arc<dyn Clock>,
     /// `spark.sql.shuffle.partitions`, which only the progress shows.
     shuffle_partitions: i64,
-}
-
-/// Drains all input partitions into the state.
-async fn take_in(
-    inputs: Vec<SendableRecordBatchStream>,
-    aggregation: Arc<StatefulAggregation>,
-    batch: Arc<BatchContext>,
-) -> Result<BatchNumbers> {
-    let distinct = aggregation.distinct.iter().map(DistinctValues::begin_batch).collect();
-    let numbers = BatchNumbers { groups: aggregation.groups.begin_batch(), distinct };
-    // One input needs no task of its own.
-    if inputs.len() == 1 {
-        for input in inputs {
-            take_partition(input, Arc::clone(&aggregation), Arc::clone(&batch), numbers.clone()).await?;
-        }
-        return Ok(numbers);
-    }
-    let mut tasks = JoinSet::new();
-    for input in inputs {
-        tasks.spawn(take_partition(input, Arc::clone(&aggregation), Arc::clone(&batch), numbers.clone()));
-    }
-    while let Some(done) = tasks.join_next().await {
-        done.map_err(|error| DataFusionError::External(Box::new(error)))??;
-    }
-    Ok(numbers)
-}
-
-async fn take_partition(
-    mut input: SendableRecordBatchStream,
-    aggregation: Arc<StatefulAggregation>,
-    batch: Arc<BatchContext>,
-    numbers: BatchNumbers,
-) -> Result<()> {
-    let mut scratch = UpdateScratch::default();
-    while let Some(rows) = input.next().await {
-        let started = aggregation.clock.monotonic();
-        aggregation.take_rows(rows?, &batch, &numbers, &mut scratch).map_err(to_datafusion)?;
-        aggregation.groups.add_update_time(aggregation.clock.monotonic() - started);
-    }
-    Ok(())
 }
 
 impl StatefulAggregation {
@@ -164,33 +121,11 @@ impl StatefulAggregation {
         }
     }
 
-    fn take_rows(
-        &self,
-        mut rows: RecordBatch,
-        batch: &BatchContext,
-        numbers: &BatchNumbers,
-        scratch: &mut UpdateScratch,
-    ) -> millstream_core::Result<()> {
-        // Complete mode keeps everything, so nothing is late in it.
-        let is_complete = self.output_mode == OutputMode::Complete;
-        if let (false, Some(key), Some(watermark_ms)) =
-            (is_complete, self.columns.event_time_key, batch.watermarks(self.id).late_ms)
-        {
-            let (in_time, late) = drop_late_rows(rows, key, watermark_ms)?;
-            self.groups.add_dropped(late);
-            rows = in_time;
-        }
-        if rows.num_rows() == 0 {
-            return Ok(());
-        }
-        if self.columns.weight.is_some() || !self.distinct.is_empty() {
-            return self.take_picked(&rows, numbers, scratch);
-        }
-        let argument =
-            |column: &AggregateColumn| argument_of(column, &rows, column.filter.map(|index| rows.column(index)));
-        let arguments = self.columns.functions.iter().map(argument).collect::<millstream_core::Result<Vec<_>>>()?;
+    /// The number of groups to which rows belong. In this way Spark counts late rows: those of a group have met before
+    /// they are looked at.
+    fn count_groups(&self, rows: &RecordBatch) -> millstream_core::Result<usize> {
         let keys = self.groups.layout().codec().encode(&rows.columns()[..self.columns.keys], rows.num_rows())?;
-        self.groups.update(numbers.groups, &keys, scratch, |groups, rows| groups.update(&arguments, rows))
+        Ok((0..rows.num_rows()).map(|row| keys.key(row)).collect::<HashSet<_>>().len())
     }
 
     /// Takes rows in that may be taken back, or not all of which every function is shown.
@@ -223,61 +158,6 @@ impl StatefulAggregation {
         })
     }
 
-    /// The groups of these shards, in batches of about `batch_rows`.
-    fn emit(
-        self: Arc<Self>,
-        shards: std::ops::Range<usize>,
-        batch: Arc<BatchContext>,
-        (numbers, batch_rows): (BatchNumbers, usize),
-    ) -> impl Stream<Item = Result<RecordBatch>> {
-        stream::try_unfold((self, shards, numbers), move |(aggregation, mut shards, numbers)| {
-            let batch = Arc::clone(&batch);
-            async move {
-                let rows = aggregation.emit_some(&mut shards, &batch, (&numbers, batch_rows)).map_err(to_datafusion)?;
-                Ok(rows.map(|rows| (rows, (aggregation, shards, numbers))))
-            }
-        })
-    }
-
-    fn emit_some(
-        &self,
-        shards: &mut std::ops::Range<usize>,
-        batch: &BatchContext,
-        (numbers, batch_rows): (&BatchNumbers, usize),
-    ) -> millstream_core::Result<Option<RecordBatch>> {
-        let started = self.clock.monotonic();
-        let watermark_us = batch.watermarks(self.id).eviction_us();
-        let layout = self.groups.layout();
-        let mut result = Emission { groups: Entries::new(layout), old: Entries::new(layout) };
-        while result.groups.len() + result.old.len() < batch_rows {
-            let Some(shard) = shards.next() else { break };
-            self.finish_distinct(numbers, shard, watermark_us)?;
-            // Without keys there is one group, also before its first row.
-            if self.columns.keys == 0 && shard == shard_of(hash_key(&[])) {
-                self.groups.lock(numbers.groups, shard)?.touch(&[])?;
-            }
-            let due = match self.output_mode {
-                OutputMode::Complete if !self.columns.gives_changes => Some(self.groups.lock(numbers.groups, shard)?),
-                _ => self.groups.lock_due(numbers.groups, shard, watermark_us)?,
-            };
-            let Some(mut guard) = due else { continue };
-            guard.count_changed();
-            self.finish(&mut guard, watermark_us, &mut result)?;
-        }
-        self.groups.add_removal_time(self.clock.monotonic() - started);
-        self.rows_of(&result)
-    }
-}
-
-/// The groups that a batch gives.
-#[derive(Debug)]
-struct Emission {
-    groups: Entries<Aggregates>,
-    /// What they were before, where changes are given.
-    old: Entries<Aggregates>,
-}
-
-impl StatefulAggregation {
     /// Ends the batch for one shard of the distinct values. In complete mode nothing expires.
     fn finish_distinct(
         &self,
@@ -295,12 +175,12 @@ impl StatefulAggregation {
         &self,
         shard: &mut ShardGuard<'_, Aggregates>,
         watermark_us: Option<i64>,
-        result: &mut Emission,
+        given: &mut Given<Aggregates>,
     ) -> millstream_core::Result<()> {
         if self.columns.weight.is_some() && self.columns.keys > 0 {
             shard.remove_changed(is_empty)?;
         }
-        let Emission { groups: new, old } = result;
+        let Given { new, old } = given;
         let mut give = |groups: &Entries<Aggregates>, group| new.push_from(groups, group);
         if self.columns.gives_changes {
             shard.for_each_old(|key, values, place| old.push_value(key, values, place))?;
@@ -316,28 +196,6 @@ impl StatefulAggregation {
         shard.expire(watermark_us)?;
         if self.output_mode == OutputMode::Append { shard.for_each_expired(give) } else { Ok(()) }
     }
-
-    /// The rows of these groups.
-    fn rows_of(&self, result: &Emission) -> millstream_core::Result<Option<RecordBatch>> {
-        let Emission { groups: new, old } = result;
-        if new.is_empty() && old.is_empty() {
-            return Ok(None);
-        }
-        let layout = self.groups.layout();
-        let mut columns = group_columns(new, layout)?;
-        if self.columns.weight.is_some() {
-            // The number of a group's rows does not show.
-            columns.pop();
-        }
-        if self.columns.gives_changes {
-            let old_columns = group_columns(old, layout)?;
-            let both = columns.iter().zip(&old_columns).map(|(new, old)| concat(&[old, new]));
-            columns = both.collect::<std::result::Result<_, _>>()?;
-            let weights = std::iter::repeat_n(-1, old.len()).chain(std::iter::repeat_n(1, new.len()));
-            columns.push(Arc::new(Int64Array::from_iter_values(weights)));
-        }
-        Ok(Some(RecordBatch::try_new(Arc::clone(&self.schema), columns)?))
-    }
 }
 
 /// A group has lost all of its rows.
@@ -345,6 +203,92 @@ fn is_empty(groups: &Aggregates, group: u32) -> millstream_core::Result<bool> {
     match groups.last_count(group)? {
         rows @ 0.. => Ok(rows == 0),
         lacking => Err(millstream_core::Error::internal(format!("a group has lost {} rows too many", -lacking))),
+    }
+}
+
+impl Gathering for StatefulAggregation {
+    type Values = Aggregates;
+    type Number = BatchNumbers;
+
+    fn state(&self) -> &KeyedState<Aggregates> {
+        &self.groups
+    }
+
+    fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
+
+    fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    fn begin_batch(&self) -> BatchNumbers {
+        let distinct = self.distinct.iter().map(DistinctValues::begin_batch).collect();
+        BatchNumbers { groups: self.groups.begin_batch(), distinct }
+    }
+
+    fn take_rows(
+        &self,
+        mut rows: RecordBatch,
+        batch: &BatchContext,
+        numbers: &BatchNumbers,
+        scratch: &mut UpdateScratch,
+    ) -> millstream_core::Result<()> {
+        // Complete mode keeps everything, so nothing is late in it.
+        let is_complete = self.output_mode == OutputMode::Complete;
+        if let (false, Some(key), Some(watermark_ms)) =
+            (is_complete, self.columns.event_time_key, batch.watermarks(self.id).late_ms)
+        {
+            let (in_time, late) = drop_late_rows(rows, key, watermark_ms)?;
+            if let Some(late) = late {
+                self.groups.add_dropped(self.count_groups(&late)?);
+            }
+            rows = in_time;
+        }
+        if rows.num_rows() == 0 {
+            return Ok(());
+        }
+        if self.columns.weight.is_some() || !self.distinct.is_empty() {
+            return self.take_picked(&rows, numbers, scratch);
+        }
+        let arguments = self.columns.arguments(&rows)?;
+        let keys = self.groups.layout().codec().encode(&rows.columns()[..self.columns.keys], rows.num_rows())?;
+        self.groups.update(numbers.groups, &keys, scratch, |groups, rows| groups.update(&arguments, rows))
+    }
+
+    fn finish_shard(
+        &self,
+        shard: usize,
+        batch: &BatchContext,
+        numbers: &BatchNumbers,
+        given: &mut Given<Aggregates>,
+    ) -> millstream_core::Result<()> {
+        let watermark_us = batch.watermarks(self.id).eviction_us();
+        self.finish_distinct(numbers, shard, watermark_us)?;
+        // Without keys there is one group, also before its first row.
+        if self.columns.keys == 0 && shard == shard_of(hash_key(&[])) {
+            self.groups.lock(numbers.groups, shard)?.touch(&[])?;
+        }
+        let due = match self.output_mode {
+            OutputMode::Complete if !self.columns.gives_changes => Some(self.groups.lock(numbers.groups, shard)?),
+            _ => self.groups.lock_due(numbers.groups, shard, watermark_us)?,
+        };
+        let Some(mut guard) = due else { return Ok(()) };
+        guard.count_changed();
+        self.finish(&mut guard, watermark_us, given)
+    }
+
+    fn columns(&self, groups: &Entries<Aggregates>) -> millstream_core::Result<Vec<ArrayRef>> {
+        let mut columns = group_columns(groups, self.groups.layout())?;
+        if self.columns.weight.is_some() {
+            // The number of a group's rows does not show.
+            columns.pop();
+        }
+        Ok(columns)
+    }
+
+    fn gives_changes(&self) -> bool {
+        self.columns.gives_changes
     }
 }
 
@@ -369,43 +313,27 @@ impl StatefulOperator for StatefulAggregation {
 impl Operator for StatefulAggregation {
     const NAME: &'static str = "StatefulAggregateExec";
     const KEEPS_ORDER: bool = false;
-    type Batch = Taken;
+    type Batch = Taken<BatchNumbers>;
 
     fn describe(&self, _input: &SchemaRef, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "mode={}, {}", self.output_mode, self.columns)
     }
 
     fn properties(&self, input: &Arc<dyn ExecutionPlan>) -> Arc<PlanProperties> {
-        Arc::new(PlanProperties::new(
-            EquivalenceProperties::new(Arc::clone(&self.schema)),
-            Partitioning::UnknownPartitioning(input.output_partitioning().partition_count()),
-            EmissionType::Final,
-            Boundedness::Bounded,
-        ))
+        gathering::properties(&self.schema, input)
     }
 
-    /// Starts the first half.
-    fn begin(self: &Arc<Self>, input: &BatchInput<'_>) -> Result<Taken> {
-        let inputs = (0..input.partitions()).map(|partition| input.rows(partition)).collect::<Result<Vec<_>>>()?;
-        let work = take_in(inputs, Arc::clone(self), input.context()?);
-        Ok(work.map(|result| result.map_err(Arc::new)).boxed().shared())
+    fn begin(self: &Arc<Self>, input: &BatchInput<'_>) -> Result<Taken<BatchNumbers>> {
+        gathering::first_half(self, input)
     }
 
-    /// The second half.
     fn run(
         self: &Arc<Self>,
         partition: usize,
         input: &BatchInput<'_>,
-        taken: Taken,
+        taken: Taken<BatchNumbers>,
     ) -> Result<impl Stream<Item = Result<RecordBatch>> + Send + 'static> {
-        let partitions = input.partitions();
-        let shards = partition * SHARDS / partitions..(partition + 1) * SHARDS / partitions;
-        let (aggregation, batch, batch_rows) = (Arc::clone(self), input.context()?, input.batch_rows());
-        let groups = async move {
-            let numbers = taken.await.map_err(DataFusionError::Shared)?;
-            Ok::<_, DataFusionError>(aggregation.emit(shards, batch, (numbers, batch_rows)))
-        };
-        Ok(stream::once(groups).try_flatten())
+        gathering::second_half(self, partition, input, taken)
     }
 }
 

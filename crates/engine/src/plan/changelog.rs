@@ -5,8 +5,9 @@
 //! lower one gives the old row with weight −1 and the new one with weight 1. In append mode each group is given once,
 //! and nothing has to be taken back.
 //!
-//! An aggregate over changes may lose a whole group. So what it gives to a sink in update mode are changes too, of
-//! which the sink sees the newest row of a key or that the key has gone (`consolidation.rs`).
+//! An aggregate over changes may lose a whole group, and sessions that grow or meet others take the place of those
+//! before. So what these give to a sink in update mode are changes too, of which the sink sees the newest row of a key
+//! or that the key has gone (`consolidation.rs`).
 //!
 //! Spark refuses all these queries, and so does strict mode, where no aggregate is marked.
 
@@ -18,6 +19,7 @@ use millstream_core::OutputMode;
 use super::edge::{Rows, edge_of, takes_changes};
 use super::node::StreamingExtension;
 use super::nodes::ChangesNode;
+use super::stateful_aggregate::session_key;
 use crate::error::to_datafusion;
 
 /// The plan with a [`ChangesNode`] over each aggregate that gives changes.
@@ -44,13 +46,15 @@ fn marked(plan: LogicalPlan, mode: OutputMode, is_wanted: bool) -> Result<Transf
     Ok(plan)
 }
 
-/// Rows of the plan are taken back whoever is above: in update mode those of an aggregate over rows that change.
+/// Rows of the plan are taken back whoever is above: in update mode those of an aggregate over rows that change, and
+/// sessions.
 fn takes_back(plan: &LogicalPlan, mode: OutputMode) -> bool {
     if mode != OutputMode::Update {
         return false;
     }
     let mut inputs = plan.inputs().into_iter().enumerate();
     match plan {
+        LogicalPlan::Aggregate(aggregate) if session_key(aggregate).is_some() => true,
         LogicalPlan::Aggregate(_) => inputs.any(|(_, input)| edge_of(input, mode).rows != Rows::AppendOnly),
         _ => inputs.any(|(number, input)| takes_changes(plan, number) && takes_back(input, mode)),
     }

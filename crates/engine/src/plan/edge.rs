@@ -295,7 +295,7 @@ pub(super) fn event_time_of(expr: &Expr, schema: &DFSchema, input: &Edge) -> Opt
     match expr {
         Expr::Column(column) => input.event_time(schema.maybe_index_of_column(column)?),
         Expr::Alias(alias) => event_time_of(&alias.expr, schema, input),
-        Expr::ScalarFunction(call) if meaning_of(&call.func) == Some(Meaning::EventTime) => {
+        Expr::ScalarFunction(call) if matches!(meaning_of(&call.func), Some(Meaning::EventTime | Meaning::Session)) => {
             event_time_of(call.args.first()?, schema, input)
         }
         _ => None,

@@ -1,5 +1,6 @@
 //! Runs plans batch by batch over rows in memory, as the batch loop does, without log and sink.
 
+mod session;
 mod window;
 
 use std::collections::BTreeMap;
@@ -21,6 +22,7 @@ use millstream_core::{
 use millstream_testing::{ManualClock, MemorySink, MemoryStream, source_config};
 use uuid::Uuid;
 
+pub(crate) use self::session::session_window;
 pub(crate) use self::window::window;
 use super::unsupported::STRICT_SPARK;
 use super::watermark_propagation::ALLOW_MULTIPLE_CONF;

@@ -7,6 +7,7 @@ mod deduplicate;
 mod event_time_watermark;
 mod global_limit;
 mod lifetime;
+mod session_window;
 mod stateful_aggregate;
 mod streaming_relation;
 
@@ -16,5 +17,6 @@ pub(crate) use consolidate::ConsolidateNode;
 pub use deduplicate::DeduplicateNode;
 pub use event_time_watermark::EventTimeWatermarkNode;
 pub(crate) use global_limit::GlobalLimitNode;
+pub(crate) use session_window::SessionWindowNode;
 pub(crate) use stateful_aggregate::StatefulAggregateNode;
 pub use streaming_relation::StreamingRelationNode;

@@ -13,18 +13,18 @@ use datafusion::physical_expr::{PhysicalExpr, PhysicalSortExpr, expressions as p
 use millstream_core::Error;
 
 use super::edge::{Edge, Rows, WEIGHT, event_time_of};
-use super::node::StreamingExtension;
-use super::nodes::{StatefulAggregateNode, with_weights};
+use super::node::{StreamingExtension, StreamingNode};
+use super::nodes::{SessionWindowNode, StatefulAggregateNode, with_weights};
 use super::unsupported::{more_than_one_event_time, refused};
 use crate::error::to_datafusion;
-use crate::functions::StreamAggregate;
+use crate::functions::{Meaning, StreamAggregate, meaning_of};
 use crate::operators::{AggregateColumn, AggregateColumns, DistinctColumns};
 use crate::state::{AccumulatorAggregate, KeyedAggregate, NativeAggregate, ReplayedAggregate};
 
 /// The node in the place of an aggregate over rows of this kind.
 pub(super) fn as_node(aggregate: Aggregate, rows: &Edge) -> Result<LogicalPlan> {
     let input_schema = Arc::clone(aggregate.input.schema());
-    let event_time_key = event_time_key(&aggregate, rows)?;
+    let (event_time_key, session) = (event_time_key(&aggregate, rows)?, session_key(&aggregate));
     let mut projected = Vec::new();
     for (index, key) in aggregate.group_expr.iter().enumerate() {
         if matches!(key, Expr::GroupingSet(_)) {
@@ -58,8 +58,30 @@ pub(super) fn as_node(aggregate: Aggregate, rows: &Edge) -> Result<LogicalPlan> 
         functions.push(row_count()?);
     }
     let columns = AggregateColumns { keys, functions, distinct, event_time_key, weight, gives_changes: false };
-    let node = StatefulAggregateNode { columns, schema: aggregate.schema };
-    StreamingExtension::over(input, node).map_err(to_datafusion)
+    let schema = aggregate.schema;
+    let node = match session {
+        None => StreamingExtension::over(input, StatefulAggregateNode { columns, schema }),
+        Some(_) if takes_changes || !columns.distinct.is_empty() => {
+            Err(Error::internal("a session was planned over rows that it cannot take"))
+        }
+        Some(session) if event_time_key.is_none_or(|key| key == session) => {
+            StreamingExtension::over(input, SessionWindowNode { columns, session, schema })
+        }
+        Some(_) => Err(Error::unsupported("a session window beside another key of event time over a stream")),
+    };
+    node.map_err(to_datafusion)
+}
+
+/// The key that is a session.
+pub(super) fn session_key(aggregate: &Aggregate) -> Option<usize> {
+    fn is_session(key: &Expr) -> bool {
+        match key {
+            Expr::Alias(alias) => is_session(&alias.expr),
+            Expr::ScalarFunction(call) => meaning_of(&call.func) == Some(Meaning::Session),
+            _ => false,
+        }
+    }
+    aggregate.group_expr.iter().position(is_session)
 }
 
 /// The number of a group's rows. It does not show: a group without rows has gone.
@@ -72,14 +94,25 @@ fn row_count() -> Result<AggregateColumn> {
 /// The node of an aggregate that gives changes, from its mark and the node below it.
 pub(super) fn with_changes(mark: Extension) -> Result<LogicalPlan> {
     let aggregate = mark.node.inputs().first().and_then(|plan| StreamingExtension::of(plan));
-    let node = aggregate.and_then(|aggregate| Some((aggregate, aggregate.node_as::<StatefulAggregateNode>()?)));
-    let Some((aggregate, node)) = node else {
-        return Err(to_datafusion(Error::internal("a mark for changes stands over something else than an aggregate")));
+    let Some(aggregate) = aggregate else { return Err(to_datafusion(nothing_to_mark())) };
+    changed_node(aggregate).map(StreamingExtension::into_plan).map_err(to_datafusion)
+}
+
+fn changed_node(aggregate: &StreamingExtension) -> millstream_core::Result<StreamingExtension> {
+    let changed = |columns: &AggregateColumns| AggregateColumns { gives_changes: true, ..columns.clone() };
+    let node: Arc<dyn StreamingNode> = if let Some(node) = aggregate.node_as::<StatefulAggregateNode>() {
+        Arc::new(StatefulAggregateNode { columns: changed(&node.columns), schema: with_weights(&node.schema)? })
+    } else if let Some(node) = aggregate.node_as::<SessionWindowNode>() {
+        let (columns, schema) = (changed(&node.columns), with_weights(&node.schema)?);
+        Arc::new(SessionWindowNode { columns, session: node.session, schema })
+    } else {
+        return Err(nothing_to_mark());
     };
-    let columns = AggregateColumns { gives_changes: true, ..node.columns.clone() };
-    let node = StatefulAggregateNode { columns, schema: with_weights(&node.schema).map_err(to_datafusion)? };
-    let node = StreamingExtension::try_new(Arc::new(node), aggregate.inputs().to_vec());
-    node.map(StreamingExtension::into_plan).map_err(to_datafusion)
+    StreamingExtension::try_new(node, aggregate.inputs().to_vec())
+}
+
+fn nothing_to_mark() -> Error {
+    Error::internal("a mark for changes stands over something else than an aggregate")
 }
 
 /// A call of an aggregate function, and where its input lies among the projected columns.

@@ -7,6 +7,7 @@ mod deduplicate;
 mod operators;
 mod pins;
 mod properties;
+mod sessions;
 
 use crate::functions::aggregates::{count, sum};
 use crate::state::Overflow;

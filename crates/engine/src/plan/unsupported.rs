@@ -18,7 +18,7 @@ use millstream_core::{Error, Options, OutputMode, Result, spark_error};
 use super::edge::{Edge, EdgeWalk, Rows, edge_of, event_time_of, takes_changes};
 use super::node::StreamingExtension;
 use super::source_table::streaming_relation;
-use super::stateful_aggregate::refuse_distinct;
+use super::stateful_aggregate::{refuse_distinct, session_key};
 use super::watermark_propagation::ALLOW_MULTIPLE_CONF;
 use crate::error::{from_datafusion, to_datafusion};
 use crate::functions::{Meaning, meaning_of};
@@ -136,11 +136,17 @@ impl Check {
             let error = unsupported_output_mode(self.mode, "streaming aggregations without watermark");
             self.refused.output_mode.get_or_insert(error);
         }
+        let is_session = session_key(aggregate).is_some();
+        // Sessions that grow or meet others take rows back, which Spark cannot.
+        if self.rules.is_strict && self.mode == OutputMode::Update && is_session {
+            let error = unsupported_output_mode(self.mode, "session window streaming aggregations");
+            self.refused.output_mode.get_or_insert(error);
+        }
         // An aggregate over others can count on rows that are given once, and on those of which it is told when they
-        // go.
+        // go. A session cannot lose rows: it might fall apart.
         let takes = match self.mode {
             OutputMode::Append => self.rules.allow_multiple && input.rows == Rows::AppendOnly,
-            OutputMode::Update | OutputMode::Complete => input.rows == Rows::Changes,
+            OutputMode::Update | OutputMode::Complete => input.rows == Rows::Changes && !is_session,
         };
         if is_chained && !takes {
             self.refused.chained.get_or_insert_with(chained_operators);
@@ -163,6 +169,10 @@ fn chained_operators() -> Error {
 /// [`check_strict`](super::node::StreamingNode::check_strict).
 fn check_strict(plan: &LogicalPlan, inputs: &[Edge], mode: OutputMode) -> Result<()> {
     if let LogicalPlan::Aggregate(aggregate) = plan {
+        if session_key(aggregate).is_some() && aggregate.group_expr.len() == 1 {
+            let text = "Global aggregation with session window in streaming query is not supported.";
+            return Err(Error::invalid(text));
+        }
         return refuse_distinct(aggregate);
     }
     StreamingExtension::of(plan).map_or(Ok(()), |extension| extension.check_strict(inputs, mode))
@@ -183,6 +193,8 @@ fn check_operator(plan: &LogicalPlan, inputs: &[Edge], mode: OutputMode) -> Resu
             Err(refused("Union between streaming and batch DataFrames/Datasets is not supported"))
         }
         LogicalPlan::Window(window) => Err(non_time_window(window)),
+        // The values that a session has seen would have to be merged with it.
+        LogicalPlan::Aggregate(aggregate) if session_key(aggregate).is_some() => refuse_distinct(aggregate),
         LogicalPlan::Distinct(_) => Err(Error::internal("DISTINCT over a stream was not made an aggregate")),
         LogicalPlan::RecursiveQuery(_) => Err(Error::unsupported("a recursive query over a stream")),
         LogicalPlan::Extension(Extension { node }) => match StreamingExtension::of(plan) {

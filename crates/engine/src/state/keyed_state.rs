@@ -132,6 +132,18 @@ impl<V: Values> KeyedState<V> {
         self.figures.dropped.fetch_add(rows, Ordering::Relaxed);
     }
 
+    /// Counts entries as changed by the batch, or no longer so, for an operator whose count is another than that of
+    /// [`ShardGuard::count_changed`].
+    pub fn add_updated(&self, entries: isize) {
+        // Wraps below zero where there are fewer, which the sum of a batch never does.
+        self.figures.updated.fetch_add(entries as usize, Ordering::Relaxed);
+    }
+
+    /// Counts entries that were taken out for another reason than that they ended.
+    pub fn add_removed(&self, entries: usize) {
+        self.figures.removed.fetch_add(entries, Ordering::Relaxed);
+    }
+
     /// Counts time spent taking rows in.
     pub fn add_update_time(&self, time: Duration) {
         self.figures.update_us.fetch_add(time.as_micros() as u64, Ordering::Relaxed);

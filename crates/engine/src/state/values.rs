@@ -9,6 +9,7 @@ mod counts;
 mod ends;
 mod keys_only;
 mod rows;
+mod sessions;
 
 use std::fmt::Debug;
 
@@ -22,6 +23,8 @@ pub use counts::Counts;
 pub use ends::Ends;
 pub use keys_only::KeysOnly;
 pub use rows::{RowCodec, Rows};
+pub use sessions::Sessions;
+pub(crate) use sessions::session_columns;
 
 /// The values of entries 0, 1, 2 … of a store.
 ///

@@ -43,6 +43,8 @@ pub(super) fn column_from_text(column: &ArrayRef, to: &DataType, casting: Castin
         }
         DataType::Timestamp(_, None) => Ok(Arc::new(times(texts, to, casting, parse_clock)?)),
         DataType::Interval(IntervalUnit::MonthDayNano) => {
+            // As in Spark, a text that is none is NULL under ANSI mode too.
+            let casting = Casting { mode: CastMode::Try, ..casting };
             parsed::<IntervalMonthDayNanoType>(texts, to, casting, |text| {
                 let interval = parse_interval(text).ok()?;
                 let nanoseconds = interval.microseconds.checked_mul(1000)?;

@@ -100,7 +100,7 @@ pub(crate) struct CrashTestArgs {
     #[arg(long, value_name = "N", default_value = "20", value_parser = whole(1_u32..))]
     pub(crate) keys: u32,
 
-    /// Partitions of the topics. (The input of the built-in windows has one.)
+    /// Partitions of the topics. (The input of the built-in windows and sessions has one.)
     #[arg(long, value_name = "N", default_value = "2", value_parser = whole(1..=1000))]
     pub(crate) partitions: i32,
 

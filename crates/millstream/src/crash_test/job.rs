@@ -21,6 +21,9 @@ pub(crate) enum BuiltIn {
     Pass,
     /// How many rows each key has in each second, once the second is over (append mode).
     Windows,
+    /// How many rows each key has in each session, once the session is over (append mode): a session is a second with
+    /// rows, and those of every other second are left out.
+    Sessions,
     /// How many rows each key has (update mode).
     Counts,
     /// The same (complete mode).
@@ -39,13 +42,14 @@ pub(super) enum Job {
 }
 
 impl BuiltIn {
-    pub(super) const ALL: [Self; 6] =
-        [Self::Pass, Self::Windows, Self::Counts, Self::Complete, Self::Chained, Self::Shared];
+    pub(super) const ALL: [Self; 7] =
+        [Self::Pass, Self::Windows, Self::Sessions, Self::Counts, Self::Complete, Self::Chained, Self::Shared];
 
     fn name(self) -> &'static str {
         match self {
             Self::Pass => "pass",
             Self::Windows => "windows",
+            Self::Sessions => "sessions",
             Self::Counts => "counts",
             Self::Complete => "complete",
             Self::Chained => "chained",
@@ -58,6 +62,7 @@ impl BuiltIn {
         match self {
             Self::Pass => include_str!("jobs/pass.sql"),
             Self::Windows => include_str!("jobs/windows.sql"),
+            Self::Sessions => include_str!("jobs/sessions.sql"),
             Self::Counts => include_str!("jobs/counts.sql"),
             Self::Complete => include_str!("jobs/complete.sql"),
             Self::Chained => include_str!("jobs/chained.sql"),
@@ -69,27 +74,30 @@ impl BuiltIn {
     fn due(self, rows: &Rows, sent: Sent) -> Vec<Row> {
         let row = |key: String, value: String| (Some(key.into_bytes()), Some(value.into_bytes()));
         let all = || (0..sent.all()).map(|number| row(rows.key(number), rows.value(number, number >= sent.under_load)));
-        let counts = |key: &dyn Fn(u64) -> String, until| {
+        let counts = |key: &dyn Fn(u64) -> Option<String>, until| {
             let mut counts = BTreeMap::new();
-            (0..until).for_each(|number| *counts.entry(key(number)).or_insert(0_u64) += 1);
+            (0..until).filter_map(key).for_each(|key| *counts.entry(key).or_insert(0_u64) += 1);
             counts.into_iter().map(|(key, count)| row(key, count.to_string())).collect::<Vec<_>>()
         };
+        let in_second = |number| format!("{} {}", rows.key(number), Rows::second(number));
         match self {
             Self::Pass => all().collect(),
             // The seconds of the last rows are never over.
-            Self::Windows => {
-                counts(&|number| format!("{} {}", rows.key(number), Rows::second(number)), sent.under_load)
+            Self::Windows => counts(&|number| Some(in_second(number)), sent.under_load),
+            Self::Sessions => {
+                counts(&|number| Rows::is_in_even_second(number).then(|| in_second(number)), sent.under_load)
             }
-            Self::Counts | Self::Complete => counts(&|number| rows.key(number), sent.all()),
+            Self::Counts | Self::Complete => counts(&|number| Some(rows.key(number)), sent.all()),
             Self::Chained => {
                 let mut keys_of = BTreeMap::new();
-                for (_, count) in counts(&|number| rows.key(number), sent.all()) {
+                for (_, count) in counts(&|number| Some(rows.key(number)), sent.all()) {
                     *keys_of.entry(count).or_insert(0_u64) += 1;
                 }
                 keys_of.into_iter().map(|(count, keys)| (count, Some(keys.to_string().into_bytes()))).collect()
             }
             Self::Shared => {
-                all().chain(counts(&|number| format!("{COUNT_OF}{}", rows.key(number)), sent.all())).collect()
+                let count_of = |number| Some(format!("{COUNT_OF}{}", rows.key(number)));
+                all().chain(counts(&count_of, sent.all())).collect()
             }
         }
     }
@@ -99,7 +107,7 @@ impl BuiltIn {
         let is_count = |seen: &&OutputRow| seen.row.0.as_ref().is_some_and(|key| key.starts_with(COUNT_OF.as_bytes()));
         match self {
             // How many keys have a number of rows goes up and down.
-            Self::Pass | Self::Windows | Self::Chained => Vec::new(),
+            Self::Pass | Self::Windows | Self::Sessions | Self::Chained => Vec::new(),
             Self::Counts => out_of_order(seen.iter(), false),
             Self::Complete => out_of_order(seen.iter(), true),
             Self::Shared => out_of_order(seen.iter().filter(is_count), false),
@@ -138,16 +146,15 @@ impl Job {
         }
     }
 
-    /// Partitions of the input. Windows need its rows in the order of their events, so that none is late.
+    /// Partitions of the input. Windows and sessions need its rows in the order of their events, so that none is late.
     pub(super) fn input_partitions(&self, partitions: i32) -> i32 {
-        if matches!(self, Self::BuiltIn(BuiltIn::Windows)) { 1 } else { partitions }
+        if matches!(self, Self::BuiltIn(BuiltIn::Windows | BuiltIn::Sessions)) { 1 } else { partitions }
     }
 
     pub(super) fn comparison(&self) -> Comparison {
         match self {
-            Self::BuiltIn(BuiltIn::Pass | BuiltIn::Windows) | Self::Program { compare: Compare::Rows, .. } => {
-                Comparison::Rows
-            }
+            Self::BuiltIn(BuiltIn::Pass | BuiltIn::Windows | BuiltIn::Sessions)
+            | Self::Program { compare: Compare::Rows, .. } => Comparison::Rows,
             Self::BuiltIn(BuiltIn::Counts | BuiltIn::Complete | BuiltIn::Chained)
             | Self::Program { compare: Compare::Newest, .. } => Comparison::Newest,
             Self::BuiltIn(BuiltIn::Shared) => Comparison::NewestOf(COUNT_OF),

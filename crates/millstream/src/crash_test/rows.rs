@@ -75,6 +75,11 @@ impl Rows {
     pub(super) fn second(number: u64) -> String {
         time(number, false).format("%H:%M:%S").to_string()
     }
+
+    /// The second of event time to which a row belongs is an even one.
+    pub(super) fn is_in_even_second(number: u64) -> bool {
+        time(number, false).timestamp() % 2 == 0
+    }
 }
 
 fn time(number: u64, is_last: bool) -> DateTime<chrono::Utc> {

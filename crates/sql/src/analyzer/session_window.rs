@@ -1,8 +1,8 @@
 //! `session_window(time, gap)`: windows that begin with an event and end a gap after the last one.
 //!
 //! Of itself the window is the event's own: from its time to its end. An aggregation that groups by it merges those
-//! that touch, for each value of the other keys apart. Only batch plans have it here: a stream would need state of its
-//! own.
+//! that touch, for each value of the other keys apart. In a batch plan that is done here; over a stream an operator
+//! does it, which keeps sessions as its state.
 
 use std::sync::Arc;
 
@@ -22,21 +22,20 @@ use millstream_functions::TypedExpr;
 use super::Analyzer;
 use super::expression::{Item, named_struct};
 use super::resolved_relation::{ResolvedRelation, project};
+use super::time_window::is_session;
 
 impl Analyzer<'_> {
-    /// The input with the windows of this column merged, if it is one that is grouped by.
+    /// The input with the sessions merged that it is grouped by, if it is.
     pub(super) fn with_merged_sessions(
         &mut self,
         input: ResolvedRelation,
-        column: &str,
         groups: &[Item],
     ) -> Result<ResolvedRelation> {
+        let Some(own) = groups.iter().find(|group| is_session(group.metadata.as_deref())) else { return Ok(input) };
+        let Expr::Column(Column { name: column, .. }) = &own.expr.expr else { return Ok(input) };
         let window = named(column);
-        let (own, keys): (Vec<&Item>, Vec<&Item>) = groups.iter().partition(|group| group.expr.expr == window);
-        if own.is_empty() {
-            return Ok(input);
-        }
-        let keys: Vec<Expr> = keys.into_iter().map(|key| key.expr.expr.clone()).collect();
+        let keys = groups.iter().filter(|group| group.expr.expr != window);
+        let keys: Vec<Expr> = keys.map(|key| key.expr.expr.clone()).collect();
         let all: Vec<Expr> = input.plan.schema().columns().into_iter().map(Expr::Column).collect();
         let [start, end, latest, opens, session, first, last] =
             ["start", "end", "latest", "opens", "session", "first", "last"].map(|name| self.fresh(name));
@@ -67,7 +66,7 @@ impl Analyzer<'_> {
         ];
         plan = windowed(plan, edges)?;
 
-        let time = own[0].expr.data_type.clone();
+        let time = own.expr.data_type.clone();
         let time = match &time {
             arrow::datatypes::DataType::Struct(fields) => fields[0].data_type().clone(),
             other => other.clone(),

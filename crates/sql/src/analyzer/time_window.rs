@@ -1,5 +1,6 @@
 //! `window(time, length, slide, start)`: event-time windows as a column below the operator that asks for them. The
-//! column of a session is made here too; merging sessions is the business of [`super::session_window`].
+//! column of a session is made here too; merging sessions is the business of [`super::session_window`], or over a
+//! stream that of an operator.
 //!
 //! The windows are aligned to the epoch in UTC, whatever the session's zone. Rows without a time are in no window and
 //! drop out. Tumbling windows are one struct a row; sliding ones an array of structs, unnested.
@@ -19,9 +20,11 @@ use millstream_functions::{SessionWindow, TimeWindow, TypedExpr};
 
 use super::Analyzer;
 use super::attribute::{Attribute, with_entry};
-use super::expression::named_struct;
 use super::resolved_relation::{ResolvedRelation, project};
 use windows_of::WindowsOf;
+
+/// What a column of sessions is marked with in its metadata. The mark goes where the column goes, as in Spark.
+const SESSION_MARK: &str = "spark.sessionWindow";
 
 /// A window that an expression of the operator under analysis refers to by its column.
 #[derive(Debug)]
@@ -35,7 +38,7 @@ pub(crate) struct PendingWindow {
 #[derive(Debug)]
 enum Kind {
     Time(TimeWindow),
-    Session(SessionWindow),
+    Session(Box<SessionWindow>),
 }
 
 impl Kind {
@@ -50,7 +53,7 @@ impl Kind {
     fn mark(&self) -> &'static str {
         match self {
             Self::Time(_) => "spark.timeWindow",
-            Self::Session(_) => "spark.sessionWindow",
+            Self::Session(_) => SESSION_MARK,
         }
     }
 
@@ -74,7 +77,7 @@ impl Analyzer<'_> {
     }
 
     /// The same of a session.
-    pub(crate) fn session_window(&mut self, window: SessionWindow, metadata: Option<String>) -> TypedExpr {
+    pub(crate) fn session_window(&mut self, window: Box<SessionWindow>, metadata: Option<String>) -> TypedExpr {
         let known = self.windows.iter().position(|pending| {
             matches!(&pending.window, Kind::Session(known)
                 if known.time.expr == window.time.expr && known.end.expr == window.end.expr)
@@ -96,12 +99,6 @@ impl Analyzer<'_> {
         TypedExpr::column(&column, data_type, false).with_sql(name)
     }
 
-    /// The column of a session that was asked for since the last call of [`Self::with_time_windows`].
-    pub(crate) fn pending_session(&self) -> Option<String> {
-        let session = self.windows.iter().find(|pending| matches!(pending.window, Kind::Session(_)));
-        session.map(|pending| pending.column.clone())
-    }
-
     /// Adds the windows that expressions over `input` asked for since the last call.
     pub(crate) fn with_time_windows(&mut self, input: ResolvedRelation) -> Result<ResolvedRelation> {
         let mut pending = std::mem::take(&mut self.windows);
@@ -112,29 +109,11 @@ impl Analyzer<'_> {
         let name = window.name();
         let (plan, data_type) = match window {
             Kind::Time(window) => with_window(&input, &column, window, self.context.settings.ansi)?,
-            Kind::Session(window) => self.with_session(&input, &column, window)?,
+            Kind::Session(window) => with_session(&input, &column, *window)?,
         };
         let mut input = input.with_plan(plan);
         input.hidden.push(Attribute { metadata: Some(metadata), ..Attribute::new(name, column, data_type, false) });
         Ok(input)
-    }
-
-    /// The session of each event alone.
-    fn with_session(
-        &self,
-        input: &ResolvedRelation,
-        column: &str,
-        window: SessionWindow,
-    ) -> Result<(LogicalPlan, DataType)> {
-        let data_type = window_type(&window.time.data_type);
-        let lasts = window.end.expr.clone().gt(window.time.expr.clone());
-        let lasting = Filter::try_new(lasts, Arc::new(input.plan.clone()));
-        let lasting = lasting.map(LogicalPlan::Filter).map_err(from_datafusion)?;
-        let edge = |edge: TypedExpr| TypedExpr { nullable: true, ..edge };
-        let edges = vec![("start".to_owned(), edge(window.time)), ("end".to_owned(), edge(window.end))];
-        let mut exprs: Vec<Expr> = lasting.schema().columns().into_iter().map(Expr::Column).collect();
-        exprs.push(named_struct(edges, self.context)?.expr.alias(column));
-        Ok((project(lasting, exprs)?, data_type))
     }
 
     /// The metadata of the window in this column, if one was asked for.
@@ -156,6 +135,23 @@ impl Analyzer<'_> {
 /// Metadata with a mark of its own.
 fn marked(metadata: Option<&str>, mark: &str) -> String {
     with_entry(metadata, mark, serde_json::Value::Bool(true))
+}
+
+/// A column with this metadata holds sessions, so that rows grouped by it are grouped by sessions that were merged.
+pub(crate) fn is_session(metadata: Option<&str>) -> bool {
+    let entries = metadata.and_then(|text| serde_json::from_str::<serde_json::Value>(text).ok());
+    entries.is_some_and(|entries| entries.get(SESSION_MARK).is_some_and(|mark| *mark == true))
+}
+
+/// The session of each event alone. Without a time, or with a gap that is none, there is no session.
+fn with_session(input: &ResolvedRelation, column: &str, window: SessionWindow) -> Result<(LogicalPlan, DataType)> {
+    let data_type = window_type(&window.time.data_type);
+    let lasts = window.end.expr.gt(window.time.expr);
+    let lasting = Filter::try_new(lasts, Arc::new(input.plan.clone()));
+    let lasting = lasting.map(LogicalPlan::Filter).map_err(from_datafusion)?;
+    let mut exprs: Vec<Expr> = lasting.schema().columns().into_iter().map(Expr::Column).collect();
+    exprs.push(window.window.expr.alias(column));
+    Ok((project(lasting, exprs)?, data_type))
 }
 
 /// The windows that each row is in.

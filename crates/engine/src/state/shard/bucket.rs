@@ -40,8 +40,20 @@ impl<V: Values> Bucket<'_, V> {
     pub fn entries(&self) -> impl DoubleEndedIterator<Item = u32> {
         let there = |entry: &u32| !self.pane.is_absent(*entry, self.line.gone_us());
         let bucket = self.pane.bucket(self.key, self.hash);
-        let single = if bucket.is_empty() { self.pane.find(self.key, self.hash) } else { None };
+        // Without sub-keys a key has one entry and no bucket; with them, a key alone is not what is stored.
+        let is_single = self.shape.layout.sub_key_bytes == 0;
+        let single = if is_single { self.pane.find(self.key, self.hash) } else { None };
         single.into_iter().chain(bucket.iter().copied()).filter(there)
+    }
+
+    /// The running batch has changed or removed an entry of the key.
+    pub fn is_changed(&self) -> bool {
+        self.pane.bucket(self.key, self.hash).iter().any(|&entry| self.pane.is_changed(entry))
+    }
+
+    /// The entry is older than the running batch, or as it was before it.
+    pub fn is_older(&self, entry: u32) -> bool {
+        (entry as usize) < self.pane.old_count() || !self.pane.is_changed(entry)
     }
 
     /// The sub-key of an entry.

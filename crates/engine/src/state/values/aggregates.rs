@@ -26,6 +26,18 @@ impl Aggregates {
     pub fn update(&mut self, arguments: &[Argument], rows: Assignment<'_>) -> Result<()> {
         self.columns.iter_mut().zip(arguments).try_for_each(|(column, argument)| column.update(argument, rows))
     }
+
+    /// Adds to a group what went into a group of another's.
+    pub fn merge(&mut self, group: u32, other: &Self, other_group: u32) -> Result<()> {
+        let groups = Assignment { rows: &[other_group], entries: &[group] };
+        self.columns.iter_mut().zip(&other.columns).try_for_each(|(column, other)| column.merge(&**other, groups))
+    }
+
+    /// The results of each function for these groups.
+    pub(super) fn results(&self, layout: &AggregatesLayout, groups: &[u32]) -> Result<Vec<ArrayRef>> {
+        let columns = self.columns.iter().zip(layout);
+        columns.map(|(column, function)| function.present(column.results(groups)?)).collect()
+    }
 }
 
 /// Rows and the entries that they belong to, in lists of their own.
@@ -120,8 +132,6 @@ pub(crate) fn group_columns(groups: &Entries<Aggregates>, layout: &StoreLayout<A
     let numbers: Vec<u32> = (0..groups.len() as u32).collect();
     let keys: Vec<&[u8]> = numbers.iter().map(|&group| groups.key(group)).collect();
     let mut columns = layout.codec().decode(&keys)?;
-    for (column, function) in groups.values().columns.iter().zip(layout.values()) {
-        columns.push(function.present(column.results(&numbers)?)?);
-    }
+    columns.extend(groups.values().results(layout.values(), &numbers)?);
     Ok(columns)
 }

@@ -13,6 +13,12 @@ pub struct Ends {
 }
 
 impl Ends {
+    /// The event time (µs) at which an entry ends.
+    #[inline]
+    pub(super) fn get(&self, entry: u32) -> i64 {
+        self.ends_us[entry as usize]
+    }
+
     /// Says when an entry ends.
     #[inline]
     pub fn set(&mut self, entry: u32, end_us: i64) {

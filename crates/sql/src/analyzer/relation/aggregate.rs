@@ -11,6 +11,7 @@ use datafusion::common::{Column, ScalarValue};
 use datafusion::logical_expr::{Aggregate as AggregateNode, BinaryExpr, Expr, LogicalPlan, Operator, lit, when};
 use millstream_core::{Error, Result, spark_error};
 use millstream_engine::error::from_datafusion;
+use millstream_engine::functions::session;
 use millstream_functions::data_type::holds_map;
 use millstream_functions::{TypedExpr, holds_floats, map_sorted, normalized};
 use spark_connect_proto::aggregate::GroupType;
@@ -21,7 +22,7 @@ use super::super::attribute::Attribute;
 use super::super::expression::{Item, SelectItem, grouping_argument, has_aggregate, has_grouping};
 use super::super::resolved_relation::{ResolvedRelation, project};
 use super::super::scope::Scope;
-use super::super::time_window::unnest;
+use super::super::time_window::{is_session, unnest};
 use super::super::{Analyzer, error};
 use crate::parser::extension::ExpressionExtension;
 
@@ -65,10 +66,9 @@ impl Analyzer<'_> {
             groups = each_once(groups);
         }
         let sets = self.sets(one, &items, &mut groups, scope)?;
-        let session = self.pending_session();
         let mut input = self.with_time_windows(input)?;
-        if let Some(session) = session {
-            input = self.with_merged_sessions(input, &session, &groups)?;
+        if !input.streaming {
+            input = self.with_merged_sessions(input, &groups)?;
         }
         let mut items: Vec<Item> = if is_select_list { items } else { groups.iter().cloned().chain(items).collect() };
         if !sets.is_empty() {
@@ -185,7 +185,14 @@ impl Analyzer<'_> {
             above.push(functions.rewrite(self, item)?);
         }
         let found = functions.found.into_iter().map(|(expr, column)| expr.alias(column)).collect();
-        let keys = keys.iter().map(|key| Expr::Column(Column::new_unqualified(&key.column))).collect();
+        if streaming && !pending.sets.is_empty() && keys.iter().any(|key| key.is_session) {
+            return Err(Error::unsupported("GROUPING SETS of a session window over a stream are not supported."));
+        }
+        let key = |key: &Key| {
+            let column = Expr::Column(Column::new_unqualified(&key.column));
+            if streaming && key.is_session { session(column).alias(&key.column) } else { column }
+        };
+        let keys = keys.iter().map(key).collect();
         let aggregate = AggregateNode::try_new(Arc::new(below), keys, found)
             .map(LogicalPlan::Aggregate)
             .map_err(from_datafusion)?;
@@ -262,7 +269,7 @@ impl Analyzer<'_> {
                     column
                 }
             };
-            keys.push(Key { expr, column });
+            keys.push(Key { expr, column, is_session: is_session(group.metadata.as_deref()) });
         }
         let below = if exprs.len() > existing { project(plan, exprs)? } else { plan };
         Ok((below, keys))
@@ -298,7 +305,7 @@ impl Analyzer<'_> {
             exprs.push(when(present, whole).end().map_err(from_datafusion)?.alias(&column));
             key.column = column;
         }
-        keys.push(Key { expr: reference, column: set });
+        keys.push(Key { expr: reference, column: set, is_session: false });
         Ok((project(copies, exprs)?, keys))
     }
 
@@ -356,6 +363,8 @@ const GROUPING_ID: &str = "spark_grouping_id";
 struct Key {
     expr: Expr,
     column: String,
+    /// Sessions that overlap or touch are one key.
+    is_session: bool,
 }
 
 /// Takes aggregate functions out of expressions.

@@ -139,7 +139,7 @@ async fn carry_out(session: &Computation, text: &str) -> Result<SqlAnswer> {
 }
 
 async fn answer(session: &Computation, query: Relation) -> Result<SqlAnswer> {
-    if !query_plan::analyze(session, &query)?.is_streaming {
+    if !query_plan::analyze(session, &query).await?.is_streaming {
         let input = Some(Box::new(query));
         let show = ShowString { input, num_rows: ROWS_SHOWN, truncate: 0, vertical: false };
         let (table, _observed) = query_plan::show_text(session, show).await?;

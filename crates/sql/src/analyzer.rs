@@ -9,6 +9,7 @@
 
 mod attribute;
 mod batch;
+mod data;
 mod dependent_join;
 mod error;
 mod expression;
@@ -25,6 +26,7 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use arrow::datatypes::{Schema, SchemaRef};
 use datafusion::logical_expr::LogicalPlan;
 use millstream_core::Result;
@@ -35,8 +37,10 @@ use crate::nesting::too_complex;
 use crate::session::AnalysisContext;
 use attribute::Attribute;
 use lineage::Lineage;
+use resolved_relation::ResolvedRelation;
 
 pub use batch::collect_stream;
+pub use data::analyze_with_data;
 pub use error::table_not_found;
 pub use relation::Observation;
 
@@ -58,12 +62,7 @@ pub struct Analyzed {
 /// # Errors
 /// Spark's analysis errors, with their classes; [`millstream_core::ErrorKind::Unsupported`] for what is not built.
 pub fn analyze(relation: &Relation, context: &AnalysisContext) -> Result<Analyzed> {
-    let mut analyzer = Analyzer::new(context);
-    let resolved = analyzer.relation(relation)?.with_user_names()?;
-    let fields: Vec<_> = resolved.columns.iter().map(Attribute::field).collect();
-    let schema = Arc::new(Schema::new(fields));
-    let is_streaming = resolved.streaming;
-    Ok(Analyzed { plan: resolved.plan, schema, is_streaming, observations: analyzer.observations })
+    Analyzer::new(context).analyzed(relation)
 }
 
 /// Relations and expressions in one another beyond this are refused, whether they stand in one message or come
@@ -107,6 +106,12 @@ pub(crate) struct Analyzer<'a> {
     windows: Vec<time_window::PendingWindow>,
     /// The observations met.
     observations: Vec<Observation>,
+    /// Answers to the questions that earlier attempts at this analysis had about data.
+    known: Vec<RecordBatch>,
+    /// How many questions this attempt has come to.
+    asked: usize,
+    /// The question that ended this attempt.
+    question: Option<Analyzed>,
     /// The SQL text that is under analysis.
     text: Option<origin::CurrentText>,
 }
@@ -130,8 +135,26 @@ impl<'a> Analyzer<'a> {
             aggregates: Vec::new(),
             windows: Vec::new(),
             observations: Vec::new(),
+            known: Vec::new(),
+            asked: 0,
+            question: None,
             text: None,
         }
+    }
+
+    /// Analyses a whole plan.
+    fn analyzed(&mut self, relation: &Relation) -> Result<Analyzed> {
+        let resolved = self.relation(relation)?;
+        let observations = std::mem::take(&mut self.observations);
+        Ok(Analyzed { observations, ..Self::finished(resolved)? })
+    }
+
+    /// A relation under the names that the user sees.
+    fn finished(relation: ResolvedRelation) -> Result<Analyzed> {
+        let resolved = relation.with_user_names()?;
+        let fields: Vec<_> = resolved.columns.iter().map(Attribute::field).collect();
+        let (schema, is_streaming) = (Arc::new(Schema::new(fields)), resolved.streaming);
+        Ok(Analyzed { plan: resolved.plan, schema, is_streaming, observations: Vec::new() })
     }
 
     /// Walks a level deeper into a plan.

@@ -32,7 +32,7 @@ pub(crate) async fn analyze_plan(
 ) -> Result<AnalyzePlanResponse, Status> {
     let session = sessions.get_or_create(request.session_ref()).map_err(bare)?;
     let result = match request.analyze {
-        Some(question) => session.compute(|session| async move { answer(&session, question) }).await,
+        Some(question) => session.compute(|session| async move { answer(&session, question).await }).await,
         None => Err(not_set("spark.connect.AnalyzePlanRequest", "ANALYZE_NOT_SET")),
     };
     let result = result.map_err(|error| session.status(error))?;
@@ -43,15 +43,15 @@ pub(crate) async fn analyze_plan(
     })
 }
 
-fn answer(session: &Computation, question: Analyze) -> Result<Answer> {
+async fn answer(session: &Computation, question: Analyze) -> Result<Answer> {
     Ok(match question {
         Analyze::SparkVersion(_) => Answer::SparkVersion(SparkVersion { version: SPARK_VERSION.to_owned() }),
         Analyze::Schema(asked) => {
-            let analyzed = query_plan::analyze(session, &root(asked.plan)?)?;
+            let analyzed = query_plan::analyze(session, &root(asked.plan)?).await?;
             Answer::Schema(Schema { schema: Some(schema_to_proto(&analyzed.schema)) })
         }
         Analyze::TreeString(asked) => {
-            let analyzed = query_plan::analyze(session, &root(asked.plan)?)?;
+            let analyzed = query_plan::analyze(session, &root(asked.plan)?).await?;
             let level = asked.level.and_then(|level| usize::try_from(level).ok());
             let tree_string = parser::tree_string(&schema_to_proto(&analyzed.schema), level);
             Answer::TreeString(TreeString { tree_string })
@@ -59,16 +59,16 @@ fn answer(session: &Computation, question: Analyze) -> Result<Answer> {
         Analyze::Explain(asked) => {
             let extended =
                 matches!(asked.explain_mode(), ExplainMode::Extended | ExplainMode::Codegen | ExplainMode::Cost);
-            let explain_string = explain(session, &root(asked.plan)?, extended)?;
+            let explain_string = explain(session, &root(asked.plan)?, extended).await?;
             Answer::Explain(Explain { explain_string })
         }
         Analyze::IsStreaming(asked) => {
-            let is_streaming = query_plan::analyze(session, &root(asked.plan)?)?.is_streaming;
+            let is_streaming = query_plan::analyze(session, &root(asked.plan)?).await?.is_streaming;
             Answer::IsStreaming(IsStreaming { is_streaming })
         }
         Analyze::IsLocal(asked) => Answer::IsLocal(IsLocal { is_local: is_local(&root(asked.plan)?) }),
         Analyze::InputFiles(asked) => {
-            query_plan::analyze(session, &root(asked.plan)?)?;
+            query_plan::analyze(session, &root(asked.plan)?).await?;
             Answer::InputFiles(InputFiles { files: vec![] })
         }
         Analyze::DdlParse(asked) => {
@@ -105,8 +105,8 @@ fn answer(session: &Computation, question: Analyze) -> Result<Answer> {
 }
 
 /// The plan as text, under Spark's headings.
-pub(super) fn explain(session: &Computation, relation: &Relation, extended: bool) -> Result<String> {
-    let analyzed = query_plan::analyze(session, relation)?;
+pub(super) async fn explain(session: &Computation, relation: &Relation, extended: bool) -> Result<String> {
+    let analyzed = query_plan::analyze(session, relation).await?;
     let plan = analyzed.plan.display_indent();
     if !extended {
         return Ok(format!("== Physical Plan ==\n{plan}\n"));

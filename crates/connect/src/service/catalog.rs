@@ -19,7 +19,7 @@ use crate::error::handle::unsupported;
 use crate::session::{Computation, ViewName};
 
 /// The rows that answer a question of the catalog.
-pub(super) fn answer(session: &Computation, question: Catalog) -> Result<RecordBatch> {
+pub(super) async fn answer(session: &Computation, question: Catalog) -> Result<RecordBatch> {
     match question.cat_type {
         Some(CatType::CurrentDatabase(_)) => text("default"),
         Some(CatType::CurrentCatalog(_)) => text("spark_catalog"),
@@ -37,7 +37,7 @@ pub(super) fn answer(session: &Computation, question: Catalog) -> Result<RecordB
             boolean(session.names().drop_view(ViewName { name: &drop.view_name, global: true }))
         }
         Some(CatType::ListTables(_)) => tables(session.relation_names()),
-        Some(CatType::ListColumns(asked)) => columns(session, asked.db_name, &asked.table_name),
+        Some(CatType::ListColumns(asked)) => columns(session, asked.db_name, &asked.table_name).await,
         Some(CatType::IsCached(_)) => boolean(false),
         // Caching is a hint; nothing is kept, so there is nothing to forget or to read again.
         Some(
@@ -67,12 +67,12 @@ fn tables(names: Vec<String>) -> Result<RecordBatch> {
 }
 
 /// The columns of Spark's `Column` objects.
-fn columns(session: &Computation, database: Option<String>, table: &str) -> Result<RecordBatch> {
+async fn columns(session: &Computation, database: Option<String>, table: &str) -> Result<RecordBatch> {
     let unparsed_identifier = database.map_or_else(|| table.to_owned(), |database| format!("{database}.{table}"));
     let table = NamedTable { unparsed_identifier, ..NamedTable::default() };
     let read = Read { is_streaming: false, read_type: Some(ReadType::NamedTable(table)) };
     let relation = Relation { common: None, rel_type: Some(RelType::Read(read)) };
-    let schema = query_plan::analyze(session, &relation)?.schema;
+    let schema = query_plan::analyze(session, &relation).await?.schema;
     let Some(Kind::Struct(fields)) = schema_to_proto(&schema).kind else {
         return Err(Error::internal("a schema that is no struct"));
     };

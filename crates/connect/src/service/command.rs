@@ -56,7 +56,7 @@ pub(super) async fn execute(session: &Arc<Session>, command: Command, sender: &R
 async fn compute(session: &Computation, command: CommandType, sender: &ResponseSender) -> Result<()> {
     match command {
         CommandType::SqlCommand(sql) => sql_command::execute(session, sql, sender).await,
-        CommandType::CreateDataframeView(view) => create_view(session, view),
+        CommandType::CreateDataframeView(view) => create_view(session, view).await,
         CommandType::WriteOperation(write) => {
             let observed = write_batch::execute(session, write).await?;
             query_plan::send_observed(sender, &observed).await
@@ -101,9 +101,9 @@ async fn checkpoint(session: &Computation, command: CheckpointCommand, sender: &
     query_plan::send_observed(sender, &observed).await
 }
 
-fn create_view(session: &Computation, view: CreateDataFrameViewCommand) -> Result<()> {
+async fn create_view(session: &Computation, view: CreateDataFrameViewCommand) -> Result<()> {
     let input = view.input.ok_or_else(relation_not_set)?;
     // The plan is analysed where the view is used; here it is only checked, as Spark does.
-    query_plan::analyze(session, &input)?;
+    query_plan::analyze(session, &input).await?;
     session.names().create_view(ViewName { name: &view.name, global: view.is_global }, input, view.replace)
 }

@@ -24,8 +24,9 @@ use crate::to_proto::arrow_batches::ArrowBatchEncoder;
 use crate::to_proto::observed_metrics::observed_metrics;
 
 /// Analyses a relation in a session.
-pub(crate) fn analyze(session: &Computation, relation: &Relation) -> Result<Analyzed> {
-    millstream_sql::analyze(relation, &session.analysis_context()?)
+pub(crate) async fn analyze(session: &Computation, relation: &Relation) -> Result<Analyzed> {
+    // On the heap: few plans ask for data, and every caller would carry what that needs.
+    Box::pin(millstream_sql::analyze_with_data(relation, &session.analysis_context()?)).await
 }
 
 /// Sends the rows of a relation, and what was observed of them.
@@ -42,7 +43,7 @@ pub(super) async fn execute(session: &Computation, relation: Relation, sender: &
             send_observed(sender, &observed).await
         }
         Some(RelType::Catalog(question)) => {
-            let answer = catalog::answer(session, question)?;
+            let answer = catalog::answer(session, question).await?;
             send_rows(session, sender, answer).await
         }
         _ => send_relation(session, &relation, sender).await,
@@ -62,7 +63,7 @@ pub(super) struct QueryRows {
 /// The rows of a relation and their columns as the user sees them.
 pub(super) async fn rows(session: &Computation, relation: &Relation) -> Result<QueryRows> {
     let context = session.analysis_context()?;
-    let analyzed = millstream_sql::analyze(relation, &context)?;
+    let analyzed = Box::pin(millstream_sql::analyze_with_data(relation, &context)).await?;
     let batches = collect_stream(&analyzed, &context).await?;
     Ok(QueryRows { schema: analyzed.schema, batches, observed: analyzed.observations })
 }

@@ -28,7 +28,7 @@ pub(super) async fn execute(session: &Computation, command: SqlCommand, sender: 
     let relation = match parser::parse_statement_with(&text, parameters(sql))? {
         Statement::Query(_) => {
             // Spark analyses at once, so that what is wrong with a query shows where it is written.
-            query_plan::analyze(session, &input)?;
+            query_plan::analyze(session, &input).await?;
             input
         }
         Statement::Command(command) => local_relation(&run(session, command).await?)?,
@@ -86,7 +86,7 @@ pub(crate) async fn run(session: &Computation, command: Command) -> Result<Recor
             started.map_or_else(nothing, |query| started_row(&query))
         }
         Command::CreateView { name, mut query, replace, global } => {
-            query_plan::analyze(session, &query)?;
+            query_plan::analyze(session, &query).await?;
             let name = unquoted(&name);
             parser::name_view(&mut query, &name);
             session.names().create_view(ViewName { name: &name, global }, *query, replace)?;
@@ -110,21 +110,21 @@ pub(crate) async fn run(session: &Computation, command: Command) -> Result<Recor
             }
             nothing()
         }
-        Command::Show { what, namespace, pattern } => show(session, what, namespace, pattern.as_deref()),
-        Command::Describe { name, .. } => describe(session, &named_table(name)),
-        Command::DescribeQuery(query) => describe(session, &query),
+        Command::Show { what, namespace, pattern } => show(session, what, namespace, pattern.as_deref()).await,
+        Command::Describe { name, .. } => describe(session, &named_table(name)).await,
+        Command::DescribeQuery(query) => describe(session, &query).await,
         Command::Cache { name, query: Some(query), .. } => {
-            query_plan::analyze(session, &query)?;
+            query_plan::analyze(session, &query).await?;
             session.names().create_view(ViewName { name: &unquoted(&name), global: false }, *query, false)?;
             nothing()
         }
         Command::Cache { name, query: None, .. } | Command::Refresh(name) => {
-            query_plan::analyze(session, &named_table(name))?;
+            query_plan::analyze(session, &named_table(name)).await?;
             nothing()
         }
         Command::Uncache { name, if_exists } => {
             if !if_exists {
-                query_plan::analyze(session, &named_table(name))?;
+                query_plan::analyze(session, &named_table(name)).await?;
             }
             nothing()
         }
@@ -132,7 +132,7 @@ pub(crate) async fn run(session: &Computation, command: Command) -> Result<Recor
         Command::Explain { mode, statement } => match *statement {
             Statement::Query(query) => {
                 let extended = !matches!(mode, parser::ExplainMode::Simple | parser::ExplainMode::Formatted);
-                let text = analyze_plan::explain(session, &query, extended)?;
+                let text = analyze_plan::explain(session, &query, extended).await?;
                 texts(&[("plan", vec![text])])
             }
             Statement::Command(_) => Err(unsupported("EXPLAIN of a command")),
@@ -159,7 +159,12 @@ fn drop_view(session: &Session, name: &str, if_exists: bool) -> Result<RecordBat
     nothing()
 }
 
-fn show(session: &Computation, what: Listing, namespace: Option<String>, pattern: Option<&str>) -> Result<RecordBatch> {
+async fn show(
+    session: &Computation,
+    what: Listing,
+    namespace: Option<String>,
+    pattern: Option<&str>,
+) -> Result<RecordBatch> {
     match what {
         Listing::Tables | Listing::Views => {
             let names: Vec<_> = session.relation_names().into_iter().filter(|name| matches(name, pattern)).collect();
@@ -179,7 +184,7 @@ fn show(session: &Computation, what: Listing, namespace: Option<String>, pattern
         }
         Listing::Columns => {
             let table = namespace.unwrap_or_default();
-            let analyzed = query_plan::analyze(session, &named_table(table))?;
+            let analyzed = query_plan::analyze(session, &named_table(table)).await?;
             texts(&[("col_name", analyzed.schema.fields().iter().map(|field| field.name().clone()).collect())])
         }
         Listing::Functions => {
@@ -191,8 +196,8 @@ fn show(session: &Computation, what: Listing, namespace: Option<String>, pattern
     }
 }
 
-fn describe(session: &Computation, relation: &Relation) -> Result<RecordBatch> {
-    let schema = schema_to_proto(&query_plan::analyze(session, relation)?.schema);
+async fn describe(session: &Computation, relation: &Relation) -> Result<RecordBatch> {
+    let schema = schema_to_proto(&query_plan::analyze(session, relation).await?.schema);
     let Some(data_type::Kind::Struct(columns)) = schema.kind else {
         return Err(Error::internal("a relation's schema is not a struct"));
     };

@@ -57,7 +57,7 @@ pub(crate) async fn insert(session: &Computation, table: &str, query: Relation) 
     let found = session.relation(std::slice::from_ref(&name));
     let found = found.ok_or_else(|| table_not_found(std::slice::from_ref(&name)))?;
     let source = source_of(found).ok_or_else(|| not_allowed(&name))?;
-    if query_plan::analyze(session, &query)?.is_streaming {
+    if query_plan::analyze(session, &query).await?.is_streaming {
         let write = streaming_write(source, query);
         let started = write_stream::start_query(session, write, StartedBy::default()).await;
         return started.map(Some).map_err(|error| match error.class() {

@@ -50,7 +50,7 @@ pub(crate) async fn start_query(
 ) -> Result<StreamingQuery> {
     refuse_unsupported(&request)?;
     let name = (!request.query_name.is_empty()).then(|| request.query_name.clone());
-    let (spec, sink) = spec(session, request, name.clone())?;
+    let (spec, sink) = spec(session, request, name.clone()).await?;
     let query = session.queries().manager().start(spec).await?;
     session.queries().add(query.clone(), by);
     // What a sink keeps can be read as a table under the query's name.
@@ -79,7 +79,7 @@ fn refuse_unsupported(request: &WriteStreamOperationStart) -> Result<()> {
     Ok(())
 }
 
-fn spec(
+async fn spec(
     session: &Computation,
     request: WriteStreamOperationStart,
     name: Option<String>,
@@ -88,7 +88,7 @@ fn spec(
     let trigger = trigger(request.trigger)?;
     let input = request.input.ok_or_else(relation_not_set)?;
     let context = session.analysis_context()?;
-    let analyzed = query_plan::analyze(session, &input)?;
+    let analyzed = query_plan::analyze(session, &input).await?;
     if !analyzed.is_streaming {
         return Err(spark_error!("WRITE_STREAM_NOT_ALLOWED"));
     }

@@ -11,6 +11,7 @@ mod limit;
 mod missing_values;
 mod nearest_by_join;
 mod observe;
+mod parse;
 mod pivot;
 mod project;
 mod reshape;
@@ -18,6 +19,7 @@ mod set_operation;
 mod sort_filter;
 mod statistic;
 mod summary;
+mod transpose;
 mod union_chain;
 mod watermark;
 mod with_relations;
@@ -111,6 +113,9 @@ impl Analyzer<'_> {
             RelType::DropNa(one) => self.drop_na(one),
             RelType::Replace(one) => self.replace(one),
             RelType::WithWatermark(one) => self.with_watermark(one),
+            RelType::Transpose(one) => self.transpose(one),
+            RelType::Crosstab(one) => self.crosstab(one),
+            RelType::Parse(one) => self.parse(one),
             RelType::CollectMetrics(one) => {
                 self.collect_metrics(one, relation.common.as_ref().and_then(|common| common.plan_id))
             }
@@ -132,7 +137,7 @@ fn unsupported(kind: &RelType) -> Error {
         RelType::GroupMap(_) | RelType::CoGroupMap(_) => "applyInPandas and its kin",
         RelType::ApplyInPandasWithState(_) => "applyInPandasWithState",
         RelType::AsOfJoin(_) => "An as-of join",
-        RelType::Transpose(_) => "transpose()",
+        RelType::FreqItems(_) => "freqItems()",
         RelType::Catalog(_) => "The catalog",
         RelType::MlRelation(_) => "Machine learning over Connect",
         RelType::CommonInlineUserDefinedTableFunction(_) => "A user-defined table function",

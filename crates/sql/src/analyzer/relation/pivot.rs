@@ -1,4 +1,4 @@
-//! `pivot` with values, and `unpivot`, of DataFrames and of SQL.
+//! `pivot` and `unpivot`, of DataFrames and of SQL.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -7,10 +7,11 @@ use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::functions_aggregate::expr_fn::count;
-use datafusion::logical_expr::{BinaryExpr, Expr, Filter, LogicalPlan, Operator, lit, when};
+use datafusion::logical_expr::expr::NullTreatment;
+use datafusion::logical_expr::{BinaryExpr, Expr, Filter, LogicalPlan, LogicalPlanBuilder, Operator, lit, when};
 use millstream_core::{Error, Result, spark_error};
 use millstream_engine::error::from_datafusion;
-use millstream_functions::data_type::sql_name;
+use millstream_functions::data_type::{is_numeric, sql_name};
 use millstream_functions::{CastMode, Generator, TypedExpr, coercion, constant_of};
 use spark_connect_proto::aggregate::Pivot;
 use spark_connect_proto::expression::ExprType;
@@ -22,6 +23,9 @@ use super::super::scope::Scope;
 use super::super::{Analyzer, error};
 use super::PendingAggregate;
 use crate::parser::extension::{PivotSelect, UnpivotSelect};
+
+const MAX_VALUES_CONF: &str = "spark.sql.pivotMaxValues";
+const MAX_VALUES: usize = 10_000;
 
 /// One value of the pivot columns, and the name that its columns begin with.
 struct PivotValue {
@@ -49,16 +53,50 @@ impl Analyzer<'_> {
         let scope = Scope::over(&input);
         let groups = self.items(&one.grouping_expressions, scope)?;
         let column = self.expression(required(pivot.col.as_ref())?, scope)?;
-        if pivot.values.is_empty() {
-            return Err(without_values(&one.aggregate_expressions));
+        if pivot.values.is_empty() && one.aggregate_expressions.iter().any(counts_star) {
+            return Err(error::invalid_star("expression `count`"));
         }
         let aggregates = self.items(&one.aggregate_expressions, scope)?;
+        if pivot.values.is_empty() {
+            let values = self.pivot_values(input.clone(), column.clone())?;
+            return self.pivoted(input, groups, (&[column], values), &aggregates);
+        }
         let mut values = Vec::with_capacity(pivot.values.len());
         for value in &pivot.values {
             let value = literal(value, self.context.settings.time_zone)?;
             values.push(PivotValue { name: self.text_of(value.clone())?, values: vec![value] });
         }
         self.pivoted(input, groups, (&[column], values), &aggregates)
+    }
+
+    /// The values of a pivoted column that names none, in their order.
+    fn pivot_values(&mut self, input: ResolvedRelation, column: TypedExpr) -> Result<Vec<PivotValue>> {
+        let max = self.context.conf(MAX_VALUES_CONF, "").parse().unwrap_or(MAX_VALUES);
+        let name = column.sql.clone();
+        let item = Item::new(name.as_str(), column);
+        let distinct =
+            self.build_aggregate(PendingAggregate::new(input, vec![item.clone()], vec![item]))?.without_hidden()?;
+        let key = distinct.plan.schema().columns().into_iter().map(|column| Expr::Column(column).sort(true, true));
+        let sorted = LogicalPlanBuilder::from(distinct.plan.clone())
+            .limit(0, Some(max + 1))
+            .and_then(|plan| plan.sort(key.collect::<Vec<_>>()))
+            .and_then(LogicalPlanBuilder::build)
+            .map_err(from_datafusion)?;
+        let rows = self.data(distinct.with_plan(sorted))?;
+        if rows.num_rows() > max {
+            return Err(spark_error!(
+                "_LEGACY_ERROR_TEMP_1324",
+                pivotColumn = name,
+                maxValues = max,
+                config = MAX_VALUES_CONF,
+            ));
+        }
+        let value = |row| -> Result<PivotValue> {
+            let value = ScalarValue::try_from_array(rows.column(0), row).map_err(from_datafusion)?;
+            let value = TypedExpr::literal(value, "value");
+            Ok(PivotValue { name: self.text_of(value.clone())?, values: vec![value] })
+        };
+        (0..rows.num_rows()).map(value).collect()
     }
 
     /// `PIVOT` in SQL: grouped by all columns that it does not name.
@@ -105,6 +143,8 @@ impl Analyzer<'_> {
         aggregates: &[Item],
     ) -> Result<ResolvedRelation> {
         let input = self.with_time_windows(input)?;
+        // Spark pivots the values of aggregates where its rows can take them in place, and else what they aggregate.
+        let in_place = aggregates.iter().all(|aggregate| is_set_in_place(&aggregate.expr.data_type));
         let mut items = groups.clone();
         for value in values {
             let mut same = Vec::with_capacity(columns.len());
@@ -120,7 +160,7 @@ impl Analyzer<'_> {
                     [_] => value.name.clone(),
                     _ => format!("{}_{}", value.name, aggregate.name),
                 };
-                items.push(Item::new(name, only_where(aggregate.expr.clone(), &same)?));
+                items.push(Item::new(name, only_where(aggregate.expr.clone(), &same, in_place)?));
             }
         }
         self.build_aggregate(PendingAggregate::new(input, groups, items))
@@ -257,37 +297,44 @@ fn parts_of(expression: &Expression) -> &[Expression] {
 }
 
 /// Spark looks for the values with the aggregates as they are, so that it stops at a star.
-fn without_values(aggregates: &[Expression]) -> Error {
-    let counts_star = |one: &Expression| match unaliased(one).1.expr_type.as_ref() {
-        Some(ExprType::UnresolvedFunction(call)) => {
-            call.arguments.iter().any(|one| matches!(one.expr_type, Some(ExprType::UnresolvedStar(_))))
-        }
-        _ => false,
-    };
-    if aggregates.iter().any(counts_star) {
-        return error::invalid_star("expression `count`");
-    }
-    Error::unsupported("pivot() without values is not supported.").with_hint("name the values: pivot(column, values)")
+/// `count(*)`, which Spark leaves unresolved where it looks for the values of a pivot.
+fn counts_star(aggregate: &Expression) -> bool {
+    let is_star = |argument: &Expression| matches!(argument.expr_type, Some(ExprType::UnresolvedStar(_)));
+    matches!(&unaliased(aggregate).1.expr_type, Some(ExprType::UnresolvedFunction(call))
+        if call.arguments.iter().any(is_star))
 }
 
 fn pivot_over_stream() -> Error {
     spark_error!("_LEGACY_ERROR_TEMP_3063")
 }
 
-/// The aggregate over the rows that fulfil the condition.
-fn only_where(aggregate: TypedExpr, condition: &Expr) -> Result<TypedExpr> {
+/// A type whose values can be set in a row of Spark's in place (Spark: `PivotFirst.supportsDataType`).
+fn is_set_in_place(data_type: &DataType) -> bool {
+    is_numeric(data_type) || *data_type == DataType::Boolean
+}
+
+/// The aggregate over the rows that fulfil the condition: NULL where there are none if aggregates are pivoted, and what
+/// the function makes of no values if its arguments are.
+fn only_where(aggregate: TypedExpr, condition: &Expr, in_place: bool) -> Result<TypedExpr> {
     let filtered = aggregate.expr.transform_down(|inner| {
         Ok(match inner {
             Expr::AggregateFunction(mut function) => {
                 let filter = function.params.filter.take();
                 let filter = filter.map_or_else(|| condition.clone(), |own| own.and(condition.clone()));
                 function.params.filter = Some(Box::new(filter));
+                // The rows of other values would be NULLs, so Spark has these two skip NULLs.
+                if !in_place && matches!(function.func.name(), "first_value" | "last_value") {
+                    function.params.null_treatment = Some(NullTreatment::IgnoreNulls);
+                }
                 Transformed::new(Expr::AggregateFunction(function), true, TreeNodeRecursion::Jump)
             }
             other => Transformed::no(other),
         })
     });
     let filtered = filtered.map_err(from_datafusion)?.data;
+    if !in_place {
+        return Ok(TypedExpr { expr: filtered, ..aggregate });
+    }
     let Expr::AggregateFunction(mut rows) = count(lit(1_i64)) else {
         return Err(Error::internal("count is no aggregate function"));
     };

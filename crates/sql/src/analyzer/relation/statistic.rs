@@ -1,13 +1,17 @@
-//! `corr`, `cov` and `approxQuantile` of a DataFrame: one row of figures.
+//! `corr`, `cov`, `crosstab` and `approxQuantile` of a DataFrame: one row of figures.
 //!
 //! Written as an aggregation in the messages that a client would send. Quantiles are exact, whatever error is allowed.
 
 use millstream_core::{Error, Result};
 use millstream_functions::data_type::{is_numeric, simple_string};
+use spark_connect_proto::aggregate::{GroupType, Pivot};
+use spark_connect_proto::expression::Literal;
 use spark_connect_proto::expression::cast::EvalMode;
 use spark_connect_proto::expression::literal::LiteralType;
 use spark_connect_proto::relation::RelType;
-use spark_connect_proto::{Expression, Project, Relation, StatApproxQuantile, StatCorr, StatCov};
+use spark_connect_proto::{
+    Aggregate, Expression, NaFill, Project, Relation, StatApproxQuantile, StatCorr, StatCov, StatCrosstab,
+};
 
 use super::super::Analyzer;
 use super::super::error;
@@ -50,6 +54,30 @@ impl Analyzer<'_> {
         });
         let all = call("array", quantiles.collect());
         self.figures(one.input.as_deref(), vec![alias(all, "approx_quantile")])
+    }
+
+    /// How often two columns have their values together: a row a value of the first, a column a value of the second.
+    pub(super) fn crosstab(&mut self, crosstab: &StatCrosstab) -> Result<ResolvedRelation> {
+        let shown = |name: &str| {
+            let text = cast(attribute(name), "string");
+            call("coalesce", vec![text, literal(LiteralType::String("null".to_owned()))])
+        };
+        // A column cannot be named with a backtick in it.
+        let [backtick, nothing] = ["`", ""].map(|text| literal(LiteralType::String(text.to_owned())));
+        let columns = call("replace", vec![shown(&crosstab.col2), backtick, nothing]);
+        let counted = call("count", vec![literal(LiteralType::Integer(1))]);
+        let counts = Aggregate {
+            input: crosstab.input.clone(),
+            group_type: GroupType::Pivot.into(),
+            grouping_expressions: vec![alias(shown(&crosstab.col1), &format!("{}_{}", crosstab.col1, crosstab.col2))],
+            aggregate_expressions: vec![alias(counted, "count")],
+            pivot: Some(Pivot { col: Some(columns), values: Vec::new() }),
+            grouping_sets: Vec::new(),
+        };
+        let zero = Literal { literal_type: Some(LiteralType::Long(0)), data_type: None };
+        let input = Relation { common: None, rel_type: Some(RelType::Aggregate(Box::new(counts))) };
+        let filled = NaFill { input: Some(Box::new(input)), cols: Vec::new(), values: vec![zero] };
+        self.relation(&Relation { common: None, rel_type: Some(RelType::FillNa(Box::new(filled))) })
     }
 
     fn figures(&mut self, input: Option<&Relation>, expressions: Vec<Expression>) -> Result<ResolvedRelation> {

@@ -211,3 +211,21 @@ for label, make in {
     "array index": lambda: staff.select(F.array(F.lit(1))[F.col("id") + 5]),
 }.items():
     batch(f"error: {label}", make)
+deep = spark.sql("SELECT named_struct('a', 1, 'b', named_struct('c', 2, 'd', named_struct('e', 3, 'f', 4))) AS s, named_struct('b', CAST(NULL AS STRUCT<c: INT, d: INT>)) AS u")
+for path in ("b.c", "b.d.e", "a", "b.d", "b.x.y", "b.d.e.z"):
+    batch(f"drop field {path}", lambda path=path: deep.select(F.col("s").dropFields(path)))
+for path in ("b.c", "b.d.e", "b.new", "b.d.new", "x.y", "a.z"):
+    batch(f"with field {path}", lambda path=path: deep.select(F.col("s").withField(path, F.lit("q"))))
+batch("field of a struct that is null", lambda: deep.select(F.col("u").withField("b.c", F.lit(1)), F.col("u").dropFields("b.c")))
+batch("drop all fields", lambda: deep.select(F.col("u").dropFields("b.c", "b.d").alias("u")))
+value("setting with a default of none", lambda: [spark.conf.get("spark.sql.sources.partitionOverwriteMode"), spark.conf.get("spark.sql.sources.partitionOverwriteMode", None)])
+value("setting with a default of another type", lambda: spark.conf.get("spark.sql.ansi.enabled", "x"))
+value("setting to none", lambda: spark.conf.set("foo", None))
+value("number of reducers", lambda: [list(spark.sql(text).first()) for text in ("SET mapred.reduce.tasks=3", "SET mapred.reduce.tasks", "SET spark.sql.shuffle.partitions=2")])
+value("error: number of reducers", lambda: spark.sql("SET mapred.reduce.tasks=-1"))
+value("error: number of reducers as text", lambda: spark.sql("SET mapred.reduce.tasks=x"))
+for text in ("SELECT * FROM non-existing-table", "SELECT 1 AS a-b-c", "SELECT * FROM a-b.c-d-e"):
+    try:
+        spark.sql(text)
+    except PySparkException as error:
+        value(f"error: {text}", lambda error=error: [error.getCondition(), error.getMessageParameters()])

@@ -32,7 +32,7 @@ pub(crate) async fn analyze_plan(
 ) -> Result<AnalyzePlanResponse, Status> {
     let session = sessions.get_or_create(request.session_ref()).map_err(bare)?;
     let result = match request.analyze {
-        Some(question) => session.compute(|session| async move { answer(&session, question).await }).await,
+        Some(question) => session.compute(|session| async move { Box::pin(answer(&session, question)).await }).await,
         None => Err(not_set("spark.connect.AnalyzePlanRequest", "ANALYZE_NOT_SET")),
     };
     let result = result.map_err(|error| session.status(error))?;

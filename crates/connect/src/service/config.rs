@@ -1,6 +1,6 @@
 //! `Config`: reading and changing a session's configuration.
 
-use millstream_core::Result;
+use millstream_core::{Error, Result};
 use spark_connect_proto::config_request::operation::OpType;
 use spark_connect_proto::{ConfigRequest, ConfigResponse, KeyValue};
 use tonic::Status;
@@ -31,7 +31,13 @@ fn apply(conf: &mut Conf, operation: OpType) -> Result<Vec<KeyValue>> {
         OpType::Set(set) => {
             let silent = set.silent.unwrap_or(false);
             for pair in set.pairs {
-                let result = conf.set(&pair.key, pair.value.as_deref().unwrap_or_default());
+                let result = match pair.value {
+                    Some(value) => conf.set(&pair.key, &value),
+                    None => Err(Error::illegal_argument(format!(
+                        "requirement failed: value cannot be null for key: {}",
+                        pair.key
+                    ))),
+                };
                 // A builder's `.config(…)` may hold settings of a cluster, which mean nothing here.
                 if let Err(error) = result
                     && (!silent || error.class() == Some("UNABLE_TO_ACQUIRE_MEMORY"))
@@ -42,16 +48,10 @@ fn apply(conf: &mut Conf, operation: OpType) -> Result<Vec<KeyValue>> {
             Ok(vec![])
         }
         OpType::Get(get) => get.keys.into_iter().map(|key| conf.get(&key).map(|value| pair(key, value))).collect(),
-        OpType::GetWithDefault(get) => Ok(get
-            .pairs
-            .into_iter()
-            .map(|asked| {
-                // The caller's default goes before Spark's.
-                let value = conf.set_values().get(&asked.key).cloned().or(asked.value);
-                let value = value.or_else(|| conf.find(&asked.key));
-                pair(asked.key, value)
-            })
-            .collect()),
+        OpType::GetWithDefault(get) => {
+            let asked = get.pairs.into_iter();
+            asked.map(|asked| conf.get_or(&asked.key, asked.value).map(|value| pair(asked.key, value))).collect()
+        }
         OpType::GetOption(get) => Ok(get
             .keys
             .into_iter()

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
+use millstream_core::error::SparkException;
 use millstream_core::{Error, Result, spark_error};
 use millstream_engine::query::StreamingQuery;
 use millstream_sql::parser::{self, Command, Listing, Parameters, Statement};
@@ -94,10 +95,12 @@ pub(crate) async fn run(session: &Computation, command: Command) -> Result<Recor
         }
         Command::Drop { name, if_exists, .. } => drop_view(session, &name, if_exists),
         Command::Set { key, value } => {
+            let key = if key == MAPRED_REDUCE_TASKS { number_of_reducers(&value)? } else { key };
             session.conf().lock().set(&key, &value)?;
             settings(vec![(key, value)])
         }
         Command::ShowSetting(Some(key)) => {
+            let key = if key == MAPRED_REDUCE_TASKS { SHUFFLE_PARTITIONS.to_owned() } else { key };
             let value = session.conf().lock().find(&key).unwrap_or_else(|| "<undefined>".to_owned());
             settings(vec![(key, value)])
         }
@@ -192,6 +195,23 @@ async fn show(
             names.sort();
             names.dedup();
             texts(&[("function", names)])
+        }
+    }
+}
+
+/// Hadoop's name of a setting that SET takes for Spark's.
+const MAPRED_REDUCE_TASKS: &str = "mapred.reduce.tasks";
+const SHUFFLE_PARTITIONS: &str = "spark.sql.shuffle.partitions";
+
+/// The setting that Hadoop's number of reducers means, if that number is one.
+fn number_of_reducers(value: &str) -> Result<String> {
+    match value.parse::<i32>() {
+        Ok(number) if number > 0 => Ok(SHUFFLE_PARTITIONS.to_owned()),
+        Ok(_) => Err(Error::illegal_argument(
+            "Setting negative mapred.reduce.tasks for automatically determining the number of reducers is not supported.",
+        )),
+        Err(_) => {
+            Err(Error::invalid(format!("For input string: \"{value}\"")).with_exception(SparkException::NumberFormat))
         }
     }
 }

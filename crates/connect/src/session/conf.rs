@@ -82,11 +82,6 @@ impl Conf {
             .collect()
     }
 
-    /// What was set, without defaults.
-    pub(crate) fn set_values(&self) -> &BTreeMap<String, String> {
-        &self.set
-    }
-
     /// What was set, and of the defaults the one of ours that a query cannot know.
     pub(crate) fn for_queries(&self) -> BTreeMap<String, String> {
         let mut values = self.set.clone();
@@ -106,6 +101,14 @@ impl Conf {
         self.room.resize(self.room.bytes() - present + bytes_of(key, value))?;
         self.set.insert(key.to_owned(), value.to_owned());
         Ok(())
+    }
+
+    /// A key's value, or what the caller would have instead, in the place of Spark's default and even where it is none.
+    pub(crate) fn get_or(&self, key: &str, default: Option<String>) -> Result<Option<String>> {
+        if let (Some(entry), Some(default)) = (known(key), &default) {
+            entry.check(default)?;
+        }
+        Ok(self.set.get(key).cloned().or(default))
     }
 
     /// Back to the default.

@@ -303,13 +303,22 @@ impl<'a> Parser<'a> {
 
     /// Refuses a dash that was meant as part of the name before it.
     pub(crate) fn refuse_dash(&self) -> Parsed<()> {
-        let (dash, next) = (self.peek(), self.peek_at(1));
-        let joined = self.at("-") && dash.start == self.last_end() && dash.end == next.start && next.kind == Kind::Word;
-        if !joined {
+        let first = self.peek().start;
+        let (mut end, mut offset) = (self.last_end(), 0);
+        loop {
+            let (dash, next) = (self.peek_at(offset), self.peek_at(offset + 1));
+            let is_dash = &self.source[dash.start..dash.end] == "-";
+            if !is_dash || dash.start != end || dash.end != next.start || next.kind != Kind::Word {
+                break;
+            }
+            end = next.end;
+            offset += 2;
+        }
+        if offset == 0 {
             return Ok(());
         }
         let start = self.tokens[self.index - 1].start;
-        Err(SyntaxError::identifier(&self.source[start..next.end], dash.start))
+        Err(SyntaxError::identifier(&self.source[start..end], first))
     }
 
     /// A string literal; adjacent ones are one.

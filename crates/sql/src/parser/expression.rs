@@ -66,6 +66,7 @@ impl Parser<'_> {
                 return Ok(alias(expr, vec!["as".to_owned()]));
             }
             let name = self.identifier()?;
+            self.refuse_dash()?;
             return Ok(alias(expr, vec![name]));
         }
         if self.at("(") {

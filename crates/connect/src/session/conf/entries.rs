@@ -129,6 +129,7 @@ const ENTRIES: &[Entry] = &[
     entry("spark.sql.session.localRelationSizeLimit", "3221225472", Kind::Long),
     without_default("spark.sql.session.timeZone", Kind::Zone),
     entry("spark.sql.shuffle.partitions", "200", Kind::PositiveInt),
+    entry("spark.sql.sources.partitionOverwriteMode", "STATIC", Kind::OneOf("STATIC, DYNAMIC")),
     entry("spark.sql.streaming.minBatchesToRetain", "100", Kind::Int),
     entry("spark.sql.streaming.noDataProgressEventInterval", "10000ms", Kind::Milliseconds),
     entry("spark.sql.streaming.pollingDelay", "10ms", Kind::Milliseconds),

@@ -4,7 +4,7 @@ use arrow::datatypes::{DataType, Field, Fields};
 use datafusion::common::ScalarValue;
 use datafusion::functions::core::expr_fn::get_field;
 use datafusion::logical_expr::Expr;
-use millstream_core::Result;
+use millstream_core::{Result, spark_error};
 use millstream_functions::data_type::array;
 use millstream_functions::{Resolved, TypedExpr, lookup};
 use spark_connect_proto::expression::{ExprType, UnresolvedExtractValue, UpdateFields};
@@ -101,22 +101,35 @@ impl Analyzer<'_> {
     /// `withField` and `dropFields`: the struct built anew.
     pub(crate) fn update_fields(&mut self, one: &UpdateFields, scope: Scope<'_>) -> Result<TypedExpr> {
         let base = self.expression(required(one.struct_expression.as_deref())?, scope)?;
-        let DataType::Struct(fields) = &base.data_type else {
-            return Err(error::unexpected_input_type(&base.sql, 0, "\"STRUCT\"", (&base.sql, &base.data_type)));
-        };
         let path = super::super::identifier::parse_name(&one.field_name)?;
-        let [name] = path.as_slice() else {
-            return Err(millstream_core::Error::unsupported("changing a field of a nested struct is not supported"));
-        };
         let value = match one.value_expression.as_deref() {
             Some(value) => Some(self.expression(value, scope)?),
             None => None,
+        };
+        self.with_field(base, &path, value)
+    }
+
+    /// A struct with a value in the place that a path names, or without that place. All structs on the way are built
+    /// anew.
+    fn with_field(&self, base: TypedExpr, path: &[String], value: Option<TypedExpr>) -> Result<TypedExpr> {
+        let Some((name, inner)) = path.split_first() else {
+            return Err(millstream_core::Error::invalid("a field of a struct without a name"));
+        };
+        let value = match inner {
+            [] => value,
+            inner => {
+                let sql = format!("{}.{name}", base.sql);
+                Some(self.with_field(field(base.clone(), name, self.context)?.with_sql(sql), inner, value)?)
+            }
         };
         let change = match &value {
             Some(value) => format!("WithField({})", value.sql),
             None => "dropfield()".to_owned(),
         };
         let sql = format!("update_fields({}, {change})", base.sql);
+        let DataType::Struct(fields) = &base.data_type else {
+            return Err(error::unexpected_input_type(&sql, 0, "\"STRUCT\"", (&base.sql, &base.data_type)));
+        };
         let mut parts: Vec<(String, TypedExpr)> = Vec::new();
         let mut replaced = false;
         for current in fields {
@@ -132,6 +145,9 @@ impl Analyzer<'_> {
         }
         if let (Some(value), false) = (value, replaced) {
             parts.push((name.clone(), value));
+        }
+        if parts.is_empty() {
+            return Err(spark_error!("DATATYPE_MISMATCH.CANNOT_DROP_ALL_FIELDS", sqlExpr = format!("\"{sql}\"")));
         }
         let rebuilt = named_struct(parts, self.context)?;
         if !base.nullable {

@@ -75,6 +75,12 @@ pub trait StreamingNode: fmt::Debug + Any + Send + Sync {
         true
     }
 
+    /// Its state follows the event times of its rows. Such a node cannot stand over an aggregate in update or complete
+    /// mode, in Spark neither.
+    fn goes_by_event_time(&self, _inputs: &[NodeInput<'_>]) -> bool {
+        true
+    }
+
     /// The columns by which a stateful node keeps its state, as the user named them. They are part of the name by which
     /// the state is found again, so they hold no text that a library writes.
     fn state_keys(&self) -> Vec<String> {

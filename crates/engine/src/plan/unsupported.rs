@@ -74,13 +74,14 @@ pub(crate) fn check_streaming_plan(plan: &LogicalPlan, mode: OutputMode, rules: 
 #[derive(Debug, Default)]
 struct Refusals {
     output_mode: Option<Error>,
+    distinct: Option<Error>,
     chained: Option<Error>,
     operator: Option<Error>,
 }
 
 impl Refusals {
     fn first(self) -> Result<()> {
-        self.output_mode.or(self.chained).or(self.operator).map_or(Ok(()), Err)
+        self.output_mode.or(self.distinct).or(self.chained).or(self.operator).map_or(Ok(()), Err)
     }
 }
 
@@ -107,9 +108,16 @@ impl<'n> TreeNodeVisitor<'n> for Check {
             self.check_aggregate(aggregate, input, has_aggregate);
             has_aggregate = true;
         }
-        let is_stateful = StreamingExtension::of(plan).is_some_and(|extension| extension.node().is_stateful());
-        if is_stateful && has_aggregate && self.mode == OutputMode::Append && !self.rules.allow_multiple {
-            self.refused.chained.get_or_insert(chained_operators());
+        // What an aggregate gives in append mode would be late under the query's watermark; in other modes it takes the
+        // place of what it has given before, which nobody who goes by event time expects.
+        if has_aggregate && let Some(extension) = StreamingExtension::of(plan).filter(|own| own.node().is_stateful()) {
+            let is_refused = match self.mode {
+                OutputMode::Append => !self.rules.allow_multiple,
+                OutputMode::Update | OutputMode::Complete => extension.goes_by_event_time(&inputs),
+            };
+            if is_refused {
+                self.refused.chained.get_or_insert_with(chained_operators);
+            }
         }
         self.has_aggregate.push(has_aggregate);
         if self.walk.newest().is_streaming
@@ -142,6 +150,11 @@ impl Check {
             let error = unsupported_output_mode(self.mode, "session window streaming aggregations");
             self.refused.output_mode.get_or_insert(error);
         }
+        if self.rules.is_strict
+            && let Err(error) = refuse_distinct(aggregate)
+        {
+            self.refused.distinct.get_or_insert(error);
+        }
         // An aggregate over others can count on rows that are given once, and on those of which it is told when they
         // go. A session cannot lose rows: it might fall apart.
         let takes = match self.mode {
@@ -168,12 +181,11 @@ fn chained_operators() -> Error {
 /// [`check_operator`] here, or for a node of ours from [`check`](super::node::StreamingNode::check) to
 /// [`check_strict`](super::node::StreamingNode::check_strict).
 fn check_strict(plan: &LogicalPlan, inputs: &[Edge], mode: OutputMode) -> Result<()> {
-    if let LogicalPlan::Aggregate(aggregate) = plan {
-        if session_key(aggregate).is_some() && aggregate.group_expr.len() == 1 {
-            let text = "Global aggregation with session window in streaming query is not supported.";
-            return Err(Error::invalid(text));
-        }
-        return refuse_distinct(aggregate);
+    if let LogicalPlan::Aggregate(aggregate) = plan
+        && session_key(aggregate).is_some()
+        && aggregate.group_expr.len() == 1
+    {
+        return Err(Error::invalid("Global aggregation with session window in streaming query is not supported."));
     }
     StreamingExtension::of(plan).map_or(Ok(()), |extension| extension.check_strict(inputs, mode))
 }

@@ -5,6 +5,7 @@ mod arrow_stream;
 mod data_source;
 mod deduplicate;
 mod generate;
+mod grouping_key;
 mod join;
 mod leaf;
 mod limit;

@@ -105,6 +105,11 @@ impl StreamingExtension {
         self.node.check_strict(&self.node_inputs(inputs), mode)
     }
 
+    /// The state of the node follows the event times of its rows.
+    pub(crate) fn goes_by_event_time(&self, inputs: &[Edge]) -> bool {
+        self.node.goes_by_event_time(&self.node_inputs(inputs))
+    }
+
     fn node_inputs<'a>(&'a self, edges: &'a [Edge]) -> Vec<NodeInput<'a>> {
         let inputs = self.inputs.iter().zip(edges);
         inputs.map(|(input, edge)| NodeInput { schema: input.schema(), edge }).collect()

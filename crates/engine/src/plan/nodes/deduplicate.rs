@@ -71,6 +71,15 @@ impl StreamingNode for DeduplicateNode {
         Some((0, output))
     }
 
+    fn goes_by_event_time(&self, inputs: &[NodeInput<'_>]) -> bool {
+        let is_key = |input: &NodeInput<'_>, column| {
+            let keys = self.key_places(input.schema);
+            keys.is_ok_and(|keys| keys.contains(&column))
+        };
+        let by_key = |input: &NodeInput<'_>| input.edge.event_times.iter().any(|time| is_key(input, time.column));
+        self.within_watermark || inputs.iter().any(by_key)
+    }
+
     /// The state holds keys alone, and they are the same whichever row brought them.
     fn picks_by_arrival(&self) -> bool {
         true

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arrow::datatypes::DataType;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::common::{Column, ScalarValue};
-use datafusion::logical_expr::{Aggregate as AggregateNode, BinaryExpr, Expr, LogicalPlan, Operator, lit, when};
+use datafusion::logical_expr::{Aggregate as AggregateNode, BinaryExpr, Expr, LogicalPlan, Operator, lit};
 use millstream_core::{Error, Result, spark_error};
 use millstream_engine::error::from_datafusion;
 use millstream_engine::functions::session;
@@ -24,6 +24,7 @@ use super::super::resolved_relation::{ResolvedRelation, project};
 use super::super::scope::Scope;
 use super::super::time_window::{is_session, unnest};
 use super::super::{Analyzer, error};
+use super::grouping_key::grouping_key;
 use crate::parser::extension::ExpressionExtension;
 
 /// An aggregation before it is a plan, kept so that HAVING and ORDER BY can add to it.
@@ -299,10 +300,10 @@ impl Analyzer<'_> {
         let count = keys.len();
         for (index, key) in keys.iter_mut().enumerate() {
             let shift = i64::try_from(count - 1 - index).map_err(|_| Error::invalid("too many grouping columns"))?;
-            let present = bit(&reference, shift).eq(lit(0_i64));
+            let is_left_out = bit(&reference, shift).not_eq(lit(0_i64));
             let column = self.fresh(&key.column);
             let whole = Expr::Column(Column::new_unqualified(&key.column));
-            exprs.push(when(present, whole).end().map_err(from_datafusion)?.alias(&column));
+            exprs.push(grouping_key(whole, is_left_out).alias(&column));
             key.column = column;
         }
         keys.push(Key { expr: reference, column: set, is_session: false });

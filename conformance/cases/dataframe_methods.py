@@ -229,3 +229,6 @@ for text in ("SELECT * FROM non-existing-table", "SELECT 1 AS a-b-c", "SELECT * 
         spark.sql(text)
     except PySparkException as error:
         value(f"error: {text}", lambda error=error: [error.getCondition(), error.getMessageParameters()])
+pair = spark.createDataFrame([(1, 2)], "a INT, b INT")
+for label, ids, values in (("no values", "a", []), ("all columns as ids", ["a", "b"], None), ("no ids", [], None), ("nothing", [], [])):
+    batch(f"unpivot {label}", lambda ids=ids, values=values: pair.unpivot(ids, values, "v", "w"))

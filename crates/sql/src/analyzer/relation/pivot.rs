@@ -213,6 +213,9 @@ impl Analyzer<'_> {
         ((variable, value_names), rows): ((&str, &[String]), Vec<UnpivotRow>),
         include_nulls: bool,
     ) -> Result<ResolvedRelation> {
+        if rows.is_empty() {
+            return Err(spark_error!("UNPIVOT_REQUIRES_VALUE_COLUMNS"));
+        }
         let settings = &self.context.settings;
         let mut columns = vec![(variable.to_owned(), DataType::Utf8, false)];
         for (place, name) in value_names.iter().enumerate() {

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, StructArray, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, Field, Fields, TimeUnit, TimestampMicrosecondType};
-use datafusion::common::Column;
+use datafusion::common::{Column, JoinType, ScalarValue};
 use datafusion::error::Result;
 use datafusion::logical_expr::{
     ColumnarValue, Expr, Extension, LogicalPlan, LogicalPlanBuilder, ScalarFunctionArgs, ScalarUDFImpl, Signature,
-    Volatility, col, lit,
+    Volatility, col, lit, when,
 };
 use millstream_core::OutputMode;
 use millstream_engine::functions::aggregates::{count, sum};
@@ -18,7 +18,7 @@ use millstream_engine::state::Overflow;
 use millstream_testing::ManualClock;
 
 use crate::last_rows::LastRowsNode;
-use crate::rows::{DELAY, GAP, LIMIT, Question, WINDOW};
+use crate::rows::{DELAY, GAP, LIMIT, NOBODY, Question, REACH, WINDOW};
 use crate::source::SimSource;
 
 const SECOND_US: i64 = 1_000_000;
@@ -32,7 +32,9 @@ pub(crate) fn output_mode(question: Question) -> OutputMode {
         | Question::Moments
         | Question::LastRows
         | Question::Limit
-        | Question::Sessions => OutputMode::Append,
+        | Question::Sessions
+        | Question::Join
+        | Question::LeftJoin => OutputMode::Append,
         Question::Update | Question::CountsOfCounts => OutputMode::Update,
         Question::Complete => OutputMode::Complete,
     }
@@ -53,6 +55,8 @@ pub(crate) fn plan(question: Question, source: &SimSource, clock: Arc<ManualCloc
             .aggregate(vec![col("key")], answers)?
             .aggregate(vec![col("count")], vec![count(lit(1_i64)).alias("keys"), sum(col("sum"), Overflow::Error)])?,
         Question::Limit => LogicalPlanBuilder::from(rows).limit(0, Some(LIMIT))?.project(vec![lit(1_i64)])?,
+        Question::Join => joined(rows, JoinType::Inner)?,
+        Question::LeftJoin => joined(rows, JoinType::Left)?,
         Question::Keys => first_of(rows, &["key"])?,
         Question::Moments => first_of(timed(rows)?, &["key", "ts"])?,
         Question::LastRows => {
@@ -72,6 +76,23 @@ pub(crate) fn plan(question: Question, source: &SimSource, clock: Arc<ManualCloc
 
 fn timed(rows: LogicalPlan) -> millstream_core::Result<LogicalPlan> {
     EventTimeWatermarkNode::over(rows, col("ts"), DELAY * SECOND_US)
+}
+
+/// The rows with even values, joined with those with odd ones.
+fn joined(rows: LogicalPlan, join_type: JoinType) -> anyhow::Result<LogicalPlanBuilder> {
+    let side = |name: &str, even: bool| -> anyhow::Result<LogicalPlan> {
+        let rows = LogicalPlanBuilder::from(timed(rows.clone())?);
+        let is_even = (col("value") % lit(2_i64)).eq(lit(0_i64));
+        Ok(rows.filter(is_even.eq(lit(even)))?.alias(name)?.build()?)
+    };
+    let reach = ScalarValue::new_interval_mdn(0, 0, REACH * 1_000_000_000);
+    let (at, since) = (col("odd.ts"), col("even.ts"));
+    let near = at.clone().gt_eq(since.clone()).and(at.lt_eq(since + lit(reach)));
+    let keys = (vec![Column::from_qualified_name("even.key")], vec![Column::from_qualified_name("odd.key")]);
+    let value = when(col("odd.value").is_null(), lit(NOBODY)).otherwise(col("odd.value"))?;
+    let joined =
+        LogicalPlanBuilder::from(side("even", true)?).join(side("odd", false)?, join_type, keys, Some(near))?;
+    Ok(joined.project(vec![col("even.key"), col("even.value"), value.alias("odd")])?)
 }
 
 /// `dropDuplicates(keys)`, and of its rows the keys: which of the rows with one key passes is not fixed.

@@ -35,6 +35,11 @@ pub(crate) enum Question {
     Keys,
     /// `dropDuplicates(["key", "ts"])` with the same watermark, append.
     Moments,
+    /// Rows with an even value with those of the same key that have an odd one and come up to [`REACH`] seconds after
+    /// them, with a watermark of [`DELAY`] on both, append.
+    Join,
+    /// The same, with the even rows that meet none: a left outer join.
+    LeftJoin,
     /// A number for each of the first [`LIMIT`] rows, append: which rows they are is not fixed.
     Limit,
     /// `select session_window(ts, '7 seconds'), key, count(*), sum(value)` by both with a watermark of [`DELAY`],
@@ -48,11 +53,20 @@ pub(crate) enum Question {
 /// Seconds by which a row may be behind the newest.
 pub(crate) const DELAY: i64 = 15;
 
+/// Rows that arrive for the last process alone.
+pub(crate) const KEPT_BACK: usize = 2;
+
 /// Seconds of a window.
 pub(crate) const WINDOW: i64 = 10;
 
 /// Seconds after its last event in which a session ends.
 pub(crate) const GAP: i64 = 7;
+
+/// Seconds after a row within which another one meets it.
+pub(crate) const REACH: i64 = 20;
+
+/// What stands for the value of a row that is not there.
+pub(crate) const NOBODY: i64 = -9999;
 
 /// How many rows pass a limit.
 pub(crate) const LIMIT: usize = 30;
@@ -64,7 +78,7 @@ pub(crate) const UPSERT: i64 = 1;
 pub(crate) const DELETE: i64 = -1;
 
 impl Question {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Filter,
         Self::Update,
         Self::Complete,
@@ -75,11 +89,13 @@ impl Question {
         Self::LastRows,
         Self::Limit,
         Self::Sessions,
+        Self::Join,
+        Self::LeftJoin,
     ];
 
     /// Whether rows must come in the order of the source, so that none is late.
     pub(crate) fn has_watermark(self) -> bool {
-        matches!(self, Self::Windows | Self::Moments | Self::LastRows | Self::Sessions)
+        matches!(self, Self::Windows | Self::Moments | Self::LastRows | Self::Sessions | Self::Join | Self::LeftJoin)
     }
 
     /// The rows that a batch must write, given what the batches before it read and what it reads itself. `None` where
@@ -94,7 +110,15 @@ impl Question {
                 Some(counts(&all).into_iter().filter(|answer| touched.contains(&answer[0])).collect())
             }
             Self::CountsOfCounts => Some(changes(&counts_of_counts(before), &counts_of_counts(&all))),
-            Self::Windows | Self::LastRows | Self::Sessions => None,
+            Self::Windows | Self::LastRows | Self::Sessions | Self::LeftJoin => None,
+            Self::Join => {
+                let mut pairs = pairs(&all);
+                for known in self::pairs(before) {
+                    let place = pairs.iter().position(|pair| *pair == known);
+                    place.map(|place| pairs.remove(place));
+                }
+                Some(pairs)
+            }
             Self::Keys | Self::Moments => {
                 let seen = self.distinct(before);
                 Some(self.distinct(batch).difference(&seen).cloned().collect())
@@ -135,6 +159,8 @@ impl Question {
             Self::LastRows => (last_rows(all), written()),
             Self::Sessions => (sessions(all), written()),
             Self::Limit => (limited(all.len()), written()),
+            Self::Join => (pairs(all), written()),
+            Self::LeftJoin => (sorted([pairs(all), lone(all)].concat()), written()),
             Self::Keys | Self::Moments => (self.distinct(all).into_iter().collect(), written()),
         };
         if expected == found { Ok(()) } else { Err(format!("the answer is {found:?}\n  but must be {expected:?}")) }
@@ -180,6 +206,34 @@ fn changes(before: &BTreeMap<i64, Answer>, after: &BTreeMap<i64, Answer>) -> Vec
     let gone = before.iter().filter(|(key, _)| !after.contains_key(key)).map(|(_, row)| marked(row, DELETE));
     let set = after.iter().filter(|(key, row)| before.get(key) != Some(row)).map(|(_, row)| marked(row, UPSERT));
     sorted(gone.chain(set).collect())
+}
+
+fn is_even(row: &&Row) -> bool {
+    row.value % 2 == 0
+}
+
+fn meet(even: &Row, odd: &Row) -> bool {
+    even.key == odd.key && (even.second..=even.second + REACH).contains(&odd.second)
+}
+
+/// All rows that meet.
+fn pairs(rows: &[Row]) -> Vec<Answer> {
+    let (even, odd): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(is_even);
+    let pairs_of = |even: &Row| {
+        let others = odd.iter().filter(|odd| meet(even, odd));
+        others.map(|odd| vec![even.key, even.value, odd.value]).collect::<Vec<_>>()
+    };
+    sorted(even.into_iter().flat_map(pairs_of).collect())
+}
+
+/// The even rows that meet none and that the watermark has passed at the end.
+fn lone(rows: &[Row]) -> Vec<Answer> {
+    let (even, odd): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(is_even);
+    let newest = |rows: &[&Row]| rows.iter().map(|row| row.second).max();
+    let (Some(first), Some(second)) = (newest(&even), newest(&odd)) else { return vec![] };
+    let watermark = first.min(second) - DELAY;
+    let is_lone = |row: &&&Row| !odd.iter().any(|odd| meet(row, odd)) && row.second + REACH < watermark;
+    even.iter().filter(is_lone).map(|row| vec![row.key, row.value, NOBODY]).collect()
 }
 
 /// Those windows that the watermark has passed at the end. No row is ever late.
@@ -235,7 +289,13 @@ pub(crate) fn generate(chance: &Chance) -> Vec<Row> {
         let value = i64::try_from(chance.below(1000)).expect("small") - 500;
         Row { key, value, second: newest - if chance.percent(40) { back } else { 0 } }
     };
-    (0..rows).map(row).collect()
+    let mut rows: Vec<Row> = (0..rows).map(row).collect();
+    // The last rows are the newest ones with an even and with an odd value, so that they move every watermark.
+    for (at, row) in rows.iter_mut().rev().take(KEPT_BACK).enumerate() {
+        let parity = i64::try_from(at % 2).expect("small");
+        (row.value, row.second) = (row.value / 2 * 2 + parity, newest);
+    }
+    rows
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::chance::Chance;
-use crate::rows::Row;
+use crate::rows::{KEPT_BACK, Row};
 use crate::trace::Trace;
 
 /// What the source says when it fails on purpose.
@@ -63,11 +63,12 @@ impl SimSource {
     }
 
     /// A process begins; the source fails so many times in a hundred while it lives. Some rows are kept back for the
-    /// last process: as in Spark, a query that starts again runs a batch without data only after one with data.
+    /// last process: as in Spark, a query that starts again runs a batch without data only after one with data, and
+    /// knows the watermark of an input only when it has seen a row of it.
     pub(crate) fn boot(&self, fails: u64, is_last: bool) {
         let mut state = self.0.state.lock();
         (state.fails, state.fixed_end, state.scanned) = (fails, None, None);
-        state.kept_back = usize::from(!is_last);
+        state.kept_back = if is_last { 0 } else { KEPT_BACK };
     }
 
     /// Some more rows arrive. Says whether there were any.

@@ -13,6 +13,7 @@ mod map_exec;
 mod session_window_exec;
 mod source_scan_exec;
 mod stateful_aggregate_exec;
+mod stream_join;
 mod unary;
 
 pub(crate) use collect_metrics_exec::CollectMetrics;
@@ -27,5 +28,8 @@ pub(crate) use session_window_exec::SessionWindowAggregation;
 pub(crate) use source_scan_exec::{ScanTarget, SourceScanExec};
 pub(crate) use stateful_aggregate_exec::{
     AggregateColumn, AggregateColumns, DistinctColumns, DistinctValues, SeenValues, StatefulAggregation, output_schema,
+};
+pub(crate) use stream_join::{
+    Eviction, JoinKeys, JoinKind, JoinOutput, JoinSide, PairFilter, Side, StreamJoin, StreamJoinExec, row_layout,
 };
 pub use unary::{BatchInput, Operator, Unary};

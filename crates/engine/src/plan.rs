@@ -24,6 +24,7 @@ mod source_table;
 mod stateful;
 mod stateful_aggregate;
 mod static_join;
+mod stream_join;
 mod unknown_options;
 mod unsupported;
 mod watermark_propagation;

@@ -27,16 +27,22 @@ fn answers_are_those_of_a_batch_query() {
     assert_eq!(Question::Limit.batch(&ROWS[..1], &ROWS[1..]), Some(vec![vec![1], vec![1]]));
     assert_eq!(Question::Limit.batch(&[ROWS[0]; LIMIT], &ROWS), Some(vec![]));
     assert_eq!(Question::Limit.batch(&[ROWS[0]; LIMIT - 1], &ROWS), Some(vec![vec![1]]));
+    let near = [row(1, 2, 20), row(1, 3, 40), row(1, 5, 41), row(2, 4, 20), row(3, 1, 100), row(3, 8, 100)];
+    assert_eq!(Question::Join.batch(&near[..1], &near[1..]), Some(vec![vec![1, 2, 3], vec![3, 8, 1]]));
+    let all = [vec![vec![1, 2, 3], vec![3, 8, 1]], vec![vec![2, 4, NOBODY]]];
+    assert_eq!(Question::LeftJoin.check_all(&near, &all), Ok(()));
     assert_eq!(Question::Keys.check_all(&ROWS, &[vec![vec![2]], vec![vec![1]]]), Ok(()));
     assert_eq!(Question::Update.check_all(&ROWS, &[vec![vec![1, 1, 3], vec![2, 1, 4]], vec![vec![1, 2, 8]]]), Ok(()));
 }
 
 #[test]
 fn another_answer_is_seen() {
+    // One more, that another one of its key meets.
+    let rows = [&ROWS[..], &[row(1, 4, 19)]].concat();
     for question in Question::ALL {
         let twice = [vec![vec![1, 1, 3]], vec![vec![1, 1, 3]]];
-        assert!(question.check_all(&ROWS, &twice).is_err(), "{question:?}");
-        assert!(question.check_all(&ROWS, &[]).is_err(), "{question:?}");
+        assert!(question.check_all(&rows, &twice).is_err(), "{question:?}");
+        assert!(question.check_all(&rows, &[]).is_err(), "{question:?}");
     }
 }
 

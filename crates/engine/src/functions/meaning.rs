@@ -24,6 +24,17 @@ pub enum Meaning {
     BytesAsText,
     /// A number for each row that depends on how the rows are read. A stream cannot be read again in the same way.
     RowNumber,
+    /// Both arguments are equal; NULL where one of them is NULL.
+    Equality,
+    /// Both arguments are equal, or both are NULL.
+    NullSafeEquality,
+    /// The sum of both arguments.
+    Plus,
+    /// The first argument less the second.
+    Minus,
+    /// Two conditions, the second of which is asked only where the first is not false: see
+    /// [`split_lazy_conjunction`](super::split_lazy_conjunction).
+    LazyAnd,
 }
 
 /// The function with a mark for the engine.

@@ -258,8 +258,12 @@ fn aggregated(aggregate: &Aggregate, input: &Edge, mode: OutputMode) -> Edge {
 }
 
 fn joined(join: &Join, left: &Edge, right: &Edge) -> Edge {
-    let left_columns = join.left.schema().fields().len();
-    let (shows_left, shows_right) = match join.join_type {
+    join_edge(join.join_type, join.left.schema().fields().len(), left, right)
+}
+
+/// What a join gives whose left side has so many columns.
+pub(super) fn join_edge(join_type: JoinType, left_columns: usize, left: &Edge, right: &Edge) -> Edge {
+    let (shows_left, shows_right) = match join_type {
         JoinType::LeftSemi | JoinType::LeftAnti | JoinType::LeftMark => (true, false),
         JoinType::RightSemi | JoinType::RightAnti | JoinType::RightMark => (false, true),
         JoinType::Inner | JoinType::Left | JoinType::Right | JoinType::Full => (true, true),

@@ -110,6 +110,7 @@ impl IncrementalExecution {
         let result = unsupported::check_streaming_plan(&plan, mode, rules)?;
         let upsert_key = result.key.filter(|_| mode == OutputMode::Update);
         let plan = optimizer::coerce_types(plan, &state).map_err(from_datafusion)?;
+        let plan = optimizer::gather_join_conditions(plan, &state).map_err(from_datafusion)?;
         // All that can be refused is refused by now: a source that is opened may take long, or fail in its own words.
         let plan = consolidation::with_weights(plan, mode).map_err(from_datafusion)?;
         let plan = stateful::stateful_as_nodes(plan, mode).map_err(from_datafusion)?;

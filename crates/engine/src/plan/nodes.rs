@@ -9,6 +9,7 @@ mod global_limit;
 mod lifetime;
 mod session_window;
 mod stateful_aggregate;
+mod stream_join;
 mod streaming_relation;
 
 pub(crate) use changes::{ChangesNode, with_weights};
@@ -19,4 +20,5 @@ pub use event_time_watermark::EventTimeWatermarkNode;
 pub(crate) use global_limit::GlobalLimitNode;
 pub(crate) use session_window::SessionWindowNode;
 pub(crate) use stateful_aggregate::StatefulAggregateNode;
+pub(crate) use stream_join::StreamJoinNode;
 pub use streaming_relation::StreamingRelationNode;

@@ -30,6 +30,7 @@ use datafusion::physical_optimizer::limit_pushdown::LimitPushdown;
 use super::filter_below_node::FilterBelowNode;
 use super::projection_in_place::ProjectionInPlace;
 use super::static_join::BuildFromStaticSide;
+use super::stream_join::FilterIntoStreamJoin;
 
 /// Gives operands one type where the analyzer of the front end left that open.
 pub(crate) fn coerce_types(plan: LogicalPlan, state: &SessionState) -> Result<LogicalPlan> {
@@ -40,6 +41,13 @@ pub(crate) fn coerce_types(plan: LogicalPlan, state: &SessionState) -> Result<Lo
 /// Merges neighbouring projections, so that a decoder stands over the source's column if it can.
 pub(crate) fn merge_projections(plan: LogicalPlan, state: &SessionState) -> Result<LogicalPlan> {
     run(vec![Arc::new(OptimizeProjections::new())], plan, state)
+}
+
+/// Finds the keys and conditions of joins of two streams, before those become nodes.
+pub(crate) fn gather_join_conditions(plan: LogicalPlan, state: &SessionState) -> Result<LogicalPlan> {
+    let rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> =
+        vec![Arc::new(FilterIntoStreamJoin::new()), Arc::new(ExtractEquijoinPredicate::new())];
+    run(rules, plan, state)
 }
 
 /// Moves filters down and finds the keys of joins, so that a node over a join sees them. It comes after decoders have

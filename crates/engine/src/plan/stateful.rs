@@ -12,7 +12,7 @@ use millstream_core::{Error, OutputMode};
 use super::edge::{EdgeWalk, Rows, edge_of};
 use super::node::{Place, StreamingExtension};
 use super::nodes::{ChangesNode, EventTimeWatermarkNode, GlobalLimitNode};
-use super::stateful_aggregate;
+use super::{stateful_aggregate, stream_join};
 use crate::error::to_datafusion;
 
 /// SQL's `DISTINCT` and `UNION` over a stream are aggregates by all columns, as in Spark. What a DataFrame says with
@@ -57,6 +57,9 @@ pub(crate) fn stateful_as_nodes(plan: LogicalPlan, mode: OutputMode) -> Result<L
             }
             (LogicalPlan::Limit(limit), [input]) if input.is_streaming && input.rows != Rows::Whole => {
                 Ok(Transformed::yes(limit_as_node(limit)?))
+            }
+            (LogicalPlan::Join(join), [left, right]) if left.is_streaming && right.is_streaming => {
+                Ok(Transformed::yes(stream_join::as_node(join, [left, right])?))
             }
             (other, _) => Ok(Transformed::no(other)),
         }

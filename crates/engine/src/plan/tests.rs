@@ -8,6 +8,7 @@ mod operators;
 mod pins;
 mod properties;
 mod sessions;
+mod stream_join;
 
 use crate::functions::aggregates::{count, sum};
 use crate::state::Overflow;

@@ -1,7 +1,7 @@
 //! What a streaming plan may not contain (Spark: `UnsupportedOperationChecker`), with Spark's classes and texts, in
 //! Spark's order: the output mode first, then each operator from the sources upward.
 //!
-//! Spark also accepts things that are not built here yet, such as joins of two streams. These are refused with a class
+//! Spark also accepts things that are not built here yet, such as anti joins of two streams. These are refused with a class
 //! of ours, so that no program gets a batch's answer for a stream's question.
 //!
 //! There is no arm for "all others": a plan of DataFusion's that is not known here does not compile, and an extension
@@ -19,6 +19,7 @@ use super::edge::{Edge, EdgeWalk, Rows, edge_of, event_time_of, takes_changes};
 use super::node::StreamingExtension;
 use super::source_table::streaming_relation;
 use super::stateful_aggregate::{refuse_distinct, session_key};
+use super::stream_join;
 use super::watermark_propagation::ALLOW_MULTIPLE_CONF;
 use crate::error::{from_datafusion, to_datafusion};
 use crate::functions::{Meaning, meaning_of};
@@ -108,6 +109,9 @@ impl<'n> TreeNodeVisitor<'n> for Check {
             self.check_aggregate(aggregate, input, has_aggregate);
             has_aggregate = true;
         }
+        if let (LogicalPlan::Join(join), true) = (plan, inputs.iter().all(|input| input.is_streaming)) {
+            self.check_stream_join(join, has_aggregate);
+        }
         // What an aggregate gives in append mode would be late under the query's watermark; in other modes it takes the
         // place of what it has given before, which nobody who goes by event time expects.
         if has_aggregate && let Some(extension) = StreamingExtension::of(plan).filter(|own| own.node().is_stateful()) {
@@ -136,6 +140,14 @@ impl Check {
             check_strict(plan, inputs, self.mode)?;
         }
         check_operator(plan, inputs, self.mode)
+    }
+
+    /// A join of streams takes rows that stay, and an aggregate below it gives those in append mode alone.
+    fn check_stream_join(&mut self, join: &Join, is_chained: bool) {
+        if is_chained && (self.mode == OutputMode::Update || !self.rules.allow_multiple) {
+            let refused = stream_join::check_mode(join, self.mode).err().unwrap_or_else(chained_operators);
+            self.refused.chained.get_or_insert(refused);
+        }
     }
 
     fn check_aggregate(&mut self, aggregate: &Aggregate, input: &Edge, is_chained: bool) {
@@ -200,7 +212,7 @@ fn check_operator(plan: &LogicalPlan, inputs: &[Edge], mode: OutputMode) -> Resu
              Complete output mode",
         )),
         LogicalPlan::Limit(limit) => check_limit(limit, mode),
-        LogicalPlan::Join(join) => check_join(join, inputs),
+        LogicalPlan::Join(join) => check_join(join, inputs, mode),
         LogicalPlan::Union(_) if !inputs.iter().all(|input| input.is_streaming) => {
             Err(refused("Union between streaming and batch DataFrames/Datasets is not supported"))
         }
@@ -291,11 +303,11 @@ fn check_limit(limit: &Limit, mode: OutputMode) -> Result<()> {
     }
 }
 
-fn check_join(join: &Join, inputs: &[Edge]) -> Result<()> {
+fn check_join(join: &Join, inputs: &[Edge], mode: OutputMode) -> Result<()> {
     let name = spark_join_name(join.join_type);
     let [left, right] = inputs else { return Err(Error::internal("a join has two inputs")) };
     let allowed = match (left.is_streaming, right.is_streaming) {
-        (true, true) => return Err(Error::unsupported("joins of two streams are not built yet")),
+        (true, true) => return stream_join::check(join, [left, right], mode),
         (true, false) => {
             matches!(join.join_type, JoinType::Inner | JoinType::Left | JoinType::LeftSemi | JoinType::LeftAnti)
         }

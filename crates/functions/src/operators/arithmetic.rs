@@ -8,6 +8,7 @@ use arrow::compute::kernels::numeric;
 use arrow::datatypes::{DataType, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type};
 use arrow::error::ArrowError;
 use millstream_core::{Error, Result, spark_error};
+use millstream_engine::functions::Meaning;
 
 use super::{decimal, time};
 use crate::argument::scalar;
@@ -83,8 +84,10 @@ impl Operation {
     }
 }
 
-static ADD: Function = Function::new("add", |one| compute(one, Operation::Add, OnFailure::of(one)));
-static SUBTRACT: Function = Function::new("subtract", |one| compute(one, Operation::Subtract, OnFailure::of(one)));
+static ADD: Function =
+    Function::new("add", |one| compute(one, Operation::Add, OnFailure::of(one))).meaning(Meaning::Plus);
+static SUBTRACT: Function =
+    Function::new("subtract", |one| compute(one, Operation::Subtract, OnFailure::of(one))).meaning(Meaning::Minus);
 static MULTIPLY: Function = Function::new("multiply", |one| compute(one, Operation::Multiply, OnFailure::of(one)));
 static DIVIDE: Function = Function::new("divide", |one| compute(one, Operation::Divide, OnFailure::of(one)));
 static INTEGRAL_DIVIDE: Function =

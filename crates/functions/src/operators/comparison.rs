@@ -10,6 +10,7 @@ use arrow::datatypes::DataType;
 use arrow::error::ArrowError;
 use datafusion::logical_expr::{Expr, Operator, binary_expr};
 use millstream_core::Result;
+use millstream_engine::functions::Meaning;
 
 use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
@@ -57,7 +58,8 @@ fn compare(operator: Operator, left: TypedExpr, right: TypedExpr, call: &Functio
     function.over([left, right], BOOLEAN, nullable, &call.context.settings)
 }
 
-static EQUAL: Function = Function::total("equal", |one| ordered(one, cmp::eq, Ordering::is_eq));
+static EQUAL: Function =
+    Function::total("equal", |one| ordered(one, cmp::eq, Ordering::is_eq)).meaning(Meaning::Equality);
 static NOT_EQUAL: Function = Function::total("not_equal", |one| ordered(one, cmp::neq, Ordering::is_ne));
 static LESS: Function = Function::total("less", |one| ordered(one, cmp::lt, Ordering::is_lt));
 static LESS_OR_EQUAL: Function = Function::total("less_or_equal", |one| ordered(one, cmp::lt_eq, Ordering::is_le));
@@ -68,7 +70,8 @@ static NULL_SAFE_EQUAL: Function = Function::total("null_safe_equal", |one| {
     let [left, right] = [0, 1].map(|index| normal_column(&one.columns[index]));
     let order = make_comparator(&left, &right, SortOptions::default())?;
     Ok(Arc::new((0..one.rows).map(|row| Some(order(row, row).is_eq())).collect::<BooleanArray>()))
-});
+})
+.meaning(Meaning::NullSafeEquality);
 
 type Comparison = fn(&dyn Datum, &dyn Datum) -> std::result::Result<BooleanArray, ArrowError>;
 

@@ -7,6 +7,7 @@ use datafusion::common::tree_node::TreeNode;
 use datafusion::logical_expr::{Case, Expr, lit, when};
 use millstream_core::{QuerySettings, Result};
 use millstream_engine::error::from_datafusion;
+use millstream_engine::functions::Meaning;
 
 use crate::argument::{constant_of, scalar};
 use crate::call::{FunctionCall, Resolved};
@@ -39,13 +40,17 @@ static AS_NUMBER: Function =
     Function::total("boolean_as_number", |one| Ok(compute::cast(&one.columns[0], &DataType::Int8)?));
 static AS_BOOLEAN: Function = Function::total("number_as_boolean", |one| Ok(compute::cast(&one.columns[0], &BOOLEAN)?));
 
+static LAZY_AND: Function =
+    Function::total("lazy_and", |one| Ok(compute::cast(&one.columns[0], &BOOLEAN)?)).meaning(Meaning::LazyAnd);
+
 /// `either` where the condition holds, else `decided`; for other rows `either` is not evaluated. A CASE of numbers,
 /// because DataFusion makes AND and OR of a CASE of booleans, which look at both their sides.
 fn guarded(condition: Expr, either: Expr, decided: bool, call: &FunctionCall<'_>) -> Result<TypedExpr> {
+    let as_boolean = if decided { &AS_BOOLEAN } else { &LAZY_AND };
     let settings = &call.context.settings;
     let either = AS_NUMBER.over([native(either, BOOLEAN, true)], DataType::Int8, true, settings);
     let case = when(condition, either.expr).otherwise(lit(i8::from(decided))).map_err(from_datafusion)?;
-    Ok(AS_BOOLEAN.over([native(case, DataType::Int8, true)], BOOLEAN, true, settings))
+    Ok(as_boolean.over([native(case, DataType::Int8, true)], BOOLEAN, true, settings))
 }
 
 /// A CASE of booleans that are not evaluated but where they are chosen, for the same reason.

@@ -32,7 +32,12 @@ pub(crate) enum BuiltIn {
     Chained,
     /// Rows and counts, by two queries that share a reader.
     Shared,
+    /// Each row with the one that comes seven seconds after it: a left outer join of two streams (append mode).
+    Join,
 }
+
+/// How many rows after a row the one comes that a join finds for it.
+const JOINED_AFTER: u64 = 700;
 
 /// What is run.
 #[derive(Debug, Clone)]
@@ -42,8 +47,16 @@ pub(super) enum Job {
 }
 
 impl BuiltIn {
-    pub(super) const ALL: [Self; 7] =
-        [Self::Pass, Self::Windows, Self::Sessions, Self::Counts, Self::Complete, Self::Chained, Self::Shared];
+    pub(super) const ALL: [Self; 8] = [
+        Self::Pass,
+        Self::Windows,
+        Self::Sessions,
+        Self::Counts,
+        Self::Complete,
+        Self::Chained,
+        Self::Shared,
+        Self::Join,
+    ];
 
     fn name(self) -> &'static str {
         match self {
@@ -54,6 +67,7 @@ impl BuiltIn {
             Self::Complete => "complete",
             Self::Chained => "chained",
             Self::Shared => "shared",
+            Self::Join => "join",
         }
     }
 
@@ -67,6 +81,7 @@ impl BuiltIn {
             Self::Complete => include_str!("jobs/complete.sql"),
             Self::Chained => include_str!("jobs/chained.sql"),
             Self::Shared => include_str!("jobs/shared.sql"),
+            Self::Join => include_str!("jobs/join.sql"),
         }
     }
 
@@ -95,6 +110,12 @@ impl BuiltIn {
                 }
                 keys_of.into_iter().map(|(count, keys)| (count, Some(keys.to_string().into_bytes()))).collect()
             }
+            // The last rows come a day later, so that nothing before meets them, and wait for others for ever.
+            Self::Join => {
+                let later = |number: u64| Some(number + JOINED_AFTER).filter(|later| *later < sent.under_load);
+                let value = |number| later(number).map_or_else(|| "none".to_owned(), |later| later.to_string());
+                (0..sent.under_load).map(|number| row(number.to_string(), value(number))).collect()
+            }
             Self::Shared => {
                 let count_of = |number| Some(format!("{COUNT_OF}{}", rows.key(number)));
                 all().chain(counts(&count_of, sent.all())).collect()
@@ -107,7 +128,7 @@ impl BuiltIn {
         let is_count = |seen: &&OutputRow| seen.row.0.as_ref().is_some_and(|key| key.starts_with(COUNT_OF.as_bytes()));
         match self {
             // How many keys have a number of rows goes up and down.
-            Self::Pass | Self::Windows | Self::Sessions | Self::Chained => Vec::new(),
+            Self::Pass | Self::Windows | Self::Sessions | Self::Chained | Self::Join => Vec::new(),
             Self::Counts => out_of_order(seen.iter(), false),
             Self::Complete => out_of_order(seen.iter(), true),
             Self::Shared => out_of_order(seen.iter().filter(is_count), false),
@@ -146,14 +167,16 @@ impl Job {
         }
     }
 
-    /// Partitions of the input. Windows and sessions need its rows in the order of their events, so that none is late.
+    /// Partitions of the input. Windows, sessions and joins need its rows in the order of their events, so that none is
+    /// late.
     pub(super) fn input_partitions(&self, partitions: i32) -> i32 {
-        if matches!(self, Self::BuiltIn(BuiltIn::Windows | BuiltIn::Sessions)) { 1 } else { partitions }
+        let in_order = matches!(self, Self::BuiltIn(BuiltIn::Windows | BuiltIn::Sessions | BuiltIn::Join));
+        if in_order { 1 } else { partitions }
     }
 
     pub(super) fn comparison(&self) -> Comparison {
         match self {
-            Self::BuiltIn(BuiltIn::Pass | BuiltIn::Windows | BuiltIn::Sessions)
+            Self::BuiltIn(BuiltIn::Pass | BuiltIn::Windows | BuiltIn::Sessions | BuiltIn::Join)
             | Self::Program { compare: Compare::Rows, .. } => Comparison::Rows,
             Self::BuiltIn(BuiltIn::Counts | BuiltIn::Complete | BuiltIn::Chained)
             | Self::Program { compare: Compare::Newest, .. } => Comparison::Newest,

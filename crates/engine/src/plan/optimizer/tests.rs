@@ -37,7 +37,8 @@ fn a_comma_join_of_two_streams_has_its_keys() {
     let stream = |alias: &str| built(Builder::from(MemoryRows::default().relation()).alias(alias));
     let crossed = Builder::from(stream("l")).cross_join(stream("r")).unwrap();
     let plan = built(crossed.filter(col("l.k").eq(col("r.k")).and(col("l.v").gt(lit(1_i64)))));
-    let join = find_join(&extracted(plan));
+    let session = session_state(1, &Work::uninterrupted(MemoryLedger::unlimited()));
+    let join = find_join(&gather_join_conditions(plan, &session).unwrap());
     assert_eq!(join.on, [(col("l.k"), col("r.k"))]);
     assert_eq!(join.filter, None);
     let left = join.left.display_indent().to_string();

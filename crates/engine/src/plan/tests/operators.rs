@@ -122,21 +122,6 @@ async fn plans_that_spark_refuses() {
     assert!(error.message().starts_with("Detected pattern of possible 'correctness' issue due to global watermark."));
 }
 
-/// What is not built is refused, never answered batch by batch.
-#[tokio::test]
-async fn a_join_of_two_streams_is_not_built_yet() {
-    let one = MemoryRows::default().relation();
-    let other = build(stream().alias("other"));
-    let joined = build(Builder::from(build(Builder::from(one).alias("one"))).join(
-        other,
-        JoinType::Inner,
-        (vec!["one.k"], vec!["other.k"]),
-        None,
-    ));
-    let error = StreamTest::start(joined, Setting::of(OutputMode::Append)).await.unwrap_err();
-    assert_eq!(error.kind(), millstream_core::ErrorKind::Unsupported);
-}
-
 async fn check(plan: LogicalPlan, source: &MemoryRows, mode: OutputMode, batches: &[(&[Row], &[&str])]) {
     let mut test = StreamTest::start(plan, Setting::of(mode)).await.unwrap();
     for (rows, expected) in batches {

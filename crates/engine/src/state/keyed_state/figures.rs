@@ -68,6 +68,22 @@ pub struct StoreFigures {
 }
 
 impl StoreFigures {
+    /// The figures of two stores of one operator together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self {
+            total: self.total + other.total,
+            updated: self.updated + other.updated,
+            removed: self.removed + other.removed,
+            dropped: self.dropped + other.dropped,
+            update_ms: self.update_ms + other.update_ms,
+            removal_ms: self.removal_ms + other.removal_ms,
+            memory_bytes: self.memory_bytes.saturating_add(other.memory_bytes),
+            disk_bytes: self.disk_bytes.saturating_add(other.disk_bytes),
+            spilled_bytes: self.spilled_bytes.saturating_add(other.spilled_bytes),
+        }
+    }
+
     /// The figures as Spark shows those of an operator. `partitions` is `spark.sql.shuffle.partitions`, which here only
     /// the progress shows.
     pub fn progress(self, operator_name: &str, partitions: i64) -> StateOperatorProgress {

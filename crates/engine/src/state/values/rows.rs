@@ -13,6 +13,8 @@ use crate::state::value_codec::{check_type, put_value, read_values};
 #[derive(Debug)]
 pub struct RowCodec {
     columns: Vec<FieldRef>,
+    /// Bytes in front of the columns, which are the operator's own.
+    head_bytes: usize,
 }
 
 impl RowCodec {
@@ -22,17 +24,27 @@ impl RowCodec {
     /// A type that cannot be kept in state.
     pub fn try_new(columns: Vec<FieldRef>) -> Result<Self> {
         columns.iter().try_for_each(|column| check_type(column.data_type()))?;
-        Ok(Self { columns })
+        Ok(Self { columns, head_bytes: 0 })
     }
 
-    /// Appends the row at `index` of these columns.
+    /// The same codec for rows with so many bytes in front, which are the operator's own.
+    pub fn with_head(self, head_bytes: usize) -> Self {
+        Self { head_bytes, ..self }
+    }
+
+    /// Appends the row at `index` of these columns; what stands in front, the operator appends before.
     pub fn encode(&self, columns: &[ArrayRef], index: usize, out: &mut Vec<u8>) -> Result<()> {
         columns.iter().try_for_each(|column| put_value(out, column, index))
     }
 
     /// The columns of these rows.
     pub fn decode<'a>(&self, rows: impl Iterator<Item = &'a [u8]>) -> Result<Vec<ArrayRef>> {
-        let mut readers: Vec<Reader<'_>> = rows.map(Reader::new).collect();
+        let mut readers = Vec::with_capacity(rows.size_hint().0);
+        for row in rows {
+            let mut reader = Reader::new(row);
+            reader.take(self.head_bytes)?;
+            readers.push(reader);
+        }
         let read = |column: &FieldRef| read_values(column.data_type(), &mut readers);
         let columns = self.columns.iter().map(read).collect::<Result<Vec<_>>>()?;
         if readers.iter().any(|reader| !reader.is_empty()) {
@@ -123,7 +135,8 @@ impl Values for Rows {
     }
 
     fn describe(layout: &RowCodec) -> Vec<String> {
-        layout.types().map(DataType::to_string).collect()
+        let head = (layout.head_bytes > 0).then(|| format!("{} bytes of the operator", layout.head_bytes));
+        head.into_iter().chain(layout.types().map(DataType::to_string)).collect()
     }
 
     #[inline]

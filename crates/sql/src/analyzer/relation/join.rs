@@ -9,6 +9,7 @@ use datafusion::logical_expr::{
 };
 use millstream_core::{Error, Result, spark_error};
 use millstream_engine::error::from_datafusion;
+use millstream_engine::functions::split_lazy_conjunction;
 use millstream_functions::coercion;
 use millstream_functions::data_type::holds_map;
 use spark_connect_proto::join::JoinType;
@@ -34,7 +35,12 @@ impl Analyzer<'_> {
             Some(condition) => {
                 let metadata: Vec<Attribute> = left.metadata.iter().chain(&right.metadata).cloned().collect();
                 let scope = Scope { metadata: &metadata, ..Scope::new(&both, left.streaming || right.streaming) };
-                Some(self.expression(condition, scope)?.expr)
+                let condition = self.expression(condition, scope)?;
+                if condition.expr.is_volatile() {
+                    let sql = format!("\"{}\"", condition.sql);
+                    return Err(spark_error!("INVALID_NON_DETERMINISTIC_EXPRESSIONS", sqlExprs = sql));
+                }
+                Some(condition.expr)
             }
             None => None,
         };
@@ -333,28 +339,32 @@ fn join_plan(
 /// Equalities between the sides, and the rest.
 fn split_condition(condition: Option<Expr>, left: &ResolvedRelation, right: &ResolvedRelation) -> Condition {
     let Some(condition) = condition else { return (Vec::new(), None) };
+    let mut on = Vec::new();
+    let mut rest: Option<Expr> = None;
+    for part in split_conjunction_owned(condition) {
+        if let Some(key) = equality(&part, left, right) {
+            on.push(key);
+            continue;
+        }
+        // What stands in front of a part that may fail is asked again there.
+        let parts = split_lazy_conjunction(part.clone());
+        on.extend(parts.iter().filter_map(|part| equality(part, left, right)));
+        rest = Some(rest.map_or(part.clone(), |before| before.and(part)));
+    }
+    (on, rest)
+}
+
+/// The sides of an equality between a left and a right expression.
+fn equality(part: &Expr, left: &ResolvedRelation, right: &ResolvedRelation) -> Option<(Expr, Expr)> {
+    let Expr::BinaryExpr(BinaryExpr { left: one, op: Operator::Eq, right: other }) = part else { return None };
     let of = |expr: &Expr, side: &ResolvedRelation| {
         let columns = expr.column_refs();
         !columns.is_empty() && columns.iter().all(|column| has_column(side, column))
     };
-    let mut on = Vec::new();
-    let mut rest: Option<Expr> = None;
-    for part in split_conjunction_owned(condition) {
-        match part {
-            Expr::BinaryExpr(BinaryExpr { left: one, op: Operator::Eq, right: other })
-                if of(&one, left) && of(&other, right) =>
-            {
-                on.push((*one, *other));
-            }
-            Expr::BinaryExpr(BinaryExpr { left: one, op: Operator::Eq, right: other })
-                if of(&one, right) && of(&other, left) =>
-            {
-                on.push((*other, *one));
-            }
-            other => rest = Some(rest.map_or(other.clone(), |before| before.and(other))),
-        }
+    if of(one, left) && of(other, right) {
+        return Some(((**one).clone(), (**other).clone()));
     }
-    (on, rest)
+    (of(one, right) && of(other, left)).then(|| ((**other).clone(), (**one).clone()))
 }
 
 /// Whether a part of the condition looks at both sides.

@@ -2,7 +2,10 @@
 //! `conformance/streams/spark/Feed.scala` is the same for Apache Spark.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
@@ -33,6 +36,8 @@ pub(crate) struct Feeds {
     pub(crate) by_name: Arc<BTreeMap<String, Feed>>,
     /// How many steps the query may see.
     pub(crate) visible: watch::Sender<usize>,
+    /// How many of them its sources have seen: none before any is open.
+    pub(crate) seen: OnceLock<Arc<AtomicUsize>>,
 }
 
 impl Connector for Feeds {
@@ -46,7 +51,10 @@ impl Connector for Feeds {
 
     fn open_source(&self, config: SourceConfig) -> Result<Arc<dyn Source>> {
         let feeds = Arc::clone(&self.by_name);
-        Ok(Arc::new(FeedSource { feeds, name: name(&config).to_owned(), visible: self.visible.subscribe() }))
+        let leads = self.seen.get().is_none();
+        let seen = Arc::clone(self.seen.get_or_init(Arc::default));
+        let visible = self.visible.subscribe();
+        Ok(Arc::new(FeedSource { feeds, name: name(&config).to_owned(), visible, seen, leads }))
     }
 }
 
@@ -59,6 +67,10 @@ struct FeedSource {
     feeds: Arc<BTreeMap<String, Feed>>,
     name: String,
     visible: watch::Receiver<usize>,
+    /// What the first source of the query saw when it was asked last. A query asks its sources in their order, so all
+    /// of them have the same step, though it may be brought between two questions.
+    seen: Arc<AtomicUsize>,
+    leads: bool,
 }
 
 impl FeedSource {
@@ -69,7 +81,10 @@ impl FeedSource {
     /// The end of the batch that begins at `start`: one step that brings something.
     fn next(&self, start: &Offset) -> LatestOffset {
         let steps = &self.feed().steps;
-        let (start, visible) = (position(start), (*self.visible.borrow()).min(steps.len()));
+        if self.leads {
+            self.seen.store(*self.visible.borrow(), Ordering::SeqCst);
+        }
+        let (start, visible) = (position(start), self.seen.load(Ordering::SeqCst).min(steps.len()));
         let end = (start..visible).find(|&step| steps[step].is_some()).map_or(start, |step| step + 1);
         LatestOffset { end: offset(end), latest: offset(end) }
     }
@@ -106,8 +121,15 @@ impl Source for FeedSource {
     }
 
     async fn ready(&self, start: &Offset) -> Result<LatestOffset> {
-        let mut visible = self.visible.clone();
-        let _ = visible.wait_for(|_| self.next(start).end != *start).await;
+        if self.leads {
+            let mut visible = self.visible.clone();
+            let _ = visible.wait_for(|_| self.next(start).end != *start).await;
+        } else {
+            // The first source wakes the query, which asks all of them then.
+            let is_new =
+                |_: &mut Context<'_>| if self.next(start).end == *start { Poll::Pending } else { Poll::Ready(()) };
+            poll_fn(is_new).await;
+        }
         Ok(self.next(start))
     }
 

@@ -1,7 +1,7 @@
 //! One question, asked of this engine: the lines that `conformance/streams/record.py` writes of Apache Spark's answer.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures::TryStreamExt;
@@ -22,8 +22,6 @@ use super::recording::Recorded;
 
 /// A query that takes longer has hung.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How often a torn answer is asked for again.
-const ATTEMPTS: usize = 5;
 
 /// A session without names.
 #[derive(Debug)]
@@ -107,36 +105,10 @@ pub(crate) async fn answer(
     recorded: &Recorded,
     feeds: &Arc<BTreeMap<String, Feed>>,
 ) -> Vec<String> {
-    let mut answer = ask(question, recorded, feeds).await;
-    for _ in 1..ATTEMPTS {
-        if !is_torn(&answer) {
-            break;
-        }
-        answer = ask(question, recorded, feeds).await;
-    }
-    answer
-}
-
-/// Whether two feeds were moved on while the query looked at them, and gave one step as two batches. The recorder asks
-/// again for the same reason.
-fn is_torn(answer: &[String]) -> bool {
-    let batches = answer.split(|line| line.starts_with("batch: "));
-    let ends: Vec<u64> = batches.filter_map(|lines| lines.iter().filter_map(|line| moved_to(line)).max()).collect();
-    ends.windows(2).any(|pair| pair[0] >= pair[1])
-}
-
-/// Where a source was moved to, from its line in the answer.
-fn moved_to(line: &str) -> Option<u64> {
-    let range = line.strip_prefix("read: ")?.split(' ').nth(1)?.trim_end_matches(',');
-    let (start, end) = range.split_once("..")?;
-    (start != end).then(|| end.parse().expect("an offset of a feed"))
-}
-
-async fn ask(question: &Question, recorded: &Recorded, feeds: &Arc<BTreeMap<String, Feed>>) -> Vec<String> {
     let steps = question.feeds.iter().map(|name| feeds[name].steps.len()).max().unwrap_or(1);
     let (visible, _) = watch::channel(if question.is_backlog { steps } else { 1 });
     let sink = Arc::new(RecordingSink::new(recorded.batch_times_ms()));
-    let feeds = Feeds { by_name: Arc::clone(feeds), visible: visible.clone() };
+    let feeds = Feeds { by_name: Arc::clone(feeds), visible: visible.clone(), seen: OnceLock::new() };
     // What Spark refuses is asked in strict mode, all else in the mode that users have.
     let is_strict = recorded.is_refused();
     if !is_strict && let Err(error) = start_and_stop(question, &recorded.plan, feeds.clone()).await {

@@ -1,0 +1,76 @@
+//! What the kinds of joins have in common, and in what they differ.
+
+use datafusion::common::JoinType;
+
+/// One of the two inputs of a join.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    Left = 0,
+    Right = 1,
+}
+
+impl Side {
+    /// The left side first, as everywhere.
+    pub(crate) const BOTH: [Self; 2] = [Self::Left, Self::Right];
+
+    /// The side that its rows look for others on.
+    pub(crate) fn other(self) -> Self {
+        match self {
+            Self::Left => Self::Right,
+            Self::Right => Self::Left,
+        }
+    }
+}
+
+/// The kinds of joins that two streams have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum JoinKind {
+    Inner,
+    LeftOuter,
+    RightOuter,
+    FullOuter,
+    /// Rows of the left side that meet one of the right, each once.
+    LeftSemi,
+}
+
+impl JoinKind {
+    /// The kind of a join in a plan; `None` if there is none over two streams.
+    pub(crate) fn of(join_type: JoinType) -> Option<Self> {
+        match join_type {
+            JoinType::Inner => Some(Self::Inner),
+            JoinType::Left => Some(Self::LeftOuter),
+            JoinType::Right => Some(Self::RightOuter),
+            JoinType::Full => Some(Self::FullOuter),
+            JoinType::LeftSemi => Some(Self::LeftSemi),
+            JoinType::RightSemi
+            | JoinType::LeftAnti
+            | JoinType::RightAnti
+            | JoinType::LeftMark
+            | JoinType::RightMark => None,
+        }
+    }
+
+    /// The same kind in a plan.
+    pub(crate) fn join_type(self) -> JoinType {
+        match self {
+            Self::Inner => JoinType::Inner,
+            Self::LeftOuter => JoinType::Left,
+            Self::RightOuter => JoinType::Right,
+            Self::FullOuter => JoinType::Full,
+            Self::LeftSemi => JoinType::LeftSemi,
+        }
+    }
+
+    /// Rows of this side that meet nothing are in the result, with NULL in the columns of the other side.
+    pub(crate) fn is_outer(self, side: Side) -> bool {
+        match side {
+            Side::Left => matches!(self, Self::LeftOuter | Self::FullOuter),
+            Side::Right => matches!(self, Self::RightOuter | Self::FullOuter),
+        }
+    }
+
+    /// Rows of this side leave once, when they meet another, and need not be kept then.
+    pub(crate) fn leaves_once(self, side: Side) -> bool {
+        self == Self::LeftSemi && side == Side::Left
+    }
+}

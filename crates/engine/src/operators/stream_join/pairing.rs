@@ -1,0 +1,322 @@
+//! The second half of a batch: the walk over shards, in which new rows meet those of the other side and old ones end.
+//!
+//! New rows of the left side meet all rows of the right one, the new ones among them; then new rows of the right side
+//! meet what the left side had before the batch. So each pair is found once, and in the same order each time.
+
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use arrow::array::{RecordBatch, UInt32Array};
+use futures::{Stream, stream};
+use millstream_core::Result;
+
+use super::kind::{JoinKind, Side};
+use super::output::decoded;
+use super::pairs::{PairedRows, Pairs};
+use super::side::{SUB_KEY_BYTES, has_met, is_of, mark, meets_none, remove};
+use super::{Running, StreamJoin};
+use crate::error::to_datafusion;
+use crate::state::{Rows, ShardGuard, Values};
+
+/// Both sides of a shard, locked: always the left one first.
+type Guards<'a> = [ShardGuard<'a, Rows>; 2];
+
+/// The walk of one output partition through its shards.
+pub(super) struct Walk {
+    join: Arc<StreamJoin>,
+    running: Running,
+    shards: Range<usize>,
+    current: Option<ShardWalk>,
+    /// Rows of an output batch at the most, and pairs that are looked at together.
+    batch_rows: usize,
+    /// Whether what leaves at once is this partition's to give.
+    gives_refused: bool,
+}
+
+/// Where the walk stands in a shard.
+struct ShardWalk {
+    shard: usize,
+    /// The new rows of each side, as their keys with sub-keys.
+    new: [Vec<Box<[u8]>>; 2],
+    /// The side whose new rows are looked at.
+    side: Side,
+    /// The next of them.
+    at: usize,
+    /// How many rows of the other side it has met.
+    met: usize,
+}
+
+impl ShardWalk {
+    /// The next row that wants to meet others, with how many it has met.
+    fn next_row(&self) -> Option<&[u8]> {
+        self.new[self.side as usize].get(self.at).map(AsRef::as_ref)
+    }
+
+    fn is_over(&self) -> bool {
+        self.side == Side::Right && self.next_row().is_none()
+    }
+}
+
+impl Walk {
+    pub(super) fn new(join: Arc<StreamJoin>, running: Running, shards: Range<usize>, batch_rows: usize) -> Self {
+        let gives_refused = shards.start == 0;
+        Self { join, running, shards, current: None, batch_rows, gives_refused }
+    }
+
+    /// The rows that the shards give.
+    pub(super) fn rows(self) -> impl Stream<Item = datafusion::error::Result<RecordBatch>> + Send {
+        stream::try_unfold(self, |mut walk| async move {
+            let rows = walk.next_rows().map_err(to_datafusion)?;
+            Ok(rows.map(|rows| (rows, walk)))
+        })
+    }
+
+    /// The next rows; none at the end.
+    fn next_rows(&mut self) -> Result<Option<RecordBatch>> {
+        let join = Arc::clone(&self.join);
+        for side in Side::BOTH.into_iter().filter(|_| self.gives_refused) {
+            if let Some(rows) = join.side(side).next_refused()? {
+                let count = rows.num_rows();
+                return join.output.of_lone(side, rows.columns().to_vec(), count).map(Some);
+            }
+        }
+        self.gives_refused = false;
+        loop {
+            let started = join.clock.monotonic();
+            let rows = self.step(&join)?;
+            join.side(Side::Left).rows.add_removal_time(join.clock.monotonic() - started);
+            match rows {
+                Some(rows) if rows.num_rows() > 0 => return Ok(Some(rows)),
+                Some(_) => {}
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// Goes on with a shard or to the next; none when all have been walked through.
+    fn step(&mut self, join: &StreamJoin) -> Result<Option<RecordBatch>> {
+        if self.current.is_none() {
+            let Some(shard) = self.shards.next() else { return Ok(None) };
+            self.current = self.due(join, shard)?;
+        }
+        let Some(current) = &mut self.current else { return join.nothing().map(Some) };
+        let mut guards = join.lock(&self.running, current.shard)?;
+        if current.is_over() {
+            let rows = join.end(&self.running, current, &mut guards)?;
+            self.current = None;
+            return Ok(Some(rows));
+        }
+        let pairs = join.pairs(&self.running, current, &mut guards, self.batch_rows)?;
+        join.met(&self.running, &pairs, &mut guards).map(Some)
+    }
+
+    /// A shard in which there is something to do.
+    fn due(&self, join: &StreamJoin, shard: usize) -> Result<Option<ShardWalk>> {
+        let (watermark_us, numbers) = (self.running.watermark_us(join.id), self.running.numbers);
+        let is_due = |side: Side| {
+            let due = join.side(side).rows.lock_due(numbers[side as usize], shard, watermark_us);
+            due.map(|guard| guard.is_some())
+        };
+        if !is_due(Side::Left)? && !is_due(Side::Right)? {
+            return Ok(None);
+        }
+        let guards = join.lock(&self.running, shard)?;
+        let new =
+            [join.new_rows(&self.running, Side::Left, &guards)?, join.new_rows(&self.running, Side::Right, &guards)?];
+        Ok(Some(ShardWalk { shard, new, side: Side::Left, at: 0, met: 0 }))
+    }
+}
+
+impl StreamJoin {
+    fn lock(&self, running: &Running, shard: usize) -> Result<Guards<'_>> {
+        let [left, right] = running.numbers;
+        Ok([self.sides[0].rows.lock(left, shard)?, self.sides[1].rows.lock(right, shard)?])
+    }
+
+    fn nothing(&self) -> Result<RecordBatch> {
+        Ok(RecordBatch::new_empty(Arc::clone(&self.output.schema)))
+    }
+
+    /// The rows of the batch in a locked shard that may meet others.
+    fn new_rows(&self, running: &Running, side: Side, guards: &Guards<'_>) -> Result<Vec<Box<[u8]>>> {
+        let (marks, mut new) = (self.side(side).marks, Vec::new());
+        guards[side as usize].for_each_changed(|entries, entry| {
+            let stored = entries.key(entry);
+            if is_of(stored, running.id()) && !(marks && meets_none(entries.values().row(entry))) {
+                new.push(stored.into());
+            }
+            Ok(())
+        })?;
+        // A store gives them in the order in which they came, which is another when the batch is run again.
+        new.sort_unstable();
+        Ok(new)
+    }
+
+    /// The next pairs of rows that have the same key, about so many.
+    fn pairs(&self, running: &Running, walk: &mut ShardWalk, guards: &mut Guards<'_>, count: usize) -> Result<Pairs> {
+        let mut pairs = Pairs::default();
+        while pairs.len() < count {
+            let Some(stored) = walk.next_row() else {
+                if walk.side == Side::Right {
+                    break;
+                }
+                (walk.side, walk.at) = (Side::Right, 0);
+                continue;
+            };
+            let (key, sub_key) = stored.split_at(stored.len() - SUB_KEY_BYTES);
+            let new = NewRow { side: walk.side, key, sub_key };
+            let met = self.meet(running, new, walk.met, guards, (&mut pairs, count))?;
+            match met {
+                Met::All => (walk.at, walk.met) = (walk.at + 1, 0),
+                Met::Some(met) => walk.met += met,
+            }
+        }
+        Ok(pairs)
+    }
+
+    /// Pairs a new row with rows of the other side, but for the first `skip` of them.
+    fn meet(
+        &self,
+        running: &Running,
+        new: NewRow<'_>,
+        skip: usize,
+        guards: &mut Guards<'_>,
+        (pairs, count): (&mut Pairs, usize),
+    ) -> Result<Met> {
+        let (side, other, key) = (new.side, new.side.other(), new.key);
+        let (marks, matters) = (self.side(other).marks, self.matters(other));
+        let own_row = guards[side as usize].with_bucket(key, |bucket| {
+            let entry = bucket.get(new.sub_key);
+            Ok(entry.map(|entry| bucket.values().row(entry).to_vec()))
+        })?;
+        // A row that leaves once may have left for an earlier part of the other side's rows.
+        let Some(own_row) = own_row else { return Ok(Met::All) };
+        let mut own_place = None;
+        guards[other as usize].with_bucket(key, |bucket| {
+            for (looked_at, entry) in bucket.entries().skip(skip).enumerate() {
+                let sub_key = bucket.sub_key(entry);
+                // What is new on the left has met all of the right side already.
+                if side == Side::Right && is_of(sub_key, running.id()) {
+                    break;
+                }
+                if pairs.len() >= count {
+                    return Ok(Met::Some(looked_at));
+                }
+                let row = bucket.values().row(entry);
+                if marks && meets_none(row) {
+                    continue;
+                }
+                let stored = self.matters(side).then_some((key, new.sub_key));
+                let own = *own_place.get_or_insert_with(|| pairs.rows[side as usize].push(&own_row, stored));
+                let place = pairs.rows[other as usize].push(row, matters.then_some((key, sub_key)));
+                pairs.push(if side == Side::Left { [own, place] } else { [place, own] });
+            }
+            Ok(Met::All)
+        })
+    }
+
+    /// Whether it matters of a row of this side that it has met another.
+    fn matters(&self, side: Side) -> bool {
+        self.side(side).marks || self.kind.leaves_once(side)
+    }
+
+    /// Asks the rest of the condition, takes note of the rows that have met, and gives what the join gives for them.
+    fn met(&self, running: &Running, pairs: &Pairs, guards: &mut Guards<'_>) -> Result<RecordBatch> {
+        if pairs.is_empty() {
+            return self.nothing();
+        }
+        let columns = decoded(pairs, [self.sides[0].rows.layout().values(), self.sides[1].rows.layout().values()])?;
+        let accepted = self.output.accepted(pairs, &columns)?;
+        let mut left = Vec::new();
+        for side in Side::BOTH.into_iter().filter(|&side| self.matters(side)) {
+            let mut last = None;
+            for &place in accepted[side as usize].values() {
+                // The pairs of a row mostly follow one another.
+                if last.replace(place) == Some(place) {
+                    continue;
+                }
+                let (key, sub_key) = pairs.rows[side as usize].stored(place);
+                let guard = &mut guards[side as usize];
+                if !self.kind.leaves_once(side) {
+                    guard.with_bucket(key, |bucket| mark(bucket, sub_key))?;
+                } else if guard.with_bucket(key, |bucket| remove(bucket, sub_key))? {
+                    let count = if is_of(sub_key, running.id()) { &self.kept.passed_by } else { &self.kept.left };
+                    count.fetch_add(1, Ordering::Relaxed);
+                    left.push(place);
+                }
+            }
+        }
+        match self.kind {
+            JoinKind::LeftSemi => self.output.of_left(&columns[0], &UInt32Array::from(left)),
+            _ => self.output.of_pairs(&columns, &accepted),
+        }
+    }
+
+    /// Ends the batch for a shard: what can meet nothing any more goes, and gives a row if it has met nothing.
+    fn end(&self, running: &Running, walk: &ShardWalk, guards: &mut Guards<'_>) -> Result<RecordBatch> {
+        let Some(watermark_us) = running.watermark_us(self.id) else {
+            return self.nothing();
+        };
+        self.count_ended_at_once(walk, guards, watermark_us)?;
+        let mut lone = Vec::new();
+        for side in Side::BOTH {
+            let guard = &mut guards[side as usize];
+            guard.expire(watermark_us)?;
+            if !self.kind.is_outer(side) {
+                continue;
+            }
+            let (mut rows, mut count) = (PairedRows::default(), 0);
+            guard.for_each_expired(|entries, entry| {
+                let row = entries.values().row(entry);
+                if !has_met(row) {
+                    rows.push(row, None);
+                    count += 1;
+                }
+                Ok(())
+            })?;
+            if count > 0 {
+                let columns = rows.columns(self.side(side).rows.layout().values())?;
+                lone.push(self.output.of_lone(side, columns, count)?);
+            }
+        }
+        Ok(arrow::compute::concat_batches(&self.output.schema, &lone)?)
+    }
+
+    /// Counts the new rows of the right side that end in this batch. Spark, in which the left side comes first, does
+    /// not keep them, unless they have to leave as rows that have met nothing.
+    fn count_ended_at_once(&self, walk: &ShardWalk, guards: &mut Guards<'_>, watermark_us: i64) -> Result<()> {
+        if !self.side(Side::Right).evicts() {
+            return Ok(());
+        }
+        let is_outer = self.kind.is_outer(Side::Right);
+        for stored in &walk.new[Side::Right as usize] {
+            let (key, sub_key) = stored.split_at(stored.len() - SUB_KEY_BYTES);
+            let ends = guards[Side::Right as usize].with_bucket(key, |bucket| {
+                let Some(entry) = bucket.get(sub_key) else { return Ok(false) };
+                let values = bucket.values();
+                let leaves = is_outer && !has_met(values.row(entry));
+                Ok(values.end_us(entry).is_some_and(|end_us| end_us <= watermark_us) && !leaves)
+            })?;
+            self.kept.passed_by.fetch_add(usize::from(ends), Ordering::Relaxed);
+            self.kept.ended_at_once.fetch_add(usize::from(ends), Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}
+
+/// A row of the running batch, by its key and sub-key.
+#[derive(Clone, Copy)]
+struct NewRow<'a> {
+    side: Side,
+    key: &'a [u8],
+    sub_key: &'a [u8],
+}
+
+/// How far a row has come among those of the other side.
+enum Met {
+    /// It has met all.
+    All,
+    /// It has met so many more.
+    Some(usize),
+}

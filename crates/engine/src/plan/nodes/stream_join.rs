@@ -1,0 +1,222 @@
+//! A join of two streams: it keeps the rows of both from batch to batch.
+
+use std::sync::Arc;
+
+use arrow::datatypes::{Field, FieldRef, SchemaRef};
+use datafusion::common::{DFSchema, DFSchemaRef};
+use datafusion::logical_expr::build_join_schema;
+use datafusion::logical_expr::{Expr, ExprSchemable};
+use datafusion::physical_expr::PhysicalExpr;
+use millstream_core::{Error, Result};
+
+use crate::error::from_datafusion;
+use crate::operators::{
+    Eviction, JoinKeys, JoinKind, JoinOutput, JoinSide, PairFilter, Side, StreamJoin, StreamJoinExec, row_layout,
+};
+use crate::plan::edge::{Edge, join_edge};
+use crate::plan::node::{NodeInput, Place, PlanContext, Planned, PlannedInput, StreamingNode};
+use crate::plan::stream_join::{EventTimeOf, EvictionRule, JoinCondition, JoinKey};
+use crate::plan::unsupported::more_than_one_event_time;
+use crate::state::{Lifetime, StatefulOperator};
+
+/// Pairs rows of two streams (Spark: `Join` over two streams).
+#[derive(Debug, Clone)]
+pub(crate) struct StreamJoinNode {
+    kind: JoinKind,
+    condition: JoinCondition,
+    evictions: [Option<EvictionRule>; 2],
+}
+
+impl StreamJoinNode {
+    pub(crate) fn new(kind: JoinKind, condition: JoinCondition, evictions: [Option<EvictionRule>; 2]) -> Self {
+        Self { kind, condition, evictions }
+    }
+
+    /// All that a side's rows are asked, over the columns of that side.
+    fn exprs_of(&self, side: Side) -> impl Iterator<Item = &Expr> {
+        self.condition.keys.iter().map(move |key| key_of(key, side)).chain(&self.condition.own[side as usize])
+    }
+
+    fn side(&self, side: Side, input: &PlannedInput<'_>, context: &PlanContext<'_>) -> Result<JoinSide> {
+        let schema = input.schema;
+        let planned = |expr: &Expr| context.physical_expr(expr, schema);
+        let exprs: Vec<_> = self.condition.keys.iter().map(|key| planned(key_of(key, side))).collect::<Result<_>>()?;
+        let types = self.condition.keys.iter().map(|key| {
+            let data_type = key_of(key, side).get_type(schema).map_err(from_datafusion)?;
+            // Nullable on both sides, so that equal keys are equal bytes.
+            Ok(Arc::new(Field::new("key", data_type, true)) as FieldRef)
+        });
+        let columns = input.rows.schema().fields().iter().map(Arc::clone).collect();
+        let layout = row_layout(types.collect::<Result<_>>()?, columns, self.kind.is_outer(side))?;
+        let (number, rule) = (context.place.number, &self.evictions[side as usize]);
+        let name = if side == Side::Left { "left" } else { "right" };
+        let rows = context.operators.store(("join", number), name, layout, rule.as_ref().map(|_| Lifetime::InValue))?;
+        let eviction = rule.as_ref().map(|rule| eviction(rule, &exprs, planned)).transpose()?;
+        let null_safe = self.condition.keys.iter().map(|key| key.null_safe).collect();
+        let own = self.condition.own[side as usize].as_ref().map(planned).transpose()?;
+        let held = context
+            .operators
+            .memory
+            .reservation(format!("rows that {name} gives at once in join {number} of {}", context.operators.query));
+        let keys = JoinKeys { exprs, null_safe };
+        let join_side = JoinSide::new(side, self.kind, keys, rows).with_times(event_time(input)?, eviction);
+        Ok(join_side.with_condition(own, held))
+    }
+}
+
+fn key_of(key: &JoinKey, side: Side) -> &Expr {
+    match side {
+        Side::Left => &key.left,
+        Side::Right => &key.right,
+    }
+}
+
+fn eviction(
+    rule: &EvictionRule,
+    keys: &[Arc<dyn PhysicalExpr>],
+    planned: impl Fn(&Expr) -> Result<Arc<dyn PhysicalExpr>>,
+) -> Result<Eviction> {
+    let time = match &rule.time {
+        EventTimeOf::Key(key) => Arc::clone(&keys[*key]),
+        EventTimeOf::Column(column) => planned(&Expr::Column(column.clone()))?,
+    };
+    Ok(Eviction { time, shift_us: rule.shift_us })
+}
+
+/// The column by which rows are late.
+fn event_time(input: &PlannedInput<'_>) -> Result<Option<usize>> {
+    match input.edge.event_times.as_slice() {
+        [] => Ok(None),
+        [event_time] => Ok(Some(event_time.column)),
+        several => {
+            let name = |place: usize| input.schema.field(place).name().clone();
+            let names: Vec<_> = several.iter().map(|event_time| name(event_time.column)).collect();
+            Err(more_than_one_event_time(&names))
+        }
+    }
+}
+
+/// The columns of both sides, as the rest of the condition sees them.
+fn both_sides(inputs: [&DFSchema; 2]) -> Result<DFSchema> {
+    inputs[0].join(inputs[1]).map_err(from_datafusion)
+}
+
+impl StreamingNode for StreamJoinNode {
+    fn name(&self) -> &str {
+        "StreamJoin"
+    }
+
+    fn describe(&self) -> String {
+        let keys: Vec<_> = self.condition.keys.iter().map(|key| format!("{} = {}", key.left, key.right)).collect();
+        let mut text = format!("{:?} [{}]", self.kind, keys.join(", "));
+        for (name, part) in [("left", &self.condition.own[0]), ("right", &self.condition.own[1])] {
+            if let Some(part) = part {
+                text.push_str(&format!(" {name}: {part}"));
+            }
+        }
+        for both in &self.condition.both {
+            text.push_str(&format!(" both: {both}"));
+        }
+        text
+    }
+
+    fn schema(&self, inputs: &[&DFSchemaRef]) -> Result<DFSchemaRef> {
+        let [left, right] = two(inputs)?;
+        build_join_schema(left, right, &self.kind.join_type()).map(Arc::new).map_err(from_datafusion)
+    }
+
+    fn expressions(&self) -> Vec<Expr> {
+        let own = Side::BOTH.into_iter().flat_map(|side| self.exprs_of(side));
+        own.chain(&self.condition.both).cloned().collect()
+    }
+
+    fn with_expressions(&self, expressions: Vec<Expr>) -> Result<Arc<dyn StreamingNode>> {
+        let mut expressions = expressions.into_iter();
+        let mut next = || expressions.next().ok_or_else(|| Error::internal("a join was given too few expressions"));
+        let mut condition = self.condition.clone();
+        for side in Side::BOTH {
+            for key in &mut condition.keys {
+                *(if side == Side::Left { &mut key.left } else { &mut key.right }) = next()?;
+            }
+            if let Some(own) = &mut condition.own[side as usize] {
+                *own = next()?;
+            }
+        }
+        for both in &mut condition.both {
+            *both = next()?;
+        }
+        Ok(Arc::new(Self { condition, ..self.clone() }))
+    }
+
+    fn needs(&self, output: &[usize], inputs: &[NodeInput<'_>]) -> Option<Vec<Vec<usize>>> {
+        let [left, right] = two(inputs).ok()?;
+        let columns = left.schema.fields().len();
+        let shown = |side: Side| {
+            let place = move |&column: &usize| match side {
+                Side::Left => (column < columns).then_some(column),
+                Side::Right => column.checked_sub(columns),
+            };
+            output.iter().filter_map(place)
+        };
+        let needed = [(Side::Left, left), (Side::Right, right)].map(|(side, input)| {
+            let asked = self.exprs_of(side).chain(&self.condition.both).flat_map(Expr::column_refs);
+            let asked = asked.filter_map(|column| input.schema.maybe_index_of_column(column));
+            shown(side).chain(asked).collect()
+        });
+        Some(needed.into())
+    }
+
+    /// Which column it would be depends on how many the left side has, and who asks wants all rows to leave.
+    fn passes(&self, _output: usize) -> Option<(usize, usize)> {
+        None
+    }
+
+    fn state_keys(&self) -> Vec<String> {
+        let columns = |expr: &Expr| {
+            let mut columns: Vec<_> = expr.column_refs().into_iter().map(|column| column.name.clone()).collect();
+            columns.sort_unstable();
+            columns.join(" ")
+        };
+        let key = |key: &JoinKey| format!("{} = {}", columns(&key.left), columns(&key.right));
+        self.condition.keys.iter().map(key).collect()
+    }
+
+    /// What either side can still bring ends by its own watermark.
+    fn output_watermark_ms(&self, input_ms: i64) -> Option<i64> {
+        let ends = self.evictions.iter().flatten().map(|rule| input_ms.saturating_add(rule.shift_us.div_euclid(1000)));
+        ends.chain([input_ms]).min()
+    }
+
+    fn gives(&self, inputs: &[NodeInput<'_>], _place: Place) -> Edge {
+        match two(inputs) {
+            Ok([left, right]) => {
+                let left_columns = left.schema.fields().len();
+                join_edge(self.kind.join_type(), left_columns, left.edge, right.edge)
+            }
+            Err(_) => Edge::append_only(),
+        }
+    }
+
+    fn plan(&self, inputs: Vec<PlannedInput<'_>>, context: &PlanContext<'_>) -> Result<Planned> {
+        let [left, right] = two(&inputs)?;
+        let schemas: [SchemaRef; 2] = [left.rows.schema(), right.rows.schema()];
+        let both = both_sides([left.schema, right.schema])?;
+        let filter = |part| PairFilter::try_new(context.physical_expr(part, &both)?, &schemas);
+        let filters = self.condition.both.iter().map(filter).collect::<Result<_>>()?;
+        let declared = build_join_schema(left.schema, right.schema, &self.kind.join_type()).map_err(from_datafusion)?;
+        let output = JoinOutput::new(Arc::clone(declared.inner()), schemas, filters);
+        let sides = [self.side(Side::Left, left, context)?, self.side(Side::Right, right, context)?];
+        let join = Arc::new(StreamJoin::new(context.place.number, self.kind, sides, output, context.operators));
+        let operator: Arc<dyn StatefulOperator> = Arc::<StreamJoin>::clone(&join);
+        let rows = [Arc::clone(&left.rows), Arc::clone(&right.rows)];
+        Ok(Planned { plan: Arc::new(StreamJoinExec::new(rows, join)), operator: Some(operator) })
+    }
+}
+
+/// The left and the right input.
+fn two<T>(inputs: &[T]) -> Result<[&T; 2]> {
+    match inputs {
+        [left, right] => Ok([left, right]),
+        other => Err(Error::internal(format!("a join has two inputs, not {}", other.len()))),
+    }
+}

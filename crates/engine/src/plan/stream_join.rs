@@ -1,0 +1,230 @@
+//! Puts a node that keeps both sides in the place of a join of two streams, and says what Spark refuses of such joins.
+
+mod condition;
+mod time_bound;
+
+use std::sync::Arc;
+
+use datafusion::common::tree_node::Transformed;
+use datafusion::common::{Column, DFSchema, JoinType};
+use datafusion::error::Result;
+use datafusion::logical_expr::utils::conjunction;
+use datafusion::logical_expr::{Expr, Filter, Join, LogicalPlan};
+use datafusion::optimizer::eliminate_outer_join::EliminateOuterJoin;
+use datafusion::optimizer::optimizer::ApplyOrder;
+use datafusion::optimizer::push_down_filter::PushDownFilter;
+use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
+use millstream_core::{Error, OutputMode, spark_error};
+
+use super::edge::{Edge, Rows, edge_of, event_time_of};
+use super::node::{NodeInput, StreamingExtension};
+use super::nodes::StreamJoinNode;
+use super::unsupported::refused;
+use crate::error::{from_datafusion, to_datafusion};
+use crate::operators::{JoinKind, Side};
+
+pub(super) use condition::{JoinCondition, JoinKey};
+use time_bound::time_bound_us;
+
+/// When rows of a side can meet nothing any more: when the watermark is at their event time less `shift_us`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct EvictionRule {
+    pub(super) time: EventTimeOf,
+    pub(super) shift_us: i64,
+}
+
+/// What carries the event time by which a row ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum EventTimeOf {
+    /// The key with this number: both sides have it, so the watermark of one counts for the other.
+    Key(usize),
+    /// A column of the side.
+    Column(Column),
+}
+
+/// The node in the place of a join of streams, over inputs without the rows that can meet nothing because of a NULL.
+pub(super) fn as_node(join: Join, edges: [&Edge; 2]) -> Result<LogicalPlan> {
+    let kind = JoinKind::of(join.join_type)
+        .ok_or_else(|| to_datafusion(Error::unsupported(format!("a {} join of two streams", join.join_type))))?;
+    let mut condition = JoinCondition::of(&join)?;
+    if condition.keys.is_empty() {
+        return Err(to_datafusion(spark_error!("_LEGACY_ERROR_TEMP_1181")));
+    }
+    let inputs = [(&join.left, edges[0]), (&join.right, edges[1])]
+        .map(|(input, edge)| NodeInput { schema: input.schema(), edge });
+    let evictions = Side::BOTH.map(|side| eviction_rule(&condition, &inputs, side));
+    let inputs = Side::BOTH.map(|side| {
+        let input = if side == Side::Left { &join.left } else { &join.right };
+        if kind.is_outer(side) {
+            return Ok(input.as_ref().clone());
+        }
+        // Spark has these filters below the join too (`InferFiltersFromConstraints`), so they decide what is state.
+        let own = condition.own[side as usize].take();
+        filtered(input, not_null(input.schema(), condition.columns_not_null(input.schema())).chain(own))
+    });
+    let [left, right] = inputs;
+    let node = StreamJoinNode::new(kind, condition, evictions);
+    let extension = StreamingExtension::try_new(Arc::new(node), vec![left?, right?]).map_err(to_datafusion)?;
+    Ok(extension.into_plan())
+}
+
+/// Refuses what Spark refuses of a join of two streams (`UnsupportedOperationChecker`).
+pub(super) fn check(join: &Join, edges: [&Edge; 2], mode: OutputMode) -> millstream_core::Result<()> {
+    let kind = check_mode(join, mode)?;
+    if let Some(edge) = edges.into_iter().find(|edge| edge.rows != Rows::AppendOnly) {
+        return Err(Error::unsupported(format!("a join of two streams over rows that are {}", edge.rows)));
+    }
+    let condition = JoinCondition::of(join).map_err(from_datafusion)?;
+    let inputs = [(&join.left, edges[0]), (&join.right, edges[1])]
+        .map(|(input, edge)| NodeInput { schema: input.schema(), edge });
+    let bounded = |side: Side| time_bound_us(&condition, &inputs, side).is_some();
+    let has_bound = match kind {
+        JoinKind::Inner => return Ok(()),
+        JoinKind::LeftOuter | JoinKind::LeftSemi => bounded(Side::Left),
+        JoinKind::RightOuter => bounded(Side::Right),
+        JoinKind::FullOuter => bounded(Side::Left) || bounded(Side::Right),
+    };
+    if has_bound || key_with_event_time(&condition, &inputs).is_some() {
+        return Ok(());
+    }
+    let name = spark_name(kind);
+    Err(refused(format!(
+        "Stream-stream {name} join between two streaming DataFrame/Datasets is not supported without a watermark in the \
+         join keys, or a watermark on the nullable side and an appropriate range condition"
+    )))
+}
+
+/// Refuses kinds of joins in output modes that cannot show them. Rows of an outer side leave when they end, and once:
+/// nothing could take them back.
+pub(super) fn check_mode(join: &Join, mode: OutputMode) -> millstream_core::Result<JoinKind> {
+    let kind = match JoinKind::of(join.join_type) {
+        Some(kind) => kind,
+        None if join.join_type == JoinType::LeftAnti => {
+            return Err(refused("LeftAnti joins with a streaming DataFrame/Dataset on the right are not supported"));
+        }
+        None => return Err(Error::unsupported(format!("a {} join of two streams", join.join_type))),
+    };
+    let modes = match (kind, mode) {
+        (JoinKind::Inner | JoinKind::LeftSemi, OutputMode::Append | OutputMode::Update) => return Ok(kind),
+        (_, OutputMode::Append) => return Ok(kind),
+        (JoinKind::Inner | JoinKind::LeftSemi, OutputMode::Complete) => "Append and Update output modes",
+        (JoinKind::LeftOuter | JoinKind::RightOuter | JoinKind::FullOuter, _) => "Append output mode",
+    };
+    let (name, mode) = (spark_name(kind), spark_mode(mode));
+    Err(refused(format!(
+        "{name} join between two streaming DataFrames/Datasets is not supported in {mode} output mode, only in {modes}"
+    )))
+}
+
+fn spark_mode(mode: OutputMode) -> &'static str {
+    match mode {
+        OutputMode::Append => "Append",
+        OutputMode::Update => "Update",
+        OutputMode::Complete => "Complete",
+    }
+}
+
+fn spark_name(kind: JoinKind) -> &'static str {
+    match kind {
+        JoinKind::Inner => "Inner",
+        JoinKind::LeftOuter => "LeftOuter",
+        JoinKind::RightOuter => "RightOuter",
+        JoinKind::FullOuter => "FullOuter",
+        JoinKind::LeftSemi => "LeftSemi",
+    }
+}
+
+/// The first key that carries event time on one side (Spark: `findJoinKeyOrdinalForWatermark`).
+fn key_with_event_time(condition: &JoinCondition, inputs: &[NodeInput<'_>; 2]) -> Option<usize> {
+    let carries = |key: &JoinKey| {
+        let [left, right] = inputs;
+        event_time_of(&key.left, left.schema, left.edge).is_some()
+            || event_time_of(&key.right, right.schema, right.edge).is_some()
+    };
+    condition.keys.iter().position(carries)
+}
+
+/// When rows of a side end (Spark: `StreamingSymmetricHashJoinHelper.getStateWatermarkPredicates`).
+fn eviction_rule(condition: &JoinCondition, inputs: &[NodeInput<'_>; 2], side: Side) -> Option<EvictionRule> {
+    if let Some(key) = key_with_event_time(condition, inputs) {
+        return Some(EvictionRule { time: EventTimeOf::Key(key), shift_us: 0 });
+    }
+    let (column, shift_us) = time_bound_us(condition, inputs, side)?;
+    let input = &inputs[side as usize];
+    input.edge.event_time(input.schema.maybe_index_of_column(&column)?)?;
+    Some(EvictionRule { time: EventTimeOf::Column(column), shift_us })
+}
+
+fn not_null(schema: &DFSchema, columns: Vec<Column>) -> impl Iterator<Item = Expr> {
+    let nullable =
+        |column: &Column| schema.maybe_index_of_column(column).is_some_and(|index| schema.field(index).is_nullable());
+    columns.into_iter().filter(nullable).map(|column| Expr::Column(column).is_not_null())
+}
+
+fn filtered(input: &Arc<LogicalPlan>, conditions: impl Iterator<Item = Expr>) -> Result<LogicalPlan> {
+    match conjunction(conditions) {
+        Some(condition) => Filter::try_new(condition, Arc::clone(input)).map(LogicalPlan::Filter),
+        None => Ok(input.as_ref().clone()),
+    }
+}
+
+/// Moves conditions that stand above a join of two streams into it, and what looks at one side alone below it, before
+/// the join becomes a node. It is DataFusion's rule, asked only on the way to such a join: elsewhere filters stay above
+/// what decodes, or a record would be decoded twice.
+#[derive(Debug)]
+pub(super) struct FilterIntoStreamJoin(PushDownFilter);
+
+impl FilterIntoStreamJoin {
+    pub(super) fn new() -> Self {
+        Self(PushDownFilter::new())
+    }
+}
+
+impl OptimizerRule for FilterIntoStreamJoin {
+    fn name(&self) -> &str {
+        "filter_into_stream_join"
+    }
+
+    fn apply_order(&self) -> Option<ApplyOrder> {
+        Some(ApplyOrder::TopDown)
+    }
+
+    fn supports_rewrite(&self) -> bool {
+        true
+    }
+
+    fn rewrite(&self, plan: LogicalPlan, config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
+        let is_on_the_way = match &plan {
+            LogicalPlan::Filter(filter) if leads_to_stream_join(&filter.input) => {
+                // Where a condition above asks for rows of both sides, an outer join is an inner one.
+                let inner = EliminateOuterJoin::new().rewrite(plan.clone(), config)?;
+                if inner.transformed {
+                    return Ok(inner);
+                }
+                true
+            }
+            LogicalPlan::Join(join) => is_stream_join(join),
+            _ => false,
+        };
+        if is_on_the_way { self.0.rewrite(plan, config) } else { Ok(Transformed::no(plan)) }
+    }
+}
+
+fn leads_to_stream_join(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Join(join) => is_stream_join(join),
+        LogicalPlan::Filter(filter) => leads_to_stream_join(&filter.input),
+        LogicalPlan::SubqueryAlias(alias) => leads_to_stream_join(&alias.input),
+        LogicalPlan::Projection(projection) => {
+            let is_column = |expr: &Expr| matches!(expr.clone().unalias(), Expr::Column(_));
+            projection.expr.iter().all(is_column) && leads_to_stream_join(&projection.input)
+        }
+        _ => false,
+    }
+}
+
+/// Whether both sides of a join are streams.
+pub(super) fn is_stream_join(join: &Join) -> bool {
+    let is_streaming = |plan: &LogicalPlan| edge_of(plan, OutputMode::Append).is_streaming;
+    is_streaming(&join.left) && is_streaming(&join.right)
+}

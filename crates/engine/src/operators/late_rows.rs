@@ -1,9 +1,14 @@
 //! Takes out rows that come after the watermark.
 
+use std::collections::HashSet;
+
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, TimestampMicrosecondArray};
 use arrow::compute::{filter_record_batch, not};
 use arrow::datatypes::{DataType, TimestampMicrosecondType};
 use millstream_core::{Error, Result};
+use parking_lot::Mutex;
+
+use crate::state::{EncodedKeys, hash_key};
 
 /// The rows whose event time is after the watermark (ms), and the others if there are any. A window is late when its
 /// end is; a row without event time never is.
@@ -21,6 +26,33 @@ pub(crate) fn drop_late_rows(
     let late = BooleanArray::from_iter((0..times.len()).map(|row| Some(is_late(row))));
     // Here late rows end: who asked for them only counts them.
     Ok((filter_record_batch(&rows, &not(&late)?)?, Some(filter_record_batch(&rows, &late)?)))
+}
+
+/// Groups whose late rows are told apart in a batch. In those that come after, each row is counted.
+const LATE_GROUPS_MAX: usize = 1 << 16;
+
+/// Counts late rows as Spark does: those of one group once in a batch, for they have met before they are looked at.
+#[derive(Debug, Default)]
+pub(super) struct LateGroups {
+    /// The hashes of the groups that were counted in the running batch.
+    counted: Mutex<HashSet<u64>>,
+}
+
+impl LateGroups {
+    /// Begins a batch.
+    pub(super) fn begin_batch(&self) {
+        self.counted.lock().clear();
+    }
+
+    /// The number of groups of these late rows that were not counted yet.
+    pub(super) fn count(&self, keys: &EncodedKeys) -> usize {
+        let mut counted = self.counted.lock();
+        let mut is_new = |row: usize| {
+            let hash = hash_key(keys.key(row));
+            if counted.len() < LATE_GROUPS_MAX { counted.insert(hash) } else { !counted.contains(&hash) }
+        };
+        (0..keys.len()).filter(|&row| is_new(row)).count()
+    }
 }
 
 /// The times that count for a watermark: of a window its end.

@@ -2,7 +2,6 @@
 
 mod distinct_values;
 
-use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -19,7 +18,7 @@ pub(crate) use distinct_values::{DistinctColumns, DistinctValues, SeenValues};
 use self::distinct_values::DistinctRows;
 use super::OperatorContext;
 use super::gathering::{self, Gathering, Given, Taken};
-use super::late_rows::drop_late_rows;
+use super::late_rows::{LateGroups, drop_late_rows};
 use super::unary::{BatchInput, Operator};
 use crate::batch_context::BatchContext;
 use crate::state::{
@@ -89,6 +88,7 @@ pub(crate) struct StatefulAggregation {
     schema: SchemaRef,
     groups: Arc<KeyedState<Aggregates>>,
     distinct: Vec<DistinctValues>,
+    late: LateGroups,
     stores: Vec<Arc<dyn StateStore>>,
     clock: Arc<dyn Clock>,
     /// `spark.sql.shuffle.partitions`, which only the progress shows.
@@ -115,17 +115,11 @@ impl StatefulAggregation {
             schema,
             groups,
             distinct,
+            late: LateGroups::default(),
             stores,
             clock,
             shuffle_partitions,
         }
-    }
-
-    /// The number of groups to which rows belong. In this way Spark counts late rows: those of a group have met before
-    /// they are looked at.
-    fn count_groups(&self, rows: &RecordBatch) -> millstream_core::Result<usize> {
-        let keys = self.groups.layout().codec().encode(&rows.columns()[..self.columns.keys], rows.num_rows())?;
-        Ok((0..rows.num_rows()).map(|row| keys.key(row)).collect::<HashSet<_>>().len())
     }
 
     /// Takes rows in that may be taken back, or not all of which every function is shown.
@@ -223,6 +217,7 @@ impl Gathering for StatefulAggregation {
     }
 
     fn begin_batch(&self) -> BatchNumbers {
+        self.late.begin_batch();
         let distinct = self.distinct.iter().map(DistinctValues::begin_batch).collect();
         BatchNumbers { groups: self.groups.begin_batch(), distinct }
     }
@@ -241,7 +236,9 @@ impl Gathering for StatefulAggregation {
         {
             let (in_time, late) = drop_late_rows(rows, key, watermark_ms)?;
             if let Some(late) = late {
-                self.groups.add_dropped(self.count_groups(&late)?);
+                let columns = &late.columns()[..self.columns.keys];
+                let keys = self.groups.layout().codec().encode(columns, late.num_rows())?;
+                self.groups.add_dropped(self.late.count(&keys));
             }
             rows = in_time;
         }

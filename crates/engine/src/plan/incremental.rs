@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::SchemaRef;
@@ -19,7 +20,7 @@ use datafusion::physical_plan::{ExecutionPlan, ExecutionPlanProperties, displaya
 use datafusion::prelude::SessionConfig;
 use futures::{StreamExt, TryStreamExt};
 use millstream_core::progress::StateOperatorProgress;
-use millstream_core::{BatchId, BatchStream, Error, OffsetRange, OutputMode, Result, Source};
+use millstream_core::{BatchId, BatchStream, Error, OffsetRange, Options, OutputMode, Result, Source};
 use serde_json::Value;
 
 use super::batch_seed::PinnedSeed;
@@ -39,7 +40,7 @@ use crate::functions::SeedCell;
 use crate::operators::{ObservedMetrics, OperatorContext};
 use crate::run::{Pinned, QueryEnvironment, QuerySpec};
 use crate::state::StatefulOperator;
-use crate::watermark::{WatermarkPolicy, WatermarkTracker};
+use crate::watermark::{IDLE_TIMEOUT, WatermarkPolicy, WatermarkTracker};
 use crate::work::Work;
 
 /// Rows of one Arrow batch at the most.
@@ -103,6 +104,7 @@ impl IncrementalExecution {
         let (now_us, seed) = (Arc::new(AtomicI64::new(0)), Arc::<SeedCell>::default());
         let mut pinned = spec.pinned.clone();
         let policy = WatermarkPolicy::parse(spec.conf.get(WatermarkPolicy::CONF).map(String::as_str))?;
+        let idle_timeout = idle_timeout(spec)?;
         let (mode, rules) = (spec.output_mode, Rules::from_conf(&spec.conf)?);
         let plan = stateful::distinct_as_aggregate(spec.plan.clone()).map_err(from_datafusion)?;
         let (plan, delays_ms) = stateful::number_watermarks(plan, mode).map_err(from_datafusion)?;
@@ -150,7 +152,7 @@ impl IncrementalExecution {
             is_state_repeatable,
             reported,
             observed,
-            watermark: WatermarkTracker::new(policy, delays_ms),
+            watermark: WatermarkTracker::new(policy, delays_ms).leaving_out_idle(idle_timeout),
             propagation,
             upsert_key,
             now_us,
@@ -312,6 +314,12 @@ fn observed_json(row: &RecordBatch) -> Result<Value> {
     let text = text.flatten().ok_or_else(|| Error::internal("the metrics of observe() are no text"))?;
     serde_json::from_str(text)
         .map_err(|error| Error::internal("the metrics of observe() are no JSON").with_source(error))
+}
+
+/// After which time an input without rows holds the watermark back no longer.
+fn idle_timeout(spec: &QuerySpec) -> Result<Option<Duration>> {
+    let text = spec.conf.get(IDLE_TIMEOUT).map(|text| (IDLE_TIMEOUT, text.as_str()));
+    text.into_iter().collect::<Options>().get_duration(IDLE_TIMEOUT)
 }
 
 /// `spark.sql.shuffle.partitions`: here only a number that the progress shows.

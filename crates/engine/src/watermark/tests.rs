@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use millstream_core::BatchId;
 
@@ -33,6 +34,36 @@ fn check(policy: WatermarkPolicy, batches: &[([Option<i64>; 2], i64)]) {
     for (seen, expected) in batches {
         assert_eq!(tracker.advance(&batch(seen)), *expected, "{policy:?} {seen:?}");
         assert_eq!(tracker.current_ms(), *expected);
+    }
+}
+
+/// The second input stops after the first batch: with a timeout it holds back no longer, until it has rows again. What
+/// the watermark has reached it keeps.
+#[test]
+fn an_idle_input_is_left_out_after_the_timeout() {
+    let tracker = |timeout| WatermarkTracker::new(WatermarkPolicy::Min, vec![10, 1]).leaving_out_idle(timeout);
+    let batches = [
+        (0, [Some(100), Some(50)], 49, 49),
+        (2_999, [Some(200), None], 49, 49),
+        (3_000, [Some(300), None], 49, 290),
+        (3_001, [Some(400), Some(60)], 59, 290),
+        (3_002, [Some(500), Some(450)], 449, 449),
+        (9_000, [None, None], 449, 449),
+    ];
+    let (waits, goes_on) = (tracker(None), tracker(Some(Duration::from_secs(3))));
+    for (timestamp_ms, seen, waiting, going_on) in batches {
+        let batch = BatchContext { timestamp_ms, ..batch(&seen) };
+        assert_eq!((waits.advance(&batch), goes_on.advance(&batch)), (waiting, going_on), "{timestamp_ms}");
+    }
+}
+
+/// The time of an input that never had a row is counted from the first batch of the run.
+#[test]
+fn an_input_that_never_had_a_row_is_idle_too() {
+    let tracker = WatermarkTracker::new(WatermarkPolicy::Min, vec![10, 1]);
+    let tracker = tracker.leaving_out_idle(Some(Duration::from_secs(1)));
+    for (timestamp_ms, expected) in [(5_000, 0), (5_999, 0), (6_000, 90)] {
+        assert_eq!(tracker.advance(&BatchContext { timestamp_ms, ..batch(&[Some(100), None]) }), expected);
     }
 }
 

@@ -1,8 +1,8 @@
 //! What a streaming plan may not contain (Spark: `UnsupportedOperationChecker`), with Spark's classes and texts, in
 //! Spark's order: the output mode first, then each operator from the sources upward.
 //!
-//! Spark also accepts things that are not built here yet, such as anti joins of two streams. These are refused with a class
-//! of ours, so that no program gets a batch's answer for a stream's question.
+//! Spark also accepts things that are not built here yet. These are refused with a class of ours, so that no program
+//! gets a batch's answer for a stream's question.
 //!
 //! There is no arm for "all others": a plan of DataFusion's that is not known here does not compile, and an extension
 //! that is not a [`StreamingExtension`] is refused by name.

@@ -2,6 +2,7 @@
 //! so far, computed in plain Rust.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
@@ -15,6 +16,7 @@ use proptest::prelude::{Just, ProptestConfig, Strategy, any, prop_oneof, proptes
 use super::properties::{block_on, budget, snapshot};
 use crate::functions::aggregates::{avg, count, max, min, sum};
 use crate::plan::fixture::{MemoryRows, Row, Setting, StreamTest, window, with_watermark};
+use crate::plan::{STRICT_SPARK, sink_schema};
 use crate::state::Overflow;
 
 /// What the second aggregate groups by.
@@ -323,4 +325,50 @@ async fn distinct_values_are_forgotten_with_their_group() {
     source.add(&[(90.0, Some("a"), None)]);
     assert_eq!(test.run().await.unwrap(), [vec![], vec!["[60,70)|1|1".to_owned()]]);
     assert_eq!(bytes(&test), of_one_value);
+}
+
+/// What the watermark forgets is not taken back: the counts of windows that are over stay in the counts of counts.
+#[tokio::test]
+async fn what_is_forgotten_stays_counted_above() {
+    let source = MemoryRows::default();
+    let plan = Builder::from(with_watermark(source.relation(), 10))
+        .aggregate(vec![window(10, 10).alias("w"), col("k")], vec![count(lit(1)).alias("n")])
+        .and_then(|plan| plan.aggregate(vec![col("n")], vec![count(lit(1))]))
+        .and_then(Builder::build)
+        .unwrap();
+    let mut test = StreamTest::start(plan, Setting::of(OutputMode::Update)).await.unwrap();
+    let row = |seconds: f64, key: &'static str| -> Row { (seconds, Some(key), None) };
+    source.add(&[row(1.0, "a"), row(2.0, "a"), row(3.0, "b")]);
+    assert_eq!(test.run().await.unwrap(), [["1|1|upsert", "2|1|upsert"]]);
+    // The batch without data that follows forgets the first window, and gives nothing for it.
+    source.add(&[row(30.0, "a")]);
+    assert_eq!(test.run().await.unwrap(), [vec!["1|2|upsert".to_owned()], vec![]]);
+    let totals = |test: &StreamTest| test.progress.iter().map(|progress| progress.num_rows_total).collect::<Vec<_>>();
+    assert_eq!(totals(&test), [2, 1], "the upper one has two counts, the lower one window");
+    source.add(&[row(4.0, "b")]);
+    assert_eq!(test.run().await.unwrap(), [Vec::<String>::new()], "the row is late");
+    source.add(&[row(31.0, "a")]);
+    assert_eq!(test.run().await.unwrap(), [vec!["1|1|upsert".to_owned(), "2|2|upsert".to_owned()], vec![]]);
+}
+
+/// A sink is told before the query starts which columns it gets.
+#[tokio::test]
+async fn a_sink_knows_beforehand_whether_keys_may_go() {
+    let source = MemoryRows::default();
+    let counts = || Builder::from(source.relation()).aggregate(vec![col("k")], vec![count(lit(1)).alias("n")]).unwrap();
+    let of_counts = counts().aggregate(vec![col("n")], vec![count(lit(1)).alias("keys")]).unwrap().build().unwrap();
+    let strict = BTreeMap::from([(STRICT_SPARK.to_owned(), "true".to_owned())]);
+    let columns = |plan: &LogicalPlan, mode, conf: &BTreeMap<String, String>| {
+        let schema = Arc::new(plan.schema().as_arrow().clone());
+        let schema = sink_schema(plan, &schema, mode, conf).unwrap();
+        schema.fields().iter().map(|field| field.name().clone()).collect::<Vec<_>>()
+    };
+    let usual = BTreeMap::new();
+    assert_eq!(columns(&of_counts, OutputMode::Update, &usual), ["n", "keys", "_op"]);
+    assert_eq!(columns(&of_counts, OutputMode::Complete, &usual), ["n", "keys"]);
+    assert_eq!(columns(&of_counts, OutputMode::Update, &strict), ["n", "keys"]);
+    assert_eq!(columns(&counts().build().unwrap(), OutputMode::Update, &usual), ["k", "n"]);
+    let test = StreamTest::start(of_counts, Setting::of(OutputMode::Update)).await.unwrap();
+    let schema = test.execution.schema();
+    assert_eq!(schema.fields().iter().map(|field| field.name().as_str()).collect::<Vec<_>>(), ["n", "keys", "_op"]);
 }

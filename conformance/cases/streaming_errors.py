@@ -1,6 +1,9 @@
-"""What is refused, and with which error class: when a query starts, and while it runs."""
-from case import rates, stream
+"""What is refused, and with which error class: when a query starts, and while it runs. In strict mode, for some of it runs here
+otherwise; to Spark the setting means nothing."""
+from case import rates, spark, stream
 from pyspark.sql import functions as F
+
+spark.conf.set("millstream.strictSpark", "true")
 
 
 def timed(delay="5 seconds"):

@@ -1,6 +1,6 @@
 """The measures of Millstream, each side by side with its peer in one run. Prints tables, writes bench/results.json.
 
-usage: cargo xtask bench [-- ] [--runs N] [--rows N] [--without-spark] [payments] [start] [small_query]
+usage: cargo xtask bench [-- ] [--runs N] [--rows N] [--without-spark] [payments] [start] [small_query] [operators]
 
 Starts Apache Kafka and, unless told otherwise, Apache Spark from dev/servers on loopback, and ends both.
 """
@@ -20,7 +20,8 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-MEASURES = ["payments", "start", "small_query"]
+MEASURES = ["payments", "start", "small_query", "operators"]
+OPERATORS = ["counts", "sliding", "sessions", "join", "deduplication", "distinct", "chained"]
 PROGRAM = ROOT / "examples" / "payment_monitor.py"
 sys.path.insert(0, str(ROOT / "bench"))
 
@@ -100,10 +101,12 @@ def run_program(python, remote, topic, kafka):
     """One run of the stock program, on a copy that names `topic`; nothing else of it changes."""
     program = pathlib.Path(tempfile.mkdtemp()) / PROGRAM.name
     program.write_text(PROGRAM.read_text().replace('"user_events"', f'"{topic}"'))
-    environment = {
-        **os.environ, "SPARK_REMOTE": remote, "KAFKA": kafka, "TRIGGER": "availableNow", "STARTING": "earliest",
-        "PYTHONWARNINGS": "ignore",
-    }
+    return timed(python, program, SPARK_REMOTE=remote, KAFKA=kafka, TRIGGER="availableNow", STARTING="earliest")
+
+
+def timed(python, program, **environment):
+    """Runs a program; gives the seconds and the rows of its query."""
+    environment = {**os.environ, **environment, "PYTHONWARNINGS": "ignore"}
     done = subprocess.run(
         [python, ROOT / "bench" / "timed.py", program], env=environment, text=True, stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
@@ -189,6 +192,32 @@ def bench_small_query(options, python, spark):
     return {name: spread(values) for name, values in results.items() if values}
 
 
+def bench_operators(options, python, kafka, spark):
+    """Rows a second of a query for each stateful operator, the engines in turn. A join reads the topic on each side."""
+    import topics
+
+    topics.fill(kafka, "bench_operators", options.rows)
+    engine = Millstream(options.binary)
+    results = {}
+    try:
+        for operator in OPERATORS:
+            found = {"millstream": [], "spark": []}
+            for _ in range(options.runs):
+                for name, remote in (("millstream", engine.remote), ("spark", spark and spark["SPARK_REMOTE"])):
+                    if remote:
+                        run = timed(
+                            python, ROOT / "bench" / "jobs" / "operators.py", SPARK_REMOTE=remote, KAFKA=kafka,
+                            FROM="bench_operators", QUERY=operator,
+                        )
+                        found[name].append(options.rows / run["seconds"])
+            results[operator] = {name: spread(values) for name, values in found.items() if values}
+            if spark:
+                results[operator]["ratio_to_spark"] = statistics.median(found["millstream"]) / statistics.median(found["spark"])
+    finally:
+        engine.stop()
+    return results
+
+
 def rate(run, rows):
     if run["rows"] != rows:
         raise RuntimeError(f"the query read {run['rows']} rows of {rows}")
@@ -226,17 +255,20 @@ def main():
     started = []
     try:
         spark = None
-        if {"payments", "small_query"} & set(options.measures) and not options.without_spark:
+        if {"payments", "small_query", "operators"} & set(options.measures) and not options.without_spark:
             spark = server("spark")
             started.append(int(spark["SPARK_PID"]))
-        if "payments" in options.measures:
+        if {"payments", "operators"} & set(options.measures):
             broker = server("kafka")
             started += map(int, broker["KAFKA_PIDS"].split())
+        if "payments" in options.measures:
             results["payments, rows/s (checkpoint.sync=never)"] = bench_payments(options, python, broker["KAFKA"], spark)
         if "start" in options.measures:
             results["start"] = bench_start(options, python)
         if "small_query" in options.measures:
             results["small query, ms"] = bench_small_query(options, python, spark)
+        if "operators" in options.measures:
+            results["operators, rows/s (checkpoint.sync=never)"] = bench_operators(options, python, broker["KAFKA"], spark)
     finally:
         for pid in started:
             os.kill(pid, signal.SIGTERM)

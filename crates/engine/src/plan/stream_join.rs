@@ -80,7 +80,7 @@ pub(super) fn check(join: &Join, edges: [&Edge; 2], mode: OutputMode) -> millstr
     let bounded = |side: Side| time_bound_us(&condition, &inputs, side).is_some();
     let has_bound = match kind {
         JoinKind::Inner => return Ok(()),
-        JoinKind::LeftOuter | JoinKind::LeftSemi => bounded(Side::Left),
+        JoinKind::LeftOuter | JoinKind::LeftSemi | JoinKind::LeftAnti => bounded(Side::Left),
         JoinKind::RightOuter => bounded(Side::Right),
         JoinKind::FullOuter => bounded(Side::Left) || bounded(Side::Right),
     };
@@ -94,21 +94,31 @@ pub(super) fn check(join: &Join, edges: [&Edge; 2], mode: OutputMode) -> millstr
     )))
 }
 
+/// Refuses what Spark refuses of a join of two streams and this engine can run.
+pub(super) fn check_strict(join: &Join) -> millstream_core::Result<()> {
+    match join.join_type {
+        JoinType::LeftAnti => {
+            Err(refused("LeftAnti joins with a streaming DataFrame/Dataset on the right are not supported"))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Refuses kinds of joins in output modes that cannot show them. Rows of an outer side leave when they end, and once:
 /// nothing could take them back.
 pub(super) fn check_mode(join: &Join, mode: OutputMode) -> millstream_core::Result<JoinKind> {
     let kind = match JoinKind::of(join.join_type) {
-        Some(kind) => kind,
-        None if join.join_type == JoinType::LeftAnti => {
-            return Err(refused("LeftAnti joins with a streaming DataFrame/Dataset on the right are not supported"));
-        }
-        None => return Err(Error::unsupported(format!("a {} join of two streams", join.join_type))),
+        // `NOT IN` would have to know all of the right side.
+        Some(kind) if !join.null_aware => kind,
+        _ => return Err(Error::unsupported(format!("a {} join of two streams", join.join_type))),
     };
     let modes = match (kind, mode) {
         (JoinKind::Inner | JoinKind::LeftSemi, OutputMode::Append | OutputMode::Update) => return Ok(kind),
         (_, OutputMode::Append) => return Ok(kind),
         (JoinKind::Inner | JoinKind::LeftSemi, OutputMode::Complete) => "Append and Update output modes",
-        (JoinKind::LeftOuter | JoinKind::RightOuter | JoinKind::FullOuter, _) => "Append output mode",
+        (JoinKind::LeftOuter | JoinKind::RightOuter | JoinKind::FullOuter | JoinKind::LeftAnti, _) => {
+            "Append output mode"
+        }
     };
     let (name, mode) = (spark_name(kind), spark_mode(mode));
     Err(refused(format!(
@@ -131,6 +141,7 @@ fn spark_name(kind: JoinKind) -> &'static str {
         JoinKind::RightOuter => "RightOuter",
         JoinKind::FullOuter => "FullOuter",
         JoinKind::LeftSemi => "LeftSemi",
+        JoinKind::LeftAnti => "LeftAnti",
     }
 }
 

@@ -199,6 +199,9 @@ fn check_strict(plan: &LogicalPlan, inputs: &[Edge], mode: OutputMode) -> Result
     {
         return Err(Error::invalid("Global aggregation with session window in streaming query is not supported."));
     }
+    if let (LogicalPlan::Join(join), true) = (plan, inputs.iter().all(|input| input.is_streaming)) {
+        return stream_join::check_strict(join);
+    }
     StreamingExtension::of(plan).map_or(Ok(()), |extension| extension.check_strict(inputs, mode))
 }
 

@@ -31,6 +31,8 @@ pub(crate) enum JoinKind {
     FullOuter,
     /// Rows of the left side that meet one of the right, each once.
     LeftSemi,
+    /// Rows of the left side that meet none of the right, when they cannot any more.
+    LeftAnti,
 }
 
 impl JoinKind {
@@ -42,11 +44,8 @@ impl JoinKind {
             JoinType::Right => Some(Self::RightOuter),
             JoinType::Full => Some(Self::FullOuter),
             JoinType::LeftSemi => Some(Self::LeftSemi),
-            JoinType::RightSemi
-            | JoinType::LeftAnti
-            | JoinType::RightAnti
-            | JoinType::LeftMark
-            | JoinType::RightMark => None,
+            JoinType::LeftAnti => Some(Self::LeftAnti),
+            JoinType::RightSemi | JoinType::RightAnti | JoinType::LeftMark | JoinType::RightMark => None,
         }
     }
 
@@ -58,19 +57,20 @@ impl JoinKind {
             Self::RightOuter => JoinType::Right,
             Self::FullOuter => JoinType::Full,
             Self::LeftSemi => JoinType::LeftSemi,
+            Self::LeftAnti => JoinType::LeftAnti,
         }
     }
 
-    /// Rows of this side that meet nothing are in the result, with NULL in the columns of the other side.
+    /// Rows of this side that meet nothing are in the result, with NULL in what it shows of the other side.
     pub(crate) fn is_outer(self, side: Side) -> bool {
         match side {
-            Side::Left => matches!(self, Self::LeftOuter | Self::FullOuter),
+            Side::Left => matches!(self, Self::LeftOuter | Self::FullOuter | Self::LeftAnti),
             Side::Right => matches!(self, Self::RightOuter | Self::FullOuter),
         }
     }
 
-    /// Rows of this side leave once, when they meet another, and need not be kept then.
+    /// Rows of this side need not be kept when they have met another.
     pub(crate) fn leaves_once(self, side: Side) -> bool {
-        self == Self::LeftSemi && side == Side::Left
+        matches!(self, Self::LeftSemi | Self::LeftAnti) && side == Side::Left
     }
 }

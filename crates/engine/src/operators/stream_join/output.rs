@@ -115,10 +115,11 @@ impl JoinOutput {
         self.batch(columns, places.len())
     }
 
-    /// Rows of one side with NULL in the columns of the other.
+    /// Rows of one side with NULL in what is shown of the other.
     pub(super) fn of_lone(&self, side: Side, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
-        let other = &self.inputs[side.other() as usize];
-        let nulls = other.fields().iter().map(|field| new_null_array(field.data_type(), rows));
+        let shows_other = self.schema.fields().len() > columns.len();
+        let other = self.inputs[side.other() as usize].fields().iter().filter(|_| shows_other);
+        let nulls = other.map(|field| new_null_array(field.data_type(), rows));
         let columns = match side {
             Side::Left => columns.into_iter().chain(nulls).collect(),
             Side::Right => nulls.chain(columns).collect(),

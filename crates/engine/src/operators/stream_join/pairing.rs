@@ -249,6 +249,7 @@ impl StreamJoin {
         }
         match self.kind {
             JoinKind::LeftSemi => self.output.of_left(&columns[0], &UInt32Array::from(left)),
+            JoinKind::LeftAnti => self.nothing(),
             _ => self.output.of_pairs(&columns, &accepted),
         }
     }

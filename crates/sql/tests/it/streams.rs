@@ -9,6 +9,7 @@
 
 mod differences;
 mod feed;
+mod mutated;
 mod question;
 mod recording;
 mod replay;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 use futures::{StreamExt, stream};
 
 use self::differences::Kinds;
+use self::feed::Feed;
 use self::question::Question;
 use self::recording::Recorded;
 
@@ -69,16 +71,20 @@ fn cases(feeds: &BTreeMap<String, question::FeedDefinition>) -> (Vec<Case>, Vec<
     (cases, problems)
 }
 
-async fn replayed(
-    cases: Vec<Case>,
-    definitions: BTreeMap<String, question::FeedDefinition>,
-) -> Vec<(Case, Vec<String>)> {
+async fn read_feeds(definitions: BTreeMap<String, question::FeedDefinition>) -> BTreeMap<String, Feed> {
     let mut feeds = BTreeMap::new();
     for (name, definition) in definitions {
         let feed = replay::read_feed(&definition).await.unwrap_or_else(|error| panic!("feed {name}: {error:?}"));
         feeds.insert(name, feed);
     }
-    let feeds = Arc::new(feeds);
+    feeds
+}
+
+async fn replayed(
+    cases: Vec<Case>,
+    definitions: BTreeMap<String, question::FeedDefinition>,
+) -> Vec<(Case, Vec<String>)> {
+    let feeds = Arc::new(read_feeds(definitions).await);
     let answers = cases.into_iter().map(|case| {
         let feeds = Arc::clone(&feeds);
         tokio::spawn(async move {

@@ -19,6 +19,9 @@ use super::{Running, StreamJoin};
 use crate::error::to_datafusion;
 use crate::state::{Rows, ShardGuard, Values};
 
+/// The sub-key of a row.
+type SubKey = [u8; SUB_KEY_BYTES];
+
 /// Both sides of a shard, locked: always the left one first.
 type Guards<'a> = [ShardGuard<'a, Rows>; 2];
 
@@ -43,12 +46,12 @@ struct ShardWalk {
     side: Side,
     /// The next of them.
     at: usize,
-    /// How many rows of the other side it has met.
-    met: usize,
+    /// The last row of the other side that it has met, by its sub-key. A place would not do: rows leave meanwhile.
+    met: Option<SubKey>,
 }
 
 impl ShardWalk {
-    /// The next row that wants to meet others, with how many it has met.
+    /// The next row that wants to meet others.
     fn next_row(&self) -> Option<&[u8]> {
         self.new[self.side as usize].get(self.at).map(AsRef::as_ref)
     }
@@ -124,7 +127,7 @@ impl Walk {
         let guards = join.lock(&self.running, shard)?;
         let new =
             [join.new_rows(&self.running, Side::Left, &guards)?, join.new_rows(&self.running, Side::Right, &guards)?];
-        Ok(Some(ShardWalk { shard, new, side: Side::Left, at: 0, met: 0 }))
+        Ok(Some(ShardWalk { shard, new, side: Side::Left, at: 0, met: None }))
     }
 }
 
@@ -168,19 +171,19 @@ impl StreamJoin {
             let new = NewRow { side: walk.side, key, sub_key };
             let met = self.meet(running, new, walk.met, guards, (&mut pairs, count))?;
             match met {
-                Met::All => (walk.at, walk.met) = (walk.at + 1, 0),
-                Met::Some(met) => walk.met += met,
+                Met::All => (walk.at, walk.met) = (walk.at + 1, None),
+                Met::UpTo(met) => walk.met = met,
             }
         }
         Ok(pairs)
     }
 
-    /// Pairs a new row with rows of the other side, but for the first `skip` of them.
+    /// Pairs a new row with the rows of the other side, but for those up to `met`.
     fn meet(
         &self,
         running: &Running,
         new: NewRow<'_>,
-        skip: usize,
+        met: Option<SubKey>,
         guards: &mut Guards<'_>,
         (pairs, count): (&mut Pairs, usize),
     ) -> Result<Met> {
@@ -194,15 +197,20 @@ impl StreamJoin {
         let Some(own_row) = own_row else { return Ok(Met::All) };
         let mut own_place = None;
         guards[other as usize].with_bucket(key, |bucket| {
-            for (looked_at, entry) in bucket.entries().skip(skip).enumerate() {
+            let mut last = met;
+            for entry in bucket.entries() {
                 let sub_key = bucket.sub_key(entry);
+                if met.is_some_and(|met| *sub_key <= met[..]) {
+                    continue;
+                }
                 // What is new on the left has met all of the right side already.
                 if side == Side::Right && is_of(sub_key, running.id()) {
                     break;
                 }
                 if pairs.len() >= count {
-                    return Ok(Met::Some(looked_at));
+                    return Ok(Met::UpTo(last));
                 }
+                last = sub_key.first_chunk().copied();
                 let row = bucket.values().row(entry);
                 if marks && meets_none(row) {
                     continue;
@@ -318,6 +326,6 @@ struct NewRow<'a> {
 enum Met {
     /// It has met all.
     All,
-    /// It has met so many more.
-    Some(usize),
+    /// It has met those up to here.
+    UpTo(Option<SubKey>),
 }

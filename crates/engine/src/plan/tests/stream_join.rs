@@ -86,6 +86,11 @@ async fn a_semi_join_gives_a_row_once_however_many_it_meets() {
     let mut rows = test.run().await.unwrap().concat();
     rows.sort_unstable();
     assert_eq!(rows, ["7", "9"]);
+    // Rows leave while one that meets them all is still looking.
+    left.add(&[(5.0, Some("b"), Some(7)); 20_000]);
+    assert_eq!(test.run().await.unwrap().concat(), [""; 0]);
+    right.add(&[(5.0, Some("b"), Some(1))]);
+    assert_eq!(test.run().await.unwrap().concat().len(), 20_000);
 }
 
 #[tokio::test]

@@ -14,8 +14,8 @@ use async_trait::async_trait;
 use futures::{StreamExt, stream};
 use millstream_core::source::LatestOffset;
 use millstream_core::{
-    BatchStream, Clock, Connector, LoggedBatch, Offset, OffsetRange, ReadLimit, Result, ScanColumn, ScanRequest, Sink,
-    SinkBatch, SinkProgress, Source, SourceConfig,
+    BatchStream, Clock, Connector, Error, LoggedBatch, Offset, OffsetRange, ReadLimit, Result, ScanColumn, ScanRequest,
+    Sink, SinkBatch, SinkProgress, Source, SourceConfig,
 };
 use millstream_testing::ManualClock;
 use parking_lot::Mutex;
@@ -46,10 +46,11 @@ impl Connector for Feeds {
     }
 
     fn source_schema(&self, config: &SourceConfig) -> Result<SchemaRef> {
-        Ok(Arc::clone(&self.by_name[name(config)].schema))
+        Ok(Arc::clone(&self.feed(config)?.schema))
     }
 
     fn open_source(&self, config: SourceConfig) -> Result<Arc<dyn Source>> {
+        self.feed(&config)?;
         let feeds = Arc::clone(&self.by_name);
         let leads = self.seen.get().is_none();
         let seen = Arc::clone(self.seen.get_or_init(Arc::default));
@@ -58,8 +59,14 @@ impl Connector for Feeds {
     }
 }
 
+impl Feeds {
+    fn feed(&self, config: &SourceConfig) -> Result<&Feed> {
+        self.by_name.get(name(config)).ok_or_else(|| Error::not_found(name(config)))
+    }
+}
+
 fn name(config: &SourceConfig) -> &str {
-    config.options.get("name").expect("a feed is asked for by its name")
+    config.options.get("name").unwrap_or_default()
 }
 
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::TryStreamExt;
 use millstream_core::progress::{StateOperatorProgress, StreamingQueryProgress};
-use millstream_core::{ConnectorRegistry, Error, MemoryLedger, QuerySettings, Result, Trigger};
+use millstream_core::{ConnectorRegistry, Error, MemoryLedger, QuerySettings, Result, Trigger, spark_error};
 use millstream_engine::plan::STRICT_SPARK;
 use millstream_engine::{Engine, Platform, QuerySpec, StreamingQuery, StreamingQueryManager, SyncPolicy, Work};
 use millstream_sql::parser::simple_string;
@@ -99,6 +99,12 @@ pub(crate) async fn read_feed(definition: &FeedDefinition) -> Result<Feed> {
     Ok(Feed { schema, steps })
 }
 
+/// All feeds, before their first step.
+pub(crate) fn all_feeds(feeds: &Arc<BTreeMap<String, Feed>>) -> Feeds {
+    let (visible, _) = watch::channel(0);
+    Feeds { by_name: Arc::clone(feeds), visible, seen: OnceLock::new() }
+}
+
 /// The lines of our answer.
 pub(crate) async fn answer(
     question: &Question,
@@ -133,7 +139,7 @@ pub(crate) async fn answer(
 }
 
 /// Starts a query in strict mode and stops it: what Spark accepts is accepted there too.
-async fn start_and_stop(question: &Question, plan: &Relation, feeds: Feeds) -> Result<()> {
+pub(crate) async fn start_and_stop(question: &Question, plan: &Relation, feeds: Feeds) -> Result<()> {
     let (_, query) = start(question, plan, feeds, &Arc::new(RecordingSink::new(vec![])), true).await?;
     query.stop().await
 }
@@ -149,6 +155,9 @@ async fn start(
     connectors.register(Arc::new(feeds));
     let context = context(connectors, &question.conf, Arc::clone(&sink.clock));
     let analyzed = analyze(plan, &context)?;
+    if !analyzed.is_streaming {
+        return Err(spark_error!("WRITE_STREAM_NOT_ALLOWED"));
+    }
     let schema = format!("schema: {}", simple_string(&schema_to_proto(&analyzed.schema)));
     let mut conf = question.conf.clone();
     conf.insert("spark.sql.streaming.numRecentProgressUpdates".to_owned(), "1000".to_owned());

@@ -157,6 +157,11 @@ impl Connection {
             return Err(Error::Broker { place: self.place().clone(), code });
         }
         self.sender.versions = BrokerVersions::of(&response);
+        // Every broker tells metadata, but not yet while it starts, and a controller never does.
+        if !response.api_keys.iter().any(|api| api.api_key == ApiKey::Metadata as i16) {
+            let reason = "it serves no clients: it is starting, or it is a controller";
+            return Err(Error::connection(self.place(), std::io::Error::new(std::io::ErrorKind::NotConnected, reason)));
+        }
         Ok(())
     }
 

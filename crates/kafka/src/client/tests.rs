@@ -87,6 +87,8 @@ async fn what_is_no_broker_or_wants_tls_is_told() {
         (&b""[..], &[][..], "ended the connection at the first request; most likely it wants TLS (security.protocol)"),
         (b"\x15\x03\x03\0\x02\x02\x46", &[], "it answers with TLS; set security.protocol to SSL or SASL_SSL"),
         (b"HTTP/1.1 400 Bad Request", &[], "it is no Kafka broker: its answer begins with 'HTTP'"),
+        // ApiVersions without a request that it would take.
+        (b"\0\0\0\x0c\0\0\0\0\0\0\x01\0\0\0\0\0", &[], "it serves no clients: it is starting, or it is a controller"),
         (b"", &with_tls, "in TLS's handshake; most likely it speaks no TLS at this port (security.protocol)"),
     ] {
         let text = told_of(answer, settings).await;

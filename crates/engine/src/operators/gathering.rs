@@ -37,6 +37,9 @@ pub(super) trait Gathering: fmt::Debug + Send + Sync + 'static {
     /// The store that takes the rows in.
     fn state(&self) -> &KeyedState<Self::Values>;
 
+    /// The watermark (µs) by which the batch ends state.
+    fn eviction_us(&self, batch: &BatchContext) -> Option<i64>;
+
     /// The clock by which work is timed.
     fn clock(&self) -> &dyn Clock;
 
@@ -55,11 +58,12 @@ pub(super) trait Gathering: fmt::Debug + Send + Sync + 'static {
         scratch: &mut UpdateScratch,
     ) -> millstream_core::Result<()>;
 
-    /// Ends the batch for a shard, and adds what it gives.
+    /// Ends the batch for a shard, by the watermark (µs), and adds what it gives. It is asked for each of 256 shards,
+    /// also where a batch has one row.
     fn finish_shard(
         &self,
         shard: usize,
-        batch: &BatchContext,
+        watermark_us: Option<i64>,
         number: &Self::Number,
         given: &mut Given<Self::Values>,
     ) -> millstream_core::Result<()>;
@@ -175,11 +179,11 @@ impl<G: Gathering> Emission<G> {
     fn next(&mut self) -> millstream_core::Result<Option<RecordBatch>> {
         let gathering = &*self.gathering;
         let started = gathering.clock().monotonic();
-        let layout = gathering.state().layout();
+        let (layout, watermark_us) = (gathering.state().layout(), gathering.eviction_us(&self.batch));
         let mut given = Given { new: Entries::new(layout), old: Entries::new(layout) };
         while given.new.len() + given.old.len() < self.batch_rows {
             let Some(shard) = self.shards.next() else { break };
-            gathering.finish_shard(shard, &self.batch, &self.number, &mut given)?;
+            gathering.finish_shard(shard, watermark_us, &self.number, &mut given)?;
         }
         gathering.state().add_removal_time(gathering.clock().monotonic() - started);
         if given.new.is_empty() && given.old.is_empty() {

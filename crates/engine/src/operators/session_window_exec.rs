@@ -259,6 +259,10 @@ impl Gathering for SessionWindowAggregation {
         &self.sessions
     }
 
+    fn eviction_us(&self, batch: &BatchContext) -> Option<i64> {
+        batch.watermarks(self.id).eviction_us()
+    }
+
     fn clock(&self) -> &dyn Clock {
         &*self.clock
     }
@@ -310,11 +314,11 @@ impl Gathering for SessionWindowAggregation {
     fn finish_shard(
         &self,
         shard: usize,
-        batch: &BatchContext,
+        watermark_us: Option<i64>,
         &number: &BatchNumber,
         given: &mut Given<Sessions>,
     ) -> millstream_core::Result<()> {
-        let (watermark_us, Given { new, old }) = (batch.watermarks(self.id).eviction_us(), given);
+        let Given { new, old } = given;
         let mut give = |sessions: &Entries<Sessions>, session| new.push_from(sessions, session);
         if self.output_mode == OutputMode::Complete && !self.columns.gives_changes {
             return self.sessions.lock(number, shard)?.for_each(give);

@@ -208,6 +208,10 @@ impl Gathering for StatefulAggregation {
         &self.groups
     }
 
+    fn eviction_us(&self, batch: &BatchContext) -> Option<i64> {
+        batch.watermarks(self.id).eviction_us()
+    }
+
     fn clock(&self) -> &dyn Clock {
         &*self.clock
     }
@@ -253,15 +257,17 @@ impl Gathering for StatefulAggregation {
         self.groups.update(numbers.groups, &keys, scratch, |groups, rows| groups.update(&arguments, rows))
     }
 
+    #[inline]
     fn finish_shard(
         &self,
         shard: usize,
-        batch: &BatchContext,
+        watermark_us: Option<i64>,
         numbers: &BatchNumbers,
         given: &mut Given<Aggregates>,
     ) -> millstream_core::Result<()> {
-        let watermark_us = batch.watermarks(self.id).eviction_us();
-        self.finish_distinct(numbers, shard, watermark_us)?;
+        if !self.distinct.is_empty() {
+            self.finish_distinct(numbers, shard, watermark_us)?;
+        }
         // Without keys there is one group, also before its first row.
         if self.columns.keys == 0 && shard == shard_of(hash_key(&[])) {
             self.groups.lock(numbers.groups, shard)?.touch(&[])?;

@@ -7,10 +7,8 @@ use arrow::datatypes::{Decimal128Type, Float64Type, Int64Type};
 use millstream_core::{Error, Result};
 
 use super::Argument;
-use super::cells::{Form, Retract};
-use super::multiset::Multiset;
+use super::multiset::{Multiset, OverMultiset};
 use super::native::ValueForm;
-use crate::state::codec::Reader;
 use crate::state::shard::Assignment;
 
 /// The least or the greatest value, over rows that may be taken back.
@@ -48,7 +46,7 @@ fn fixed<const WIDTH: usize>(bytes: &[u8]) -> Result<[u8; WIDTH]> {
     bytes.try_into().map_err(|_| Error::data(format!("a value in the state has {} bytes, not {WIDTH}", bytes.len())))
 }
 
-impl Extreme {
+impl OverMultiset for Extreme {
     fn change(
         &self,
         cells: &mut [Multiset],
@@ -84,28 +82,6 @@ impl Extreme {
             ValueForm::Bytes => Ok(()),
         }
     }
-}
-
-impl Form for Extreme {
-    type Cell = Multiset;
-
-    fn update(
-        &self,
-        cells: &mut [Multiset],
-        argument: &Argument,
-        rows: Assignment<'_>,
-        heap_bytes: &mut isize,
-    ) -> Result<()> {
-        self.change(cells, argument, rows, (1, heap_bytes))
-    }
-
-    fn merge(&self, cell: &mut Multiset, other: &Multiset) -> Result<()> {
-        cell.merge(other);
-        Ok(())
-    }
-
-    const RETRACT: Option<Retract<Self>> =
-        Some(|extreme, cells, argument, rows, heap_bytes| extreme.change(cells, argument, rows, (-1, heap_bytes)));
 
     fn results<'a>(&self, cells: impl ExactSizeIterator<Item = &'a Multiset> + Clone) -> Result<ArrayRef> {
         let best = cells.map(|cell| if self.is_least { cell.first() } else { cell.last() });
@@ -126,9 +102,5 @@ impl Form for Extreme {
             }
             ValueForm::Bytes => Arc::new(best.collect::<BinaryArray>()),
         })
-    }
-
-    fn read(&self, reader: &mut Reader<'_>) -> Result<Multiset> {
-        Multiset::read(reader, |bytes| self.check(bytes))
     }
 }

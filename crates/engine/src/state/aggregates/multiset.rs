@@ -7,13 +7,64 @@
 //! another. So a count may be below zero for a while.
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
 
+use arrow::array::ArrayRef;
 use millstream_core::{Error, Result};
 
 use super::Argument;
-use super::cells::Cell;
+use super::cells::{Cell, Form, Retract};
 use crate::state::codec::{Reader, put_bytes, put_i64, put_u64};
 use crate::state::shard::Assignment;
+
+/// How one function works on the values of its groups.
+pub(super) trait OverMultiset: Debug + Send + Sync + 'static {
+    /// Takes rows in, or out where `by` is below zero. Bytes that cells hold more, or less, are added to the second of
+    /// the pair.
+    fn change(
+        &self,
+        cells: &mut [Multiset],
+        argument: &Argument,
+        rows: Assignment<'_>,
+        by: (i64, &mut isize),
+    ) -> Result<()>;
+
+    /// Refuses bytes that are no value.
+    fn check(&self, value: &[u8]) -> Result<()>;
+
+    /// The results of these groups.
+    fn results<'a>(&self, cells: impl ExactSizeIterator<Item = &'a Multiset> + Clone) -> Result<ArrayRef>;
+}
+
+impl<F: OverMultiset> Form for F {
+    type Cell = Multiset;
+
+    fn update(
+        &self,
+        cells: &mut [Multiset],
+        argument: &Argument,
+        rows: Assignment<'_>,
+        heap_bytes: &mut isize,
+    ) -> Result<()> {
+        self.change(cells, argument, rows, (1, heap_bytes))
+    }
+
+    fn merge(&self, cell: &mut Multiset, other: &Multiset) -> Result<()> {
+        cell.merge(other);
+        Ok(())
+    }
+
+    const RETRACT: Option<Retract<Self>> =
+        Some(|form, cells, argument, rows, heap_bytes| form.change(cells, argument, rows, (-1, heap_bytes)));
+
+    fn results<'a>(&self, cells: impl ExactSizeIterator<Item = &'a Multiset> + Clone) -> Result<ArrayRef> {
+        OverMultiset::results(self, cells)
+    }
+
+    fn read(&self, reader: &mut Reader<'_>) -> Result<Multiset> {
+        Multiset::read(reader, |value| self.check(value))
+    }
+}
 
 /// The bytes of memory that a value takes beside itself: its place in the map, and its count.
 const VALUE_BYTES: usize = 64;
@@ -70,7 +121,7 @@ impl Multiset {
     }
 
     /// Reads what [`Cell::write`] wrote; `check` refuses bytes that are no value.
-    pub(super) fn read(reader: &mut Reader<'_>, check: impl Fn(&[u8]) -> Result<()>) -> Result<Self> {
+    fn read(reader: &mut Reader<'_>, check: impl Fn(&[u8]) -> Result<()>) -> Result<Self> {
         let next = reader.u64()?;
         let mut set = Self { next, ..Self::default() };
         for _ in 0..reader.u64()? {
@@ -105,7 +156,7 @@ impl Multiset {
     }
 
     /// Adds the values of another.
-    pub(super) fn merge(&mut self, other: &Self) {
+    fn merge(&mut self, other: &Self) {
         let mut values: Vec<_> = other.values.iter().collect();
         values.sort_unstable_by_key(|(_, kept)| kept.number);
         values.into_iter().for_each(|(value, kept)| self.add(value, kept.count));

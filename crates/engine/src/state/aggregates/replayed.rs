@@ -12,11 +12,10 @@ use datafusion::common::ScalarValue;
 use datafusion::physical_expr::aggregate::AggregateFunctionExpr;
 use millstream_core::Result;
 
-use super::cells::{Cells, Form, Retract};
-use super::multiset::Multiset;
+use super::cells::Cells;
+use super::multiset::{Multiset, OverMultiset};
 use super::{Argument, Column, KeyedAggregate};
 use crate::error::from_datafusion;
-use crate::state::codec::Reader;
 use crate::state::shard::Assignment;
 use crate::state::values::RowCodec;
 
@@ -39,16 +38,6 @@ impl ReplayedAggregate {
         let columns = types.iter().map(|data_type| Arc::new(Field::new("", data_type.clone(), true))).collect();
         let codec = Arc::new(RowCodec::try_new(columns)?);
         Ok(Self { function: Arc::new(function), output, codec, description: format!("{description} of changes") })
-    }
-
-    fn change(
-        &self,
-        cells: &mut [Multiset],
-        argument: &Argument,
-        rows: Assignment<'_>,
-        by: (i64, &mut isize),
-    ) -> Result<()> {
-        Multiset::change(cells, argument, rows, by, |row, out| self.codec.encode(argument.values(), row, out))
     }
 
     fn result(&self, cell: &Multiset) -> Result<ScalarValue> {
@@ -84,26 +73,20 @@ impl KeyedAggregate for ReplayedAggregate {
     }
 }
 
-impl Form for ReplayedAggregate {
-    type Cell = Multiset;
-
-    fn update(
+impl OverMultiset for ReplayedAggregate {
+    fn change(
         &self,
         cells: &mut [Multiset],
         argument: &Argument,
         rows: Assignment<'_>,
-        heap_bytes: &mut isize,
+        by: (i64, &mut isize),
     ) -> Result<()> {
-        self.change(cells, argument, rows, (1, heap_bytes))
+        Multiset::change(cells, argument, rows, by, |row, out| self.codec.encode(argument.values(), row, out))
     }
 
-    fn merge(&self, cell: &mut Multiset, other: &Multiset) -> Result<()> {
-        cell.merge(other);
-        Ok(())
+    fn check(&self, row: &[u8]) -> Result<()> {
+        self.codec.decode(std::iter::once(row)).map(|_| ())
     }
-
-    const RETRACT: Option<Retract<Self>> =
-        Some(|replayed, cells, argument, rows, heap_bytes| replayed.change(cells, argument, rows, (-1, heap_bytes)));
 
     fn results<'a>(&self, cells: impl ExactSizeIterator<Item = &'a Multiset> + Clone) -> Result<ArrayRef> {
         if cells.len() == 0 {
@@ -111,9 +94,5 @@ impl Form for ReplayedAggregate {
         }
         let results = cells.map(|cell| self.result(cell)).collect::<Result<Vec<_>>>()?;
         ScalarValue::iter_to_array(results).map_err(from_datafusion)
-    }
-
-    fn read(&self, reader: &mut Reader<'_>) -> Result<Multiset> {
-        Multiset::read(reader, |row| self.codec.decode(std::iter::once(row)).map(|_| ()))
     }
 }

@@ -168,6 +168,13 @@ impl Lease {
         }
     }
 
+    /// Renews the lease no more and leaves it to run out: when this returns, nothing of ours is on its way to the store,
+    /// which the next one would take for a sign of life.
+    pub(super) async fn abandon(&self) {
+        self.lose();
+        self.held.lock().await.take();
+    }
+
     /// Lets go, so that the next one need not wait. Somebody else's lock is left alone.
     pub(super) async fn release(&self) -> io::Result<()> {
         let Some((lock, tag)) = self.held.lock().await.take() else { return Ok(()) };

@@ -153,8 +153,11 @@ impl Disk for ObjectStoreDisk {
         let keeping = Arc::clone(&lease);
         let renewal = tokio::spawn(async move { keeping.keep().await }).abort_handle();
         let lock = ObjectLock { lease, renewal, locks: Arc::clone(&self.locks) };
-        // Where that fails the lock is not let go of: the next one must not believe that all is sealed.
-        self.seal(&folder, was_left).await?;
+        if let Err(error) = self.seal(&folder, was_left).await {
+            // The lock is not let go of: the next one must not believe that all is sealed.
+            lock.lease.abandon().await;
+            return Err(error);
+        }
         Ok(Box::new(lock))
     }
 

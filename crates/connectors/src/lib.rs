@@ -23,6 +23,7 @@ pub fn register_all(registry: &mut ConnectorRegistry) {
     registry.register(Arc::new(noop::Noop));
     registry.register(Arc::new(rate::RatePerSecond));
     registry.register(Arc::new(rate::RatePerBatch));
-    registry.register(Arc::new(file::TextFiles));
-    registry.register(Arc::new(file::JsonFiles));
+    for format in file::formats::FORMATS {
+        registry.register(Arc::new(file::FileConnector(*format)));
+    }
 }

@@ -168,8 +168,8 @@ impl Lease {
         }
     }
 
-    /// Renews the lease no more and leaves it to run out: when this returns, nothing of ours is on its way to the store,
-    /// which the next one would take for a sign of life.
+    /// Renews the lease no more and leaves it to run out: when this returns, nothing of ours is on its way to the
+    /// store, which the next one would take for a sign of life.
     pub(super) async fn abandon(&self) {
         self.lose();
         self.held.lock().await.take();

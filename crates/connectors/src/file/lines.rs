@@ -1,19 +1,20 @@
-//! The lines of a file, some at a time.
+//! The lines of a file, some at a time, as slices of one buffer.
 
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
-use std::path::PathBuf;
+use std::io::{self, Read};
+use std::ops::Range;
 
+use memchr::{memchr2, memmem};
 use millstream_core::{Error, Options, Result};
 
-use super::listing::failed;
+/// Bytes that are read at once; a longer line makes the buffer grow.
+const READ_BYTES: usize = 256 << 10;
 
 /// What ends a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Separator {
     /// `\n`, `\r\n` or `\r`.
     Line,
-    /// `lineSep`
+    /// What the option `lineSep` says.
     Bytes(Vec<u8>),
     /// Nothing: a file is one line (`wholetext`).
     None,
@@ -21,91 +22,86 @@ pub(super) enum Separator {
 
 impl Separator {
     pub(super) fn from_options(options: &Options) -> Result<Self> {
-        if options.get_bool("wholetext")?.unwrap_or(false) {
-            return Ok(Self::None);
-        }
         match options.get("lineSep") {
             None => Ok(Self::Line),
-            Some("") => Err(Error::illegal_argument("'lineSep' cannot be an empty string.")),
+            Some("") => Err(Error::illegal_argument("requirement failed: 'lineSep' cannot be an empty string.")),
             Some(separator) => Ok(Self::Bytes(separator.as_bytes().to_vec())),
         }
     }
+
+    /// The first separator in `bytes`, and whether more bytes could change that.
+    fn find(&self, bytes: &[u8], ended: bool) -> Option<Range<usize>> {
+        match self {
+            Self::None => None,
+            Self::Bytes(separator) => {
+                let start = memmem::find(bytes, separator)?;
+                Some(start..start + separator.len())
+            }
+            Self::Line => {
+                let start = memchr2(b'\n', b'\r', bytes)?;
+                if bytes[start] == b'\n' {
+                    return Some(start..start + 1);
+                }
+                match bytes.get(start + 1) {
+                    Some(b'\n') => Some(start..start + 2),
+                    Some(_) => Some(start..start + 1),
+                    // Perhaps its line feed has not been read yet.
+                    None => ended.then_some(start..start + 1),
+                }
+            }
+        }
+    }
 }
 
-/// Reads one file; it is opened at the first read.
-#[derive(Debug)]
+/// Reads one file line by line.
 pub(super) struct LineReader {
-    path: PathBuf,
+    input: Box<dyn Read + Send>,
     separator: Separator,
-    file: Option<BufReader<File>>,
-    /// Lines already read, the next one last.
-    ready: Vec<Vec<u8>>,
+    buffer: Vec<u8>,
+    /// What has been given out of the buffer.
+    given: usize,
+    /// Nothing follows the buffer.
+    ended: bool,
+    lines: Vec<Range<usize>>,
 }
 
 impl LineReader {
-    pub(super) fn new(path: PathBuf, separator: Separator) -> Self {
-        Self { path, separator, file: None, ready: Vec::new() }
+    pub(super) fn new(input: Box<dyn Read + Send>, separator: Separator) -> Self {
+        Self { input, separator, buffer: Vec::new(), given: 0, ended: false, lines: Vec::new() }
     }
 
     /// The next lines, at most `rows`; none at the end of the file.
-    pub(super) fn read(&mut self, rows: usize) -> Result<Vec<Vec<u8>>> {
-        let mut lines = Vec::new();
-        while lines.len() < rows {
-            if self.ready.is_empty() && !self.fill().map_err(|error| failed("read", &self.path, error))? {
-                break;
-            }
-            lines.extend(self.ready.pop());
+    pub(super) fn read(&mut self, rows: usize) -> io::Result<impl Iterator<Item = &[u8]>> {
+        self.lines.clear();
+        self.take(rows);
+        while self.lines.is_empty() && !self.ended {
+            self.fill()?;
+            self.take(rows);
         }
-        Ok(lines)
+        if self.lines.is_empty() && self.given < self.buffer.len() {
+            // What follows the last separator.
+            self.lines.push(self.given..self.buffer.len());
+            self.given = self.buffer.len();
+        }
+        Ok(self.lines.iter().map(|line| &self.buffer[line.clone()]))
     }
 
-    /// Reads up to the next separator; `false` at the end.
-    fn fill(&mut self) -> std::io::Result<bool> {
-        let first = self.file.is_none();
-        let file = match &mut self.file {
-            Some(file) => file,
-            none => none.insert(BufReader::new(File::open(&self.path)?)),
-        };
-        let mut bytes = Vec::new();
-        match &self.separator {
-            Separator::None => {
-                // An empty file has no row.
-                file.read_to_end(&mut bytes)?;
-                if !first || bytes.is_empty() {
-                    return Ok(false);
-                }
-                self.ready.push(bytes);
-            }
-            Separator::Bytes(separator) => {
-                let last = separator[separator.len() - 1];
-                let ended = loop {
-                    let read = file.read_until(last, &mut bytes)?;
-                    if read == 0 || bytes.ends_with(separator) {
-                        break read > 0;
-                    }
-                };
-                if bytes.is_empty() {
-                    return Ok(false);
-                }
-                if ended {
-                    bytes.truncate(bytes.len() - separator.len());
-                }
-                self.ready.push(bytes);
-            }
-            Separator::Line => {
-                if file.read_until(b'\n', &mut bytes)? == 0 {
-                    return Ok(false);
-                }
-                let ended = bytes.pop_if(|byte| *byte == b'\n').is_some();
-                let ended = bytes.pop_if(|byte| *byte == b'\r').is_some() || ended;
-                self.ready.extend(bytes.split(|&byte| byte == b'\r').map(<[u8]>::to_vec));
-                // What follows the last separator of the file is no line if it is empty.
-                if !ended {
-                    self.ready.pop_if(|line| line.is_empty());
-                }
-                self.ready.reverse();
-            }
+    /// Finds lines in what has been read.
+    fn take(&mut self, rows: usize) {
+        while self.lines.len() < rows {
+            let Some(found) = self.separator.find(&self.buffer[self.given..], self.ended) else { break };
+            self.lines.push(self.given..self.given + found.start);
+            self.given += found.end;
         }
-        Ok(true)
+    }
+
+    /// Reads more behind what has not been given out.
+    fn fill(&mut self) -> io::Result<()> {
+        self.buffer.drain(..self.given);
+        self.given = 0;
+        let wanted = READ_BYTES.max(self.buffer.len());
+        let read = self.input.by_ref().take(wanted as u64).read_to_end(&mut self.buffer)?;
+        self.ended = read < wanted;
+        Ok(())
     }
 }

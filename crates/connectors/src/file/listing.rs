@@ -4,16 +4,19 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use millstream_core::disk::local_path;
 use millstream_core::{Error, Options, Result, spark_error};
 use regex::Regex;
 
+use super::found_file::FoundFile;
+
 /// The files of `path` or `paths`.
 ///
 /// # Errors
 /// `PATH_NOT_FOUND` for a path without a single file or folder.
-pub(super) fn list(options: &Options) -> Result<Vec<PathBuf>> {
+pub(super) fn list(options: &Options) -> Result<Vec<FoundFile>> {
     let filter = options.get("pathGlobFilter").map(glob).transpose()?;
     let recursive = options.get_bool("recursiveFileLookup")?.unwrap_or(false);
     let mut files = Vec::new();
@@ -33,7 +36,14 @@ pub(super) fn list(options: &Options) -> Result<Vec<PathBuf>> {
         !is_hidden(&name) && filter.as_ref().is_none_or(|filter| filter.is_match(&name))
     };
     files.retain(wanted);
-    Ok(files)
+    files.into_iter().map(found).collect()
+}
+
+fn found(path: PathBuf) -> Result<FoundFile> {
+    let metadata = fs::metadata(&path).map_err(|error| failed("read", &path, error))?;
+    let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    let modified_ms = modified.map_or(0, |since| since.as_millis() as i64);
+    Ok(FoundFile { path, size: metadata.len(), modified_ms })
 }
 
 fn paths(options: &Options) -> Result<Vec<String>> {
@@ -51,7 +61,7 @@ fn not_found(path: &Path) -> Error {
 }
 
 /// A file or folder that cannot be read.
-pub(super) fn failed(what: &str, path: &Path, error: std::io::Error) -> Error {
+fn failed(what: &str, path: &Path, error: std::io::Error) -> Error {
     Error::unavailable(format!("cannot {what} '{}': {error}", path.display())).with_source(error)
 }
 

@@ -10,7 +10,13 @@ use millstream_formats::text::{Style, ValueText};
 use millstream_testing::{read_request, source_config};
 use tempfile::TempDir;
 
-use super::{JsonFiles, TextFiles};
+use super::FileConnector;
+use super::formats::FORMATS;
+
+/// The connector of a format.
+fn files(format: &str) -> FileConnector {
+    FileConnector(*FORMATS.iter().find(|one| one.names().contains(&format)).unwrap())
+}
 
 fn folder(files: &[(&str, &[u8])]) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
@@ -75,7 +81,7 @@ fn sample() -> TempDir {
 async fn lines_of_files_folders_and_globs() {
     let folder = sample();
     let check = async |path: &str, options: &[(&str, &str)], expected: &[&str]| {
-        let rows = read(&TextFiles, config(&folder.path().join(path), options, None)).await.unwrap();
+        let rows = read(&files("text"), config(&folder.path().join(path), options, None)).await.unwrap();
         assert_eq!(rows, expected, "{path} {options:?}");
     };
     let both = ["one", "two", "three", "x", "", "y"];
@@ -105,11 +111,11 @@ async fn a_missing_path_is_named() {
     let folder = sample();
     for name in ["nope", "t/nope*"] {
         let path = folder.path().join(name);
-        let error = read(&TextFiles, config(&path, &[], None)).await.unwrap_err();
+        let error = read(&files("text"), config(&path, &[], None)).await.unwrap_err();
         assert_eq!(error.class(), Some("PATH_NOT_FOUND"));
         assert_eq!(error.message(), format!("Path does not exist: file:{}.", path.display()));
     }
-    let error = read(&TextFiles, config(&folder.path().join("p"), &[], None)).await.unwrap_err();
+    let error = read(&files("text"), config(&folder.path().join("p"), &[], None)).await.unwrap_err();
     assert_eq!(error.class(), Some("UNSUPPORTED_FEATURE"));
 }
 
@@ -122,9 +128,9 @@ async fn a_schema_may_rename_the_column_of_text() {
         Some(Arc::new(Schema::new(fields)))
     };
     let path = folder.path().join("ls.txt");
-    assert_eq!(read(&TextFiles, config(&path, &[], schema(&[("x", DataType::Utf8)]))).await.unwrap(), ["a;b;;c"]);
+    assert_eq!(read(&files("text"), config(&path, &[], schema(&[("x", DataType::Utf8)]))).await.unwrap(), ["a;b;;c"]);
     let check = |user_schema, class| {
-        let error = TextFiles.source_schema(&config(&path, &[], user_schema)).unwrap_err();
+        let error = files("text").source_schema(&config(&path, &[], user_schema)).unwrap_err();
         assert_eq!(error.class(), Some(class));
     };
     check(schema(&[("x", DataType::Int32)]), "UNSUPPORTED_DATA_TYPE_FOR_DATASOURCE");
@@ -141,14 +147,14 @@ async fn json_records_a_line() {
     };
     let check = async |mode: &str, expected: &[&str]| {
         let config = config(&folder.path().join("j"), &[("mode", mode)], schema());
-        assert_eq!(read(&JsonFiles, config).await.unwrap(), expected, "{mode}");
+        assert_eq!(read(&files("json"), config).await.unwrap(), expected, "{mode}");
     };
     check("PERMISSIVE", &["1|x", "NULL|NULL", "NULL|NULL", "2|y"]).await;
     check("DROPMALFORMED", &["1|x", "2|y"]).await;
     let failing = config(&folder.path().join("j"), &[("mode", "FAILFAST")], schema());
     assert_eq!(
-        read(&JsonFiles, failing).await.unwrap_err().class(),
+        read(&files("json"), failing).await.unwrap_err().class(),
         Some("MALFORMED_RECORD_IN_PARSING.WITHOUT_SUGGESTION")
     );
-    assert!(JsonFiles.source_schema(&config(folder.path(), &[], None)).is_err());
+    assert!(files("json").source_schema(&config(folder.path(), &[], None)).is_err());
 }

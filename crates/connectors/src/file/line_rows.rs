@@ -1,0 +1,60 @@
+//! Rows of formats whose records are lines.
+
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
+use arrow::datatypes::SchemaRef;
+use millstream_core::{Error, Options, Result};
+
+use super::format::Wanted;
+use super::found_file::FoundFile;
+use super::input::failed;
+use super::lines::LineReader;
+
+/// The batches of one file, each made by `batch` of some lines.
+pub(super) struct LineRows<B> {
+    file: FoundFile,
+    lines: LineReader,
+    batch_rows: usize,
+    batch: B,
+}
+
+impl<B> LineRows<B>
+where
+    B: FnMut(&mut dyn Iterator<Item = &[u8]>) -> Result<RecordBatch>,
+{
+    pub(super) fn new(file: &FoundFile, lines: LineReader, wanted: &Wanted, batch: B) -> Self {
+        Self { file: file.clone(), lines, batch_rows: wanted.batch_rows.max(1), batch }
+    }
+
+    fn read(&mut self) -> Result<Option<RecordBatch>> {
+        let lines = self.lines.read(self.batch_rows).map_err(|error| failed("read", &self.file, error))?;
+        let mut lines = lines.peekable();
+        if lines.peek().is_none() { Ok(None) } else { (self.batch)(&mut lines).map(Some) }
+    }
+}
+
+impl<B> Iterator for LineRows<B>
+where
+    B: FnMut(&mut dyn Iterator<Item = &[u8]>) -> Result<RecordBatch>,
+{
+    type Item = Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.read().transpose()
+    }
+}
+
+/// A batch of these columns; `schema` is theirs.
+pub(super) fn batch_of(schema: &SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
+    let options = RecordBatchOptions::new().with_row_count(Some(rows));
+    Ok(RecordBatch::try_new_with_options(SchemaRef::clone(schema), columns, &options)?)
+}
+
+/// Refuses encodings that nothing here reads.
+pub(super) fn check_encoding(options: &Options) -> Result<()> {
+    match options.get("encoding").or_else(|| options.get("charset")) {
+        Some(name) if !name.eq_ignore_ascii_case("UTF-8") => {
+            Err(Error::unsupported(format!("Reading files in the encoding '{name}' is not supported by Millstream.")))
+        }
+        _ => Ok(()),
+    }
+}

@@ -3,7 +3,7 @@
     SPARK_REMOTE=… MILLSTREAM_REMOTE=… python compare_date_patterns.py SEED COUNT
     SPARK_REMOTE=… python compare_date_patterns.py SEED COUNT record [FILE]
 
-Recorded answers are replayed by the tests of crate `functions` (`columns/date_time_pattern/answers.jsonl`): a zone, a
+Recorded answers are replayed by the tests of crate `formats` (`date_time_pattern/answers.jsonl`): a zone, a
 pattern, and either a moment in microseconds with the text printed, or a text with the moment read; an answer that
 begins with `ERROR` is that of the pattern. The texts are what Spark printed by the pattern, most of them damaged.
 """
@@ -15,7 +15,7 @@ import sys
 
 import both
 
-ANSWERS = pathlib.Path(__file__).resolve().parents[2] / "crates/functions/src/columns/date_time_pattern/answers.jsonl"
+ANSWERS = pathlib.Path(__file__).resolve().parents[2] / "crates/formats/src/date_time_pattern/answers.jsonl"
 ZONES = [
     "UTC", "America/Los_Angeles", "Europe/Berlin", "Asia/Kolkata", "Australia/Lord_Howe", "Africa/Casablanca", "Europe/Dublin",
     "America/St_Johns", "Asia/Singapore", "America/Sao_Paulo", "Pacific/Apia", "Etc/GMT+5", "Asia/Kathmandu", "EST5EDT",

@@ -1,7 +1,5 @@
 //! Help on columns and plain values for several families; nothing here knows a call or a plan.
 
-pub(crate) mod calendar;
-pub(crate) mod date_time_pattern;
 pub(crate) mod decimal;
 pub(crate) mod mersenne_twister;
 pub(crate) mod ordering;

@@ -22,8 +22,6 @@ use self::record::Dialect;
 use super::argument::{constant_of, scalar};
 use super::call::{FunctionCall, Resolved};
 use super::cast::{CastMode, Casting, cast_column};
-use super::columns::calendar::to_local_us;
-use super::columns::date_time_pattern::{PrintPattern, ReadPattern};
 use super::entry::Arity::Between;
 use super::entry::FunctionEntry;
 use super::kernel::{Evaluation, Function};
@@ -31,6 +29,8 @@ use super::sql_form::SqlForm;
 use crate::data_type::{is_integral, sql_name};
 use crate::failure::{schema_not_constant, sql_expr, sql_type, unexpected_input_type};
 use crate::typed_expr::TypedExpr;
+use millstream_formats::calendar::to_local_us;
+use millstream_formats::date_time_pattern::{PrintPattern, ReadPattern};
 
 /// The CSV functions.
 pub(super) static FUNCTIONS: &[FunctionEntry] = &[

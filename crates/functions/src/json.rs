@@ -1,6 +1,5 @@
 //! JSON: decoding with a schema, paths into texts, and the text of values.
 
-mod formats;
 mod path;
 mod schema_of;
 
@@ -14,11 +13,11 @@ use millstream_core::decode::ValueDecoder;
 use millstream_core::{QuerySettings, Result};
 use millstream_engine::functions::{Decode, Meaning, meaning_of};
 use millstream_formats::json::JsonDecoder;
+use millstream_formats::json_patterns::{self, PrintFormats};
 use millstream_formats::json_text::JsonTextOptions;
 
 use crate::typed_expr::TypedExpr;
 
-use self::formats::PrintFormats;
 use super::argument::{constant_of, scalar};
 use super::call::{FunctionCall, Resolved};
 use super::entry::Arity::{AtLeast, Between, Exactly};
@@ -53,7 +52,7 @@ fn from_json(call: &FunctionCall<'_>) -> Result<Resolved> {
     let schema = schema_argument(call)?;
     let options = call.options(2)?;
     let identity = format!("{schema:?}|{options:?}|{}", call.context.settings.time_zone);
-    let options = formats::to_read(&options, call.context.settings.time_zone, &schema)?;
+    let options = json_patterns::to_read(&options, call.context.settings.time_zone, &schema)?;
     let decoder = JsonDecoder::of_type(&schema, options)?;
     let data_type = decoder.data_type();
     let input = bytes_below(value);
@@ -110,7 +109,7 @@ fn to_json(call: &FunctionCall<'_>) -> Result<Resolved> {
         return Err(invalid_json_schema(&call.sql(), call.data_type(0)));
     }
     let zone = call.context.settings.time_zone;
-    let (options, formats) = formats::to_print(&call.options(1)?, zone, call.data_type(0))?;
+    let (options, formats) = json_patterns::to_print(&call.options(1)?, zone, call.data_type(0))?;
     let text = format!("to_json({})", call.arguments[0].sql);
     let value = call.argument(0);
     let switches =

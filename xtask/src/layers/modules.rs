@@ -88,6 +88,9 @@ pub(super) const TABLES: &[Table] = &[
         rows: &[
             ("json", &["text", "datetime"]),
             ("json_text", &["text", "datetime"]),
+            ("json_patterns", &["json", "json_text", "date_time_pattern", "calendar", "datetime"]),
+            ("date_time_pattern", &["calendar", "datetime"]),
+            ("calendar", &["datetime"]),
             ("show", &["text"]),
             ("text", &["datetime"]),
             ("datetime", &[]),

@@ -9,7 +9,7 @@ use millstream_core::interval::DAY_US;
 use millstream_core::{Error, Result};
 use millstream_formats::datetime::Zone;
 
-use crate::columns::calendar::{from_local_us, to_local_us};
+use millstream_formats::calendar::{from_local_us, to_local_us};
 
 /// A moment that a word means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,10 +14,10 @@ use millstream_formats::text::cast_to_string;
 use super::number::cast_number;
 use super::to_text::double_literal;
 use super::{CastMode, Casting};
-use crate::columns::calendar::{from_local_us, to_local_us};
 use crate::columns::decimal::{power_of_ten, rescale};
 use crate::data_type::sql_name;
 use crate::failure::{cast_invalid_value, cast_overflow, long_overflow};
+use millstream_formats::calendar::{from_local_us, to_local_us};
 
 /// Casts from or to a date or timestamp.
 pub(super) fn cast_time(column: &ArrayRef, to: &DataType, casting: Casting) -> Result<ArrayRef> {

@@ -17,12 +17,12 @@ use millstream_core::{Error, Result, spark_error};
 use crate::argument::common_type_of;
 use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
-use crate::columns::calendar::add_months_to_days;
-use crate::columns::calendar::{from_local_us, to_local_us};
 use crate::data_type::{array, is_timestamp};
 use crate::failure::{ELEMENTS_MAX, differing_types, sql_expr, sql_id, too_many_elements};
 use crate::kernel::{Evaluation, Function};
 use crate::room::Room;
+use millstream_formats::calendar::add_months_to_days;
+use millstream_formats::calendar::{from_local_us, to_local_us};
 
 /// A step in the units of the values: months of the calendar, and units (days or microseconds, or plain numbers).
 #[derive(Clone, Copy)]

@@ -15,13 +15,13 @@ use super::field::local_us;
 use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
 use crate::cast::time::dates;
-use crate::columns::calendar::add_months_to_days;
-use crate::columns::calendar::from_local_us;
-use crate::columns::calendar::weekday_of;
 use crate::data_type::is_timestamp;
 use crate::failure::{arithmetic_overflow, long_overflow, sql_id, sql_value, unexpected_input_type};
 use crate::kernel::{Evaluation, Function};
 use crate::typed_expr::TypedExpr;
+use millstream_formats::calendar::add_months_to_days;
+use millstream_formats::calendar::from_local_us;
+use millstream_formats::calendar::weekday_of;
 
 /// A date of each date and number.
 fn moved(one: &Evaluation<'_>, by: fn(i64, i64) -> i64) -> Result<ArrayRef> {

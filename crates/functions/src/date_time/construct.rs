@@ -11,11 +11,11 @@ use millstream_formats::datetime::{SECOND_US, Zone};
 use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
 use crate::cast::time::dates;
-use crate::columns::calendar::java_date;
 use crate::data_type::{decimal, timestamp, timestamp_ntz};
 use crate::failure::{arithmetic_overflow, datetime_field_out_of_bounds, interval_overflow, long_overflow};
 use crate::kernel::{Evaluation, Function};
 use crate::typed_expr::TypedExpr;
+use millstream_formats::calendar::java_date;
 
 /// Days since 1970, an error under ANSI where there is no such date.
 fn days(one: &Evaluation<'_>, row: usize) -> Result<Option<i64>> {

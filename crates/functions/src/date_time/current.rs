@@ -9,9 +9,9 @@ use millstream_engine::functions::BatchTimestamp;
 
 use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
-use crate::columns::calendar::to_local_us;
 use crate::data_type::{timestamp, timestamp_ntz};
 use crate::typed_expr::TypedExpr;
+use millstream_formats::calendar::to_local_us;
 
 fn unnamed(value: ScalarValue) -> TypedExpr {
     TypedExpr { sql: String::new(), ..TypedExpr::literal(value, "") }

@@ -14,11 +14,11 @@ use millstream_formats::datetime::{civil_from_days, days_from_civil};
 
 use crate::argument::{constant_of, scalar};
 use crate::call::{FunctionCall, Resolved};
-use crate::columns::calendar::{to_local_us, weekday_of};
 use crate::data_type::{decimal, is_timestamp};
 use crate::failure::{non_foldable, sql_expr, unexpected_input_type};
 use crate::kernel::{Evaluation, Function};
 use crate::typed_expr::TypedExpr;
+use millstream_formats::calendar::{to_local_us, weekday_of};
 
 /// A part of a day, by the number of days since 1970.
 pub(super) fn date_part(one: &Evaluation<'_>, part: fn(i64) -> i64) -> Result<ArrayRef> {

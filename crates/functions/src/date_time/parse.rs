@@ -15,12 +15,12 @@ use crate::argument::{cast_in, scalar};
 use crate::call::{FunctionCall, Resolved};
 use crate::cast::CastMode;
 use crate::cast::time::dates;
-use crate::columns::calendar::to_local_us;
-use crate::columns::date_time_pattern::{CompiledPatterns, NotRead, ReadPattern};
 use crate::data_type::{timestamp, timestamp_ntz};
 use crate::failure::cannot_parse_timestamp;
 use crate::kernel::{Evaluation, Function};
 use crate::typed_expr::TypedExpr;
+use millstream_formats::calendar::to_local_us;
+use millstream_formats::date_time_pattern::{CompiledPatterns, NotRead, ReadPattern};
 
 /// The moments of the texts in the first column by the patterns in the second; `instead` names the tolerant function.
 fn moments(one: &Evaluation<'_>, instead: Option<&str>) -> Result<Vec<Option<i64>>> {

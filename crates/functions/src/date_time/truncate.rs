@@ -12,11 +12,11 @@ use super::field::local_us;
 use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
 use crate::cast::time::dates;
-use crate::columns::calendar::from_local_us;
-use crate::columns::calendar::weekday_of;
 use crate::data_type::{is_timestamp, timestamp};
 use crate::failure::long_overflow;
 use crate::kernel::Function;
+use millstream_formats::calendar::from_local_us;
+use millstream_formats::calendar::weekday_of;
 
 /// The first day of the unit in which a day lies; `None` for no such unit.
 fn first_day(days: i64, unit: &str) -> Option<i64> {

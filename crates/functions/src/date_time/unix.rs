@@ -14,11 +14,11 @@ use millstream_formats::datetime::{SECOND_US, Zone};
 
 use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
-use crate::columns::date_time_pattern::{CompiledPatterns, PrintPattern};
 use crate::data_type::{timestamp, timestamp_ntz};
 use crate::failure::{jvm_overflow, long_overflow, unexpected_input_type};
 use crate::kernel::{Evaluation, Function};
 use crate::typed_expr::TypedExpr;
+use millstream_formats::date_time_pattern::{CompiledPatterns, PrintPattern};
 
 /// Text of moments by patterns.
 fn formatted(one: &Evaluation<'_>, moment: impl Fn(usize) -> i64) -> Result<ArrayRef> {

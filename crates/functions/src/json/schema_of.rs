@@ -4,8 +4,8 @@ use chrono_tz::Tz;
 use datafusion::common::ScalarValue;
 use millstream_core::Result;
 use millstream_formats::json::{InferenceOptions, infer_type};
+use millstream_formats::json_patterns;
 
-use super::formats;
 use crate::argument::scalar;
 use crate::call::{FunctionCall, Resolved};
 use crate::data_type::{sql_name, timestamp};
@@ -18,7 +18,7 @@ pub(super) fn schema_of_json(call: &FunctionCall<'_>) -> Result<Resolved> {
     };
     let options = call.options(1)?;
     // A text is a timestamp or none whatever the zone.
-    let read = formats::to_read(&options, Tz::UTC, &timestamp())?;
+    let read = json_patterns::to_read(&options, Tz::UTC, &timestamp())?;
     let schema = infer_type(&text, &read, InferenceOptions::from_options(&options)?)?;
     let literal = TypedExpr::literal(ScalarValue::from(sql_name(&schema)), "");
     scalar(TypedExpr { sql: format!("{}({})", call.name, call.arguments[0].sql), ..literal })

@@ -25,11 +25,11 @@ use super::arithmetic::{OnFailure, Operation, is_tolerant};
 use super::interval;
 use crate::call::FunctionCall;
 use crate::cast::time::dates;
-use crate::columns::calendar::{add_months_to_days, from_local_us, to_local_us};
 use crate::data_type::{is_numeric, is_timestamp, sql_name, timestamp};
 use crate::failure::{arithmetic_overflow, interval_overflow_of, long_overflow, unexpected_input_type};
 use crate::kernel::{Evaluation, Function};
 use crate::typed_expr::TypedExpr;
+use millstream_formats::calendar::{add_months_to_days, from_local_us, to_local_us};
 
 const DAY_TIME: DataType = DataType::Duration(TimeUnit::Microsecond);
 const YEAR_MONTH: DataType = DataType::Interval(IntervalUnit::YearMonth);

@@ -2,9 +2,13 @@
 
 use super::item::{Digits, Field, Item, Number, OffsetForm, Part, Sign, Style};
 use super::legacy;
-use crate::failure::sql_value;
 use millstream_core::condition::DOCROOT;
 use millstream_core::{Error, Result, spark_error};
+
+/// A text as a literal of SQL.
+fn sql_value(text: &str) -> String {
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "\\'"))
+}
 
 /// Why a pattern is none.
 #[derive(Debug)]

@@ -13,25 +13,25 @@ mod resolve;
 mod words;
 mod zone_names;
 
+use crate::datetime::{SECOND_US, Zone, offset_at};
 use chrono_tz::Tz;
 use millstream_core::error::SparkException;
 use millstream_core::interval::DAY_US;
 use millstream_core::{Error, Result};
-use millstream_formats::datetime::{SECOND_US, Zone, offset_at};
 
 use self::item::{Item, ReadFields, Shown, ShownZone};
-use super::calendar::to_local_us;
+use crate::calendar::to_local_us;
 
 /// A pattern to print by.
 #[derive(Debug, Clone)]
-pub(crate) struct PrintPattern(Vec<Item>);
+pub struct PrintPattern(Vec<Item>);
 
 impl PrintPattern {
     /// Compiles a pattern.
     ///
     /// # Errors
     /// The pattern is none: `INVALID_DATETIME_PATTERN.*`, or `INCONSISTENT_BEHAVIOR_CROSS_VERSION.*` if Spark 2 had it.
-    pub(crate) fn new(pattern: &str) -> Result<Self> {
+    pub fn new(pattern: &str) -> Result<Self> {
         compile::compile(pattern, false).map(Self)
     }
 
@@ -39,12 +39,12 @@ impl PrintPattern {
     ///
     /// # Errors
     /// `INVALID_DATETIME_PATTERN.WITH_SUGGESTION`
-    pub(crate) fn of_local_times(pattern: &str) -> Result<Self> {
+    pub fn of_local_times(pattern: &str) -> Result<Self> {
         compile::compile_new(pattern, false).map(Self)
     }
 
     /// A moment, in microseconds since the epoch, as text in a zone.
-    pub(crate) fn format(&self, us: i64, zone: Tz) -> String {
+    pub fn format(&self, us: i64, zone: Tz) -> String {
         let utc_s = us.div_euclid(SECOND_US);
         let shown = ShownZone { zone, utc_s, offset_s: offset_at(zone, utc_s) };
         let shown = Shown { local_us: to_local_us(us, zone), has_time: true, zone: Some(shown) };
@@ -55,7 +55,7 @@ impl PrintPattern {
     ///
     /// # Errors
     /// The pattern needs a zone.
-    pub(crate) fn format_local(&self, local_us: i64) -> Result<String> {
+    pub fn format_local(&self, local_us: i64) -> Result<String> {
         self.print(&Shown { local_us, has_time: true, zone: None }).map_err(no_such_part)
     }
 
@@ -63,7 +63,7 @@ impl PrintPattern {
     ///
     /// # Errors
     /// The pattern needs a time or a zone.
-    pub(crate) fn format_date(&self, days: i32) -> Result<String> {
+    pub fn format_date(&self, days: i32) -> Result<String> {
         let shown = Shown { local_us: i64::from(days) * DAY_US, has_time: false, zone: None };
         self.print(&shown).map_err(no_such_part)
     }
@@ -77,7 +77,7 @@ impl PrintPattern {
 
 /// Why a text could not be read.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum NotRead {
+pub enum NotRead {
     /// It does not follow the pattern, in Java's words.
     Unfit(String),
     /// It is a moment that a timestamp cannot hold.
@@ -86,14 +86,14 @@ pub(crate) enum NotRead {
 
 /// A pattern to read by.
 #[derive(Debug, Clone)]
-pub(crate) struct ReadPattern(Vec<Item>);
+pub struct ReadPattern(Vec<Item>);
 
 impl ReadPattern {
     /// Compiles a pattern.
     ///
     /// # Errors
     /// Those of [`PrintPattern::new`]; fewer letters can be read than printed.
-    pub(crate) fn new(pattern: &str) -> Result<Self> {
+    pub fn new(pattern: &str) -> Result<Self> {
         compile::compile(pattern, true).map(Self)
     }
 
@@ -101,7 +101,7 @@ impl ReadPattern {
     ///
     /// # Errors
     /// `INVALID_DATETIME_PATTERN.WITH_SUGGESTION`
-    pub(crate) fn of_local_times(pattern: &str) -> Result<Self> {
+    pub fn of_local_times(pattern: &str) -> Result<Self> {
         compile::compile_new(pattern, true).map(Self)
     }
 
@@ -109,7 +109,7 @@ impl ReadPattern {
     ///
     /// # Errors
     /// The text does not fit, or the moment is beyond a TIMESTAMP.
-    pub(crate) fn parse(&self, text: &str, zone: Tz) -> std::result::Result<i64, NotRead> {
+    pub fn parse(&self, text: &str, zone: Tz) -> std::result::Result<i64, NotRead> {
         let read = self.read(text).map_err(NotRead::Unfit)?;
         let local_s = i64::try_from(read.local_us.div_euclid(i128::from(SECOND_US))).map_err(|_| NotRead::Beyond)?;
         let utc_s = read.zone.unwrap_or(Zone::Region(zone)).to_utc_s(local_s);
@@ -121,13 +121,13 @@ impl ReadPattern {
     ///
     /// # Errors
     /// The text does not fit, or the time is beyond a TIMESTAMP_NTZ.
-    pub(crate) fn parse_local(&self, text: &str) -> std::result::Result<i64, NotRead> {
+    pub fn parse_local(&self, text: &str) -> std::result::Result<i64, NotRead> {
         i64::try_from(self.read(text).map_err(NotRead::Unfit)?.local_us).map_err(|_| NotRead::Beyond)
     }
 
     /// The time of a clock that a text means, in microseconds since 1970-01-01; none if it names a zone or does not
     /// fit.
-    pub(crate) fn parse_without_zone(&self, text: &str) -> Option<i64> {
+    pub fn parse_without_zone(&self, text: &str) -> Option<i64> {
         let read = self.read(text).ok().filter(|read| read.zone.is_none())?;
         i64::try_from(read.local_us).ok()
     }
@@ -168,17 +168,19 @@ fn shortened(text: &str) -> String {
 
 /// The compiled pattern of the row before.
 #[derive(Debug)]
-pub(crate) struct CompiledPatterns<P> {
+pub struct CompiledPatterns<P> {
     compile: fn(&str) -> Result<P>,
     last: Option<(String, P)>,
 }
 
 impl<P> CompiledPatterns<P> {
-    pub(crate) fn new(compile: fn(&str) -> Result<P>) -> Self {
+    /// With nothing compiled yet; `compile` makes a pattern of a text.
+    pub fn new(compile: fn(&str) -> Result<P>) -> Self {
         Self { compile, last: None }
     }
 
-    pub(crate) fn get(&mut self, pattern: &str) -> Result<&P> {
+    /// The compiled form of this pattern.
+    pub fn get(&mut self, pattern: &str) -> Result<&P> {
         if self.last.as_ref().is_none_or(|(known, _)| known != pattern) {
             self.last = Some((pattern.to_owned(), (self.compile)(pattern)?));
         }

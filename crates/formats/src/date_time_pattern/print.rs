@@ -2,13 +2,13 @@
 
 use std::fmt::Write;
 
+use crate::datetime::{SECOND_US, civil_from_days, days_from_civil};
 use millstream_core::interval::DAY_US;
-use millstream_formats::datetime::{SECOND_US, civil_from_days, days_from_civil};
 
 use super::item::{Digits, Field, Item, Number, OffsetForm, Part, Shown, Sign, Style};
 use super::words::words;
 use super::zone_names;
-use crate::columns::calendar::weekday_of;
+use crate::calendar::weekday_of;
 
 /// Appends the text of a moment. A part that needs what is not there ends the optional section that it stands in.
 ///

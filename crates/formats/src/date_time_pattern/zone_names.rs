@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use chrono::{DateTime, TimeZone};
 use chrono_tz::{OffsetComponents, Tz};
 
-use millstream_formats::datetime::within_rules;
+use crate::datetime::within_rules;
 
 use super::item::Style;
 

@@ -1,7 +1,7 @@
 //! A text read by the parts of a pattern, step by step as java.time's formatter does it. Letters match in any case.
 
+use crate::datetime::Zone;
 use chrono_tz::{TZ_VARIANTS, Tz};
-use millstream_formats::datetime::Zone;
 
 use super::item::{Digits, Field, Item, Number, OffsetForm, Part, ReadFields, Sign, Style};
 use super::words::words;

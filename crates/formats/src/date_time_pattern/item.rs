@@ -1,7 +1,7 @@
 //! The parts of a compiled pattern, with the names of java.time.
 
+use crate::datetime::Zone;
 use chrono_tz::Tz;
-use millstream_formats::datetime::Zone;
 
 /// A part of a pattern.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,15 +2,15 @@
 
 use std::sync::Arc;
 
+use crate::datetime::{parse_date, parse_timestamp};
+use crate::json::{JsonOptions, TextParser};
+use crate::json_text::{JsonTextOptions, TextPrinter};
 use arrow::datatypes::DataType;
 use chrono_tz::Tz;
 use millstream_core::{Error, Options, Result};
-use millstream_formats::datetime::{parse_date, parse_timestamp};
-use millstream_formats::json::{JsonOptions, TextParser};
-use millstream_formats::json_text::{JsonTextOptions, TextPrinter};
 
-use crate::columns::calendar::to_local_us;
-use crate::columns::date_time_pattern::{PrintPattern, ReadPattern};
+use crate::calendar::to_local_us;
+use crate::date_time_pattern::{PrintPattern, ReadPattern};
 use millstream_core::interval::DAY_US;
 
 const TIMESTAMP_FORMAT: &str = "timestampFormat";
@@ -51,7 +51,7 @@ fn read_pattern(pattern: Result<ReadPattern>) -> Result<Option<ReadPattern>> {
 ///
 /// # Errors
 /// Those of [`JsonOptions::from_options`]; a pattern that only Spark 2 knew, where there is a field for it.
-pub(super) fn to_read(options: &Options, session_zone: Tz, data_type: &DataType) -> Result<JsonOptions> {
+pub fn to_read(options: &Options, session_zone: Tz, data_type: &DataType) -> Result<JsonOptions> {
     check_locale(options)?;
     let mut read = JsonOptions::from_options(&others(options), session_zone)?;
     let zone = read.time_zone;
@@ -100,10 +100,13 @@ fn contains(data_type: &DataType, such: fn(&DataType) -> bool) -> bool {
 
 /// Patterns of `to_json` as texts, each if it was given.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct PrintFormats {
-    pub(super) timestamp: Option<String>,
-    pub(super) timestamp_ntz: Option<String>,
-    pub(super) date: Option<String>,
+pub struct PrintFormats {
+    /// The pattern for timestamps.
+    pub timestamp: Option<String>,
+    /// The pattern for times without zone.
+    pub timestamp_ntz: Option<String>,
+    /// The pattern for dates.
+    pub date: Option<String>,
 }
 
 impl PrintFormats {
@@ -120,7 +123,7 @@ impl PrintFormats {
     ///
     /// # Errors
     /// A pattern is none, or needs what dates or times without zone do not have.
-    pub(super) fn set(&self, options: &mut JsonTextOptions) -> Result<()> {
+    pub fn set(&self, options: &mut JsonTextOptions) -> Result<()> {
         let zone = options.time_zone;
         if let Some(pattern) = &self.timestamp {
             let pattern = PrintPattern::new(pattern)?;
@@ -146,11 +149,7 @@ impl PrintFormats {
 ///
 /// # Errors
 /// Those of [`JsonTextOptions::from_options`] and of [`PrintFormats::set`].
-pub(super) fn to_print(
-    options: &Options,
-    session_zone: Tz,
-    data_type: &DataType,
-) -> Result<(JsonTextOptions, PrintFormats)> {
+pub fn to_print(options: &Options, session_zone: Tz, data_type: &DataType) -> Result<(JsonTextOptions, PrintFormats)> {
     check_locale(options)?;
     let mut print = JsonTextOptions::from_options(&others(options), session_zone)?;
     let formats = PrintFormats::from_options(options);

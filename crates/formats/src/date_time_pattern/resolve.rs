@@ -1,11 +1,11 @@
 //! From the fields that were read to a date and a time of day: java.time's strict resolving, and then Spark's defaults
 //! for what was not read.
 
+use crate::datetime::{SECOND_US, Zone, civil_from_days, days_from_civil};
 use millstream_core::interval::DAY_US;
-use millstream_formats::datetime::{SECOND_US, Zone, civil_from_days, days_from_civil};
 
-use super::super::calendar::{java_date, java_field, java_year};
 use super::item::{Field, ReadFields};
+use crate::calendar::{java_date, java_field, java_year};
 
 /// A date and time as text said it, and the zone that it named.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -72,13 +72,21 @@ pub struct Condition {
 macro_rules! spark_error {
     ($class:literal $(, $parameter:ident = $value:expr)* $(,)?) => {{
         const CONDITION: $crate::condition::Condition =
-            $crate::condition::Condition::with_parameters($class, &[$(stringify!($parameter)),*]);
-        CONDITION.error(&[$((stringify!($parameter), &$value as &dyn ::std::fmt::Display)),*])
+            $crate::condition::Condition::with_parameters($class, &[$($crate::condition::parameter_name(stringify!($parameter))),*]);
+        CONDITION.error(&[$(($crate::condition::parameter_name(stringify!($parameter)), &$value as &dyn ::std::fmt::Display)),*])
     }};
     ($class:literal: $text:expr) => {{
         const CONDITION: $crate::condition::Condition = $crate::condition::Condition::of($class);
         CONDITION.in_our_words($text)
     }};
+}
+
+/// The name of a parameter as messages have it: one that is a word of Rust is written `r#type`.
+pub const fn parameter_name(written: &'static str) -> &'static str {
+    match written.as_bytes() {
+        [b'r', b'#', ..] => written.split_at(2).1,
+        _ => written,
+    }
 }
 
 impl Condition {

@@ -56,6 +56,8 @@ pub struct SinkConfig {
     /// The last column is [`ROW_OPERATION`](crate::ROW_OPERATION), and rows may say that their key has gone. A sink
     /// that cannot delete writes the column like any other.
     pub has_deletes: bool,
+    /// The columns that are in the names of folders (Spark: `partitionBy`), for sinks that have folders.
+    pub partition_by: Vec<String>,
     /// How.
     pub output_mode: OutputMode,
     /// The query's name, if it has one.
@@ -154,6 +156,17 @@ pub trait Connector: Send + Sync + Debug {
     fn check_save_mode(&self, mode: SaveMode, format: &str) -> Result<()> {
         let _ = mode;
         Err(Error::unsupported(format!("Writing a batch with format '{format}' is not supported by Millstream.")))
+    }
+
+    /// Opens a write of one batch, after checking options, schema and what is there already; `None` where that stays.
+    fn open_batch_write(&self, config: SinkConfig, mode: SaveMode) -> Result<Option<Arc<dyn Sink>>> {
+        let _ = mode;
+        self.open_sink(config).map(Some)
+    }
+
+    /// Options of a write with the session's setting that has their value where they are not set.
+    fn conf_of_options(&self) -> &'static [(&'static str, &'static str)] {
+        &[]
     }
 
     /// Opens a sink, after checking options, schema and output mode.

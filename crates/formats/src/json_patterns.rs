@@ -110,13 +110,33 @@ pub struct PrintFormats {
 }
 
 impl PrintFormats {
-    fn from_options(options: &Options) -> Self {
+    /// The patterns among the options.
+    ///
+    /// # Errors
+    /// There is a pattern, and another language for it.
+    pub fn from_options(options: &Options) -> Result<Self> {
+        check_locale(options)?;
         let pattern = |name: &str| options.get(name).map(str::to_owned);
-        Self {
+        Ok(Self {
             timestamp: pattern(TIMESTAMP_FORMAT),
             timestamp_ntz: pattern(TIMESTAMP_NTZ_FORMAT),
             date: pattern(DATE_FORMAT),
+        })
+    }
+
+    /// Whether values of this type can be printed; that does not depend on the value.
+    ///
+    /// # Errors
+    /// A pattern needs what dates or times without zone do not have.
+    pub fn check(&self, data_type: &DataType) -> Result<()> {
+        if let Some(pattern) = self.date.as_ref().filter(|_| contains(data_type, |one| *one == DataType::Date32)) {
+            PrintPattern::new(pattern)?.format_date(0)?;
         }
+        let local = |one: &DataType| matches!(one, DataType::Timestamp(_, None));
+        if let Some(pattern) = self.timestamp_ntz.as_ref().filter(|_| contains(data_type, local)) {
+            PrintPattern::of_local_times(pattern)?.format_local(0)?;
+        }
+        Ok(())
     }
 
     /// Puts the patterns into the options.
@@ -150,17 +170,9 @@ impl PrintFormats {
 /// # Errors
 /// Those of [`JsonTextOptions::from_options`] and of [`PrintFormats::set`].
 pub fn to_print(options: &Options, session_zone: Tz, data_type: &DataType) -> Result<(JsonTextOptions, PrintFormats)> {
-    check_locale(options)?;
+    let formats = PrintFormats::from_options(options)?;
     let mut print = JsonTextOptions::from_options(&others(options), session_zone)?;
-    let formats = PrintFormats::from_options(options);
     formats.set(&mut print)?;
-    // Whether a pattern can be printed does not depend on the value.
-    if let Some(pattern) = formats.date.as_ref().filter(|_| contains(data_type, |one| *one == DataType::Date32)) {
-        PrintPattern::new(pattern)?.format_date(0)?;
-    }
-    let local = |one: &DataType| matches!(one, DataType::Timestamp(_, None));
-    if let Some(pattern) = formats.timestamp_ntz.as_ref().filter(|_| contains(data_type, local)) {
-        PrintPattern::of_local_times(pattern)?.format_local(0)?;
-    }
+    formats.check(data_type)?;
     Ok((print, formats))
 }

@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use std::fmt::{self, Debug, Write};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, StringArray, StringBuilder};
+use arrow::array::{Array, ArrayRef, AsArray, StringArray, StringBuilder, StructArray};
 use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, Field, Float32Type, Float64Type, TimeUnit, TimestampMicrosecondType,
 };
@@ -124,6 +124,26 @@ pub fn to_json(array: &ArrayRef, options: &JsonTextOptions) -> Result<StringArra
         texts.append_value(shown);
     }
     Ok(texts.finish())
+}
+
+/// Appends a line for each row of the columns: the JSON text of a struct of them, and `line_end`.
+///
+/// # Errors
+/// A type without a JSON form.
+pub fn push_lines(out: &mut String, rows: &StructArray, line_end: &str, options: &JsonTextOptions) -> Result<()> {
+    let array: ArrayRef = Arc::new(rows.clone());
+    let writer = Writer::new(&array, options)?;
+    for row in 0..array.len() {
+        if options.pretty {
+            let mut text = String::new();
+            writer.push(&mut text, row);
+            out.push_str(&pretty::indented(&text));
+        } else {
+            writer.push(out, row);
+        }
+        out.push_str(line_end);
+    }
+    Ok(())
 }
 
 /// Writes the values of one column.
@@ -266,29 +286,34 @@ impl<'a> Writer<'a> {
             return push_quoted(out, &print(value()), self.options.ascii);
         }
         out.push('"');
-        if let Kind::Date = self.kind {
-            push_date(out, self.array.as_primitive::<Date32Type>().value(row));
-        } else {
-            let micros = self.array.as_primitive::<TimestampMicrosecondType>().value(row);
-            let start = out.len();
-            // The fraction is written apart: it has three digits here, whatever they are.
-            let whole = micros - micros.rem_euclid(SECOND_US);
-            let zoned = matches!(self.kind, Kind::Timestamp);
-            if zoned {
-                push_timestamp(out, whole, self.options.time_zone);
-            } else {
-                push_timestamp_ntz(out, whole);
-            }
-            if let Some(blank) = out[start..].find(' ') {
-                out.replace_range(start + blank..=start + blank, "T");
-            }
-            push_formatted(out, format_args!(".{:03}", micros.rem_euclid(SECOND_US) / 1000));
-            if zoned {
-                push_offset(out, offset_at(self.options.time_zone, micros.div_euclid(SECOND_US)));
-            }
+        match self.kind {
+            Kind::Date => push_date(out, self.array.as_primitive::<Date32Type>().value(row)),
+            Kind::Timestamp => push_iso_timestamp(out, value(), self.options.time_zone),
+            _ => push_iso_timestamp_ntz(out, value()),
         }
         out.push('"');
     }
+}
+
+/// `2020-01-02T03:04:05.678+01:00`: always three digits of fraction.
+pub(crate) fn push_iso_timestamp(out: &mut String, micros: i64, zone: Tz) {
+    push_iso(out, micros, |out, whole| push_timestamp(out, whole, zone));
+    push_offset(out, offset_at(zone, micros.div_euclid(SECOND_US)));
+}
+
+/// `2020-01-02T03:04:05.678`
+pub(crate) fn push_iso_timestamp_ntz(out: &mut String, micros: i64) {
+    push_iso(out, micros, push_timestamp_ntz);
+}
+
+/// The fraction is written apart: it has three digits here, whatever they are.
+fn push_iso(out: &mut String, micros: i64, push_seconds: impl FnOnce(&mut String, i64)) {
+    let start = out.len();
+    push_seconds(out, micros - micros.rem_euclid(SECOND_US));
+    if let Some(blank) = out[start..].find(' ') {
+        out.replace_range(start + blank..=start + blank, "T");
+    }
+    push_formatted(out, format_args!(".{:03}", micros.rem_euclid(SECOND_US) / 1000));
 }
 
 fn push_formatted(out: &mut String, text: fmt::Arguments<'_>) {
@@ -337,7 +362,7 @@ pub fn push_decimal(out: &mut String, value: i128, scale: i8) {
 }
 
 /// A JSON string with as few escapes as may be; with `ascii` everything else is escaped too.
-fn push_quoted(out: &mut String, text: &str, ascii: bool) {
+pub(crate) fn push_quoted(out: &mut String, text: &str, ascii: bool) {
     out.push('"');
     // Most texts have nothing to escape; what lies between two escapes is copied as a whole.
     let mut rest = text;

@@ -7,10 +7,12 @@
 //! Deliberately not here: plans and DataFusion, files and connections, and what an option of a connector means.
 
 pub mod calendar;
+pub mod csv_text;
 pub mod date_time_pattern;
 pub mod datetime;
 pub mod json;
 pub mod json_patterns;
 pub mod json_text;
+pub mod schema_json;
 pub mod show;
 pub mod text;

@@ -10,11 +10,9 @@
 //! types are the analyzer's.
 
 mod arrow_form;
-mod text;
 
 pub use arrow_form::{
     array, decimal, holds_map, is_integral, is_numeric, is_timestamp, map, map_entry, structure, timestamp,
     timestamp_ntz,
 };
-pub use millstream_formats::text::simple_string;
-pub use text::{quote_if_needed, sql_name};
+pub use millstream_formats::text::{quote_if_needed, simple_string, sql_name};

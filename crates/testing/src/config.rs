@@ -35,6 +35,7 @@ pub fn sink_config(schema: SchemaRef, options: &[(&str, &str)]) -> SinkConfig {
         options: options.iter().copied().collect::<Options>(),
         schema: Arc::clone(&schema),
         has_deletes: false,
+        partition_by: Vec::new(),
         output_mode: OutputMode::Append,
         query_name: None,
         settings: QuerySettings::default(),

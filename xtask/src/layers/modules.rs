@@ -88,6 +88,8 @@ pub(super) const TABLES: &[Table] = &[
         rows: &[
             ("json", &["text", "datetime"]),
             ("json_text", &["text", "datetime"]),
+            ("csv_text", &["json_patterns", "json_text", "text"]),
+            ("schema_json", &["json_text", "text"]),
             ("json_patterns", &["json", "json_text", "date_time_pattern", "calendar", "datetime"]),
             ("date_time_pattern", &["calendar", "datetime"]),
             ("calendar", &["datetime"]),

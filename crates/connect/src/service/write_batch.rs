@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use millstream_core::{
-    BatchId, LoggedBatch, Options, OutputMode, Result, SaveMode, SinkBatch, SinkConfig, SinkStart, WriteKind,
+    BatchId, Connector, LoggedBatch, Options, OutputMode, Result, SaveMode, SinkBatch, SinkConfig, SinkStart,
+    WriteKind, spark_error,
 };
 use millstream_engine::plan::warn_of_unknown_options;
 use millstream_sql::Observation;
@@ -17,32 +18,81 @@ use crate::session::Computation;
 /// Writes, and gives what was observed of the rows.
 pub(super) async fn execute(session: &Computation, write: WriteOperation) -> Result<Vec<Observation>> {
     let mode = save_mode(write.mode());
+    refuse_unsupported(&write)?;
     let input = write.input.ok_or_else(relation_not_set)?;
-    let source = write.source.unwrap_or_else(|| "parquet".to_owned());
-    if matches!(write.save_type, Some(SaveType::Table(_))) {
-        return Err(unsupported("Writing into a table"));
-    }
+    let source = write.source.unwrap_or_else(|| default_source(session));
     let context = session.analysis_context()?;
     let connector = context.connectors.get(&source)?;
     connector.check_save_mode(mode, &source)?;
-    let QueryRows { schema, batches, observed } = query_plan::rows(session, &input).await?;
-    let options: Options = write.options.into_iter().collect();
+    let rows = query_plan::rows(session, &input).await.map_err(|error| match error.class() {
+        // A stream; Spark has words of its own for a write of one.
+        Some("_LEGACY_ERROR_TEMP_3102") => {
+            spark_error!("CALL_ON_STREAMING_DATASET_UNSUPPORTED", methodName = "`write`")
+        }
+        _ => error,
+    });
+    let QueryRows { schema, batches, observed } = rows?;
+    let mut options: Options = write.options.into_iter().collect();
     warn_of_unknown_options(connector.as_ref(), &options);
-    let sink = connector.open_sink(SinkConfig {
+    if let Some(SaveType::Path(path)) = write.save_type {
+        if options.contains("path") {
+            return Err(spark_error!(
+                "_LEGACY_ERROR_TEMP_1307",
+                config = "spark.sql.legacy.pathOptionBehavior.enabled"
+            ));
+        }
+        options.insert("path", path);
+    }
+    settings_of_options(session, connector.as_ref(), &mut options);
+    let config = SinkConfig {
         options,
         schema: Arc::clone(&schema),
         has_deletes: false,
+        partition_by: write.partitioning_columns,
         output_mode: OutputMode::Append,
         query_name: None,
         settings: context.settings,
         memory: context.memory,
         clock: context.clock,
-    })?;
+    };
+    let Some(sink) = connector.open_batch_write(config, mode)? else { return Ok(observed) };
     sink.open(SinkStart::batch_write()).await?;
     let batch = SinkBatch { id: BatchId(0), kind: WriteKind::Append, upsert_key: None, schema, rows: vec![batches] };
     let written = sink.write(batch, LoggedBatch::none()).await;
     sink.close().await?;
     written.map(|_| observed)
+}
+
+fn refuse_unsupported(write: &WriteOperation) -> Result<()> {
+    let is_table = matches!(write.save_type, Some(SaveType::Table(_)));
+    if write.bucket_by.is_some() {
+        return match is_table {
+            true => Err(unsupported("bucketBy")),
+            false => Err(spark_error!("_LEGACY_ERROR_TEMP_1312", operation = "save")),
+        };
+    }
+    if !write.sort_column_names.is_empty() {
+        return Err(spark_error!("SORT_BY_WITHOUT_BUCKETING"));
+    }
+    if !write.clustering_columns.is_empty() {
+        return Err(unsupported("clusterBy"));
+    }
+    if is_table { Err(unsupported("Writing into a table")) } else { Ok(()) }
+}
+
+/// What is written where nobody names a format.
+pub(super) fn default_source(session: &Computation) -> String {
+    session.conf().lock().find("spark.sql.sources.default").unwrap_or_else(|| "parquet".to_owned())
+}
+
+/// Options that are not set get the values of their settings.
+pub(super) fn settings_of_options(session: &Computation, connector: &dyn Connector, options: &mut Options) {
+    let conf = session.conf().lock();
+    for (option, key) in connector.conf_of_options() {
+        if let Some(value) = conf.find(key).filter(|_| !options.contains(option)) {
+            options.insert(*option, value);
+        }
+    }
 }
 
 /// The mode as connectors know it. A client that sets none means Spark's default.

@@ -70,9 +70,6 @@ fn refuse_unsupported(request: &WriteStreamOperationStart) -> Result<()> {
     if matches!(request.sink_destination, Some(SinkDestination::TableName(_))) {
         return Err(unsupported("toTable"));
     }
-    if !request.partitioning_column_names.is_empty() {
-        return Err(unsupported("partitionBy of a streaming write"));
-    }
     if !request.clustering_column_names.is_empty() {
         return Err(unsupported("clusterBy of a streaming write"));
     }
@@ -104,6 +101,7 @@ async fn spec(
     let schema = sink_schema(&analyzed.plan, &analyzed.schema, output_mode, &context.conf)?;
     let sink = connector.open_sink(SinkConfig {
         options,
+        partition_by: request.partitioning_column_names,
         has_deletes: schema.fields().len() > analyzed.schema.fields().len(),
         schema,
         output_mode,

@@ -14,3 +14,4 @@ mod reattach;
 mod session;
 mod streaming;
 mod unsupported;
+mod writes;

@@ -46,13 +46,6 @@ async fn commands() {
             CommandType::WriteStreamOperationStart(WriteStreamOperationStart { foreach_writer: foreach(), ..start() }),
         ),
         (
-            "partitionBy",
-            CommandType::WriteStreamOperationStart(WriteStreamOperationStart {
-                partitioning_column_names: vec!["a".to_owned()],
-                ..start()
-            }),
-        ),
-        (
             "continuous",
             CommandType::WriteStreamOperationStart(WriteStreamOperationStart {
                 trigger: Some(Trigger::ContinuousCheckpointInterval("1 second".to_owned())),

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{Field, Fields, Schema, SchemaRef};
-use millstream_core::{BatchReader, Connector, Error, Result, Sink, SinkConfig, Source, SourceConfig};
+use millstream_core::{BatchReader, Connector, Error, Result, SaveMode, Sink, SinkConfig, Source, SourceConfig};
 
 use super::format::{FileFormat, ReadConfig};
 use super::found_file::FoundFile;
 use super::listing;
 use super::reader::FileReader;
+use super::write;
 
 /// `format(…)` of one format of files.
 #[derive(Debug, Clone, Copy)]
@@ -32,6 +33,18 @@ impl Connector for FileConnector {
 
     fn open_sink(&self, _config: SinkConfig) -> Result<Arc<dyn Sink>> {
         Err(no_stream(self.0.name(), "Writing"))
+    }
+
+    fn check_save_mode(&self, _mode: SaveMode, _format: &str) -> Result<()> {
+        Ok(())
+    }
+
+    fn open_batch_write(&self, config: SinkConfig, mode: SaveMode) -> Result<Option<Arc<dyn Sink>>> {
+        write::open_batch(self.0, &config, mode)
+    }
+
+    fn conf_of_options(&self) -> &'static [(&'static str, &'static str)] {
+        self.0.conf_of_options()
     }
 
     fn open_batch(&self, config: SourceConfig) -> Result<Arc<dyn BatchReader>> {

@@ -37,6 +37,19 @@ pub trait FileFormat: Send + Sync + Debug {
         Err(Error::unsupported(format!("Writing {} files is not supported by Millstream.", self.name())))
     }
 
+    /// Options with the setting that has their value where a write does not set them.
+    fn conf_of_options(&self) -> &'static [(&'static str, &'static str)] {
+        &[
+            ("maxRecordsPerFile", "spark.sql.files.maxRecordsPerFile"),
+            ("partitionOverwriteMode", "spark.sql.sources.partitionOverwriteMode"),
+        ]
+    }
+
+    /// The format's name in Spark's errors of a write.
+    fn title(&self) -> &'static str {
+        self.name()
+    }
+
     /// The format's name in errors.
     fn name(&self) -> &'static str {
         self.names()[0]
@@ -96,6 +109,11 @@ pub trait FileEncoder: Send + Sync + Debug {
 pub trait FileEncoding: Send {
     /// Appends rows.
     fn write(&mut self, rows: &RecordBatch) -> Result<()>;
+
+    /// The bytes that are held back until more rows come or the file ends.
+    fn held(&self) -> usize {
+        0
+    }
 
     /// Writes what is still to be written. A file that is not finished is none.
     fn finish(self: Box<Self>) -> Result<()>;

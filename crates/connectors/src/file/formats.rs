@@ -1,9 +1,11 @@
 //! The table of formats: a file or folder here, and a line.
 
+mod csv;
 mod json;
+mod parquet;
 mod text;
 
 use super::format::FileFormat;
 
 /// Every format of files.
-pub static FORMATS: &[&dyn FileFormat] = &[&json::Json, &text::Text];
+pub static FORMATS: &[&dyn FileFormat] = &[&csv::Csv, &json::Json, &parquet::Parquet, &text::Text];

@@ -11,11 +11,12 @@ use millstream_core::decode::ValueDecoder;
 use millstream_core::{Error, Result};
 use millstream_formats::json::{JsonDecoder, JsonOptions, ParseMode};
 
-use crate::file::format::{FileDecoder, FileFormat, FileRows, ReadConfig, Wanted};
+use crate::file::format::{FileDecoder, FileEncoder, FileFormat, FileRows, ReadConfig, Wanted, WriteConfig};
 use crate::file::found_file::FoundFile;
 use crate::file::input;
 use crate::file::line_rows::{LineRows, batch_of, check_encoding};
 use crate::file::lines::{LineReader, Separator};
+use crate::file::write;
 
 /// A column that no file has, for the text of malformed records.
 const MALFORMED: &str = "\u{0}malformed";
@@ -43,6 +44,14 @@ impl FileFormat for Json {
         JsonDecoder::new(schema.fields(), options.clone())?;
         let separator = Separator::from_options(&config.options)?;
         Ok(Arc::new(JsonLines { schema: SchemaRef::clone(schema), options, drop_malformed, separator }))
+    }
+
+    fn encoder(&self, config: &WriteConfig) -> Result<Arc<dyn FileEncoder>> {
+        write::json::encoder(config)
+    }
+
+    fn title(&self) -> &'static str {
+        "JSON"
     }
 }
 

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use millstream_core::{Result, spark_error};
-use millstream_formats::text::simple_string;
+use millstream_formats::text::sql_name;
 
-use crate::file::format::{FileDecoder, FileFormat, FileRows, ReadConfig, Wanted};
+use crate::file::format::{FileDecoder, FileEncoder, FileFormat, FileRows, ReadConfig, Wanted, WriteConfig};
 use crate::file::found_file::FoundFile;
 use crate::file::input;
 use crate::file::line_rows::{LineRows, batch_of, check_encoding};
 use crate::file::lines::{LineReader, Separator};
+use crate::file::write;
 
 /// The format whose records are lines of text.
 #[derive(Debug)]
@@ -38,7 +39,7 @@ impl FileFormat for Text {
                 "UNSUPPORTED_DATA_TYPE_FOR_DATASOURCE",
                 format = "Text",
                 columnName = format!("`{}`", field.name()),
-                columnType = format!("\"{}\"", simple_string(field.data_type()).to_uppercase()),
+                columnType = format!("\"{}\"", sql_name(field.data_type())),
             ));
         }
         check_encoding(&config.options)?;
@@ -47,6 +48,14 @@ impl FileFormat for Text {
             Some(false) | None => Separator::from_options(&config.options)?,
         };
         Ok(Arc::new(TextDecoder { schema: SchemaRef::clone(schema), separator }))
+    }
+
+    fn encoder(&self, config: &WriteConfig) -> Result<Arc<dyn FileEncoder>> {
+        write::text::encoder(config)
+    }
+
+    fn title(&self) -> &'static str {
+        "Text"
     }
 }
 

@@ -1,17 +1,19 @@
-//! Types as text: `BIGINT` in error messages and expressions. (`bigint` is core's [`simple_string`].)
+//! Types as SQL has them: `BIGINT` in error messages and expressions. (`bigint` is [`simple_string`].)
 
 use arrow::datatypes::{DataType, Field};
-use millstream_formats::text::simple_string;
 
-use super::map_entry;
+use super::data_type::simple_string;
 
 /// Spark's `DataType.sql`: `STRUCT<a: INT NOT NULL, b: STRING>`.
 pub fn sql_name(data_type: &DataType) -> String {
     match data_type {
         DataType::List(element) => format!("ARRAY<{}>", sql_name(element.data_type())),
-        DataType::Map(entries, _) => match map_entry(entries) {
-            Some((key, value)) => format!("MAP<{}, {}>", sql_name(key.data_type()), sql_name(value.data_type())),
-            None => "MAP".to_owned(),
+        DataType::Map(entries, _) => match entries.data_type() {
+            DataType::Struct(entry) => {
+                let parts: Vec<_> = entry.iter().map(|part| sql_name(part.data_type())).collect();
+                format!("MAP<{}>", parts.join(", "))
+            }
+            _ => "MAP".to_owned(),
         },
         DataType::Struct(fields) => {
             let fields: Vec<_> = fields.iter().map(|field| sql_field(field)).collect();

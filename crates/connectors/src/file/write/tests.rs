@@ -1,0 +1,108 @@
+//! What a write leaves behind when it fails, and its bounds. What files have in them is in `conformance/writes`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use futures::{StreamExt, stream};
+use millstream_core::{
+    BatchId, BatchStream, Connector, Error, LoggedBatch, MemoryLedger, Result, SaveMode, SinkBatch, SinkConfig,
+    SinkProgress, WriteKind,
+};
+use millstream_testing::sink_config;
+use tempfile::TempDir;
+
+use crate::file::FileConnector;
+use crate::file::formats::FORMATS;
+
+fn connector(format: &str) -> FileConnector {
+    FileConnector(*FORMATS.iter().find(|known| known.name() == format).unwrap())
+}
+
+/// Rows `from..to`, with `k` the remainder by `parts`.
+fn rows(from: i64, to: i64, parts: i64) -> RecordBatch {
+    let ids: ArrayRef = Arc::new(Int64Array::from_iter_values(from..to));
+    let keys: ArrayRef = Arc::new(StringArray::from_iter_values((from..to).map(|id| (id % parts).to_string())));
+    RecordBatch::try_from_iter([("id", ids), ("k", keys)]).unwrap()
+}
+
+async fn write(
+    format: &str,
+    config: SinkConfig,
+    mode: SaveMode,
+    batches: Vec<Result<RecordBatch>>,
+) -> Result<SinkProgress> {
+    let schema = Arc::clone(&config.schema);
+    let sink = connector(format).open_batch_write(config, mode)?.unwrap();
+    let rows: BatchStream = stream::iter(batches).boxed();
+    let batch = SinkBatch { id: BatchId(0), kind: WriteKind::Append, upsert_key: None, schema, rows: vec![rows] };
+    sink.write(batch, LoggedBatch::none()).await
+}
+
+fn config(folder: &Path, by: &[&str], options: &[(&str, &str)]) -> SinkConfig {
+    let mut config = sink_config(rows(0, 1, 1).schema(), options);
+    config.options.insert("path", folder.to_str().unwrap());
+    config.partition_by = by.iter().map(|name| (*name).to_owned()).collect();
+    config
+}
+
+/// The lines of all files by folder, without those that are hidden.
+fn lines(folder: &Path) -> BTreeMap<String, Vec<String>> {
+    let mut found = BTreeMap::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        if path.is_dir() {
+            let below = lines(&path).into_values().flatten();
+            found.insert(name, below.collect());
+        } else if !name.starts_with('_') {
+            let text = fs::read_to_string(&path).unwrap();
+            found.entry(String::new()).or_insert_with(Vec::new).extend(text.lines().map(str::to_owned));
+        }
+    }
+    found.values_mut().for_each(|lines: &mut Vec<String>| lines.sort());
+    found
+}
+
+#[tokio::test]
+async fn a_write_that_fails_changes_nothing() {
+    for mode in [SaveMode::Append, SaveMode::Overwrite] {
+        let folder = TempDir::new().unwrap();
+        write("csv", config(folder.path(), &[], &[]), SaveMode::Append, vec![Ok(rows(0, 2, 1))]).await.unwrap();
+        let before = fs::read_dir(folder.path()).unwrap().count();
+        let batches = vec![Ok(rows(2, 4, 1)), Err(Error::data("a bad row"))];
+        let error = write("csv", config(folder.path(), &[], &[]), mode, batches).await.unwrap_err();
+        assert_eq!(error.message(), "a bad row");
+        assert_eq!(lines(folder.path())[""], ["0,0", "1,0"], "{mode:?}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), before, "{mode:?}: something is left behind");
+    }
+}
+
+#[tokio::test]
+async fn more_partitions_than_files_are_kept_open_lose_no_row() {
+    let folder = TempDir::new().unwrap();
+    let batches = vec![Ok(rows(0, 500, 250)), Ok(rows(500, 1000, 250))];
+    let progress = write("csv", config(folder.path(), &["k"], &[]), SaveMode::Append, batches).await.unwrap();
+    assert_eq!(progress.rows_written, 1000);
+    let found = lines(folder.path());
+    let parts: Vec<_> = found.keys().filter(|name| name.starts_with("k=")).collect();
+    assert_eq!(parts.len(), 250);
+    let mut ids: Vec<i64> = found.values().flatten().map(|line| line.parse().unwrap()).collect();
+    ids.sort_unstable();
+    assert_eq!(ids, (0..1000).collect::<Vec<_>>());
+    assert_eq!(found["k=7"], ["257", "507", "7", "757"]);
+}
+
+#[tokio::test]
+async fn files_are_ended_where_memory_is_short() {
+    let folder = TempDir::new().unwrap();
+    let mut config = config(folder.path(), &["k"], &[]);
+    // Room for two files and what Parquet holds back of them.
+    config.memory = MemoryLedger::new(300_000);
+    let batches = (0..20).map(|batch| Ok(rows(batch * 100, batch * 100 + 100, 10))).collect();
+    let progress = write("parquet", config.clone(), SaveMode::Append, batches).await.unwrap();
+    assert_eq!(progress.rows_written, 2000);
+    assert_eq!(config.memory.used_bytes(), 0);
+}

@@ -14,6 +14,7 @@ mod input;
 mod line_rows;
 mod lines;
 mod listing;
+mod metadata_log;
 mod reader;
 mod scan;
 mod write;

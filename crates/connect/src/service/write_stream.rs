@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::query_plan;
 use super::streaming_query::instance_id;
+use super::write_batch::settings_of_options;
 use crate::error::handle::{relation_not_set, unsupported};
 use crate::session::operation::ResponseSender;
 use crate::session::queries::StartedBy;
@@ -98,6 +99,7 @@ async fn spec(
     let checkpoint = checkpoint(session, &options, name.as_deref(), connector.as_ref())?;
     let sync = sync_policy(session, &options)?;
     warn_of_unknown_options(connector.as_ref(), &options);
+    settings_of_options(session, connector.as_ref(), &mut options);
     let schema = sink_schema(&analyzed.plan, &analyzed.schema, output_mode, &context.conf)?;
     let sink = connector.open_sink(SinkConfig {
         options,

@@ -31,8 +31,8 @@ impl Connector for FileConnector {
         Err(no_stream(self.0.name(), "Reading"))
     }
 
-    fn open_sink(&self, _config: SinkConfig) -> Result<Arc<dyn Sink>> {
-        Err(no_stream(self.0.name(), "Writing"))
+    fn open_sink(&self, config: SinkConfig) -> Result<Arc<dyn Sink>> {
+        write::open_stream(self.0, &config)
     }
 
     fn check_save_mode(&self, _mode: SaveMode, _format: &str) -> Result<()> {

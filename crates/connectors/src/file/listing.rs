@@ -11,6 +11,7 @@ use millstream_core::{Error, Options, Result, spark_error};
 use regex::Regex;
 
 use super::found_file::FoundFile;
+use super::metadata_log;
 
 /// The files of `path` or `paths`.
 ///
@@ -23,6 +24,10 @@ pub(super) fn list(options: &Options) -> Result<Vec<FoundFile>> {
     for path in paths(options)? {
         let plain = local_path(&path);
         let absolute = std::path::absolute(plain).map_err(|error| failed("find", Path::new(plain), error))?;
+        if let Some(listed) = metadata_log::files(&absolute)? {
+            files.extend(listed);
+            continue;
+        }
         let found = expand(&absolute)?;
         if found.is_empty() {
             return Err(not_found(&absolute));

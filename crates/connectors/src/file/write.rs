@@ -13,6 +13,8 @@ pub(super) mod json;
 pub(super) mod lines;
 pub(super) mod parquet;
 mod partitions;
+mod staging;
+mod stream;
 mod task;
 pub(super) mod text;
 
@@ -25,6 +27,7 @@ use self::partitions::Partitions;
 use super::format::{FileEncoder, FileFormat, WriteConfig};
 
 pub(super) use self::batch::open as open_batch;
+pub(super) use self::stream::open as open_stream;
 
 /// Where rows go, and as what.
 #[derive(Debug, Clone)]

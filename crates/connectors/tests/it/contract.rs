@@ -22,8 +22,8 @@ use millstream_connectors::console::Console;
 use millstream_connectors::register_all;
 use millstream_core::{
     BatchId, BatchReader, BatchStream, Clock, Connector, ConnectorRegistry, ErrorKind, LoggedBatch, Offset,
-    OffsetRange, ReadLimit, ReadRequest, SaveMode, ScanColumn, ScanRequest, Sink, SinkBatch, SinkConfig, SinkStart,
-    Source, SourceConfig, WriteKind,
+    OffsetRange, OutputMode, ReadLimit, ReadRequest, SaveMode, ScanColumn, ScanRequest, Sink, SinkBatch, SinkConfig,
+    SinkStart, Source, SourceConfig, WriteKind,
 };
 use millstream_testing::{ManualClock, read_request, sink_config, source_config, system_clock};
 use parking_lot::Mutex;
@@ -40,6 +40,8 @@ struct Kit {
     reader: Option<Options>,
     /// The options of a sink of one STRING column `value`.
     sink: Option<Options>,
+    /// Whether it writes files, each batch exactly once.
+    file_sink: bool,
     broker: Option<Broker>,
     _files: Option<TempDir>,
 }
@@ -51,6 +53,7 @@ async fn kit(name: &str) -> Kit {
         "rate-micro-batch" => Kit { source: Some(vec![("rowsPerBatch", "10".to_owned())]), ..Kit::default() },
         "memory" | "noop" | "console" => Kit { sink: Some(vec![]), ..Kit::default() },
         "text" => files("lines.txt", "one\ntwo\nthree\n"),
+        "csv" | "parquet" => Kit { reader: Some(vec![]), file_sink: true, ..Kit::default() },
         "json" => files("records.json", "{\"a\":1}\n{\"a\":2}\n{\"a\":3}\n"),
         "kafka" => kafka().await,
         other => panic!("connector '{other}' is under no contract: give it a kit"),
@@ -61,7 +64,7 @@ fn files(name: &str, content: &str) -> Kit {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join(name), content).unwrap();
     let path = folder.path().to_str().unwrap().to_owned();
-    Kit { reader: Some(vec![("path", path)]), _files: Some(folder), ..Kit::default() }
+    Kit { reader: Some(vec![("path", path)]), file_sink: true, _files: Some(folder), ..Kit::default() }
 }
 
 async fn kafka() -> Kit {
@@ -244,6 +247,40 @@ async fn check_sink(connector: &dyn Connector, options: &Options) {
     sink.close().await.unwrap();
 }
 
+/// A sink of files takes appended rows alone. Its log says what it holds, and outlives it.
+async fn check_file_sink(connector: &dyn Connector) {
+    let folder = tempfile::tempdir().unwrap();
+    let options = vec![("path", folder.path().to_str().unwrap().to_owned())];
+    let files = || {
+        let names = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+        names.filter(|name| name.to_str().unwrap().starts_with("part-")).count()
+    };
+    let sink = open_sink(connector, &options);
+    assert!(sink.exactly_once().is_some());
+    assert_eq!(sink.open(SinkStart::batch_write()).await.unwrap(), None);
+    write(&*sink, 0, WriteKind::Append, &["1", "2"]).await;
+    write(&*sink, 1, WriteKind::Append, &["3"]).await;
+    assert_eq!(files(), 2);
+    let (again, drained) = batch(1, WriteKind::Append, &["3"]);
+    sink.write(again, LoggedBatch::none()).await.unwrap();
+    assert!(drained.load(Ordering::Relaxed), "every stream must be drained");
+    let (mut failing, _) = batch(2, WriteKind::Append, &["4"]);
+    failing.rows.push(stream::iter([Err(millstream_core::Error::data("broken"))]).boxed());
+    assert_eq!(sink.write(failing, LoggedBatch::none()).await.unwrap_err().kind(), ErrorKind::Data);
+    assert_eq!(files(), 2, "of a failed batch nothing shows");
+    sink.close().await.unwrap();
+    let next = open_sink(connector, &options);
+    assert_eq!(next.open(SinkStart::batch_write()).await.unwrap(), Some(BatchId(1)));
+    write(&*next, 2, WriteKind::Append, &["4"]).await;
+    assert_eq!(files(), 3);
+    for output_mode in [OutputMode::Update, OutputMode::Complete] {
+        let pairs: Vec<_> = options.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let config = SinkConfig { output_mode, ..sink_config(values(&[]).schema(), &pairs) };
+        let error = connector.open_sink(config).unwrap_err();
+        assert_eq!(error.class(), Some("STREAMING_OUTPUT_MODE.UNSUPPORTED_DATASOURCE"), "{error}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_connector_keeps_the_contract() {
     for connector in registry().connectors() {
@@ -257,6 +294,10 @@ async fn every_connector_keeps_the_contract() {
             }
         }
         match &kit.reader {
+            Some(options) if options.is_empty() => {
+                let error = connector.open_batch(config(&any)).unwrap_err();
+                assert_eq!(error.class(), Some("UNSUPPORTED_FEATURE"), "{error}");
+            }
             Some(options) => check_reader(&**connector, options).await,
             None => {
                 let error = connector.open_batch(config(&any)).unwrap_err();
@@ -266,6 +307,7 @@ async fn every_connector_keeps_the_contract() {
         }
         match &kit.sink {
             Some(options) => check_sink(&**connector, options).await,
+            None if kit.file_sink => check_file_sink(&**connector).await,
             None => {
                 let error = connector.open_sink(sink_config(values(&[]).schema(), &[])).unwrap_err();
                 check_no_stream(name, "writing", &error);
@@ -276,7 +318,7 @@ async fn every_connector_keeps_the_contract() {
 
 /// What takes no part in streams says so in Spark's words, but for what Spark streams.
 fn check_no_stream(name: &str, what: &str, error: &millstream_core::Error) {
-    if ["json", "text"].contains(&name) {
+    if ["csv", "json", "parquet", "text"].contains(&name) {
         assert_eq!(error.class(), Some("UNSUPPORTED_FEATURE"), "{error}");
         assert!(
             error.message().to_lowercase().starts_with(&format!("{what} '{name}' files as a stream is")),

@@ -10,6 +10,7 @@ mod crash;
 mod crash_test;
 mod demo;
 mod exactly_once;
+mod file_sink;
 mod first_hour;
 mod old_kafka;
 mod pressure;

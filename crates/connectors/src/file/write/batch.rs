@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::Target;
 use super::folder;
+use super::staging::Staging;
 use super::task::{self, Job, Written};
 use crate::file::format::FileFormat;
 
@@ -73,8 +74,9 @@ impl Sink for BatchWrite {
 
     async fn write(&self, batch: SinkBatch, _logged: LoggedBatch) -> Result<SinkProgress> {
         let id = Uuid::new_v4();
-        let staging = Staging { root: self.target.folder.join(folder::TEMPORARY).join(id.to_string()) };
-        let job = Job { target: self.target.clone(), root: staging.root.clone(), id, synced: false };
+        let staging = Staging::within(&self.target.folder, "batch", id);
+        let job = Job { target: self.target.clone(), root: staging.root().to_owned(), id, synced: false };
+        // Also a write without files leaves a folder.
         folder::create(&job.root)?;
         let written = task::write(&job, batch.rows).await?;
         let (folder, replaces, rows_written) = (self.target.folder.clone(), self.replaces, written.rows);
@@ -98,25 +100,9 @@ fn commit(folder: &Path, staging: &Staging, replaces: Replaces, written: &Writte
         if let Some(parent) = to.parent() {
             folder::create(parent)?;
         }
-        fs::rename(staging.root.join(file), &to).map_err(|error| folder::failed("write", &to, error))?;
+        fs::rename(staging.root().join(file), &to).map_err(|error| folder::failed("write", &to, error))?;
     }
     let mark = folder.join("_SUCCESS");
     File::create(&mark).map_err(|error| folder::failed("create", &mark, error))?;
     Ok(())
-}
-
-/// A folder that goes with whoever writes there.
-struct Staging {
-    root: PathBuf,
-}
-
-impl Drop for Staging {
-    fn drop(&mut self) {
-        // It lies beside what readers see, and is hidden from them; what cannot be removed does no harm.
-        drop(fs::remove_dir_all(&self.root));
-        if let Some(temporary) = self.root.parent() {
-            // Another write may still be under way there.
-            drop(fs::remove_dir(temporary));
-        }
-    }
 }

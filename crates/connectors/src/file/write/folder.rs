@@ -7,9 +7,6 @@ use std::path::{Path, PathBuf};
 use millstream_core::disk::{local_path, scheme};
 use millstream_core::{Error, Result};
 
-/// Where files lie until all of a batch are whole.
-pub(super) const TEMPORARY: &str = "_temporary";
-
 /// The absolute path of a location of this machine.
 pub(super) fn local(location: &str) -> Result<PathBuf> {
     if location.is_empty() {
@@ -34,7 +31,7 @@ pub(super) fn shown(folder: &Path) -> String {
 /// Removes all that lies in a folder, but what is still on its way into it.
 pub(super) fn clear(folder: &Path) -> Result<()> {
     for entry in entries(folder)? {
-        if entry.file_name().is_some_and(|name| name != TEMPORARY) {
+        if entry.file_name().is_some_and(|name| name != super::staging::TEMPORARY) {
             remove(&entry)?;
         }
     }

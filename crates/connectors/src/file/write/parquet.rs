@@ -7,7 +7,7 @@
 use std::io::Write;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayData, ArrayRef, RecordBatch, RecordBatchOptions, make_array, new_null_array};
+use arrow::array::{Array, ArrayData, ArrayRef, RecordBatch, RecordBatchOptions, make_array};
 use arrow::datatypes::{DataType, Field, Fields, IntervalUnit, Schema, SchemaRef};
 use millstream_core::{Error, Options, Result, spark_error};
 use millstream_formats::schema_json::schema_json;
@@ -82,7 +82,6 @@ fn stored_type(data_type: &DataType) -> DataType {
     match data_type {
         DataType::Interval(IntervalUnit::YearMonth) => DataType::Int32,
         DataType::Duration(_) => DataType::Int64,
-        DataType::Null => DataType::Boolean,
         DataType::Struct(fields) => DataType::Struct(stored_fields(fields)),
         DataType::List(element) => DataType::List(inner(element)),
         DataType::Map(entries, sorted) => DataType::Map(inner(entries), *sorted),
@@ -144,9 +143,6 @@ impl FileEncoding for ParquetFile {
 
 /// The same values under the type that they have in the file.
 fn stored(values: ArrayData, to: &DataType) -> Result<ArrayData> {
-    if *values.data_type() == DataType::Null {
-        return Ok(new_null_array(to, values.len()).to_data());
-    }
     let parts: Vec<&DataType> = match to {
         DataType::Struct(fields) => fields.iter().map(|field| field.data_type()).collect(),
         DataType::List(field) | DataType::Map(field, _) => vec![field.data_type()],

@@ -41,6 +41,9 @@ pub struct QuerySettings {
     pub ansi: bool,
     /// `spark.sql.caseSensitive`
     pub case_sensitive: bool,
+    /// Whether the columns of partitions have the types that their values show:
+    /// `spark.sql.sources.partitionColumnTypeInference.enabled`
+    pub infers_partition_types: bool,
     /// How binaries are printed: `spark.sql.binaryOutputStyle`
     pub binary: BinaryStyle,
 }
@@ -48,6 +51,12 @@ pub struct QuerySettings {
 impl Default for QuerySettings {
     /// Spark 4's defaults, in UTC.
     fn default() -> Self {
-        Self { time_zone: Tz::UTC, ansi: true, case_sensitive: false, binary: BinaryStyle::default() }
+        Self {
+            time_zone: Tz::UTC,
+            ansi: true,
+            case_sensitive: false,
+            infers_partition_types: true,
+            binary: BinaryStyle::default(),
+        }
     }
 }

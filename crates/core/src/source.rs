@@ -20,6 +20,10 @@ use crate::scan_filter::ScanFilter;
 /// Rows on their way: pulled, never pushed. Not being polled is the back-pressure.
 pub type BatchStream = BoxStream<'static, Result<RecordBatch>>;
 
+/// The mark of a field that only its name asks for, in the field's metadata: `*` does not mean it (Spark: a metadata
+/// column). It stands behind all columns without the mark.
+pub const METADATA_COLUMN: &str = "millstream.metadata_column";
+
 /// How much of a source one batch may read (Spark: `ReadLimit`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReadLimit {

@@ -6,7 +6,6 @@
 //! Deliberately not here: intervals, TIME and VARIANT within JSON, date and time patterns (they are handed in as
 //! [`TextParser`]s), and `DROPMALFORMED`, because a column cannot drop rows.
 
-mod columns;
 mod convert;
 #[cfg(test)]
 pub(crate) mod ddl;
@@ -25,16 +24,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Fields};
 
-use self::columns::{Column, Values, nullable};
 use self::convert::{Read, append_fields, append_single, append_value};
 use self::fast::Templates;
-pub use self::infer::{InferenceOptions, infer_type};
+pub use self::infer::{InferenceOptions, JsonInference, infer_type};
 pub use self::options::{JsonOptions, JsonSyntax, ParseMode, TextParser};
 pub use self::path::{JsonPath, JsonTexts};
 use self::tokens::{Bad, Buffers, Token, Tokens};
 use millstream_core::decode::{ValueDecoder, ValueDecoding};
 use millstream_core::error::{Error, Result};
 use millstream_core::spark_error;
+
+use crate::columns::{Column, Values, nullable};
 
 /// Decodes JSON texts into values of one type.
 #[derive(Debug, Clone)]

@@ -7,9 +7,12 @@
 //! Deliberately not here: plans and DataFusion, files and connections, and what an option of a connector means.
 
 pub mod calendar;
+mod columns;
+pub mod csv;
 pub mod csv_text;
 pub mod date_time_pattern;
 pub mod datetime;
+pub mod decimal;
 pub mod json;
 pub mod json_patterns;
 pub mod json_text;

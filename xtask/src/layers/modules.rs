@@ -86,7 +86,8 @@ pub(super) const TABLES: &[Table] = &[
         package: "formats",
         sources: "crates/formats/src",
         rows: &[
-            ("json", &["text", "datetime"]),
+            ("csv", &["columns", "date_time_pattern", "calendar", "datetime", "decimal", "json", "text"]),
+            ("json", &["columns", "decimal", "text", "datetime"]),
             ("json_text", &["text", "datetime"]),
             ("csv_text", &["json_patterns", "json_text", "text"]),
             ("schema_json", &["json_text", "text"]),
@@ -96,6 +97,8 @@ pub(super) const TABLES: &[Table] = &[
             ("show", &["text"]),
             ("text", &["datetime"]),
             ("datetime", &[]),
+            ("columns", &[]),
+            ("decimal", &[]),
         ],
     },
     Table {

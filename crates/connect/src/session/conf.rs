@@ -17,6 +17,7 @@ use crate::SessionDefaults;
 
 const TIME_ZONE: &str = "spark.sql.session.timeZone";
 /// How `show()` prints BINARY.
+const PARTITION_TYPES: &str = "spark.sql.sources.partitionColumnTypeInference.enabled";
 pub(crate) const BINARY_STYLE: &str = "spark.sql.binaryOutputStyle";
 
 /// What a setting takes beside its key and its value.
@@ -138,6 +139,9 @@ impl Conf {
             time_zone: zone_name(&zone).parse().map_err(|_| invalid_zone(&zone))?,
             ansi: self.is_true("spark.sql.ansi.enabled"),
             case_sensitive: self.is_true("spark.sql.caseSensitive"),
+            infers_partition_types: self
+                .find(PARTITION_TYPES)
+                .is_none_or(|value| !value.trim().eq_ignore_ascii_case("false")),
             binary: self.find(BINARY_STYLE).and_then(|name| BinaryStyle::named(&name)).unwrap_or_default(),
         })
     }

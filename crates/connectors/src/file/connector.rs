@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use arrow::datatypes::{Field, Fields, Schema, SchemaRef};
-use millstream_core::{BatchReader, Connector, Error, Result, SaveMode, Sink, SinkConfig, Source, SourceConfig};
+use millstream_core::{
+    BatchReader, Connector, Error, Result, SaveMode, Sink, SinkConfig, Source, SourceConfig, spark_error,
+};
 
 use super::format::{FileFormat, ReadConfig};
-use super::found_file::FoundFile;
-use super::listing;
+use super::listing::{Listing, Search};
 use super::reader::FileReader;
+use super::table::FileTable;
 use super::write;
 
 /// `format(…)` of one format of files.
@@ -21,10 +23,8 @@ impl Connector for FileConnector {
     }
 
     fn source_schema(&self, config: &SourceConfig) -> Result<SchemaRef> {
-        let read = read_config(config);
-        let schema = self.schema(&[], config, &read)?;
-        self.0.decoder(&schema, &read)?;
-        Ok(schema)
+        let listing = Search::from_options(&config.options, &config.settings)?.list()?;
+        Ok(self.table(&listing, config)?.schema())
     }
 
     fn open_source(&self, _config: SourceConfig) -> Result<Arc<dyn Source>> {
@@ -48,32 +48,62 @@ impl Connector for FileConnector {
     }
 
     fn open_batch(&self, config: SourceConfig) -> Result<Arc<dyn BatchReader>> {
-        let read = read_config(&config);
-        let files = listing::list(&config.options)?;
-        let schema = self.schema(&files, &config, &read)?;
-        let decoder = self.0.decoder(&schema, &read)?;
-        Ok(Arc::new(FileReader { schema, decoder, files: files.into() }))
+        let listing = Search::from_options(&config.options, &config.settings)?.list()?;
+        let table = Arc::new(self.table(&listing, &config)?);
+        Ok(Arc::new(FileReader { table, files: listing.files.into() }))
     }
 }
 
 impl FileConnector {
-    /// The columns of the files: those that the user gave, else what the files show.
-    fn schema(&self, files: &[FoundFile], config: &SourceConfig, read: &ReadConfig) -> Result<SchemaRef> {
-        let given = match &config.user_schema {
-            Some(schema) => Some(Arc::clone(schema)),
-            None => self.0.infer(files, read)?,
-        };
-        let Some(schema) = given else {
-            return Err(Error::unsupported("Files that show no schema are not supported by Millstream."));
+    /// The rows of these files: by the schema that the user gave, else by what the files show.
+    fn table(&self, listing: &Listing, config: &SourceConfig) -> Result<FileTable> {
+        let read =
+            ReadConfig { options: config.options.clone(), settings: config.settings, now_ms: config.clock.now_ms() };
+        let zone = config.settings.time_zone;
+        let mut partitions = listing.partitions.fields(zone, config.settings.infers_partition_types);
+        let inside = match &config.user_schema {
+            Some(schema) => without_partitions(schema, &mut partitions, config.settings.case_sensitive),
+            None => self.0.infer(&listing.files, &read)?.ok_or_else(|| self.unable_to_infer())?,
         };
         // What is read from outside may lack anything.
-        let fields: Fields = schema.fields().iter().map(|field| Field::clone(field).with_nullable(true)).collect();
-        Ok(Arc::new(Schema::new(fields)))
+        let fields: Fields = inside.fields().iter().map(|field| Field::clone(field).with_nullable(true)).collect();
+        let inside = Arc::new(Schema::new(fields));
+        check_names(&inside, config.settings.case_sensitive)?;
+        let decoder = self.0.decoder(&inside, &read)?;
+        Ok(FileTable::new(decoder, &inside, partitions, zone))
+    }
+
+    fn unable_to_infer(&self) -> Error {
+        spark_error!("UNABLE_TO_INFER_SCHEMA", format = self.0.title())
     }
 }
 
-fn read_config(config: &SourceConfig) -> ReadConfig {
-    ReadConfig { options: config.options.clone(), settings: config.settings }
+/// The columns that are inside the files. What the user says of a partition's column is taken over: its name and type.
+fn without_partitions(schema: &Schema, partitions: &mut [Field], case_sensitive: bool) -> SchemaRef {
+    let same = |left: &str, right: &str| match case_sensitive {
+        true => left == right,
+        false => left.to_lowercase() == right.to_lowercase(),
+    };
+    let mut inside = Vec::new();
+    for field in schema.fields() {
+        match partitions.iter_mut().find(|partition| same(partition.name(), field.name())) {
+            Some(partition) => *partition = Field::clone(field).with_nullable(true),
+            None => inside.push(Arc::clone(field)),
+        }
+    }
+    Arc::new(Schema::new(inside))
+}
+
+/// Refuses two columns of one name.
+fn check_names(schema: &Schema, case_sensitive: bool) -> Result<()> {
+    let mut seen = std::collections::BTreeSet::new();
+    for field in schema.fields() {
+        let name = if case_sensitive { field.name().clone() } else { field.name().to_lowercase() };
+        if !seen.insert(name.clone()) {
+            return Err(spark_error!("COLUMN_ALREADY_EXISTS", columnName = format!("`{name}`")));
+        }
+    }
+    Ok(())
 }
 
 /// Spark streams files; here they are read as they are, once.

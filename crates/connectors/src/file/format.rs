@@ -63,6 +63,8 @@ pub struct ReadConfig {
     pub options: Options,
     /// Session settings that change what a text means.
     pub settings: QuerySettings,
+    /// The time of the read, in milliseconds since 1970.
+    pub now_ms: i64,
 }
 
 /// What is wanted of a file.

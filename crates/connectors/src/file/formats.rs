@@ -1,5 +1,6 @@
 //! The table of formats: a file or folder here, and a line.
 
+mod binary_file;
 mod csv;
 mod json;
 mod parquet;
@@ -8,4 +9,5 @@ mod text;
 use super::format::FileFormat;
 
 /// Every format of files.
-pub static FORMATS: &[&dyn FileFormat] = &[&csv::Csv, &json::Json, &parquet::Parquet, &text::Text];
+pub static FORMATS: &[&dyn FileFormat] =
+    &[&binary_file::BinaryFile, &csv::Csv, &json::Json, &parquet::Parquet, &text::Text];

@@ -1,20 +1,39 @@
 //! The bytes of a file, unpacked if its name says that they are packed.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, BufReader, Read};
 
-use millstream_core::{Error, Result};
+use flate2::bufread::{MultiGzDecoder, ZlibDecoder};
+use millstream_core::{Error, Result, spark_error};
 
 use super::found_file::FoundFile;
 
+/// Endings of packed files that nothing here unpacks.
+const REFUSED: [&str; 5] = [".bz2", ".lz4", ".snappy", ".zst", ".lzo"];
+
 /// Opens a file to read its bytes from the beginning.
 pub(super) fn open(file: &FoundFile) -> Result<Box<dyn Read + Send>> {
-    let raw = File::open(&file.path).map_err(|error| failed("read", file, error))?;
+    let name = file.path.to_string_lossy();
+    if let Some(ending) = REFUSED.iter().find(|ending| name.ends_with(**ending)) {
+        return Err(Error::unsupported(format!("Reading files packed as '{ending}' is not supported by Millstream."))
+            .with_hint("pack them with gzip or deflate"));
+    }
+    let raw = File::open(&file.path).map_err(|error| failed(file, error))?;
+    if name.ends_with(".gz") {
+        return Ok(Box::new(MultiGzDecoder::new(BufReader::new(raw))));
+    }
+    if name.ends_with(".deflate") {
+        return Ok(Box::new(ZlibDecoder::new(BufReader::new(raw))));
+    }
     Ok(Box::new(raw))
 }
 
-/// A file or folder that cannot be read.
-pub(super) fn failed(what: &str, file: &FoundFile, error: io::Error) -> Error {
-    let path = file.path.display();
-    Error::unavailable(format!("cannot {what} '{path}': {error}")).with_source(error)
+/// A file that cannot be read.
+pub(super) fn failed(file: &FoundFile, error: io::Error) -> Error {
+    let path = format!("file://{}", file.path.display());
+    match error.kind() {
+        io::ErrorKind::NotFound => spark_error!("FAILED_READ_FILE.FILE_NOT_EXIST", path = path),
+        _ => spark_error!("FAILED_READ_FILE.NO_HINT", path = path),
+    }
+    .with_source(error)
 }

@@ -2,7 +2,7 @@
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
-use millstream_core::{Error, Options, Result};
+use millstream_core::{Error, Options, Result, spark_error};
 
 use super::format::Wanted;
 use super::found_file::FoundFile;
@@ -26,7 +26,7 @@ where
     }
 
     fn read(&mut self) -> Result<Option<RecordBatch>> {
-        let lines = self.lines.read(self.batch_rows).map_err(|error| failed("read", &self.file, error))?;
+        let lines = self.lines.read(self.batch_rows).map_err(|error| failed(&self.file, error))?;
         let mut lines = lines.peekable();
         if lines.peek().is_none() { Ok(None) } else { (self.batch)(&mut lines).map(Some) }
     }
@@ -47,6 +47,17 @@ where
 pub(super) fn batch_of(schema: &SchemaRef, columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch> {
     let options = RecordBatchOptions::new().with_row_count(Some(rows));
     Ok(RecordBatch::try_new_with_options(SchemaRef::clone(schema), columns, &options)?)
+}
+
+/// Refuses a query that asks for nothing but the texts of malformed records: without other columns none is read, so
+/// none is malformed.
+pub(super) fn check_not_only_corrupt(schema: &SchemaRef, wanted: &Wanted, corrupt: &str) -> Result<()> {
+    match wanted.columns.as_slice() {
+        [column] if schema.field(*column).name() == corrupt => {
+            Err(spark_error!("UNSUPPORTED_FEATURE.QUERY_ONLY_CORRUPT_RECORD_COLUMN"))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Refuses encodings that nothing here reads.

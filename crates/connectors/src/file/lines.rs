@@ -9,6 +9,9 @@ use millstream_core::{Error, Options, Result};
 /// Bytes that are read at once; a longer line makes the buffer grow.
 const READ_BYTES: usize = 256 << 10;
 
+/// What some editors put before a text in UTF-8; it is no part of the first line.
+pub(super) const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// What ends a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Separator {
@@ -53,11 +56,19 @@ impl Separator {
     }
 }
 
+impl From<&[u8]> for Separator {
+    fn from(bytes: &[u8]) -> Self {
+        Self::Bytes(bytes.to_vec())
+    }
+}
+
 /// Reads one file line by line.
 pub(super) struct LineReader {
     input: Box<dyn Read + Send>,
     separator: Separator,
     buffer: Vec<u8>,
+    /// Something has been read.
+    begun: bool,
     /// What has been given out of the buffer.
     given: usize,
     /// Nothing follows the buffer.
@@ -67,7 +78,7 @@ pub(super) struct LineReader {
 
 impl LineReader {
     pub(super) fn new(input: Box<dyn Read + Send>, separator: Separator) -> Self {
-        Self { input, separator, buffer: Vec::new(), given: 0, ended: false, lines: Vec::new() }
+        Self { input, separator, buffer: Vec::new(), begun: false, given: 0, ended: false, lines: Vec::new() }
     }
 
     /// The next lines, at most `rows`; none at the end of the file.
@@ -86,6 +97,31 @@ impl LineReader {
         Ok(self.lines.iter().map(|line| &self.buffer[line.clone()]))
     }
 
+    /// The next line of those that are wanted.
+    pub(super) fn next(&mut self, wanted: impl Fn(&[u8]) -> bool) -> io::Result<Option<&[u8]>> {
+        let line = loop {
+            match self.separator.find(&self.buffer[self.given..], self.ended) {
+                Some(found) => {
+                    let line = self.given..self.given + found.start;
+                    self.given += found.end;
+                    if wanted(&self.buffer[line.clone()]) {
+                        break line;
+                    }
+                }
+                None if !self.ended => self.fill()?,
+                None => {
+                    let line = self.given..self.buffer.len();
+                    self.given = self.buffer.len();
+                    if line.is_empty() || !wanted(&self.buffer[line.clone()]) {
+                        return Ok(None);
+                    }
+                    break line;
+                }
+            }
+        };
+        Ok(Some(&self.buffer[line]))
+    }
+
     /// Finds lines in what has been read.
     fn take(&mut self, rows: usize) {
         while self.lines.len() < rows {
@@ -102,6 +138,12 @@ impl LineReader {
         let wanted = READ_BYTES.max(self.buffer.len());
         let read = self.input.by_ref().take(wanted as u64).read_to_end(&mut self.buffer)?;
         self.ended = read < wanted;
+        if !std::mem::replace(&mut self.begun, true)
+            && self.separator != Separator::None
+            && self.buffer.starts_with(BYTE_ORDER_MARK)
+        {
+            self.given = BYTE_ORDER_MARK.len();
+        }
         Ok(())
     }
 }

@@ -1,54 +1,141 @@
-//! Which files a path means: a file, the files of a folder, or a glob with `*`, `?`, `[…]` and `{a,b}`.
+//! Which files a path means: a file, the files of a folder, or a glob.
 //!
-//! Names that begin with `_` or `.` are hidden, as in Hadoop, even when they are named outright.
+//! Names that begin with `_` or `.` are hidden, as in Hadoop, even when they are named outright; but a folder of a
+//! partition may begin with `_`.
 
-use std::fs;
+use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use millstream_core::disk::local_path;
-use millstream_core::{Error, Options, Result, spark_error};
+use millstream_core::disk::{local_path, scheme};
+use millstream_core::{Error, Options, QuerySettings, Result, spark_error};
+use millstream_formats::datetime::parse_timestamp;
 use regex::Regex;
 
 use super::found_file::FoundFile;
+use super::glob::{glob, is_pattern};
 use super::metadata_log;
+use super::partitions::Partitions;
 
-/// The files of `path` or `paths`.
-///
-/// # Errors
-/// `PATH_NOT_FOUND` for a path without a single file or folder.
-pub(super) fn list(options: &Options) -> Result<Vec<FoundFile>> {
-    let filter = options.get("pathGlobFilter").map(glob).transpose()?;
-    let recursive = options.get_bool("recursiveFileLookup")?.unwrap_or(false);
-    let mut files = Vec::new();
-    for path in paths(options)? {
-        let plain = local_path(&path);
-        let absolute = std::path::absolute(plain).map_err(|error| failed("find", Path::new(plain), error))?;
-        if let Some(listed) = metadata_log::files(&absolute)? {
-            files.extend(listed);
-            continue;
-        }
-        let found = expand(&absolute)?;
-        if found.is_empty() {
-            return Err(not_found(&absolute));
-        }
-        for place in found {
-            collect(&place, recursive, &mut files)?;
-        }
-    }
-    let wanted = |path: &PathBuf| {
-        let name = file_name(path);
-        !is_hidden(&name) && filter.as_ref().is_none_or(|filter| filter.is_match(&name))
-    };
-    files.retain(wanted);
-    files.into_iter().map(found).collect()
+/// The files that were found, and the columns that their folders have.
+#[derive(Debug, Clone)]
+pub(super) struct Listing {
+    pub(super) files: Vec<FoundFile>,
+    pub(super) partitions: Partitions,
 }
 
-fn found(path: PathBuf) -> Result<FoundFile> {
-    let metadata = fs::metadata(&path).map_err(|error| failed("read", &path, error))?;
+/// What the options say of the files that are wanted.
+#[derive(Debug, Clone)]
+pub(super) struct Search {
+    paths: Vec<PathBuf>,
+    base: Option<PathBuf>,
+    name: Option<Regex>,
+    recursive: bool,
+    modified_before_ms: Option<i64>,
+    modified_after_ms: Option<i64>,
+    case_sensitive: bool,
+}
+
+impl Search {
+    pub(super) fn from_options(options: &Options, settings: &QuerySettings) -> Result<Self> {
+        let time = |name: &str| {
+            let Some(text) = options.get(name) else { return Ok(None) };
+            let zone = options.get("timeZone").and_then(|zone| zone.parse().ok()).unwrap_or(settings.time_zone);
+            let us = parse_timestamp(text, zone);
+            us.map(|us| Some(us.div_euclid(1000))).ok_or_else(|| {
+                let option = name.to_ascii_lowercase();
+                spark_error!("_LEGACY_ERROR_TEMP_1294", strategy = option, timeString = text)
+            })
+        };
+        Ok(Self {
+            paths: paths(options)?.iter().map(|path| absolute(path)).collect::<Result<_>>()?,
+            base: options.get("basePath").map(absolute).transpose()?,
+            name: options.get("pathGlobFilter").map(glob).transpose()?,
+            recursive: options.get_bool("recursiveFileLookup")?.unwrap_or(false),
+            modified_before_ms: time("modifiedBefore")?,
+            modified_after_ms: time("modifiedAfter")?,
+            case_sensitive: settings.case_sensitive,
+        })
+    }
+
+    /// All files, by name.
+    ///
+    /// # Errors
+    /// `PATH_NOT_FOUND` for a path without a single file or folder; folders that are no partitions of one table.
+    pub(super) fn list(&self) -> Result<Listing> {
+        let mut roots = Vec::new();
+        let mut files = Vec::new();
+        for path in &self.paths {
+            if let Some(listed) = metadata_log::files(path)? {
+                files.extend(listed);
+                roots.push(path.clone());
+                continue;
+            }
+            let found = expand(path)?;
+            if found.is_empty() {
+                return Err(not_found(path));
+            }
+            for root in &found {
+                walk(root, &mut |path| files.push(path))?;
+            }
+            roots.extend(found);
+        }
+        let partitions = if self.recursive {
+            Partitions::none()
+        } else {
+            let bases = match &self.base {
+                Some(base) => vec![base.clone()],
+                None => roots.iter().map(|root| folder_of(root)).collect(),
+            };
+            let folders = files.iter().filter_map(|file| file.parent());
+            Partitions::of_folders(folders, &bases, self.case_sensitive)?
+        };
+        let mut found = Vec::with_capacity(files.len());
+        for path in files {
+            if let Some(file) = self.found(path, &partitions, &roots)? {
+                found.push(file);
+            }
+        }
+        Ok(Listing { files: found, partitions })
+    }
+
+    /// The file if it is wanted.
+    fn found(&self, path: PathBuf, partitions: &Partitions, roots: &[PathBuf]) -> Result<Option<FoundFile>> {
+        let folder = path.parent().unwrap_or(&path);
+        let partition = match partitions.values(folder) {
+            Some(values) => values,
+            None if !partitions.is_empty() => return Ok(None),
+            // Without partitions only what lies right below a path is meant.
+            None if self.recursive || roots.iter().any(|root| *root == path || root == folder) => Vec::new(),
+            None => return Ok(None),
+        };
+        if self.name.as_ref().is_some_and(|name| !name.is_match(&file_name(&path))) {
+            return Ok(None);
+        }
+        let metadata = match fs::metadata(&path) {
+            Ok(metadata) => metadata,
+            // It went while the folder was listed.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(failed("read", &path, error)),
+        };
+        let modified_ms = modified_ms(&metadata);
+        let too_late = self.modified_before_ms.is_some_and(|before| modified_ms >= before);
+        let too_early = self.modified_after_ms.is_some_and(|after| modified_ms <= after);
+        if too_late || too_early {
+            return Ok(None);
+        }
+        Ok(Some(FoundFile { path, size: metadata.len(), modified_ms, partition }))
+    }
+}
+
+fn modified_ms(metadata: &Metadata) -> i64 {
     let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-    let modified_ms = modified.map_or(0, |since| since.as_millis() as i64);
-    Ok(FoundFile { path, size: metadata.len(), modified_ms })
+    modified.map_or(0, |since| since.as_millis() as i64)
+}
+
+/// The folder that a path is, or the one in which the file is.
+fn folder_of(path: &Path) -> PathBuf {
+    if path.is_dir() { path.to_owned() } else { path.parent().unwrap_or(path).to_owned() }
 }
 
 fn paths(options: &Options) -> Result<Vec<String>> {
@@ -59,6 +146,16 @@ fn paths(options: &Options) -> Result<Vec<String>> {
         paths.extend(list);
     }
     Ok(paths)
+}
+
+/// A path of this machine.
+fn absolute(path: &str) -> Result<PathBuf> {
+    if let Some(scheme) = scheme(path) {
+        return Err(Error::unsupported(format!("Files at '{scheme}:' are not supported by Millstream."))
+            .with_hint("name a path of this machine"));
+    }
+    let plain = local_path(path);
+    std::path::absolute(plain).map_err(|error| failed("find", Path::new(plain), error))
 }
 
 fn not_found(path: &Path) -> Error {
@@ -75,38 +172,37 @@ fn file_name(path: &Path) -> String {
 }
 
 fn is_hidden(name: &str) -> bool {
-    name.starts_with(['_', '.'])
+    (name.starts_with('_') && !name.contains('=')) || name.starts_with('.') || name.ends_with("._COPYING_")
 }
 
-/// The entries of a folder by name.
-fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
-    let listed = fs::read_dir(folder).and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect());
-    let mut paths: Vec<PathBuf> = listed.map_err(|error| failed("list", folder, error))?;
-    paths.sort_unstable();
-    Ok(paths)
+/// The entries of a folder by name, and which of them are folders.
+fn entries(folder: &Path) -> Result<Vec<(PathBuf, bool)>> {
+    let entry = |entry: std::io::Result<fs::DirEntry>| {
+        let entry = entry?;
+        let kind = entry.file_type()?;
+        let path = entry.path();
+        let is_folder = if kind.is_symlink() { path.is_dir() } else { kind.is_dir() };
+        Ok((path, is_folder))
+    };
+    let listed = fs::read_dir(folder).and_then(|entries| entries.map(entry).collect());
+    let mut entries: Vec<(PathBuf, bool)> = listed.map_err(|error| failed("list", folder, error))?;
+    entries.sort_unstable();
+    Ok(entries)
 }
 
-/// Files as they are, those of a folder one level deep or all the way.
-fn collect(path: &Path, recursive: bool, files: &mut Vec<PathBuf>) -> Result<()> {
+/// Gives a file, or all files below a folder that are not hidden.
+fn walk(path: &Path, give: &mut impl FnMut(PathBuf)) -> Result<()> {
     if !path.is_dir() {
-        files.push(path.to_owned());
+        if !is_hidden(&file_name(path)) {
+            give(path.to_owned());
+        }
         return Ok(());
     }
-    for entry in entries(path)? {
-        if !entry.is_dir() {
-            files.push(entry);
+    for (entry, is_folder) in entries(path)? {
+        if is_hidden(&file_name(&entry)) {
             continue;
         }
-        let name = file_name(&entry);
-        if recursive && !is_hidden(&name) {
-            collect(&entry, true, files)?;
-        } else if name.contains('=') && !is_hidden(&name) {
-            return Err(Error::unsupported(format!(
-                "Reading the partitions of '{}' is not supported by Millstream.",
-                path.display()
-            ))
-            .with_hint("name one partition's folder, or set recursiveFileLookup to read them without their column"));
-        }
+        if is_folder { walk(&entry, give)? } else { give(entry) }
     }
     Ok(())
 }
@@ -116,14 +212,14 @@ fn expand(path: &Path) -> Result<Vec<PathBuf>> {
     let mut found = vec![PathBuf::new()];
     for part in path.components() {
         let name = part.as_os_str().to_string_lossy();
-        if !name.contains(['*', '?', '[', '{']) {
+        if !is_pattern(&name) {
             found.iter_mut().for_each(|place| place.push(part));
             continue;
         }
         let pattern = glob(&name)?;
         let mut next = Vec::new();
         for place in found.iter().filter(|place| place.is_dir()) {
-            next.extend(entries(place)?.into_iter().filter(|entry| {
+            next.extend(entries(place)?.into_iter().map(|(entry, _)| entry).filter(|entry| {
                 let name = file_name(entry);
                 !is_hidden(&name) && pattern.is_match(&name)
             }));
@@ -132,40 +228,4 @@ fn expand(path: &Path) -> Result<Vec<PathBuf>> {
     }
     found.retain(|place| place.exists());
     Ok(found)
-}
-
-/// One part of a glob as a regular expression.
-fn glob(pattern: &str) -> Result<Regex> {
-    let mut expression = String::from("^");
-    let (mut depth, mut class) = (0, false);
-    let mut characters = pattern.chars();
-    while let Some(character) = characters.next() {
-        match character {
-            ']' if class => {
-                class = false;
-                expression.push(']');
-            }
-            '-' | '^' if class => expression.push(character),
-            '*' if !class => expression.push_str(".*"),
-            '?' if !class => expression.push('.'),
-            '[' if !class => {
-                class = true;
-                expression.push('[');
-            }
-            '{' if !class => {
-                depth += 1;
-                expression.push_str("(?:");
-            }
-            '}' if !class && depth > 0 => {
-                depth -= 1;
-                expression.push(')');
-            }
-            ',' if !class && depth > 0 => expression.push('|'),
-            '\\' => expression.extend(characters.next().map(|next| regex::escape(&next.to_string()))),
-            other => expression.push_str(&regex::escape(&other.to_string())),
-        }
-    }
-    expression.push('$');
-    Regex::new(&expression)
-        .map_err(|error| Error::illegal_argument(format!("'{pattern}' is no file pattern")).with_source(error))
 }

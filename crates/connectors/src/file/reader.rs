@@ -4,33 +4,27 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
-use millstream_core::{BatchReader, BatchStream, Error, ReadRequest, Result, ScanColumn};
+use millstream_core::{BatchReader, BatchStream, ReadRequest, Result};
 
-use super::format::{FileDecoder, Wanted};
 use super::found_file::FoundFile;
 use super::scan;
+use super::table::FileTable;
 
 /// The files of a batch read.
 #[derive(Debug)]
 pub(super) struct FileReader {
-    pub(super) schema: SchemaRef,
-    pub(super) decoder: Arc<dyn FileDecoder>,
+    pub(super) table: Arc<FileTable>,
     pub(super) files: Arc<[FoundFile]>,
 }
 
 #[async_trait]
 impl BatchReader for FileReader {
     fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.schema)
+        self.table.schema()
     }
 
     async fn scan(&self, request: ReadRequest) -> Result<Vec<BatchStream>> {
-        let ReadRequest { columns, filters, batch_rows, max_streams } = request;
-        let columns = columns.iter().map(|column| match column {
-            ScanColumn::Plain(index) => Ok(*index),
-            other @ ScanColumn::Decoded { .. } => Err(Error::internal(format!("files have no column {other:?}"))),
-        });
-        let wanted = Wanted { columns: columns.collect::<Result<_>>()?, filters, batch_rows };
-        Ok(scan::streams(&self.decoder, &self.files, &wanted, max_streams))
+        let scan = self.table.scan(&request.columns, &request.filters, request.batch_rows)?;
+        Ok(scan::streams(&self.table, &self.files, &scan, request.max_streams))
     }
 }

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use futures::{StreamExt, stream};
 use millstream_core::{BatchStream, Error};
 
-use super::format::{FileDecoder, FileRows, Wanted};
+use super::format::FileRows;
 use super::found_file::FoundFile;
+use super::table::{FileTable, TableScan};
 
 /// Streams over all files, at most `max_streams`. A file is read while it is pulled.
 pub(super) fn streams(
-    decoder: &Arc<dyn FileDecoder>,
+    table: &Arc<FileTable>,
     files: &[FoundFile],
-    wanted: &Wanted,
+    scan: &TableScan,
     max_streams: usize,
 ) -> Vec<BatchStream> {
     let streams = files.len().min(max_streams).max(1);
@@ -21,22 +22,22 @@ pub(super) fn streams(
         shares[index % streams].push(file.clone());
     }
     let stream = |files: Vec<FoundFile>| {
-        let (decoder, wanted) = (Arc::clone(decoder), wanted.clone());
-        stream::iter(files).flat_map(move |file| file_stream(Arc::clone(&decoder), file, wanted.clone())).boxed()
+        let (table, scan) = (Arc::clone(table), scan.clone());
+        stream::iter(files).flat_map(move |file| file_stream(Arc::clone(&table), file, scan.clone())).boxed()
     };
     shares.into_iter().map(stream).collect()
 }
 
 /// One file; it is opened when it is pulled first.
-fn file_stream(decoder: Arc<dyn FileDecoder>, file: FoundFile, wanted: Wanted) -> BatchStream {
+fn file_stream(table: Arc<FileTable>, file: FoundFile, scan: TableScan) -> BatchStream {
     let unopened: Option<FileRows> = None;
     stream::try_unfold(unopened, move |rows| {
-        let (decoder, file, wanted) = (Arc::clone(&decoder), file.clone(), wanted.clone());
+        let (table, file, scan) = (Arc::clone(&table), file.clone(), scan.clone());
         async move {
             let read = tokio::task::spawn_blocking(move || {
                 let mut rows = match rows {
                     Some(rows) => rows,
-                    None => decoder.open(&file, &wanted)?,
+                    None => table.open(&file, &scan)?,
                 };
                 Ok::<_, Error>(rows.next().transpose()?.map(|batch| (batch, Some(rows))))
             });

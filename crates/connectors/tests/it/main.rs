@@ -2,6 +2,7 @@
 
 mod contract;
 mod exactly_once;
+mod files;
 mod filters;
 mod kafka;
 mod kafka_sink;

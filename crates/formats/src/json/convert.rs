@@ -4,10 +4,10 @@
 //! malformed; fields beside it keep their values.
 
 use super::JsonOptions;
-use super::columns::{Column, Values};
 use super::generator::copy_structure;
 use super::scalars::{append_number, append_text};
 use super::tokens::{Bad, Token, Tokens, lone_surrogate};
+use crate::columns::{Column, Values};
 
 /// How a value came in, when it came in at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

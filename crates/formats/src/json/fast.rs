@@ -8,9 +8,9 @@
 use chrono_tz::Tz;
 
 use super::JsonOptions;
-use super::columns::{Column, Values};
 use super::scalars::{append_number, append_text};
 use super::tokens::{Buffers, Token, Tokens};
+use crate::columns::{Column, Values};
 use crate::datetime::{SECOND_US, Zone, checked_days};
 
 /// Shapes kept at a time.

@@ -4,10 +4,10 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Fields, TimeUnit};
-use millstream_core::Options;
 use millstream_core::error::{Error, Result};
+use millstream_core::{Options, spark_error};
 
-use super::options::JsonOptions;
+use super::options::{JsonOptions, ParseMode};
 use super::tokens::{Bad, Buffers, Token, Tokens};
 use crate::datetime::parse_timestamp;
 
@@ -65,6 +65,72 @@ pub fn infer_type(text: &str, options: &JsonOptions, inference: InferenceOptions
         }
         (None, _) => DataType::Utf8,
     })
+}
+
+/// The columns that JSON records show, one record after the other.
+#[derive(Debug, Clone)]
+pub struct JsonInference {
+    options: JsonOptions,
+    inference: InferenceOptions,
+    root: DataType,
+}
+
+impl JsonInference {
+    /// Nothing has been seen yet.
+    pub fn new(options: JsonOptions, inference: InferenceOptions) -> Self {
+        Self { options, inference, root: DataType::Struct(Fields::empty()) }
+    }
+
+    /// Takes another record in; a malformed one shows the column for such, where there is to be one.
+    ///
+    /// # Errors
+    /// The record is malformed, and that is to be an error.
+    pub fn add(&mut self, text: &str) -> Result<()> {
+        let mut buffers = Buffers::default();
+        let mut tokens = Tokens::new(text, self.options.syntax, &mut buffers);
+        let inference = Inference { options: &self.options, inference: self.inference };
+        let mut found = tokens.next().and_then(|_| inference.value(&mut tokens)).ok();
+        while let Some(DataType::List(element)) = found {
+            found = Some(element.data_type().clone());
+        }
+        let root = std::mem::replace(&mut self.root, DataType::Null);
+        self.root = match found {
+            Some(DataType::Null) => root,
+            Some(found @ DataType::Struct(_)) => compatible(root, found),
+            Some(_) | None => self.with_corrupt_column(root)?,
+        };
+        Ok(())
+    }
+
+    fn with_corrupt_column(&self, root: DataType) -> Result<DataType> {
+        let name = &self.options.corrupt_record_column;
+        match self.options.mode {
+            ParseMode::DropMalformed => Ok(root),
+            ParseMode::Permissive => {
+                let column = Fields::from(vec![Field::new(name, DataType::Utf8, true)]);
+                Ok(compatible(root, DataType::Struct(column)))
+            }
+            ParseMode::FailFast => Err(spark_error!(
+                "MALFORMED_RECORD_IN_PARSING.WITHOUT_SUGGESTION",
+                badRecord = name,
+                failFastMode = "FAILFAST"
+            )),
+        }
+    }
+
+    /// The columns, in the order of their names.
+    ///
+    /// # Errors
+    /// A decimal with a negative scale.
+    pub fn finish(self) -> Result<Fields> {
+        if has_negative_scale(&self.root) {
+            return Err(Error::unsupported("a decimal with a negative scale"));
+        }
+        match canonical(&self.root, self.inference) {
+            Some(DataType::Struct(fields)) => Ok(fields),
+            _ => Ok(Fields::empty()),
+        }
+    }
 }
 
 fn list(element: DataType) -> DataType {

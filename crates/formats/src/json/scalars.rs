@@ -3,9 +3,10 @@
 use chrono_tz::Tz;
 
 use super::JsonOptions;
-use super::columns::{Column, Values};
 use super::tokens::{Bad, Token};
+use crate::columns::{Column, Values};
 use crate::datetime::{SECOND_US, parse_date, parse_timestamp, parse_timestamp_ntz};
+use crate::decimal::parse_decimal;
 
 /// Appends a number, bare in the text: `token` says of which kind.
 pub(super) fn append_number(column: &mut Column, token: Token, text: &[u8]) -> Result<(), Bad> {
@@ -34,7 +35,9 @@ pub(super) fn append_number(column: &mut Column, token: Token, text: &[u8]) -> R
                 None => text.parse().map_err(|_| Bad)?,
             },
         }),
-        Values::Decimal { values, precision, scale } => values.push(parse_decimal(text, *precision, *scale)?),
+        Values::Decimal { values, precision, scale } => {
+            values.push(parse_decimal(text, *precision, *scale).ok_or(Bad)?);
+        }
         Values::Timestamp(values) if integer => {
             // Seconds; what does not fit wraps around, as in Spark.
             values.push(parse_integer::<i64>(text).ok_or(Bad)?.wrapping_mul(SECOND_US));
@@ -62,7 +65,7 @@ pub(super) fn append_text(column: &mut Column, text: &str, options: &JsonOptions
         Values::Float32(values) => values.push(parse_non_number(text, options).ok_or(Bad)? as f32),
         Values::Float64(values) => values.push(parse_non_number(text, options).ok_or(Bad)?),
         Values::Decimal { values, precision, scale } => {
-            values.push(parse_decimal(&text.replace(',', ""), *precision, *scale)?);
+            values.push(parse_decimal(&text.replace(',', ""), *precision, *scale).ok_or(Bad)?);
         }
         Values::Date(values) => values.push(match &options.date_parser {
             Some(parse) => parse(text).and_then(|days| i32::try_from(days).ok()).ok_or(Bad)?,
@@ -106,63 +109,6 @@ fn parse_non_number(text: &str, options: &JsonOptions) -> Option<f64> {
         "-INF" | "-Infinity" => Some(f64::NEG_INFINITY),
         _ => None,
     }
-}
-
-/// A decimal number with optional exponent, rounded half up to the scale; `Bad` where it needs more digits than it may.
-fn parse_decimal(text: &str, precision: u8, scale: i8) -> Result<i128, Bad> {
-    let (negative, unsigned) = match text.as_bytes().split_first().ok_or(Bad)? {
-        (b'-', rest) => (true, rest),
-        (b'+', rest) => (false, rest),
-        _ => (false, text.as_bytes()),
-    };
-    let (mantissa, exponent) = match unsigned.iter().position(|byte| matches!(byte, b'e' | b'E')) {
-        Some(at) => {
-            let exponent = std::str::from_utf8(&unsigned[at + 1..]).map_err(|_| Bad)?;
-            (&unsigned[..at], exponent.parse::<i32>().map_err(|_| Bad)?)
-        }
-        None => (unsigned, 0),
-    };
-    let (whole, fraction) = match mantissa.iter().position(|&byte| byte == b'.') {
-        Some(at) => (&mantissa[..at], &mantissa[at + 1..]),
-        None => (mantissa, &mantissa[..0]),
-    };
-    let digits = || whole.iter().chain(fraction);
-    let count = whole.len() + fraction.len();
-    if count == 0 || !digits().all(u8::is_ascii_digit) {
-        return Err(Bad);
-    }
-    // Spark's decimals cannot even pass through an exponent far from their digits.
-    let magnitude = whole.len() as i64 + i64::from(exponent);
-    if exponent.unsigned_abs() > 10_000 {
-        return Err(Bad);
-    }
-    // How many leading digits stand before the place that is rounded away.
-    let kept = magnitude + i64::from(scale);
-    let mut value: i128 = 0;
-    let mut place = 0;
-    for digit in digits() {
-        if place >= kept {
-            break;
-        }
-        value = push_digit(value, digit - b'0')?;
-        place += 1;
-    }
-    while place < kept && value != 0 {
-        value = push_digit(value, 0)?;
-        place += 1;
-    }
-    let next = usize::try_from(kept).ok().and_then(|kept| digits().nth(kept));
-    if next.is_some_and(|&digit| digit >= b'5') {
-        value += 1;
-    }
-    if value >= 10i128.pow(u32::from(precision)) {
-        return Err(Bad);
-    }
-    Ok(if negative { -value } else { value })
-}
-
-fn push_digit(value: i128, digit: u8) -> Result<i128, Bad> {
-    value.checked_mul(10).and_then(|value| value.checked_add(i128::from(digit))).ok_or(Bad)
 }
 
 /// Base 64 with padding; blanks are let pass between groups of four only.

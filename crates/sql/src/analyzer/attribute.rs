@@ -10,6 +10,9 @@ use serde_json::{Map, Value};
 
 use crate::data_type::METADATA_KEY;
 
+/// Spark's mark of columns that only their names ask for.
+const MARK: &str = "__metadata_col";
+
 /// A column that expressions may refer to.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Attribute {
@@ -39,6 +42,17 @@ impl Attribute {
     /// A column without qualifier or metadata.
     pub(crate) fn new(name: impl Into<String>, column: impl Into<String>, data_type: DataType, nullable: bool) -> Self {
         Self { name: name.into(), qualifier: Vec::new(), column: column.into(), data_type, nullable, metadata: None }
+    }
+
+    /// The same column where only its name asks for it.
+    pub(crate) fn into_metadata_column(self) -> Self {
+        let mark = with_entry(self.metadata.as_deref(), MARK, Value::String(self.name.clone()));
+        Self { metadata: Some(mark), ..self }
+    }
+
+    /// Whether it is a column that only its name asks for.
+    pub(crate) fn is_metadata_column(&self) -> bool {
+        self.metadata.as_deref().is_some_and(|metadata| metadata.contains(MARK))
     }
 
     /// A reference to it.

@@ -18,8 +18,8 @@ pub(crate) struct ResolvedRelation {
     pub(crate) plan: LogicalPlan,
     /// The columns of the result, in order.
     pub(crate) columns: Vec<Attribute>,
-    /// Columns of `plan` that only a qualified name or a plan id reaches: keys that JOIN USING hides (Spark: metadata
-    /// output).
+    /// Columns of `plan` that no `*` means (Spark: metadata output): keys that JOIN USING hides, which only a qualified
+    /// name or a plan id reaches, and what a source says of its rows, such as `_metadata`.
     pub(crate) metadata: Vec<Attribute>,
     /// Columns of `plan` that only a filter or sort above may name (Spark: missing references).
     pub(crate) hidden: Vec<Attribute>,
@@ -33,6 +33,14 @@ impl ResolvedRelation {
     /// A relation that shows all there is.
     pub(crate) fn new(plan: LogicalPlan, columns: Vec<Attribute>, streaming: bool) -> Self {
         Self { plan, columns, metadata: Vec::new(), hidden: Vec::new(), streaming, aggregate: None }
+    }
+
+    /// What is behind the first `shown` columns is asked for by name alone (Spark: metadata columns).
+    #[must_use]
+    pub(crate) fn with_metadata_columns(mut self, shown: usize) -> Self {
+        let marked = self.columns.split_off(shown.min(self.columns.len()));
+        self.metadata.extend(marked.into_iter().map(Attribute::into_metadata_column));
+        self
     }
 
     /// The same rows and columns computed by another plan.

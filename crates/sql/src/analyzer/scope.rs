@@ -72,6 +72,10 @@ impl<'s> Scope<'s> {
         if fits.is_empty() {
             fits = qualified_candidates(self.metadata, parts, context);
         }
+        if fits.is_empty() {
+            let named = |column: &&Attribute| column.is_metadata_column() && context.same_name(&column.name, &parts[0]);
+            fits = self.metadata.iter().filter(named).map(|column| (column, 1)).collect();
+        }
         let Some((first, used)) = fits.first() else { return Ok(None) };
         if fits.iter().all(|(other, _)| other.column == first.column) {
             return Ok(Some((first, *used)));

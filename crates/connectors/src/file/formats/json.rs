@@ -1,25 +1,29 @@
-//! `json`: a record a line, decoded as by `from_json`.
+//! `json`: a record a line, decoded as by `from_json`, or with `multiLine` a file.
 //!
-//! Blank lines are no rows. With `mode` = `DROPMALFORMED` neither are malformed ones.
+//! Blank lines are no rows, and an array is as many rows as it has elements. With `mode` = `DROPMALFORMED` malformed
+//! records are no rows either.
 
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StructArray};
-use arrow::compute::filter;
+use arrow::compute::{concat, filter};
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
-use millstream_core::decode::ValueDecoder;
-use millstream_core::{Error, Result};
-use millstream_formats::json::{JsonDecoder, JsonOptions, ParseMode};
+use millstream_core::decode::{ValueDecoder, ValueDecoding};
+use millstream_core::{Options, Result};
+use millstream_formats::json::{InferenceOptions, JsonDecoder, JsonInference, JsonOptions, ParseMode};
+use millstream_formats::json_patterns;
 
 use crate::file::format::{FileDecoder, FileEncoder, FileFormat, FileRows, ReadConfig, Wanted, WriteConfig};
 use crate::file::found_file::FoundFile;
-use crate::file::input;
-use crate::file::line_rows::{LineRows, batch_of, check_encoding};
-use crate::file::lines::{LineReader, Separator};
+use crate::file::input::{self, failed};
+use crate::file::line_rows::{LineRows, batch_of, check_encoding, check_not_only_corrupt};
+use crate::file::lines::{BYTE_ORDER_MARK, LineReader, Separator};
 use crate::file::write;
 
 /// A column that no file has, for the text of malformed records.
 const MALFORMED: &str = "\u{0}malformed";
+/// Records whose types are looked at together.
+const INFERRED_AT_ONCE: usize = 1024;
 
 /// The format whose records are JSON texts.
 #[derive(Debug)]
@@ -30,20 +34,43 @@ impl FileFormat for Json {
         &["json"]
     }
 
-    fn decoder(&self, schema: &SchemaRef, config: &ReadConfig) -> Result<Arc<dyn FileDecoder>> {
-        if config.options.get_bool("multiLine")?.unwrap_or(false) {
-            return Err(Error::unsupported("Reading JSON records that span lines is not supported by Millstream."));
+    fn infer(&self, files: &[FoundFile], config: &ReadConfig) -> Result<Option<SchemaRef>> {
+        if files.is_empty() {
+            return Ok(None);
         }
         check_encoding(&config.options)?;
-        let mut options = JsonOptions::from_options(&config.options, config.settings.time_zone)?;
+        let time = DataType::Timestamp(arrow::datatypes::TimeUnit::Microsecond, Some("UTC".into()));
+        let options = json_patterns::to_read(&config.options, config.settings.time_zone, &time)?;
+        let mut inference = JsonInference::new(options, InferenceOptions::from_options(&config.options)?);
+        let separator = separator(&config.options)?;
+        for file in files {
+            let mut lines = LineReader::new(input::open(file)?, separator.clone());
+            loop {
+                let mut some = false;
+                for line in lines.read(INFERRED_AT_ONCE).map_err(|error| failed(file, error))? {
+                    some = true;
+                    inference.add(&String::from_utf8_lossy(without_mark(line)))?;
+                }
+                if !some {
+                    break;
+                }
+            }
+        }
+        Ok(Some(Arc::new(Schema::new(inference.finish()?))))
+    }
+
+    fn decoder(&self, schema: &SchemaRef, config: &ReadConfig) -> Result<Arc<dyn FileDecoder>> {
+        check_encoding(&config.options)?;
+        let whole = DataType::Struct(schema.fields().clone());
+        let mut options = json_patterns::to_read(&config.options, config.settings.time_zone, &whole)?;
         let drop_malformed = options.mode == ParseMode::DropMalformed;
         if drop_malformed {
             options.mode = ParseMode::Permissive;
             options.corrupt_record_column = MALFORMED.to_owned();
         }
         JsonDecoder::new(schema.fields(), options.clone())?;
-        let separator = Separator::from_options(&config.options)?;
-        Ok(Arc::new(JsonLines { schema: SchemaRef::clone(schema), options, drop_malformed, separator }))
+        let separator = separator(&config.options)?;
+        Ok(Arc::new(JsonRecords { schema: SchemaRef::clone(schema), options, drop_malformed, separator }))
     }
 
     fn encoder(&self, config: &WriteConfig) -> Result<Arc<dyn FileEncoder>> {
@@ -55,30 +82,93 @@ impl FileFormat for Json {
     }
 }
 
+fn separator(options: &Options) -> Result<Separator> {
+    match options.get_bool("multiLine")? {
+        Some(true) => Ok(Separator::None),
+        Some(false) | None => Separator::from_options(options),
+    }
+}
+
+/// A text without the mark of its byte order.
+fn without_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text)
+}
+
 #[derive(Debug)]
-struct JsonLines {
+struct JsonRecords {
     schema: SchemaRef,
     options: JsonOptions,
     drop_malformed: bool,
     separator: Separator,
 }
 
-impl FileDecoder for JsonLines {
+impl FileDecoder for JsonRecords {
     fn open(&self, file: &FoundFile, wanted: &Wanted) -> Result<FileRows> {
+        check_not_only_corrupt(&self.schema, wanted, &self.options.corrupt_record_column)?;
         let schema = Arc::new(self.schema.project(&wanted.columns)?);
         let mut fields: Vec<_> = schema.fields().iter().cloned().collect();
         if self.drop_malformed {
             fields.push(Arc::new(Field::new(MALFORMED, DataType::Utf8, true)));
         }
-        let mut decoding = JsonDecoder::new(&Fields::from(fields), self.options.clone())?.start();
+        let mut decoding = Decoding::new(fields.into(), &self.options)?;
         let drop_malformed = self.drop_malformed;
         let lines = LineReader::new(input::open(file)?, self.separator.clone());
         Ok(Box::new(LineRows::new(file, lines, wanted, move |lines| {
             for line in lines {
-                decoding.append(Some(line))?;
+                decoding.append(without_mark(line))?;
             }
             records(&schema, &decoding.finish()?, drop_malformed)
         })))
+    }
+}
+
+/// Decodes objects as rows, and arrays as as many rows as they have elements.
+struct Decoding {
+    rows: Box<dyn ValueDecoding>,
+    arrays: Box<dyn ValueDecoding>,
+    /// Rows before those that are being decoded.
+    done: Vec<ArrayRef>,
+}
+
+impl Decoding {
+    fn new(fields: Fields, options: &JsonOptions) -> Result<Self> {
+        let element = Field::new_list_field(DataType::Struct(fields.clone()), true);
+        let lenient = JsonOptions { mode: ParseMode::Permissive, ..options.clone() };
+        let arrays = JsonDecoder::of_type(&DataType::List(Arc::new(element)), lenient)?.start();
+        Ok(Self { rows: JsonDecoder::new(&fields, options.clone())?.start(), arrays, done: Vec::new() })
+    }
+
+    fn append(&mut self, record: &[u8]) -> Result<()> {
+        if record.iter().find(|byte| **byte > b' ') != Some(&b'[') {
+            return self.rows.append(Some(record));
+        }
+        self.arrays.append(Some(record))?;
+        let array = self.arrays.finish()?;
+        if array.is_null(0) {
+            // As a row it is malformed, and the decoder of rows knows what follows from that.
+            return self.rows.append(Some(record));
+        }
+        self.end_rows()?;
+        self.done.push(array.as_list::<i32>().value(0));
+        Ok(())
+    }
+
+    fn end_rows(&mut self) -> Result<()> {
+        if !self.rows.is_empty() {
+            self.done.push(self.rows.finish()?);
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<ArrayRef> {
+        if self.done.is_empty() {
+            return self.rows.finish();
+        }
+        self.end_rows()?;
+        let pieces: Vec<_> = self.done.iter().map(AsRef::as_ref).collect();
+        let rows = concat(&pieces)?;
+        self.done.clear();
+        Ok(rows)
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use arrow::datatypes::SchemaRef;
 use datafusion::common::Column;
 use datafusion::logical_expr::{Expr, Extension, LogicalPlan};
+use millstream_core::source::METADATA_COLUMN;
 use millstream_core::{Error, Options, Result, SourceConfig, spark_error};
 use millstream_engine::plan::{StreamingRelationNode, warn_of_unknown_options};
 use spark_connect_proto::Read;
@@ -52,8 +53,10 @@ impl Analyzer<'_> {
             columns.push(Attribute::new(field.name(), column, field.data_type().clone(), field.is_nullable()));
         }
         let same = columns.iter().all(|attribute| attribute.column == attribute.name);
+        let marked = plan.schema().fields().iter().map(|field| field.metadata().contains_key(METADATA_COLUMN));
+        let shown = marked.take_while(|marked| !marked).count();
         let plan = if same { plan } else { project(plan, exprs)? };
-        Ok(ResolvedRelation::new(plan, columns, true))
+        Ok(ResolvedRelation::new(plan, columns, true).with_metadata_columns(shown))
     }
 
     fn batch_source(&mut self, source: &DataSource) -> Result<ResolvedRelation> {

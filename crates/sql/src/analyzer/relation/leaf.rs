@@ -8,6 +8,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::common::{Column, ScalarValue, TableReference};
 use datafusion::datasource::{MemTable, TableProvider, provider_as_source};
 use datafusion::logical_expr::{EmptyRelation, Expr, LogicalPlan, LogicalPlanBuilder};
+use millstream_core::source::METADATA_COLUMN;
 use millstream_core::{BatchReader, Error, QuerySettings, Result, spark_error};
 use millstream_engine::error::from_datafusion;
 use millstream_functions::{TypedExpr, coercion, constant_of};
@@ -74,7 +75,10 @@ impl Analyzer<'_> {
         let schema = reader.schema();
         let columns = self.attributes(&schema);
         let renamed = renamed_schema(&schema, &columns);
-        scan(Arc::new(ReaderTable::new(reader, renamed)), columns)
+        let marked = schema.fields().iter().map(|field| field.metadata().contains_key(METADATA_COLUMN));
+        let shown = marked.take_while(|marked| !marked).count();
+        let relation = scan(Arc::new(ReaderTable::new(reader, renamed)), columns)?;
+        Ok(relation.with_metadata_columns(shown))
     }
 
     fn attributes(&mut self, schema: &Schema) -> Vec<Attribute> {

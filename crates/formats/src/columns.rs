@@ -17,14 +17,14 @@ use millstream_core::error::{Error, Result};
 
 /// A column and which of its rows are NULL.
 #[derive(Debug)]
-pub(super) struct Column {
-    pub(super) values: Values,
+pub(crate) struct Column {
+    pub(crate) values: Values,
     valid: NullBufferBuilder,
 }
 
 /// One kind for each of Spark's types.
 #[derive(Debug)]
-pub(super) enum Values {
+pub(crate) enum Values {
     Void,
     Boolean(BooleanBufferBuilder),
     Int8(Vec<i8>),
@@ -46,7 +46,7 @@ pub(super) enum Values {
 
 /// Byte strings, one after the other.
 #[derive(Debug)]
-pub(super) struct Bytes {
+pub(crate) struct Bytes {
     offsets: Vec<i32>,
     data: Vec<u8>,
 }
@@ -132,29 +132,29 @@ impl Values {
 }
 
 impl Column {
-    pub(super) fn new(data_type: &DataType) -> Result<Self> {
+    pub(crate) fn new(data_type: &DataType) -> Result<Self> {
         Ok(Self { values: Values::new(data_type)?, valid: NullBufferBuilder::new(0) })
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.valid.len()
     }
 
     /// Says that the value just pushed is one.
     #[inline]
-    pub(super) fn append_valid(&mut self) {
+    pub(crate) fn append_valid(&mut self) {
         self.valid.append_non_null();
     }
 
     #[inline]
-    pub(super) fn append_bytes(&mut self, value: &[u8]) {
+    pub(crate) fn append_bytes(&mut self, value: &[u8]) {
         if let Values::String(bytes) | Values::Binary(bytes) = &mut self.values {
             bytes.push(value);
             self.valid.append_non_null();
         }
     }
 
-    pub(super) fn append_null(&mut self) {
+    pub(crate) fn append_null(&mut self) {
         match &mut self.values {
             Values::Void => {}
             Values::Boolean(values) => values.append(false),
@@ -176,7 +176,7 @@ impl Column {
     }
 
     /// Closes a list or map whose elements have been appended.
-    pub(super) fn seal(&mut self) {
+    pub(crate) fn seal(&mut self) {
         match &mut self.values {
             Values::List { offsets, element, .. } => offsets.push(element.len() as i32),
             Values::Map { offsets, keys, .. } => offsets.push(keys.len() as i32),
@@ -186,7 +186,7 @@ impl Column {
     }
 
     /// Cuts off everything from row `len` on, begun rows included.
-    pub(super) fn truncate(&mut self, len: usize) {
+    pub(crate) fn truncate(&mut self, len: usize) {
         self.valid.truncate(len);
         match &mut self.values {
             Values::Void => {}
@@ -213,7 +213,7 @@ impl Column {
     }
 
     /// Refuses a column that has outgrown its 32-bit offsets.
-    pub(super) fn check_size(&self) -> Result<()> {
+    pub(crate) fn check_size(&self) -> Result<()> {
         let largest = match &self.values {
             Values::String(bytes) | Values::Binary(bytes) => bytes.data.len(),
             Values::Struct { columns, .. } => return columns.iter().try_for_each(Self::check_size),
@@ -236,7 +236,7 @@ impl Column {
     }
 
     /// The array of all rows; the column starts over.
-    pub(super) fn finish(&mut self) -> Result<ArrayRef> {
+    pub(crate) fn finish(&mut self) -> Result<ArrayRef> {
         let rows = self.len();
         let nulls = self.valid.finish();
         Ok(match &mut self.values {
@@ -291,7 +291,7 @@ fn finish_struct(fields: &Fields, columns: &mut [Column], nulls: Option<NullBuff
 }
 
 /// The same type with everything in it nullable, as what is read from outside must be.
-pub(super) fn nullable(data_type: &DataType) -> DataType {
+pub(crate) fn nullable(data_type: &DataType) -> DataType {
     let inner = |field: &Field| Arc::new(field.clone().with_data_type(nullable(field.data_type())).with_nullable(true));
     match data_type {
         DataType::Struct(fields) => DataType::Struct(fields.iter().map(|field| inner(field)).collect()),

@@ -14,6 +14,7 @@ mod session_window_exec;
 mod source_scan_exec;
 mod stateful_aggregate_exec;
 mod stream_join;
+mod top_rows;
 mod unary;
 
 pub(crate) use collect_metrics_exec::CollectMetrics;
@@ -32,4 +33,5 @@ pub(crate) use stateful_aggregate_exec::{
 pub(crate) use stream_join::{
     Eviction, JoinKeys, JoinKind, JoinOutput, JoinSide, PairFilter, Side, StreamJoin, StreamJoinExec, row_layout,
 };
+pub(crate) use top_rows::{Numbering, Shown, TopRows, TopRowsColumns, row_layout as top_rows_layout};
 pub use unary::{BatchInput, Operator, Unary};

@@ -12,6 +12,7 @@ mod keyed_state;
 mod lifetime;
 mod marks;
 mod operator;
+mod order_codec;
 mod pane;
 mod run;
 mod shard;
@@ -31,6 +32,7 @@ pub use keyed_state::{
 };
 pub use lifetime::{FOREVER, KeyLifetime, Lifetime};
 pub use operator::{SnapshotPart, StateStore, StatefulOperator, StoreDescription};
+pub use order_codec::{OrderCodec, OrderColumn};
 pub use shard::{Assignment, Bucket};
 pub use spill_folder::SpillFolder;
 pub use values::{Aggregates, AggregatesLayout, Counts, Ends, KeysOnly, RowCodec, Rows, Sessions, Values};

@@ -32,7 +32,7 @@ fn marked(plan: LogicalPlan, mode: OutputMode, is_wanted: bool) -> Result<Transf
     let is_aggregate = matches!(plan, LogicalPlan::Aggregate(_)) && edge_of(&plan, mode).is_streaming;
     // All inputs of a union are of one kind.
     let is_wanted = is_wanted || (matches!(plan, LogicalPlan::Union(_)) && takes_back(&plan, mode));
-    let below = is_aggregate || is_wanted;
+    let below = is_aggregate || is_wanted || gives_changes(&plan, mode);
     let mut input = 0;
     let passes: Vec<bool> = (0..plan.inputs().len()).map(|input| below && takes_changes(&plan, input)).collect();
     let plan = plan.map_children(|child| {
@@ -46,6 +46,11 @@ fn marked(plan: LogicalPlan, mode: OutputMode, is_wanted: bool) -> Result<Transf
     Ok(plan)
 }
 
+/// A node of ours gives changes by itself, and takes them.
+fn gives_changes(plan: &LogicalPlan, mode: OutputMode) -> bool {
+    StreamingExtension::of(plan).is_some() && edge_of(plan, mode).rows == Rows::Changes
+}
+
 /// Rows of the plan are taken back whoever is above: in update mode those of an aggregate over rows that change, and
 /// sessions.
 fn takes_back(plan: &LogicalPlan, mode: OutputMode) -> bool {
@@ -56,6 +61,7 @@ fn takes_back(plan: &LogicalPlan, mode: OutputMode) -> bool {
     match plan {
         LogicalPlan::Aggregate(aggregate) if session_key(aggregate).is_some() => true,
         LogicalPlan::Aggregate(_) => inputs.any(|(_, input)| edge_of(input, mode).rows != Rows::AppendOnly),
+        _ if gives_changes(plan, mode) => true,
         _ => inputs.any(|(number, input)| takes_changes(plan, number) && takes_back(input, mode)),
     }
 }

@@ -16,8 +16,8 @@ use millstream_core::{Error, OutputMode, ROW_OPERATION};
 use super::changelog::mark_changes;
 use super::edge::{EdgeWalk, Rows, WEIGHT, edge_of, shown_column};
 use super::node::StreamingExtension;
-use super::nodes::{ChangesNode, ConsolidateNode};
-use super::stateful::distinct_as_aggregate;
+use super::nodes::{ChangesNode, ConsolidateNode, TopRowsNode};
+use super::stateful::as_stateful;
 use super::unsupported::Rules;
 use crate::error::{from_datafusion, to_datafusion};
 
@@ -34,6 +34,13 @@ pub(crate) fn with_weights(plan: LogicalPlan, mode: OutputMode) -> Result<Logica
         if is_mark(&plan) {
             has_changed = true;
             return shows_weights(plan).map(Transformed::yes);
+        }
+        if let Some(top) = first_rows(&plan) {
+            has_changed = true;
+            let node = TopRowsNode { has_weights: true, ..top.clone() };
+            let inputs = plan.inputs().into_iter().cloned().collect();
+            let top = StreamingExtension::try_new(Arc::new(node), inputs).map_err(to_datafusion)?;
+            return Ok(Transformed::yes(top.into_plan()));
         }
         let gives_changes = edge_of(&plan, mode).rows == Rows::Changes;
         let fitted = match plan {
@@ -80,6 +87,10 @@ fn is_mark(plan: &LogicalPlan) -> bool {
     StreamingExtension::of(plan).is_some_and(|extension| extension.node_as::<ChangesNode>().is_some())
 }
 
+fn first_rows(plan: &LogicalPlan) -> Option<&TopRowsNode> {
+    StreamingExtension::of(plan).and_then(StreamingExtension::node_as)
+}
+
 /// The mark over an aggregate, with the weights of its rows.
 fn shows_weights(mark: LogicalPlan) -> Result<LogicalPlan> {
     let input = mark.inputs().first().map(|input| LogicalPlan::clone(input));
@@ -97,7 +108,8 @@ fn carrying(projection: Projection, mode: OutputMode) -> Result<Projection> {
     let Projection { mut expr, input, .. } = projection;
     let columns = input.schema().columns();
     // Only a sink in update mode asks which row takes the place of which.
-    let keys = if mode == OutputMode::Update { edge_of(&input, mode).key } else { None };
+    let edge = edge_of(&input, mode);
+    let keys = edge.key.filter(|_| mode == OutputMode::Update && edge.is_key_carried);
     let shown: Vec<_> = expr.iter().map(|expr| shown_column(expr, input.schema())).collect();
     for (number, key) in keys.unwrap_or_default().into_iter().enumerate() {
         if !shown.contains(&Some(key)) {
@@ -140,11 +152,12 @@ pub fn sink_schema(
     mode: OutputMode,
     conf: &BTreeMap<String, String>,
 ) -> millstream_core::Result<SchemaRef> {
-    if mode != OutputMode::Update || Rules::from_conf(conf)?.is_strict {
+    let rules = Rules::from_conf(conf)?;
+    if mode != OutputMode::Update || rules.is_strict {
         return Ok(Arc::clone(schema));
     }
     let plan =
-        distinct_as_aggregate(plan.clone()).and_then(|plan| mark_changes(plan, mode)).map_err(from_datafusion)?;
+        as_stateful(plan.clone(), mode, rules).and_then(|plan| mark_changes(plan, mode)).map_err(from_datafusion)?;
     if edge_of(&plan, mode).rows != Rows::Changes {
         return Ok(Arc::clone(schema));
     }

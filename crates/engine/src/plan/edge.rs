@@ -77,6 +77,9 @@ pub struct Edge {
     pub rows: Rows,
     /// The columns that name a row, where the plan knows them.
     pub key: Option<Vec<usize>>,
+    /// A projection that leaves out a part of the key carries it to the sink nevertheless. Otherwise the key is lost
+    /// there, and each row names itself.
+    pub is_key_carried: bool,
     /// The columns that carry event time.
     pub event_times: Vec<EventTime>,
 }
@@ -84,7 +87,7 @@ pub struct Edge {
 impl Edge {
     /// A table that is no stream.
     pub fn table() -> Self {
-        Self { is_streaming: false, rows: Rows::AppendOnly, key: None, event_times: vec![] }
+        Self { is_streaming: false, rows: Rows::AppendOnly, key: None, is_key_carried: true, event_times: vec![] }
     }
 
     /// Rows that are given once, with neither key nor event time: what a source gives.
@@ -101,7 +104,7 @@ impl Edge {
     pub fn with_columns(&self, columns: usize, shows: impl Fn(usize) -> Option<usize>) -> Self {
         let carried = |column| Some(EventTime { column, ..self.event_time(shows(column)?)? });
         let event_times = (0..columns).filter_map(carried).collect();
-        Self { is_streaming: self.is_streaming, rows: self.rows, key: None, event_times }
+        Self { key: None, event_times, ..self.clone() }
     }
 }
 
@@ -247,7 +250,7 @@ pub(super) fn aggregate_edge(mode: OutputMode, keys: usize, event_times: Vec<Eve
         OutputMode::Update => Rows::Updates,
         OutputMode::Complete => Rows::Whole,
     };
-    Edge { is_streaming: true, rows, key: (keys > 0).then(|| (0..keys).collect()), event_times }
+    Edge { rows, key: (keys > 0).then(|| (0..keys).collect()), event_times, ..Edge::append_only() }
 }
 
 fn aggregated(aggregate: &Aggregate, input: &Edge, mode: OutputMode) -> Edge {
@@ -275,14 +278,14 @@ pub(super) fn join_edge(join_type: JoinType, left_columns: usize, left: &Edge, r
         event_times.extend(right.event_times.iter().map(moved));
     }
     let rows = streaming_rows([left, right]);
-    Edge { is_streaming: true, rows, key: None, event_times }
+    Edge { rows, event_times, ..Edge::append_only() }
 }
 
 /// As in Spark, the columns of a union are those of its first input.
 fn united(union: &Union, inputs: &[Edge]) -> Edge {
     let first = inputs.first().map(|input| input.event_times.clone()).unwrap_or_default();
     debug_assert_eq!(union.inputs.len(), inputs.len());
-    Edge { is_streaming: true, rows: streaming_rows(inputs), key: None, event_times: first }
+    Edge { rows: streaming_rows(inputs), event_times: first, ..Edge::append_only() }
 }
 
 fn streaming_rows<'a>(inputs: impl IntoIterator<Item = &'a Edge>) -> Rows {

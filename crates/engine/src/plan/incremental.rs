@@ -106,7 +106,7 @@ impl IncrementalExecution {
         let policy = WatermarkPolicy::parse(spec.conf.get(WatermarkPolicy::CONF).map(String::as_str))?;
         let idle_timeout = idle_timeout(spec)?;
         let (mode, rules) = (spec.output_mode, Rules::from_conf(&spec.conf)?);
-        let plan = stateful::distinct_as_aggregate(spec.plan.clone()).map_err(from_datafusion)?;
+        let plan = stateful::as_stateful(spec.plan.clone(), mode, rules).map_err(from_datafusion)?;
         let (plan, delays_ms) = stateful::number_watermarks(plan, mode).map_err(from_datafusion)?;
         let plan = if rules.is_strict { plan } else { changelog::mark_changes(plan, mode).map_err(from_datafusion)? };
         let result = unsupported::check_streaming_plan(&plan, mode, rules)?;

@@ -11,6 +11,7 @@ mod session_window;
 mod stateful_aggregate;
 mod stream_join;
 mod streaming_relation;
+mod top_rows;
 
 pub(crate) use changes::{ChangesNode, with_weights};
 pub use collect_metrics::CollectMetricsNode;
@@ -22,3 +23,4 @@ pub(crate) use session_window::SessionWindowNode;
 pub(crate) use stateful_aggregate::StatefulAggregateNode;
 pub(crate) use stream_join::StreamJoinNode;
 pub use streaming_relation::StreamingRelationNode;
+pub(crate) use top_rows::{RowOrder, TopRowsNode};

@@ -26,6 +26,7 @@ use datafusion::physical_optimizer::PhysicalOptimizerRule;
 use datafusion::physical_optimizer::ensure_coop::EnsureCooperative;
 use datafusion::physical_optimizer::ensure_requirements::EnsureRequirements;
 use datafusion::physical_optimizer::limit_pushdown::LimitPushdown;
+use datafusion::physical_optimizer::output_requirements::OutputRequirements;
 
 use super::filter_below_node::FilterBelowNode;
 use super::projection_in_place::ProjectionInPlace;
@@ -85,7 +86,10 @@ fn run(
 pub(crate) fn physical_rules() -> Vec<Arc<dyn PhysicalOptimizerRule + Send + Sync>> {
     vec![
         Arc::new(BuildFromStaticSide),
+        // The order of the result is asked for; without that a sort would go whose columns do not show.
+        Arc::new(OutputRequirements::new_add_mode()),
         Arc::new(EnsureRequirements::new()),
+        Arc::new(OutputRequirements::new_remove_mode()),
         Arc::new(ProjectionInPlace),
         Arc::new(LimitPushdown::new()),
         Arc::new(EnsureCooperative::new()),

@@ -5,19 +5,27 @@ use std::sync::Arc;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
 use datafusion::error::Result;
 use datafusion::logical_expr::{
-    Aggregate, Distinct, Expr, Extension, FetchType, Limit, LogicalPlan, LogicalPlanBuilder,
+    Aggregate, Distinct, Expr, Extension, FetchType, Limit, LogicalPlan, LogicalPlanBuilder, SkipType, Sort,
 };
 use millstream_core::{Error, OutputMode};
 
 use super::edge::{EdgeWalk, Rows, edge_of};
 use super::node::{Place, StreamingExtension};
 use super::nodes::{ChangesNode, EventTimeWatermarkNode, GlobalLimitNode};
+use super::top_rows::top_rows_as_nodes;
+use super::unsupported::Rules;
 use super::{stateful_aggregate, stream_join};
 use crate::error::to_datafusion;
 
+/// The plan with what Spark itself makes of it, and outside of strict mode with nodes of ours for what Spark refuses.
+pub(crate) fn as_stateful(plan: LogicalPlan, mode: OutputMode, rules: Rules) -> Result<LogicalPlan> {
+    let plan = distinct_as_aggregate(plan)?;
+    if rules.is_strict { Ok(plan) } else { top_rows_as_nodes(plan, mode) }
+}
+
 /// SQL's `DISTINCT` and `UNION` over a stream are aggregates by all columns, as in Spark. What a DataFrame says with
 /// `distinct()` comes as a deduplication, and is another thing: it gives rows when they come, not groups.
-pub(crate) fn distinct_as_aggregate(plan: LogicalPlan) -> Result<LogicalPlan> {
+fn distinct_as_aggregate(plan: LogicalPlan) -> Result<LogicalPlan> {
     let is_streaming = |plan: &LogicalPlan| edge_of(plan, OutputMode::Append).is_streaming;
     let plan = plan.transform_up_with_subqueries(|plan| match plan {
         LogicalPlan::Distinct(Distinct::All(input)) if is_streaming(&input) => {
@@ -58,6 +66,9 @@ pub(crate) fn stateful_as_nodes(plan: LogicalPlan, mode: OutputMode) -> Result<L
             (LogicalPlan::Limit(limit), [input]) if input.is_streaming && input.rows != Rows::Whole => {
                 Ok(Transformed::yes(limit_as_node(limit)?))
             }
+            (LogicalPlan::Limit(limit), [input]) if input.is_streaming => {
+                Ok(Transformed::yes(LogicalPlan::Limit(with_sorted_input(limit)?)))
+            }
             (LogicalPlan::Join(join), [left, right]) if left.is_streaming && right.is_streaming => {
                 Ok(Transformed::yes(stream_join::as_node(join, [left, right])?))
             }
@@ -80,6 +91,27 @@ fn limit_as_node(limit: Limit) -> Result<LogicalPlan> {
         }
     };
     GlobalLimitNode::over(Arc::unwrap_or_clone(limit.input), rows).map_err(to_datafusion)
+}
+
+/// The limit over a sort that knows how many rows are asked for. The rules leave such a sort where it is, also below a
+/// projection that does not show its columns.
+fn with_sorted_input(limit: Limit) -> Result<Limit> {
+    let (SkipType::Literal(skip), FetchType::Literal(Some(fetch))) = (limit.get_skip_type()?, limit.get_fetch_type()?)
+    else {
+        return Ok(limit);
+    };
+    let input = with_fetch(Arc::unwrap_or_clone(limit.input), skip.saturating_add(fetch))?;
+    Ok(Limit { input: Arc::new(input), ..limit })
+}
+
+fn with_fetch(plan: LogicalPlan, rows: usize) -> Result<LogicalPlan> {
+    match plan {
+        LogicalPlan::Sort(sort) => Ok(LogicalPlan::Sort(Sort { fetch: Some(rows), ..sort })),
+        LogicalPlan::Projection(_) | LogicalPlan::SubqueryAlias(_) => {
+            Ok(plan.map_children(|child| with_fetch(child, rows).map(Transformed::yes))?.data)
+        }
+        other => Ok(other),
+    }
 }
 
 /// The plan with its stateful nodes numbered from the sources upward.

@@ -9,6 +9,7 @@ mod pins;
 mod properties;
 mod sessions;
 mod stream_join;
+mod top_rows;
 
 use crate::functions::aggregates::{count, sum};
 use crate::state::Overflow;

@@ -76,13 +76,12 @@ pub(crate) fn check_streaming_plan(plan: &LogicalPlan, mode: OutputMode, rules: 
 struct Refusals {
     output_mode: Option<Error>,
     distinct: Option<Error>,
-    chained: Option<Error>,
     operator: Option<Error>,
 }
 
 impl Refusals {
     fn first(self) -> Result<()> {
-        self.output_mode.or(self.distinct).or(self.chained).or(self.operator).map_or(Ok(()), Err)
+        self.output_mode.or(self.distinct).or(self.operator).map_or(Ok(()), Err)
     }
 }
 
@@ -120,7 +119,7 @@ impl<'n> TreeNodeVisitor<'n> for Check {
                 OutputMode::Update | OutputMode::Complete => extension.goes_by_event_time(&inputs),
             };
             if is_refused {
-                self.refused.chained.get_or_insert_with(chained_operators);
+                self.refused.operator.get_or_insert_with(chained_operators);
             }
         }
         self.has_aggregate.push(has_aggregate);
@@ -146,7 +145,7 @@ impl Check {
     fn check_stream_join(&mut self, join: &Join, is_chained: bool) {
         if is_chained && (self.mode == OutputMode::Update || !self.rules.allow_multiple) {
             let refused = stream_join::check_mode(join, self.mode).err().unwrap_or_else(chained_operators);
-            self.refused.chained.get_or_insert(refused);
+            self.refused.operator.get_or_insert(refused);
         }
     }
 
@@ -174,7 +173,7 @@ impl Check {
             OutputMode::Update | OutputMode::Complete => input.rows == Rows::Changes && !is_session,
         };
         if is_chained && !takes {
-            self.refused.chained.get_or_insert_with(chained_operators);
+            self.refused.operator.get_or_insert_with(chained_operators);
         }
     }
 }
@@ -220,8 +219,7 @@ fn check_operator(plan: &LogicalPlan, inputs: &[Edge], mode: OutputMode) -> Resu
             Err(refused("Union between streaming and batch DataFrames/Datasets is not supported"))
         }
         LogicalPlan::Window(window) => Err(non_time_window(window)),
-        // The values that a session has seen would have to be merged with it.
-        LogicalPlan::Aggregate(aggregate) if session_key(aggregate).is_some() => refuse_distinct(aggregate),
+        LogicalPlan::Aggregate(aggregate) if session_key(aggregate).is_some() => check_sessions(aggregate, inputs),
         LogicalPlan::Distinct(_) => Err(Error::internal("DISTINCT over a stream was not made an aggregate")),
         LogicalPlan::RecursiveQuery(_) => Err(Error::unsupported("a recursive query over a stream")),
         LogicalPlan::Extension(Extension { node }) => match StreamingExtension::of(plan) {
@@ -292,6 +290,14 @@ fn check_changes(plan: &LogicalPlan, inputs: &[Edge]) -> Result<()> {
     }
     let volatile = plan.expressions().into_iter().find(Expr::is_volatile);
     volatile.map_or(Ok(()), |expr| Err(Error::unsupported(format!("{expr} over rows that may be taken back"))))
+}
+
+/// A session cannot lose rows: it might fall apart. And the values that it has seen would have to be merged with it.
+fn check_sessions(aggregate: &Aggregate, inputs: &[Edge]) -> Result<()> {
+    if inputs.iter().any(|input| input.rows == Rows::Changes) {
+        return Err(Error::unsupported("sessions of rows that may be taken back"));
+    }
+    refuse_distinct(aggregate)
 }
 
 fn check_limit(limit: &Limit, mode: OutputMode) -> Result<()> {

@@ -162,6 +162,15 @@ pub(crate) fn filter_not_boolean(sql: &str, data_type: &DataType) -> Error {
     )
 }
 
+/// A condition of a join that is no condition; Spark casts none, not NULL either.
+pub(crate) fn join_condition_not_boolean(sql: &str, data_type: &DataType) -> Error {
+    spark_error!(
+        "JOIN_CONDITION_IS_NOT_BOOLEAN_TYPE",
+        joinCondition = format!("\"{sql}\""),
+        conditionType = format!("\"{}\"", sql_name(data_type)),
+    )
+}
+
 /// A column outside both the grouping and any aggregate function.
 pub(crate) fn missing_aggregation(sql: &str) -> Error {
     spark_error!(

@@ -48,7 +48,7 @@ impl ConsolidateNode {
 }
 
 /// The place of the weights.
-fn weight_of(schema: &DFSchema) -> Result<usize> {
+pub(super) fn weight_of(schema: &DFSchema) -> Result<usize> {
     let place = schema.fields().iter().position(|field| field.name() == WEIGHT);
     place.ok_or_else(|| Error::internal(format!("changes lack the column {WEIGHT}")))
 }

@@ -24,6 +24,11 @@ use super::call::sort_expr;
 use super::required;
 
 impl Analyzer<'_> {
+    /// A key of a window as rows are told apart by it. Over a stream it stays as it is: the state knows what is equal.
+    fn window_key(&self, key: TypedExpr, scope: Scope<'_>) -> TypedExpr {
+        if scope.streaming { key } else { normal_key(key, &self.context.settings) }
+    }
+
     /// Resolves a window function with its window.
     pub(crate) fn over(&mut self, one: &Window, scope: Scope<'_>) -> Result<TypedExpr> {
         self.under_window = true;
@@ -41,7 +46,7 @@ impl Analyzer<'_> {
                     exprType = format!("\"{}\"", sql_name(&key.data_type)),
                 ));
             }
-            let key = normal_key(key, &self.context.settings);
+            let key = self.window_key(key, scope);
             texts.push(key.sql);
             partition.push(key.expr);
         }
@@ -54,7 +59,7 @@ impl Analyzer<'_> {
             if holds_map(&data_type) {
                 return Err(not_ordered(&sql, key, &data_type));
             }
-            let key = sort_expr(normal_key(child, &self.context.settings), key);
+            let key = sort_expr(self.window_key(child, scope), key);
             let (direction, nulls) =
                 (if key.asc { "ASC" } else { "DESC" }, if key.nulls_first { "FIRST" } else { "LAST" });
             order_texts.push(format!("{sql} {direction} NULLS {nulls}"));

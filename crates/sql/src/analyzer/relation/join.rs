@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arrow::datatypes::DataType;
 use datafusion::common::{Column, JoinType as PlanJoinType, NullEquality};
 use datafusion::logical_expr::{
     BinaryExpr, Expr, Filter, Join as JoinNode, JoinConstraint, LogicalPlan, Operator, utils::split_conjunction,
@@ -39,6 +40,9 @@ impl Analyzer<'_> {
                 if condition.expr.is_volatile() {
                     let sql = format!("\"{}\"", condition.sql);
                     return Err(spark_error!("INVALID_NON_DETERMINISTIC_EXPRESSIONS", sqlExprs = sql));
+                }
+                if condition.data_type != DataType::Boolean {
+                    return Err(error::join_condition_not_boolean(&condition.sql, &condition.data_type));
                 }
                 Some(condition.expr)
             }

@@ -9,7 +9,7 @@ use datafusion::logical_expr::{Expr, Filter as FilterNode, LogicalPlan, Sort as 
 use millstream_core::{Error, Result, spark_error};
 use millstream_engine::error::from_datafusion;
 use millstream_functions::data_type::{holds_map, sql_name};
-use millstream_functions::{TypedExpr, coercion};
+use millstream_functions::{TypedExpr, coercion, holds_floats, normalized};
 use spark_connect_proto::expression::{ExprType, SortOrder};
 use spark_connect_proto::{Expression, Filter, Sort};
 
@@ -96,16 +96,29 @@ impl Analyzer<'_> {
         for order in &one.order {
             let child = required(order.child.as_deref())?;
             if let Some(columns) = self.at_expression(child, |analyzer| analyzer.sorted_columns(child, &input))? {
-                keys.extend(columns.iter().map(|column| sort_expr(column.reference(), order)));
+                keys.extend(columns.iter().map(|column| self.sorted_by(column.reference(), order)));
                 continue;
             }
             let (relation, key) = self.above(input, child, "order")?;
             input = relation;
-            keys.push(self.at_expression(child, |_| sort_key(key, order))?);
+            keys.push(self.at_expression(child, |analyzer| analyzer.sort_key(key, order))?);
         }
         let input = self.with_time_windows(input)?;
         let plan = LogicalPlan::Sort(SortNode { expr: keys, input: Arc::new(input.plan.clone()), fetch: None });
         Ok(input.with_plan(plan))
+    }
+
+    fn sort_key(&self, key: TypedExpr, order: &SortOrder) -> Result<SortExpr> {
+        let (sql, data_type) = (key.sql.clone(), key.data_type.clone());
+        let key = self.sorted_by(key, order);
+        if holds_map(&data_type) { Err(not_sortable(&sql, &data_type, &key)) } else { Ok(key) }
+    }
+
+    /// A key of a sort. Zeros are one, and so is every NaN, whatever its sign.
+    fn sorted_by(&self, key: TypedExpr, order: &SortOrder) -> SortExpr {
+        let has_floats = holds_floats(&key.data_type) && !holds_map(&key.data_type);
+        let key = if has_floats { normalized(key, &self.context.settings) } else { key };
+        sort_expr(key, order)
     }
 
     /// `ORDER BY 2` and `ORDER BY ALL`: columns of the select list.
@@ -134,12 +147,6 @@ impl Analyzer<'_> {
             _ => Ok(None),
         }
     }
-}
-
-fn sort_key(key: TypedExpr, order: &SortOrder) -> Result<SortExpr> {
-    let (sql, data_type) = (key.sql.clone(), key.data_type.clone());
-    let key = sort_expr(key, order);
-    if holds_map(&data_type) { Err(not_sortable(&sql, &data_type, &key)) } else { Ok(key) }
 }
 
 fn not_sortable(sql: &str, data_type: &DataType, key: &SortExpr) -> Error {

@@ -227,7 +227,56 @@ def file_questions():
     yield {"files": {"f.bin": b"abc"}, "format": "binaryFile", "schema": "a int"}
 
 
+def parquet_questions():
+    """`write` says what Spark writes first: a query, and options."""
+
+    def parquet(sql, writes=None, **more):
+        several = sql if isinstance(sql, dict) else {"": sql}
+        return {"files": {}, "format": "parquet", "write": several, "writes": writes or {}} | more
+
+    flat = """SELECT id, cast(id as byte) b, cast(id as short) s, cast(id as int) i, id / 2 d, cast(id as float) f,
+        id % 2 = 0 t, concat('x', id) str, cast(concat('y', id) as binary) bin, cast(id as decimal(5,2)) d5,
+        cast(id as decimal(15,3)) d15, cast(id as decimal(38,10)) d38, date_add(date'2020-01-01', cast(id as int)) dt,
+        timestamp'2020-01-01 10:00:00.123456' ts, timestamp_ntz'1890-01-01 10:00:00.123456' ntz,
+        if(id = 1, null, id) n FROM range(4)"""
+    yield parquet(flat)
+    yield parquet(flat, {"spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS"})
+    yield parquet(flat, {"spark.sql.parquet.outputTimestampType": "TIMESTAMP_MILLIS"})
+    yield parquet(flat, {"spark.sql.parquet.writeLegacyFormat": "true"})
+    for codec in ["uncompressed", "gzip", "lz4", "lz4_raw", "zstd"]:
+        yield parquet("SELECT id, 'a' x FROM range(3)", {"spark.sql.parquet.compression.codec": codec})
+    nested = """SELECT array(id, null, 2) a, named_struct('x', id, 'y', named_struct('z', 'q')) s, map('k', id) m,
+        array(named_struct('p', id)) aa, cast(null as struct<u: int>) n, array() e FROM range(2)"""
+    yield parquet(nested)
+    yield parquet(nested, {"spark.sql.parquet.writeLegacyFormat": "true"})
+    yield parquet(nested, schema="a array<long>, s struct<X: long, w: string>, m map<string, long>")
+    yield parquet("SELECT timestamp'9999-12-31 23:59:59' a, timestamp'0001-01-01 00:00:00' b")
+    yield parquet("SELECT 1 a, 'x' b", schema="b string, c int, A int")
+    for wanted in ["a long", "a double", "a string", "a decimal(12,1)", "a decimal(5,1)", "a byte", "a date"]:
+        yield parquet("SELECT cast(300 as int) a", schema=wanted)
+    for wanted in ["a int", "a double", "a decimal(20,0)", "a timestamp"]:
+        yield parquet("SELECT cast(300 as bigint) a", schema=wanted)
+    yield parquet("SELECT cast(1.25 as decimal(5,2)) a", schema="a decimal(8,3)")
+    yield parquet("SELECT cast(1.25 as decimal(5,2)) a", schema="a decimal(5,1)")
+    yield parquet("SELECT cast(1.25 as float) a", schema="a double")
+    yield parquet("SELECT cast(1.25 as double) a", schema="a float")
+    yield parquet("SELECT 'x' a", schema="a binary")
+    yield parquet("SELECT date'2020-01-01' a", schema="a timestamp_ntz")
+    yield parquet("SELECT 1 a, 2 A", {"spark.sql.caseSensitive": "true"})
+    yield parquet("SELECT 1 a, 2 A", {"spark.sql.caseSensitive": "true"}, schema="a int")
+    yield parquet({"k=1": "SELECT 1 a", "k=2": "SELECT 2 a, 'x' b"})
+    yield parquet({"k=1": "SELECT 1 a", "k=2": "SELECT 2 a, 'x' b"}, options={"mergeSchema": "true"})
+    yield parquet({"k=1": "SELECT 1 a", "k=2": "SELECT 'x' a"}, options={"mergeSchema": "true"})
+    yield parquet({"k=1": "SELECT named_struct('x', 1) a", "k=2": "SELECT named_struct('y', 'x') a"}, options={"mergeSchema": "true"})
+    yield parquet("SELECT 1 a WHERE false")
+    yield {"files": {"f.parquet": "no parquet"}, "format": "parquet"}
+    yield {"files": {"f.parquet": "no parquet"}, "format": "parquet", "schema": "a int"}
+    yield {"files": {"_f.parquet": "hidden"}, "format": "parquet"}
+    yield parquet("SELECT id a FROM range(2)", select=["a", "_metadata.file_block_start"])
+
+
 def questions():
+    yield from parquet_questions()
     yield from csv_questions()
     yield from json_questions()
     yield from file_questions()

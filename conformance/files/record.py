@@ -31,6 +31,27 @@ def write(folder, files):
             path.write_bytes(content if isinstance(content, bytes) else content.encode())
 
 
+def written(spark, folder, question):
+    """Lets Spark write the files of a question that says how."""
+    conf = question.pop("writes", {})
+    for key, value in conf.items():
+        spark.conf.set(key, value)
+    for below, sql in question.get("write", {}).items():
+        spark.sql(sql).coalesce(1).write.format(question["format"]).mode("append").save(str(folder / below))
+    for key in conf:
+        spark.conf.unset(key)
+    if "write" in question:
+        # The name of a file is random, its bytes are not.
+        files = sorted(path for path in folder.rglob("part-*") if path.is_file())
+        for at, path in enumerate(files):
+            name = path.parent / f"f{at}{''.join(path.suffixes)}"
+            path.rename(name)
+            question["files"][str(name.relative_to(folder))] = name.read_bytes()
+        for left in [*folder.rglob(".*.crc"), *folder.rglob("_SUCCESS")]:
+            left.unlink()
+        question["write"] = [question["write"], conf]
+
+
 def condition(error):
     """The outermost error that has a condition and says more than that a file could not be read."""
     found, seen = None, error
@@ -53,6 +74,7 @@ def ask(spark, question):
     folder = pathlib.Path(tempfile.mkdtemp(prefix="files-"))
     try:
         write(folder, question["files"])
+        written(spark, folder, question)
         for key, value in question.get("conf", {}).items():
             spark.conf.set(key, value)
         paths = question.get("path", "")

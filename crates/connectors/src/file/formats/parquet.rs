@@ -1,10 +1,32 @@
-//! `parquet`: columns in row groups.
+//! `parquet`: columns in row groups, read by name.
+//!
+//! Only the wanted columns are read, and only the row groups whose statistics let a row pass. Deliberately not here:
+//! files packed with Zstandard, Brotli or LZO, which the library reads with C alone; encrypted ones; intervals, TIME
+//! and VARIANT.
 
+mod conform;
+mod pruning;
+mod schema;
+
+use std::fs::File;
 use std::sync::Arc;
 
-use millstream_core::Result;
+use arrow::array::RecordBatch;
+use arrow::datatypes::{Field, Fields, Schema, SchemaRef};
+use millstream_core::{Error, Result, spark_error};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
+use parquet::basic::Compression;
+use parquet::errors::ParquetError;
+use parquet::file::metadata::ParquetMetaData;
 
-use crate::file::format::{FileEncoder, FileFormat, WriteConfig};
+use self::schema::{FileColumns, merged};
+use crate::file::format::{FileDecoder, FileEncoder, FileFormat, FileRows, ReadConfig, Wanted, WriteConfig};
+use crate::file::found_file::FoundFile;
+use crate::file::input::failed;
+use crate::file::line_rows::batch_of;
 use crate::file::write;
 
 /// The format of columns.
@@ -14,6 +36,28 @@ pub(super) struct Parquet;
 impl FileFormat for Parquet {
     fn names(&self) -> &'static [&'static str] {
         &["parquet"]
+    }
+
+    /// The first file shows the columns; with `mergeSchema` all files do.
+    fn infer(&self, files: &[FoundFile], config: &ReadConfig) -> Result<Option<SchemaRef>> {
+        let merges = config.options.get_bool("mergeSchema")?.unwrap_or(false);
+        let mut found: Option<Fields> = None;
+        for file in files {
+            let columns = FileColumns::of(&metadata(file, no_footer)?, file)?;
+            found = Some(match found {
+                None => columns.fields,
+                Some(before) => merged(&before, &columns.fields, config.settings.case_sensitive)?,
+            });
+            if !merges {
+                break;
+            }
+        }
+        Ok(found.map(|fields| Arc::new(Schema::new(fields))))
+    }
+
+    fn decoder(&self, schema: &SchemaRef, config: &ReadConfig) -> Result<Arc<dyn FileDecoder>> {
+        schema.fields().iter().try_for_each(|field| schema::check_readable(field))?;
+        Ok(Arc::new(ParquetFiles { schema: SchemaRef::clone(schema), case_sensitive: config.settings.case_sensitive }))
     }
 
     fn encoder(&self, config: &WriteConfig) -> Result<Arc<dyn FileEncoder>> {
@@ -29,6 +73,122 @@ impl FileFormat for Parquet {
             ("parquet.compression", "spark.sql.parquet.compression.codec"),
             ("maxRecordsPerFile", "spark.sql.files.maxRecordsPerFile"),
             ("partitionOverwriteMode", "spark.sql.sources.partitionOverwriteMode"),
+            ("mergeSchema", "spark.sql.parquet.mergeSchema"),
         ]
+    }
+}
+
+/// What the end of a file says of it.
+fn metadata(file: &FoundFile, failure: fn(&FoundFile, ParquetError) -> Error) -> Result<ArrowReaderMetadata> {
+    let opened = File::open(&file.path).map_err(|error| failed(file, error))?;
+    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+    ArrowReaderMetadata::load(&opened, options).map_err(|error| failure(file, error))
+}
+
+/// A file whose columns cannot be told.
+fn no_footer(file: &FoundFile, error: ParquetError) -> Error {
+    let path = format!("file://{}", file.path.display());
+    spark_error!("FAILED_READ_FILE.CANNOT_READ_FILE_FOOTER", path = path).with_source(error)
+}
+
+/// A file whose rows cannot be read.
+fn unread(file: &FoundFile, error: ParquetError) -> Error {
+    let path = format!("file://{}", file.path.display());
+    spark_error!("FAILED_READ_FILE.NO_HINT", path = path).with_source(error)
+}
+
+/// Refuses what only a C library would unpack.
+fn check_codecs(metadata: &ParquetMetaData, file: &FoundFile) -> Result<()> {
+    let refused =
+        |codec: &Compression| matches!(codec, Compression::ZSTD(_) | Compression::BROTLI(_) | Compression::LZO);
+    let mut columns = metadata.row_groups().iter().flat_map(|group| group.columns());
+    match columns.find_map(|column| Some(column.compression()).filter(refused)) {
+        None => Ok(()),
+        Some(codec) => {
+            let name = format!("{codec:?}");
+            let name = name.split('(').next().unwrap_or_default();
+            let path = file.path.display();
+            Err(Error::unsupported(format!("The codec {name} of '{path}' is not supported by Millstream."))
+                .with_hint("snappy, gzip, lz4, lz4_raw and none are"))
+        }
+    }
+}
+
+#[derive(Debug)]
+struct ParquetFiles {
+    schema: SchemaRef,
+    case_sensitive: bool,
+}
+
+impl FileDecoder for ParquetFiles {
+    fn open(&self, file: &FoundFile, wanted: &Wanted) -> Result<FileRows> {
+        let loaded = metadata(file, unread)?;
+        check_codecs(loaded.metadata(), file)?;
+        let columns = FileColumns::of(&loaded, file)?;
+        let schema = Arc::new(self.schema.project(&wanted.columns)?);
+        let mut roots = Vec::with_capacity(schema.fields().len());
+        for field in schema.fields() {
+            roots.push(columns.find(field, self.case_sensitive)?);
+        }
+        for (field, root) in schema.fields().iter().zip(&roots) {
+            if let Some(root) = root {
+                conform::check(field, &columns.fields[*root], file)?;
+            }
+        }
+        let stored = ArrowReaderOptions::new().with_skip_arrow_metadata(true).with_schema(columns.stored());
+        let opened = File::open(&file.path).map_err(|error| failed(file, error))?;
+        let loaded = ArrowReaderMetadata::try_new(Arc::clone(loaded.metadata()), stored);
+        let loaded = loaded.map_err(|error| unread(file, error))?;
+        let kept = pruning::row_groups(
+            loaded.metadata(),
+            |filter| columns.find(self.schema.field(filter.column), self.case_sensitive).ok().flatten(),
+            &wanted.filters,
+        );
+        let mask = ProjectionMask::roots(loaded.parquet_schema(), roots.iter().flatten().copied());
+        let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(opened, loaded)
+            .with_batch_size(wanted.batch_rows.max(1))
+            .with_projection(mask)
+            .with_row_groups(kept)
+            .build()
+            .map_err(|error| unread(file, error))?;
+        Ok(Box::new(ParquetRows { places: places(&roots), reader, schema, file: file.clone() }))
+    }
+}
+
+/// For each wanted column its place among those that are read, which are in the file's order.
+fn places(roots: &[Option<usize>]) -> Vec<Option<usize>> {
+    let mut read: Vec<usize> = roots.iter().flatten().copied().collect();
+    read.sort_unstable();
+    read.dedup();
+    roots.iter().map(|root| read.binary_search(&(*root)?).ok()).collect()
+}
+
+/// The rows of one file.
+struct ParquetRows {
+    reader: ParquetRecordBatchReader,
+    places: Vec<Option<usize>>,
+    schema: SchemaRef,
+    file: FoundFile,
+}
+
+impl ParquetRows {
+    fn wanted(&self, batch: &RecordBatch) -> Result<RecordBatch> {
+        let column = |(field, place): (&Arc<Field>, &Option<usize>)| match place {
+            Some(place) => conform::conform(batch.column(*place), field.data_type()),
+            None => Ok(arrow::array::new_null_array(field.data_type(), batch.num_rows())),
+        };
+        let columns = self.schema.fields().iter().zip(&self.places).map(column).collect::<Result<_>>()?;
+        batch_of(&self.schema, columns, batch.num_rows())
+    }
+}
+
+impl Iterator for ParquetRows {
+    type Item = Result<RecordBatch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        Some(match self.reader.next()? {
+            Ok(batch) => self.wanted(&batch),
+            Err(error) => Err(unread(&self.file, ParquetError::from(error))),
+        })
     }
 }

@@ -58,8 +58,8 @@ impl FileColumns {
         let fits = |held: &Field| match case_sensitive {
             true => held.name() == field.name(),
             false => {
-                one.name().eq_ignore_ascii_case(field.name())
-                    || one.name().to_lowercase() == field.name().to_lowercase()
+                held.name().eq_ignore_ascii_case(field.name())
+                    || held.name().to_lowercase() == field.name().to_lowercase()
             }
         };
         let found: Vec<usize> = (0..self.fields.len()).filter(|place| fits(&self.fields[*place])).collect();

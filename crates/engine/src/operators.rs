@@ -31,7 +31,8 @@ pub(crate) use stateful_aggregate_exec::{
     AggregateColumn, AggregateColumns, DistinctColumns, DistinctValues, SeenValues, StatefulAggregation, output_schema,
 };
 pub(crate) use stream_join::{
-    Eviction, JoinKeys, JoinKind, JoinOutput, JoinSide, PairFilter, Side, StreamJoin, StreamJoinExec, row_layout,
+    ChangesJoin, ChangesSide, Eviction, JoinKeys, JoinKind, JoinOutput, JoinSide, PairFilter, Side, StreamJoin,
+    StreamJoinExec, TwoSided, row_layout,
 };
 pub(crate) use top_rows::{Numbering, Shown, TopRows, TopRowsColumns, row_layout as top_rows_layout};
 pub use unary::{BatchInput, Operator, Unary};

@@ -11,6 +11,7 @@ mod filter_below_node;
 #[cfg(test)]
 mod fixture;
 mod incremental;
+mod joined_aggregates;
 mod node;
 mod nodes;
 mod number_bounds;
@@ -34,6 +35,7 @@ mod watermark_propagation;
 pub use consolidation::sink_schema;
 pub use edge::{Edge, EventTime, Rows, WEIGHT, WatermarkId};
 pub(crate) use incremental::{BatchInputs, IncrementalExecution};
+pub use joined_aggregates::FUSE_JOINED_AGGREGATES;
 pub use node::{NodeInput, Place, PlanContext, Planned, PlannedInput, StreamingExtension, StreamingNode};
 pub use nodes::{CollectMetricsNode, DeduplicateNode, EventTimeWatermarkNode, StreamingRelationNode};
 pub use physical::planner_of_batch_query;

@@ -29,7 +29,11 @@ pub(crate) enum Consolidated {
     /// Rows that stay, each as often as its weight says. A weight below zero is an error.
     Rows,
     /// The row that is left of each key, or the row that the key had; places are those of the input.
-    Updates { key: Vec<usize> },
+    Updates {
+        key: Vec<usize>,
+        /// Each row says which of the two it is. Without it every key keeps a row.
+        tells_deletes: bool,
+    },
 }
 
 /// Consolidates the changes of a batch.
@@ -142,7 +146,12 @@ impl Consolidation {
         sums.rows.retain(|(_, weight)| *weight != 0);
         match &self.gives {
             Consolidated::Rows if sums.rows.iter().any(|(_, weight)| *weight < 0) => return Err(self.cannot_be_told()),
-            Consolidated::Updates { key } => sums.leave_out_old_rows(&self.places_without_weight(key))?,
+            Consolidated::Updates { key, tells_deletes } => {
+                sums.leave_out_old_rows(&self.places_without_weight(key))?;
+                if !tells_deletes && sums.rows.iter().any(|(_, weight)| *weight < 0) {
+                    return Err(Error::internal("a key has gone from a result whose keys stay"));
+                }
+            }
             Consolidated::Rows => {}
         }
         Ok(Left { sums, next: (0, 0) })
@@ -252,7 +261,7 @@ impl Left {
         let all = self.sums.columns(rows.into_iter())?;
         let shown = operator.places_without_weight(&operator.shown);
         let mut columns: Vec<ArrayRef> = shown.into_iter().map(|column| Arc::clone(&all[column])).collect();
-        if matches!(operator.gives, Consolidated::Updates { .. }) {
+        if matches!(operator.gives, Consolidated::Updates { tells_deletes: true, .. }) {
             columns.push(Arc::new(StringArray::from(operations)));
         }
         let options = RecordBatchOptions::new().with_row_count(Some(count));

@@ -7,6 +7,7 @@
 //!
 //! Rows of one key lie in one shard of both stores, so nothing has to be exchanged between tasks.
 
+mod changes;
 mod kind;
 mod output;
 mod pairing;
@@ -14,24 +15,26 @@ mod pairs;
 mod plan;
 mod side;
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use datafusion::error::{DataFusionError, Result};
-use datafusion::execution::SendableRecordBatchStream;
-use futures::StreamExt;
+use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
+use datafusion::error::Result;
+use futures::Stream;
 use millstream_core::progress::StateOperatorProgress;
 use millstream_core::{BatchId, Clock};
-use tokio::task::JoinSet;
 
+pub(crate) use changes::{ChangesJoin, ChangesSide};
 pub(crate) use kind::{JoinKind, Side};
 pub(crate) use output::{JoinOutput, PairFilter};
-pub(crate) use plan::StreamJoinExec;
+pub(crate) use plan::{StreamJoinExec, TwoSided};
 pub(crate) use side::{Eviction, JoinKeys, JoinSide, row_layout};
 
+use self::pairing::Walk;
 use super::OperatorContext;
 use crate::batch_context::BatchContext;
-use crate::error::to_datafusion;
 use crate::state::{BatchNumber, StateStore, StatefulOperator, UpdateScratch};
 
 /// A join of two streams (Spark: `StreamingSymmetricHashJoinExec`).
@@ -63,13 +66,19 @@ struct Kept {
 
 /// A batch that is under way.
 #[derive(Debug, Clone)]
-pub(super) struct Running {
+pub(crate) struct Running {
     context: Arc<BatchContext>,
     /// The numbers of the batch in the stores.
     numbers: [BatchNumber; 2],
 }
 
 impl Running {
+    /// Begins a batch in the stores of both sides.
+    fn begin(context: Arc<BatchContext>, sides: [&JoinSide; 2]) -> millstream_core::Result<Self> {
+        sides.into_iter().try_for_each(JoinSide::begin)?;
+        Ok(Self { context, numbers: sides.map(|side| side.rows.begin_batch()) })
+    }
+
     fn id(&self) -> BatchId {
         self.context.id
     }
@@ -96,44 +105,56 @@ impl StreamJoin {
     fn side(&self, side: Side) -> &JoinSide {
         &self.sides[side as usize]
     }
+}
+
+impl TwoSided for StreamJoin {
+    const NAME: &'static str = "StreamJoinExec";
+
+    fn schema(&self) -> &SchemaRef {
+        &self.output.schema
+    }
+
+    fn kind(&self) -> JoinKind {
+        self.kind
+    }
+
+    fn sides(&self) -> [&JoinSide; 2] {
+        self.sides.each_ref()
+    }
+
+    fn clock(&self) -> &dyn Clock {
+        &*self.clock
+    }
 
     fn begin(&self, context: Arc<BatchContext>) -> millstream_core::Result<Running> {
-        self.sides.iter().try_for_each(JoinSide::begin)?;
         let Kept { new, passed_by, left, ended_at_once } = &self.kept;
         for count in [new, passed_by, left, ended_at_once] {
             count.store(0, Ordering::Relaxed);
         }
-        Ok(Running { context, numbers: [0, 1].map(|side: usize| self.sides[side].rows.begin_batch()) })
+        Running::begin(context, self.sides())
     }
 
-    /// Drains all partitions of both inputs into the stores.
-    async fn take_in(self: Arc<Self>, inputs: Vec<(Side, SendableRecordBatchStream)>, running: Running) -> Result<()> {
-        let mut tasks = JoinSet::new();
-        for (side, input) in inputs {
-            tasks.spawn(Arc::clone(&self).take_partition(side, input, running.clone()));
-        }
-        while let Some(done) = tasks.join_next().await {
-            done.map_err(|error| DataFusionError::External(Box::new(error)))??;
-        }
-        Ok(())
-    }
-
-    async fn take_partition(
-        self: Arc<Self>,
+    fn take_rows(
+        &self,
         side: Side,
-        mut input: SendableRecordBatchStream,
-        running: Running,
-    ) -> Result<()> {
-        let (this, mut scratch) = (self.side(side), UpdateScratch::default());
+        rows: RecordBatch,
+        running: &Running,
+        scratch: &mut UpdateScratch,
+    ) -> millstream_core::Result<()> {
         let late_ms = running.context.watermarks(self.id).late_ms;
-        while let Some(rows) = input.next().await {
-            let started = self.clock.monotonic();
-            let batch = (running.id(), running.numbers[side as usize]);
-            let new = this.take_rows(rows?, late_ms, batch, &mut scratch).map_err(to_datafusion)?;
-            self.kept.new.fetch_add(new, Ordering::Relaxed);
-            this.rows.add_update_time(self.clock.monotonic() - started);
-        }
+        let batch = (running.id(), running.numbers[side as usize]);
+        let new = self.side(side).take_rows(rows, late_ms, batch, scratch)?;
+        self.kept.new.fetch_add(new, Ordering::Relaxed);
         Ok(())
+    }
+
+    fn rows(
+        self: Arc<Self>,
+        running: Running,
+        shards: Range<usize>,
+        batch_rows: usize,
+    ) -> impl Stream<Item = Result<RecordBatch>> + Send + 'static {
+        Walk::new(self, running, shards, batch_rows).rows()
     }
 }
 

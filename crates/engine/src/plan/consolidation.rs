@@ -8,24 +8,29 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use datafusion::common::Column;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion, TreeNodeVisitor};
 use datafusion::error::Result;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, Projection, Union, Unnest, lit};
 use millstream_core::{Error, OutputMode, ROW_OPERATION};
 
 use super::changelog::mark_changes;
-use super::edge::{EdgeWalk, Rows, WEIGHT, edge_of, shown_column};
+use super::edge::{Edge, EdgeWalk, Rows, WEIGHT, edge_of, shown_column};
+use super::joined_aggregates::fused;
 use super::node::StreamingExtension;
-use super::nodes::{ChangesNode, ConsolidateNode, TopRowsNode};
+use super::nodes::{ChangesNode, ConsolidateNode, Gives, TopRowsNode};
 use super::stateful::as_stateful;
+use super::stream_join;
 use super::unsupported::Rules;
 use crate::error::{from_datafusion, to_datafusion};
+use crate::operators::Side;
 
 /// How the names of columns begin that carry a key which the user does not show.
 const HIDDEN_KEY: &str = "__key_of_changes_";
 
-/// The plan with the weights of all changes, which end before the sink.
-pub(crate) fn with_weights(plan: LogicalPlan, mode: OutputMode) -> Result<LogicalPlan> {
+/// The plan with the weights of all changes, which end before the sink. `tells_deletes` says whether a key may go, as
+/// [`sink_schema`] has told the sink.
+pub(crate) fn with_weights(plan: LogicalPlan, mode: OutputMode, tells_deletes: bool) -> Result<LogicalPlan> {
     if !has_changes(&plan, mode)? {
         return Ok(plan);
     }
@@ -48,6 +53,7 @@ pub(crate) fn with_weights(plan: LogicalPlan, mode: OutputMode) -> Result<Logica
                 LogicalPlan::Projection(carrying(projection, mode)?)
             }
             LogicalPlan::Union(union) if gives_changes => of_one_form(union, mode)?,
+            LogicalPlan::Join(join) if gives_changes => stream_join::over_changes(join, mode)?,
             LogicalPlan::Unnest(unnest) if gives_changes => {
                 LogicalPlan::Unnest(Unnest::try_new(unnest.input, unnest.exec_columns, unnest.options)?)
             }
@@ -62,8 +68,16 @@ pub(crate) fn with_weights(plan: LogicalPlan, mode: OutputMode) -> Result<Logica
     if edge_of(&plan, mode).rows != Rows::Changes {
         return Ok(plan);
     }
-    let gives = if mode == OutputMode::Update { Rows::Updates } else { Rows::AppendOnly };
+    let gives = match mode {
+        OutputMode::Update => Gives::Updates { tells_deletes },
+        OutputMode::Append | OutputMode::Complete => Gives::Rows,
+    };
     ConsolidateNode::over(plan, gives, format!("the sink in {mode} mode")).map_err(to_datafusion)
+}
+
+/// Whether a sink in update mode is told of keys that go, given the edge to it before weights are put in.
+pub(crate) fn tells_deletes(result: &Edge) -> bool {
+    result.rows == Rows::Changes && !result.keeps_keys
 }
 
 /// Rows are taken back somewhere in the plan.
@@ -122,6 +136,21 @@ fn carrying(projection: Projection, mode: OutputMode) -> Result<Projection> {
     Projection::try_new(expr, input)
 }
 
+/// An input of a join, with the weights of its rows, if it has any, behind all other columns, and hidden keys that the
+/// other input does not have.
+pub(super) fn side_of_join(input: LogicalPlan, side: Side) -> Result<LogicalPlan> {
+    let named = |column: Column| {
+        let renamed = column.name.strip_prefix(HIDDEN_KEY).map(|rest| format!("{HIDDEN_KEY}{}_{rest}", side as usize));
+        match renamed {
+            Some(name) => Expr::Column(column).alias(name),
+            None => Expr::Column(column),
+        }
+    };
+    let (weight, columns): (Vec<_>, Vec<_>) =
+        input.schema().columns().into_iter().partition(|column| column.name == WEIGHT);
+    LogicalPlanBuilder::from(input).project(columns.into_iter().chain(weight).map(named))?.build()
+}
+
 /// A union of changes. Rows of an input that stay are added with weight 1; which key they had is no longer known.
 fn of_one_form(union: Union, mode: OutputMode) -> Result<LogicalPlan> {
     let inputs = union.inputs.into_iter().map(|input| {
@@ -156,9 +185,11 @@ pub fn sink_schema(
     if mode != OutputMode::Update || rules.is_strict {
         return Ok(Arc::clone(schema));
     }
-    let plan =
-        as_stateful(plan.clone(), mode, rules).and_then(|plan| mark_changes(plan, mode)).map_err(from_datafusion)?;
-    if edge_of(&plan, mode).rows != Rows::Changes {
+    let plan = as_stateful(plan.clone(), mode, rules)
+        .and_then(|plan| fused(plan, mode, rules))
+        .and_then(|(plan, _)| mark_changes(plan, mode))
+        .map_err(from_datafusion)?;
+    if !tells_deletes(&edge_of(&plan, mode)) {
         return Ok(Arc::clone(schema));
     }
     let operation = Arc::new(Field::new(ROW_OPERATION, DataType::Utf8, false));

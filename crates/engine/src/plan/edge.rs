@@ -23,6 +23,8 @@ use millstream_core::OutputMode;
 
 use super::node::StreamingExtension;
 use super::source_table::{SourceTable, streaming_relation};
+use super::stateful_aggregate::session_key;
+use super::stream_join::{JoinCondition, is_stream_join};
 use crate::functions::{Meaning, meaning_of};
 
 /// The column that says of [`Rows::Changes`] how often each row is added (above zero) or taken back (below): an Int64.
@@ -80,6 +82,8 @@ pub struct Edge {
     /// A projection that leaves out a part of the key carries it to the sink nevertheless. Otherwise the key is lost
     /// there, and each row names itself.
     pub is_key_carried: bool,
+    /// Of [`Rows::Changes`]: a name that was given always has a row, so that a row is taken back for another one only.
+    pub keeps_keys: bool,
     /// The columns that carry event time.
     pub event_times: Vec<EventTime>,
 }
@@ -87,7 +91,14 @@ pub struct Edge {
 impl Edge {
     /// A table that is no stream.
     pub fn table() -> Self {
-        Self { is_streaming: false, rows: Rows::AppendOnly, key: None, is_key_carried: true, event_times: vec![] }
+        Self {
+            is_streaming: false,
+            rows: Rows::AppendOnly,
+            key: None,
+            is_key_carried: true,
+            keeps_keys: false,
+            event_times: vec![],
+        }
     }
 
     /// Rows that are given once, with neither key nor event time: what a source gives.
@@ -104,7 +115,7 @@ impl Edge {
     pub fn with_columns(&self, columns: usize, shows: impl Fn(usize) -> Option<usize>) -> Self {
         let carried = |column| Some(EventTime { column, ..self.event_time(shows(column)?)? });
         let event_times = (0..columns).filter_map(carried).collect();
-        Self { key: None, event_times, ..self.clone() }
+        Self { key: None, keeps_keys: false, event_times, ..self.clone() }
     }
 }
 
@@ -158,16 +169,18 @@ impl EdgeWalk {
 pub(super) fn takes_changes(plan: &LogicalPlan, input: usize) -> bool {
     match StreamingExtension::of(plan) {
         Some(extension) => extension.node().takes(input).contains(&Rows::Changes),
-        None => matches!(
-            plan,
-            LogicalPlan::Projection(_)
-                | LogicalPlan::Filter(_)
-                | LogicalPlan::Aggregate(_)
-                | LogicalPlan::Union(_)
-                | LogicalPlan::Unnest(_)
-                | LogicalPlan::SubqueryAlias(_)
-                | LogicalPlan::Repartition(_)
-        ),
+        None => {
+            matches!(
+                plan,
+                LogicalPlan::Projection(_)
+                    | LogicalPlan::Filter(_)
+                    | LogicalPlan::Aggregate(_)
+                    | LogicalPlan::Union(_)
+                    | LogicalPlan::Unnest(_)
+                    | LogicalPlan::SubqueryAlias(_)
+                    | LogicalPlan::Repartition(_)
+            ) || matches!(plan, LogicalPlan::Join(join) if is_stream_join(join))
+        }
     }
 }
 
@@ -198,9 +211,9 @@ fn gives(plan: &LogicalPlan, inputs: &[Edge], mode: OutputMode) -> Edge {
             input.with_columns(columns, Some)
         }
         (LogicalPlan::Sort(_) | LogicalPlan::Limit(_), [input]) => Edge { key: None, ..input.clone() },
-        (LogicalPlan::Filter(_) | LogicalPlan::SubqueryAlias(_) | LogicalPlan::Repartition(_), [input]) => {
-            input.clone()
-        }
+        // A row that changes may fail the condition.
+        (LogicalPlan::Filter(_), [input]) => Edge { keeps_keys: false, ..input.clone() },
+        (LogicalPlan::SubqueryAlias(_) | LogicalPlan::Repartition(_), [input]) => input.clone(),
         (
             LogicalPlan::Projection(_)
             | LogicalPlan::Aggregate(_)
@@ -257,15 +270,42 @@ fn aggregated(aggregate: &Aggregate, input: &Edge, mode: OutputMode) -> Edge {
     let schema = aggregate.input.schema();
     let carried = |(column, key)| Some(EventTime { column, ..event_time_of(key, schema, input)? });
     let event_times = aggregate.group_expr.iter().enumerate().filter_map(carried).collect();
-    aggregate_edge(mode, aggregate.group_expr.len(), event_times)
+    let keys = aggregate.group_expr.len();
+    let keeps_keys = keys == 0 || (input.rows == Rows::AppendOnly && session_key(aggregate).is_none());
+    Edge { keeps_keys, ..aggregate_edge(mode, keys, event_times) }
 }
 
 fn joined(join: &Join, left: &Edge, right: &Edge) -> Edge {
-    join_edge(join.join_type, join.left.schema().fields().len(), left, right)
+    let schemas = [join.left.schema().as_ref(), join.right.schema().as_ref()];
+    // A condition that cannot be taken apart is refused where the join becomes a node.
+    let condition = JoinCondition::of(join).unwrap_or_default();
+    let equal = condition.equal_columns(schemas);
+    let edge = join_edge(join.join_type, schemas[0].fields().len(), [left, right], &equal);
+    let stays =
+        condition.is_only_equal(equal.len()) && equal.iter().all(|[l, r]| is_of_key(left, *l) && is_of_key(right, *r));
+    let keeps_keys = match join.join_type {
+        JoinType::Left => left.keeps_keys && is_met_once(right, 1, &equal),
+        JoinType::Right => right.keeps_keys && is_met_once(left, 0, &equal),
+        // Rows that have met once always do: what they meet by never changes.
+        JoinType::Inner | JoinType::LeftSemi => left.keeps_keys && right.keeps_keys && stays,
+        _ => false,
+    };
+    Edge { keeps_keys, ..edge }
 }
 
-/// What a join gives whose left side has so many columns.
-pub(super) fn join_edge(join_type: JoinType, left_columns: usize, left: &Edge, right: &Edge) -> Edge {
+fn is_of_key(edge: &Edge, column: usize) -> bool {
+    edge.key.as_ref().is_some_and(|key| key.contains(&column))
+}
+
+/// A row of the other side meets one of this one at the most: all that names its rows is equal to something there.
+fn is_met_once(edge: &Edge, side: usize, equal: &[[usize; 2]]) -> bool {
+    let is_equal = |column: &usize| equal.iter().any(|pair| pair[side] == *column);
+    edge.key.as_ref().is_some_and(|key| key.iter().all(is_equal))
+}
+
+/// What a join gives whose left side has so many columns, and in which columns of both sides are `equal`.
+pub(super) fn join_edge(join_type: JoinType, left_columns: usize, inputs: [&Edge; 2], equal: &[[usize; 2]]) -> Edge {
+    let [left, right] = inputs;
     let (shows_left, shows_right) = match join_type {
         JoinType::LeftSemi | JoinType::LeftAnti | JoinType::LeftMark => (true, false),
         JoinType::RightSemi | JoinType::RightAnti | JoinType::RightMark => (false, true),
@@ -277,8 +317,31 @@ pub(super) fn join_edge(join_type: JoinType, left_columns: usize, left: &Edge, r
         let moved = |time: &EventTime| EventTime { column: time.column + offset, ..*time };
         event_times.extend(right.event_times.iter().map(moved));
     }
-    let rows = streaming_rows([left, right]);
-    Edge { rows, event_times, ..Edge::append_only() }
+    let rows = streaming_rows(inputs);
+    let key = if rows == Rows::Changes { joined_key(join_type, left_columns, inputs, equal) } else { None };
+    let is_key_carried = inputs.iter().all(|input| input.is_key_carried);
+    Edge { rows, key, is_key_carried, event_times, ..Edge::append_only() }
+}
+
+/// The columns that name a row of a join: those that name the rows of both sides, or of one whose rows meet one of the
+/// other at the most.
+fn joined_key(
+    join_type: JoinType,
+    left_columns: usize,
+    inputs: [&Edge; 2],
+    equal: &[[usize; 2]],
+) -> Option<Vec<usize>> {
+    let [left, right] = inputs;
+    let of_left = left.key.clone();
+    let of_right = right.key.as_ref().map(|key| key.iter().map(|column| column + left_columns).collect::<Vec<_>>());
+    match join_type {
+        JoinType::LeftSemi | JoinType::LeftAnti => of_left,
+        JoinType::Left | JoinType::Inner if is_met_once(right, 1, equal) => of_left,
+        JoinType::Right | JoinType::Inner if is_met_once(left, 0, equal) => of_right,
+        JoinType::Left | JoinType::Inner | JoinType::Right => Some([of_left?, of_right?].concat()),
+        // A left row whose key is NULL and a right one of the same kind, both without the other, have one name.
+        JoinType::Full | JoinType::RightSemi | JoinType::RightAnti | JoinType::LeftMark | JoinType::RightMark => None,
+    }
 }
 
 /// As in Spark, the columns of a union are those of its first input.

@@ -10,9 +10,13 @@ use millstream_core::OutputMode;
 use super::edge::{Edge, edge_of};
 use super::node::StreamingExtension;
 
-/// A line for each streaming node, from the sink downward, and one for what the sink gets.
-pub(crate) fn operators(plan: &LogicalPlan, mode: OutputMode) -> String {
+/// A line for each streaming node, from the sink downward, and one for what the sink gets. `fused_joins` says how many
+/// joins of aggregates became one aggregate.
+pub(crate) fn operators(plan: &LogicalPlan, mode: OutputMode, fused_joins: usize) -> String {
     let mut text = format!("sink in {mode} mode: {}\n", words(&edge_of(plan, mode), plan));
+    if fused_joins > 0 {
+        let _ = writeln!(text, "joins of aggregates of one stream: {fused_joins} became a part of the aggregate");
+    }
     // The walk itself cannot fail.
     let _: Result<_> = plan.apply(|plan| {
         if let Some(extension) = StreamingExtension::of(plan) {

@@ -24,6 +24,7 @@ use uuid::Uuid;
 
 pub(crate) use self::session::session_window;
 pub(crate) use self::window::window;
+use super::joined_aggregates::FUSE_JOINED_AGGREGATES;
 use super::unsupported::STRICT_SPARK;
 use super::watermark_propagation::ALLOW_MULTIPLE_CONF;
 use super::{BatchInputs, EventTimeWatermarkNode, IncrementalExecution, StreamingRelationNode};
@@ -92,11 +93,21 @@ pub(crate) struct Setting {
     pub(crate) allow_multiple: bool,
     /// What Spark refuses is refused.
     pub(crate) is_strict: bool,
+    /// Joined aggregates of one stream become one.
+    pub(crate) fuses: bool,
 }
 
 impl Setting {
     pub(crate) fn of(mode: OutputMode) -> Self {
-        Self { mode, memory: MemoryLedger::unlimited(), cores: 2, ansi: true, allow_multiple: true, is_strict: false }
+        Self {
+            mode,
+            memory: MemoryLedger::unlimited(),
+            cores: 2,
+            ansi: true,
+            allow_multiple: true,
+            is_strict: false,
+            fuses: true,
+        }
     }
 }
 
@@ -138,6 +149,7 @@ impl StreamTest {
             conf: BTreeMap::from([
                 (ALLOW_MULTIPLE_CONF.to_owned(), setting.allow_multiple.to_string()),
                 (STRICT_SPARK.to_owned(), setting.is_strict.to_string()),
+                (FUSE_JOINED_AGGREGATES.to_owned(), setting.fuses.to_string()),
             ]),
         };
         let scratch = tempfile::tempdir().expect("there is a folder for temporary files");

@@ -31,8 +31,8 @@ use super::repeatable::is_state_repeatable;
 use super::unsupported::Rules;
 use super::watermark_propagation::WatermarkPropagation;
 use super::{
-    batch_seed, batch_time, changelog, consolidation, decode_push_down, explain, one_task, optimizer, physical,
-    source_table, stateful, unsupported,
+    batch_seed, batch_time, changelog, consolidation, decode_push_down, explain, joined_aggregates, one_task,
+    optimizer, physical, source_table, stateful, unsupported,
 };
 use crate::batch_context::{BatchContext, EventTimeStats};
 use crate::error::from_datafusion;
@@ -53,6 +53,8 @@ const MAX_PARTITIONS: usize = 16;
 #[derive(Debug)]
 pub(crate) struct IncrementalExecution {
     logical: LogicalPlan,
+    /// How many joins of aggregates became a part of an aggregate.
+    fused_joins: usize,
     mode: OutputMode,
     physical: Arc<dyn ExecutionPlan>,
     /// For batches of a few rows.
@@ -81,9 +83,9 @@ pub(crate) struct IncrementalExecution {
 /// What the batch loop decides of a batch.
 #[derive(Debug, Clone)]
 pub(crate) struct BatchInputs {
-    /// Its number.
+    /// The number of the batch.
     pub(crate) id: BatchId,
-    /// Its time.
+    /// When it began, in milliseconds since 1970.
     pub(crate) timestamp_ms: i64,
     /// What to read of each source; `None` where there is nothing new.
     pub(crate) ranges: Vec<Option<OffsetRange>>,
@@ -107,14 +109,16 @@ impl IncrementalExecution {
         let idle_timeout = idle_timeout(spec)?;
         let (mode, rules) = (spec.output_mode, Rules::from_conf(&spec.conf)?);
         let plan = stateful::as_stateful(spec.plan.clone(), mode, rules).map_err(from_datafusion)?;
+        let (plan, fused_joins) = joined_aggregates::fused(plan, mode, rules).map_err(from_datafusion)?;
         let (plan, delays_ms) = stateful::number_watermarks(plan, mode).map_err(from_datafusion)?;
         let plan = if rules.is_strict { plan } else { changelog::mark_changes(plan, mode).map_err(from_datafusion)? };
         let result = unsupported::check_streaming_plan(&plan, mode, rules)?;
+        let tells_deletes = consolidation::tells_deletes(&result);
         let upsert_key = result.key.filter(|_| mode == OutputMode::Update);
         let plan = optimizer::coerce_types(plan, &state).map_err(from_datafusion)?;
         let plan = optimizer::gather_join_conditions(plan, &state).map_err(from_datafusion)?;
         // All that can be refused is refused by now: a source that is opened may take long, or fail in its own words.
-        let plan = consolidation::with_weights(plan, mode).map_err(from_datafusion)?;
+        let plan = consolidation::with_weights(plan, mode, tells_deletes).map_err(from_datafusion)?;
         let plan = stateful::stateful_as_nodes(plan, mode).map_err(from_datafusion)?;
         let operator_names = operator_names(&plan);
         let is_state_repeatable = is_state_repeatable(&plan).map_err(from_datafusion)?;
@@ -142,6 +146,7 @@ impl IncrementalExecution {
         let one_task = one_task::for_one_task(&physical).map_err(from_datafusion)?;
         Ok(Self {
             logical,
+            fused_joins,
             mode,
             physical,
             one_task,
@@ -288,7 +293,7 @@ impl IncrementalExecution {
             let _ = writeln!(text, "== Optimized Logical Plan ==\n{}\n", self.logical.display_indent());
         }
         let physical = displayable(self.physical.as_ref()).indent(extended).to_string();
-        let streaming = explain::operators(&self.logical, self.mode);
+        let streaming = explain::operators(&self.logical, self.mode, self.fused_joins);
         let _ = write!(text, "== Physical Plan ==\n{physical}\n== Streaming Operators ==\n{streaming}");
         text
     }

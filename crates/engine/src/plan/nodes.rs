@@ -15,7 +15,7 @@ mod top_rows;
 
 pub(crate) use changes::{ChangesNode, with_weights};
 pub use collect_metrics::CollectMetricsNode;
-pub(crate) use consolidate::ConsolidateNode;
+pub(crate) use consolidate::{ConsolidateNode, Gives};
 pub use deduplicate::DeduplicateNode;
 pub use event_time_watermark::EventTimeWatermarkNode;
 pub(crate) use global_limit::GlobalLimitNode;

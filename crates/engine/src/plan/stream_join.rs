@@ -16,6 +16,7 @@ use datafusion::optimizer::push_down_filter::PushDownFilter;
 use datafusion::optimizer::{OptimizerConfig, OptimizerRule};
 use millstream_core::{Error, OutputMode, spark_error};
 
+use super::consolidation::side_of_join;
 use super::edge::{Edge, Rows, edge_of, event_time_of};
 use super::node::{NodeInput, StreamingExtension};
 use super::nodes::StreamJoinNode;
@@ -42,14 +43,32 @@ pub(super) enum EventTimeOf {
     Column(Column),
 }
 
-/// The node in the place of a join of streams, over inputs without the rows that can meet nothing because of a NULL.
+/// The node in the place of a join of streams.
 pub(super) fn as_node(join: Join, edges: [&Edge; 2]) -> Result<LogicalPlan> {
+    let (node, inputs) = node_and_inputs(join, edges)?;
+    if node.has_no_key() {
+        return Err(to_datafusion(spark_error!("_LEGACY_ERROR_TEMP_1181")));
+    }
+    Ok(StreamingExtension::try_new(Arc::new(node), inputs).map_err(to_datafusion)?.into_plan())
+}
+
+/// The node in the place of a join of streams one of which takes rows back. Their weights are there already.
+pub(super) fn over_changes(mut join: Join, mode: OutputMode) -> Result<LogicalPlan> {
+    let edges = Side::BOTH.map(|side| -> Result<Edge> {
+        let input = if side == Side::Left { &mut join.left } else { &mut join.right };
+        *input = Arc::new(side_of_join(input.as_ref().clone(), side)?);
+        Ok(edge_of(input, mode))
+    });
+    let [left, right] = edges;
+    let (node, inputs) = node_and_inputs(join, [&left?, &right?])?;
+    Ok(StreamingExtension::try_new(Arc::new(node.over_changes()), inputs).map_err(to_datafusion)?.into_plan())
+}
+
+/// The node of a join, and its inputs without the rows that can meet nothing because of a NULL.
+fn node_and_inputs(join: Join, edges: [&Edge; 2]) -> Result<(StreamJoinNode, Vec<LogicalPlan>)> {
     let kind = JoinKind::of(join.join_type)
         .ok_or_else(|| to_datafusion(Error::unsupported(format!("a {} join of two streams", join.join_type))))?;
     let mut condition = JoinCondition::of(&join)?;
-    if condition.keys.is_empty() {
-        return Err(to_datafusion(spark_error!("_LEGACY_ERROR_TEMP_1181")));
-    }
     let inputs = [(&join.left, edges[0]), (&join.right, edges[1])]
         .map(|(input, edge)| NodeInput { schema: input.schema(), edge });
     let evictions = Side::BOTH.map(|side| eviction_rule(&condition, &inputs, side));
@@ -63,13 +82,14 @@ pub(super) fn as_node(join: Join, edges: [&Edge; 2]) -> Result<LogicalPlan> {
         filtered(input, not_null(input.schema(), condition.columns_not_null(input.schema())).chain(own))
     });
     let [left, right] = inputs;
-    let node = StreamJoinNode::new(kind, condition, evictions);
-    let extension = StreamingExtension::try_new(Arc::new(node), vec![left?, right?]).map_err(to_datafusion)?;
-    Ok(extension.into_plan())
+    Ok((StreamJoinNode::new(kind, condition, evictions), vec![left?, right?]))
 }
 
 /// Refuses what Spark refuses of a join of two streams (`UnsupportedOperationChecker`).
 pub(super) fn check(join: &Join, edges: [&Edge; 2], mode: OutputMode) -> millstream_core::Result<()> {
+    if edges.iter().any(|edge| edge.rows == Rows::Changes) {
+        return check_kind(join).map(|_| ());
+    }
     let kind = check_mode(join, mode)?;
     if let Some(edge) = edges.into_iter().find(|edge| edge.rows != Rows::AppendOnly) {
         return Err(Error::unsupported(format!("a join of two streams over rows that are {}", edge.rows)));
@@ -107,11 +127,7 @@ pub(super) fn check_strict(join: &Join) -> millstream_core::Result<()> {
 /// Refuses kinds of joins in output modes that cannot show them. Rows of an outer side leave when they end, and once:
 /// nothing could take them back.
 pub(super) fn check_mode(join: &Join, mode: OutputMode) -> millstream_core::Result<JoinKind> {
-    let kind = match JoinKind::of(join.join_type) {
-        // `NOT IN` would have to know all of the right side.
-        Some(kind) if !join.null_aware => kind,
-        _ => return Err(Error::unsupported(format!("a {} join of two streams", join.join_type))),
-    };
+    let kind = check_kind(join)?;
     let modes = match (kind, mode) {
         (JoinKind::Inner | JoinKind::LeftSemi, OutputMode::Append | OutputMode::Update) => return Ok(kind),
         (_, OutputMode::Append) => return Ok(kind),
@@ -124,6 +140,14 @@ pub(super) fn check_mode(join: &Join, mode: OutputMode) -> millstream_core::Resu
     Err(refused(format!(
         "{name} join between two streaming DataFrames/Datasets is not supported in {mode} output mode, only in {modes}"
     )))
+}
+
+fn check_kind(join: &Join) -> millstream_core::Result<JoinKind> {
+    match JoinKind::of(join.join_type) {
+        // `NOT IN` would have to know all of the right side.
+        Some(kind) if !join.null_aware => Ok(kind),
+        _ => Err(Error::unsupported(format!("a {} join of two streams", join.join_type))),
+    }
 }
 
 fn spark_mode(mode: OutputMode) -> &'static str {
@@ -163,6 +187,8 @@ fn eviction_rule(condition: &JoinCondition, inputs: &[NodeInput<'_>; 2], side: S
     let (column, shift_us) = time_bound_us(condition, inputs, side)?;
     let input = &inputs[side as usize];
     input.edge.event_time(input.schema.maybe_index_of_column(&column)?)?;
+    // Until its own event time has passed, a row may be taken back.
+    let shift_us = if input.edge.rows == Rows::Changes { shift_us.min(0) } else { shift_us };
     Some(EvictionRule { time: EventTimeOf::Column(column), shift_us })
 }
 

@@ -3,7 +3,9 @@
 mod aggregates;
 mod chained;
 mod changes;
+mod changes_join;
 mod deduplicate;
+mod joined_aggregates;
 mod operators;
 mod pins;
 mod properties;

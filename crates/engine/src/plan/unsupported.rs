@@ -16,6 +16,7 @@ use datafusion::logical_expr::{Aggregate, Expr, Extension, Join, Limit, LogicalP
 use millstream_core::{Error, Options, OutputMode, Result, spark_error};
 
 use super::edge::{Edge, EdgeWalk, Rows, edge_of, event_time_of, takes_changes};
+use super::joined_aggregates::FUSE_JOINED_AGGREGATES;
 use super::node::StreamingExtension;
 use super::source_table::streaming_relation;
 use super::stateful_aggregate::{refuse_distinct, session_key};
@@ -39,15 +40,19 @@ pub(crate) struct Rules {
     pub(crate) allow_multiple: bool,
     /// What Spark refuses is refused, although it could run: [`STRICT_SPARK`].
     pub(crate) is_strict: bool,
+    /// Joined aggregates of one stream are computed as one: [`FUSE_JOINED_AGGREGATES`].
+    pub(crate) fuses: bool,
 }
 
 impl Rules {
     /// The rules that the settings of a session make.
     pub(crate) fn from_conf(conf: &BTreeMap<String, String>) -> Result<Self> {
         let conf: Options = conf.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let is_strict = conf.get_bool(STRICT_SPARK)?.unwrap_or(false);
         Ok(Self {
             allow_multiple: conf.get_bool(ALLOW_MULTIPLE_CONF)?.unwrap_or(true),
-            is_strict: conf.get_bool(STRICT_SPARK)?.unwrap_or(false),
+            is_strict,
+            fuses: conf.get_bool(FUSE_JOINED_AGGREGATES)?.unwrap_or(true) && !is_strict,
         })
     }
 }
@@ -109,7 +114,7 @@ impl<'n> TreeNodeVisitor<'n> for Check {
             has_aggregate = true;
         }
         if let (LogicalPlan::Join(join), true) = (plan, inputs.iter().all(|input| input.is_streaming)) {
-            self.check_stream_join(join, has_aggregate);
+            self.check_stream_join(join, &inputs, has_aggregate);
         }
         // What an aggregate gives in append mode would be late under the query's watermark; in other modes it takes the
         // place of what it has given before, which nobody who goes by event time expects.
@@ -141,9 +146,11 @@ impl Check {
         check_operator(plan, inputs, self.mode)
     }
 
-    /// A join of streams takes rows that stay, and an aggregate below it gives those in append mode alone.
-    fn check_stream_join(&mut self, join: &Join, is_chained: bool) {
-        if is_chained && (self.mode == OutputMode::Update || !self.rules.allow_multiple) {
+    /// A join of streams takes rows that stay, which an aggregate below it gives in append mode alone, or changes.
+    fn check_stream_join(&mut self, join: &Join, inputs: &[Edge], is_chained: bool) {
+        let takes = inputs.iter().any(|input| input.rows == Rows::Changes)
+            || (self.mode != OutputMode::Update && self.rules.allow_multiple);
+        if is_chained && !takes {
             let refused = stream_join::check_mode(join, self.mode).err().unwrap_or_else(chained_operators);
             self.refused.operator.get_or_insert(refused);
         }

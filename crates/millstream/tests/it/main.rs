@@ -17,5 +17,6 @@ mod pressure;
 mod program;
 mod programs;
 mod pyspark;
+mod risk;
 mod sql;
 mod topic;

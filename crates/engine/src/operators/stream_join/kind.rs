@@ -73,4 +73,17 @@ impl JoinKind {
     pub(crate) fn leaves_once(self, side: Side) -> bool {
         matches!(self, Self::LeftSemi | Self::LeftAnti) && side == Side::Left
     }
+
+    /// The result has the columns of the left side alone.
+    pub(crate) fn gives_one_side(self) -> bool {
+        matches!(self, Self::LeftSemi | Self::LeftAnti)
+    }
+
+    /// A row of this side is in the result by itself, where it meets others or meets none.
+    pub(crate) fn shows(self, side: Side, meets_others: bool) -> bool {
+        match self {
+            Self::LeftSemi => side == Side::Left && meets_others,
+            _ => self.is_outer(side) && !meets_others,
+        }
+    }
 }

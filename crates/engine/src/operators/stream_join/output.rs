@@ -55,20 +55,24 @@ impl PairFilter {
         Ok(Self { condition, columns, schema })
     }
 
-    /// Of the pairs at these places those that it accepts.
-    fn accepts(&self, places: &[UInt32Array; 2], columns: &[Vec<ArrayRef>; 2]) -> Result<[UInt32Array; 2]> {
+    /// Which of the pairs at these places it accepts.
+    fn accepts(&self, places: &[UInt32Array; 2], columns: &[Vec<ArrayRef>; 2]) -> Result<BooleanArray> {
         let read =
             |&(side, column): &(Side, usize)| Ok(take(&columns[side as usize][column], &places[side as usize], None)?);
         let read = self.columns.iter().map(read).collect::<Result<Vec<_>>>()?;
         let options = RecordBatchOptions::new().with_row_count(Some(places[0].len()));
         let rows = RecordBatch::try_new_with_options(Arc::clone(&self.schema), read, &options)?;
         let accepted = self.condition.evaluate(&rows).and_then(|value| value.into_array(rows.num_rows()));
-        let accepted = holding(&accepted.map_err(from_datafusion)?);
-        let of_side = |side: usize| -> Result<UInt32Array> {
-            Ok(filter(&places[side], &accepted)?.as_primitive::<UInt32Type>().clone())
-        };
-        Ok([of_side(0)?, of_side(1)?])
+        Ok(holding(&accepted.map_err(from_datafusion)?))
     }
+}
+
+fn all_places(pairs: &Pairs) -> [UInt32Array; 2] {
+    [0, 1].map(|side: usize| UInt32Array::from(pairs.places(side).to_vec()))
+}
+
+fn filtered(places: &UInt32Array, wanted: &BooleanArray) -> Result<UInt32Array> {
+    Ok(filter(places, wanted)?.as_primitive::<UInt32Type>().clone())
 }
 
 /// Where a condition holds; it does not where it is NULL.
@@ -95,11 +99,24 @@ impl JoinOutput {
 
     /// The pairs that the condition accepts, as places of the rows of both sides.
     pub(super) fn accepted(&self, pairs: &Pairs, columns: &[Vec<ArrayRef>; 2]) -> Result<[UInt32Array; 2]> {
-        let mut accepted = [0, 1].map(|side: usize| UInt32Array::from(pairs.places(side).to_vec()));
-        for filter in &self.filters {
-            accepted = filter.accepts(&accepted, columns)?;
+        let mut accepted = all_places(pairs);
+        for condition in &self.filters {
+            let accepts = condition.accepts(&accepted, columns)?;
+            accepted = [filtered(&accepted[0], &accepts)?, filtered(&accepted[1], &accepts)?];
         }
         Ok(accepted)
+    }
+
+    /// The numbers of the pairs that the condition accepts.
+    pub(super) fn accepted_pairs(&self, pairs: &Pairs, columns: &[Vec<ArrayRef>; 2]) -> Result<UInt32Array> {
+        let mut numbers = UInt32Array::from_iter_values(0..pairs.len() as u32);
+        let mut accepted = all_places(pairs);
+        for condition in &self.filters {
+            let accepts = condition.accepts(&accepted, columns)?;
+            accepted = [filtered(&accepted[0], &accepts)?, filtered(&accepted[1], &accepts)?];
+            numbers = filtered(&numbers, &accepts)?;
+        }
+        Ok(numbers)
     }
 
     /// The rows of pairs.

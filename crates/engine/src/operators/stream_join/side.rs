@@ -44,8 +44,8 @@ pub(crate) struct JoinSide {
     pub(super) eviction: Option<Eviction>,
     pub(super) rows: Arc<KeyedState<Rows>>,
     pub(super) marks: bool,
-    /// Rows of an outer side that fail its own condition: they leave in the batch in which they came.
-    refused: Option<Mutex<Refused>>,
+    /// Rows of an outer side that can meet none: they leave in the batch in which they came.
+    refused: Mutex<Refused>,
 }
 
 /// The expressions by which a row finds others.
@@ -66,20 +66,20 @@ pub(crate) struct Eviction {
 
 /// Rows that leave before others are looked at.
 #[derive(Debug)]
-struct Refused {
+pub(super) struct Refused {
     rows: Vec<RecordBatch>,
     held: Reservation,
 }
 
-/// The layout of the rows that a side keeps, with marks or without.
-pub(crate) fn row_layout(keys: Vec<FieldRef>, columns: Vec<FieldRef>, marks: bool) -> Result<StoreLayout<Rows>> {
-    let rows = RowCodec::try_new(columns)?.with_head(usize::from(marks));
+/// The layout of the rows that a side keeps, with so many bytes of the join's own in front.
+pub(crate) fn row_layout(keys: Vec<FieldRef>, columns: Vec<FieldRef>, head: usize) -> Result<StoreLayout<Rows>> {
+    let rows = RowCodec::try_new(columns)?.with_head(head);
     Ok(StoreLayout::with_sub_keys(KeyCodec::try_new(keys)?, SUB_KEY_BYTES, rows))
 }
 
 impl JoinSide {
-    /// A side of a join of this kind.
-    pub(crate) fn new(side: Side, kind: JoinKind, keys: JoinKeys, rows: KeyedState<Rows>) -> Self {
+    /// A side of a join of this kind; rows that leave at once are counted in `held`.
+    pub(crate) fn new(side: Side, kind: JoinKind, keys: JoinKeys, rows: KeyedState<Rows>, held: Reservation) -> Self {
         Self {
             keys,
             own_condition: None,
@@ -87,7 +87,7 @@ impl JoinSide {
             eviction: None,
             rows: Arc::new(rows),
             marks: kind.is_outer(side),
-            refused: None,
+            refused: Mutex::new(Refused { rows: vec![], held }),
         }
     }
 
@@ -96,10 +96,14 @@ impl JoinSide {
         Self { event_time, eviction, ..self }
     }
 
-    /// The same side with a condition of its own; what an outer side gives for rows that fail it is counted in `held`.
-    pub(crate) fn with_condition(self, condition: Option<Arc<dyn PhysicalExpr>>, held: Reservation) -> Self {
-        let refused = condition.as_ref().map(|_| Mutex::new(Refused { rows: vec![], held }));
-        Self { own_condition: condition, refused, ..self }
+    /// The same side with a condition of its own.
+    pub(crate) fn with_condition(self, condition: Option<Arc<dyn PhysicalExpr>>) -> Self {
+        Self { own_condition: condition, ..self }
+    }
+
+    /// The bytes in front of the rows that a side of such a join keeps.
+    pub(crate) fn head_bytes(side: Side, kind: JoinKind) -> usize {
+        usize::from(kind.is_outer(side))
     }
 
     /// Whether rows end at all.
@@ -115,12 +119,7 @@ impl JoinSide {
         batch: (BatchId, BatchNumber),
         scratch: &mut UpdateScratch,
     ) -> Result<usize> {
-        if let (Some(event_time), Some(late_ms)) = (self.event_time, late_ms) {
-            let (in_time, late) = drop_late_rows(rows, event_time, late_ms)?;
-            self.rows.add_dropped(late.map_or(0, |late| late.num_rows()));
-            rows = in_time;
-        }
-        let rows = self.meeting_own_condition(rows)?;
+        rows = self.meeting_own_condition(self.in_time(rows, late_ms)?)?;
         if rows.num_rows() == 0 {
             return Ok(0);
         }
@@ -167,27 +166,37 @@ impl JoinSide {
         Ok(kept)
     }
 
+    /// The rows that are not late; those that are, are counted.
+    pub(super) fn in_time(&self, rows: RecordBatch, late_ms: Option<i64>) -> Result<RecordBatch> {
+        let (Some(event_time), Some(late_ms)) = (self.event_time, late_ms) else { return Ok(rows) };
+        let (in_time, late) = drop_late_rows(rows, event_time, late_ms)?;
+        self.rows.add_dropped(late.map_or(0, |late| late.num_rows()));
+        Ok(in_time)
+    }
+
     /// The rows that may meet others; of an outer side those that may not are given at once.
-    fn meeting_own_condition(&self, rows: RecordBatch) -> Result<RecordBatch> {
+    pub(super) fn meeting_own_condition(&self, rows: RecordBatch) -> Result<RecordBatch> {
         let Some(condition) = &self.own_condition else { return Ok(rows) };
         let meets = holding(&evaluate(condition, &rows)?);
         let meeting = filter_record_batch(&rows, &meets)?;
-        if meeting.num_rows() < rows.num_rows()
-            && let Some(refused) = &self.refused
-        {
-            let failing = filter_record_batch(&rows, &not(&meets)?)?;
-            let mut refused = refused.lock();
-            let bytes = refused.held.bytes() + failing.get_array_memory_size();
-            refused.held.resize(bytes)?;
-            refused.rows.push(failing);
+        if meeting.num_rows() < rows.num_rows() {
+            self.refuse(filter_record_batch(&rows, &not(&meets)?)?)?;
         }
         Ok(meeting)
     }
 
+    /// Puts rows of an outer side by that can meet none.
+    pub(super) fn refuse(&self, rows: RecordBatch) -> Result<()> {
+        let mut refused = self.refused.lock();
+        let bytes = refused.held.bytes() + rows.get_array_memory_size();
+        refused.held.resize(bytes)?;
+        refused.rows.push(rows);
+        Ok(())
+    }
+
     /// Rows that leave without having met any, if there are some left.
     pub(super) fn next_refused(&self) -> Result<Option<RecordBatch>> {
-        let Some(refused) = &self.refused else { return Ok(None) };
-        let mut refused = refused.lock();
+        let mut refused = self.refused.lock();
         let rows = refused.rows.pop();
         if refused.rows.is_empty() {
             refused.held.resize(0)?;
@@ -202,7 +211,7 @@ impl JoinSide {
     }
 
     /// By which watermark (µs) each row ends; a row without event time never does.
-    fn ends_us(&self, rows: &RecordBatch) -> Result<Option<Vec<i64>>> {
+    pub(super) fn ends_us(&self, rows: &RecordBatch) -> Result<Option<Vec<i64>>> {
         let Some(Eviction { time, shift_us }) = &self.eviction else { return Ok(None) };
         let column = evaluate(time, rows)?;
         let (times, nulls) = (event_times(&column)?, column.nulls());
@@ -227,13 +236,13 @@ struct NewRows {
 
 impl JoinKeys {
     /// NULL where one of the keys is that must not be.
-    fn null_rows(&self, columns: &[ArrayRef]) -> Option<NullBuffer> {
+    pub(super) fn null_rows(&self, columns: &[ArrayRef]) -> Option<NullBuffer> {
         let strict = columns.iter().zip(&self.null_safe).filter(|(_, null_safe)| !**null_safe);
         strict.fold(None, |nulls, (column, _)| NullBuffer::union(nulls.as_ref(), column.nulls()))
     }
 }
 
-fn evaluate(expr: &Arc<dyn PhysicalExpr>, rows: &RecordBatch) -> Result<ArrayRef> {
+pub(super) fn evaluate(expr: &Arc<dyn PhysicalExpr>, rows: &RecordBatch) -> Result<ArrayRef> {
     expr.evaluate(rows).and_then(|value| value.into_array(rows.num_rows())).map_err(from_datafusion)
 }
 

@@ -19,15 +19,35 @@ use crate::plan::node::{
 /// Sums the weights of equal rows of a batch (see [`Consolidation`]), and gives what its reader takes.
 #[derive(Debug, Clone)]
 pub(crate) struct ConsolidateNode {
-    /// [`Rows::AppendOnly`], or [`Rows::Updates`] by the key of the input, with what has become of each key.
-    gives: Rows,
+    gives: Gives,
     /// Who takes the rows, for errors.
     reader: String,
 }
 
+/// What becomes of changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Gives {
+    /// Rows that stay.
+    Rows,
+    /// The newest row of each key of the input.
+    Updates {
+        /// Each row says what has become of its key, which may have gone.
+        tells_deletes: bool,
+    },
+}
+
+impl Gives {
+    fn rows(self) -> Rows {
+        match self {
+            Self::Rows => Rows::AppendOnly,
+            Self::Updates { .. } => Rows::Updates,
+        }
+    }
+}
+
 impl ConsolidateNode {
     /// The changes of `input` as rows of this kind, for a reader.
-    pub(crate) fn over(input: LogicalPlan, gives: Rows, reader: impl Into<String>) -> Result<LogicalPlan> {
+    pub(crate) fn over(input: LogicalPlan, gives: Gives, reader: impl Into<String>) -> Result<LogicalPlan> {
         StreamingExtension::over(input, Self { gives, reader: reader.into() })
     }
 
@@ -43,7 +63,7 @@ impl ConsolidateNode {
         let edge = input.with_columns(shown.len(), |column| shown.get(column).copied());
         let place = |key: &usize| shown.iter().position(|column| column == key);
         let key = input.key.as_ref().and_then(|key| key.iter().map(place).collect());
-        Edge { rows: self.gives, key, ..edge }
+        Edge { rows: self.gives.rows(), key, ..edge }
     }
 }
 
@@ -59,7 +79,7 @@ impl StreamingNode for ConsolidateNode {
     }
 
     fn describe(&self) -> String {
-        format!("changes to {}, for {}", self.gives, self.reader)
+        format!("changes to {}, for {}", self.gives.rows(), self.reader)
     }
 
     fn schema(&self, inputs: &[&DFSchemaRef]) -> Result<DFSchemaRef> {
@@ -67,7 +87,7 @@ impl StreamingNode for ConsolidateNode {
         let columns: Vec<_> = input.iter().collect();
         let shown = Self::shown(input).into_iter().map(|column| columns[column]);
         let mut fields: Vec<_> = shown.map(|(qualifier, field)| (qualifier.cloned(), Arc::clone(field))).collect();
-        if self.gives == Rows::Updates {
+        if self.gives == (Gives::Updates { tells_deletes: true }) {
             fields.push((None, Arc::new(Field::new(ROW_OPERATION, DataType::Utf8, false))));
         }
         Ok(Arc::new(DFSchema::new_with_metadata(fields, HashMap::new()).map_err(from_datafusion)?))
@@ -96,8 +116,11 @@ impl StreamingNode for ConsolidateNode {
         let shown = Self::shown(input.schema);
         // Rows that nothing names are each their own key.
         let gives = match self.gives {
-            Rows::Updates => Consolidated::Updates { key: input.edge.key.clone().unwrap_or_else(|| shown.clone()) },
-            _ => Consolidated::Rows,
+            Gives::Updates { tells_deletes } => {
+                let key = input.edge.key.clone().unwrap_or_else(|| shown.clone());
+                Consolidated::Updates { key, tells_deletes }
+            }
+            Gives::Rows => Consolidated::Rows,
         };
         let schema = Arc::new(self.schema(&[&Arc::new(input.schema.clone())])?.as_arrow().clone());
         let (reader, memory) = (self.reader.clone(), context.operators.memory.clone());

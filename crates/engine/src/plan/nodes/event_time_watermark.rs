@@ -27,6 +27,11 @@ impl EventTimeWatermarkNode {
         StreamingExtension::over(input, Self { event_time, delay_us })
     }
 
+    /// The column that is followed, or the field of one.
+    pub(crate) fn event_time(&self) -> &Expr {
+        &self.event_time
+    }
+
     /// How late rows may come, in microseconds.
     pub(crate) fn delay_us(&self) -> i64 {
         self.delay_us

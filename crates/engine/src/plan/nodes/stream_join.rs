@@ -1,19 +1,23 @@
-//! A join of two streams: it keeps the rows of both from batch to batch.
+//! A join of two streams: it keeps the rows of both from batch to batch. Where rows of an input may be taken back, it
+//! gives changes, and the column of weights stands behind all others.
 
 use std::sync::Arc;
 
-use arrow::datatypes::{Field, FieldRef, SchemaRef};
+use arrow::datatypes::{Field, FieldRef, Schema};
 use datafusion::common::{DFSchema, DFSchemaRef};
 use datafusion::logical_expr::build_join_schema;
 use datafusion::logical_expr::{Expr, ExprSchemable};
 use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_plan::ExecutionPlan;
 use millstream_core::{Error, Result};
 
+use super::with_weights;
 use crate::error::from_datafusion;
 use crate::operators::{
-    Eviction, JoinKeys, JoinKind, JoinOutput, JoinSide, PairFilter, Side, StreamJoin, StreamJoinExec, row_layout,
+    ChangesJoin, ChangesSide, Eviction, JoinKeys, JoinKind, JoinOutput, JoinSide, PairFilter, Side, StreamJoin,
+    StreamJoinExec, TwoSided, row_layout,
 };
-use crate::plan::edge::{Edge, join_edge};
+use crate::plan::edge::{Edge, Rows, WEIGHT, join_edge};
 use crate::plan::node::{NodeInput, Place, PlanContext, Planned, PlannedInput, StreamingNode};
 use crate::plan::stream_join::{EventTimeOf, EvictionRule, JoinCondition, JoinKey};
 use crate::plan::unsupported::more_than_one_event_time;
@@ -25,11 +29,22 @@ pub(crate) struct StreamJoinNode {
     kind: JoinKind,
     condition: JoinCondition,
     evictions: [Option<EvictionRule>; 2],
+    gives_changes: bool,
 }
 
 impl StreamJoinNode {
     pub(crate) fn new(kind: JoinKind, condition: JoinCondition, evictions: [Option<EvictionRule>; 2]) -> Self {
-        Self { kind, condition, evictions }
+        Self { kind, condition, evictions, gives_changes: false }
+    }
+
+    /// The same join where rows of an input may be taken back.
+    pub(crate) fn over_changes(self) -> Self {
+        Self { gives_changes: true, ..self }
+    }
+
+    /// Every row of one side would have to be compared with every row of the other.
+    pub(crate) fn has_no_key(&self) -> bool {
+        self.condition.keys.is_empty()
     }
 
     /// All that a side's rows are asked, over the columns of that side.
@@ -46,8 +61,12 @@ impl StreamJoinNode {
             // Nullable on both sides, so that equal keys are equal bytes.
             Ok(Arc::new(Field::new("key", data_type, true)) as FieldRef)
         });
-        let columns = input.rows.schema().fields().iter().map(Arc::clone).collect();
-        let layout = row_layout(types.collect::<Result<_>>()?, columns, self.kind.is_outer(side))?;
+        let columns = rows_of(schema).into_iter().map(|column| Arc::clone(&schema.fields()[column])).collect();
+        let head = match self.gives_changes {
+            true => ChangesSide::head_bytes(side, self.kind),
+            false => JoinSide::head_bytes(side, self.kind),
+        };
+        let layout = row_layout(types.collect::<Result<_>>()?, columns, head)?;
         let (number, rule) = (context.place.number, &self.evictions[side as usize]);
         let name = if side == Side::Left { "left" } else { "right" };
         let rows = context.operators.store(("join", number), name, layout, rule.as_ref().map(|_| Lifetime::InValue))?;
@@ -59,9 +78,42 @@ impl StreamJoinNode {
             .memory
             .reservation(format!("rows that {name} gives at once in join {number} of {}", context.operators.query));
         let keys = JoinKeys { exprs, null_safe };
-        let join_side = JoinSide::new(side, self.kind, keys, rows).with_times(event_time(input)?, eviction);
-        Ok(join_side.with_condition(own, held))
+        // What an aggregate gives is never late, and what it takes back must not be lost.
+        let event_time = if input.edge.rows == Rows::Changes { None } else { event_time(input)? };
+        let join_side = JoinSide::new(side, self.kind, keys, rows, held).with_times(event_time, eviction);
+        Ok(join_side.with_condition(own))
     }
+
+    /// The schema of the result without weights.
+    fn rows_schema(&self, left: &DFSchema, right: &DFSchema) -> Result<DFSchema> {
+        let (left, right) = (without_weight(left)?, without_weight(right)?);
+        build_join_schema(&left, &right, &self.kind.join_type()).map_err(from_datafusion)
+    }
+}
+
+/// The places of all columns but the weights.
+fn rows_of(schema: &DFSchema) -> Vec<usize> {
+    let is_row = |column: &usize| schema.field(*column).name() != WEIGHT;
+    (0..schema.fields().len()).filter(is_row).collect()
+}
+
+fn weight_of(schema: &DFSchema) -> Option<usize> {
+    schema.fields().iter().position(|field| field.name() == WEIGHT)
+}
+
+fn without_weight(schema: &DFSchema) -> Result<DFSchema> {
+    let columns: Vec<_> = schema.iter().filter(|(_, field)| field.name() != WEIGHT).collect();
+    let columns = columns.into_iter().map(|(qualifier, field)| (qualifier.cloned(), Arc::clone(field))).collect();
+    DFSchema::new_with_metadata(columns, schema.metadata().clone()).map_err(from_datafusion)
+}
+
+/// The edge without the column of weights.
+fn rows_edge(input: &NodeInput<'_>) -> Edge {
+    let rows = rows_of(input.schema);
+    let edge = input.edge.with_columns(rows.len(), |column| rows.get(column).copied());
+    let place = |key: &usize| rows.iter().position(|column| column == key);
+    let key = input.edge.key.as_ref().and_then(|key| key.iter().map(place).collect());
+    Edge { key, ..edge }
 }
 
 fn key_of(key: &JoinKey, side: Side) -> &Expr {
@@ -122,7 +174,8 @@ impl StreamingNode for StreamJoinNode {
 
     fn schema(&self, inputs: &[&DFSchemaRef]) -> Result<DFSchemaRef> {
         let [left, right] = two(inputs)?;
-        build_join_schema(left, right, &self.kind.join_type()).map(Arc::new).map_err(from_datafusion)
+        let rows = self.rows_schema(left, right)?;
+        if self.gives_changes { with_weights(&rows) } else { Ok(Arc::new(rows)) }
     }
 
     fn expressions(&self) -> Vec<Expr> {
@@ -150,18 +203,17 @@ impl StreamingNode for StreamJoinNode {
 
     fn needs(&self, output: &[usize], inputs: &[NodeInput<'_>]) -> Option<Vec<Vec<usize>>> {
         let [left, right] = two(inputs).ok()?;
-        let columns = left.schema.fields().len();
-        let shown = |side: Side| {
-            let place = move |&column: &usize| match side {
-                Side::Left => (column < columns).then_some(column),
+        let columns = rows_of(left.schema).len();
+        let needed = [(Side::Left, left), (Side::Right, right)].map(|(side, input)| {
+            let rows = rows_of(input.schema);
+            let place = |&column: &usize| match side {
+                Side::Left => Some(column),
                 Side::Right => column.checked_sub(columns),
             };
-            output.iter().filter_map(place)
-        };
-        let needed = [(Side::Left, left), (Side::Right, right)].map(|(side, input)| {
+            let shown = output.iter().filter_map(place).filter_map(|column| rows.get(column).copied());
             let asked = self.exprs_of(side).chain(&self.condition.both).flat_map(Expr::column_refs);
             let asked = asked.filter_map(|column| input.schema.maybe_index_of_column(column));
-            shown(side).chain(asked).collect()
+            shown.chain(asked).chain(weight_of(input.schema)).collect()
         });
         Some(needed.into())
     }
@@ -190,27 +242,53 @@ impl StreamingNode for StreamJoinNode {
     fn gives(&self, inputs: &[NodeInput<'_>], _place: Place) -> Edge {
         match two(inputs) {
             Ok([left, right]) => {
-                let left_columns = left.schema.fields().len();
-                join_edge(self.kind.join_type(), left_columns, left.edge, right.edge)
+                let rows = [rows_of(left.schema), rows_of(right.schema)];
+                let place = |side: usize, column: usize| rows[side].iter().position(|known| *known == column);
+                let equal = self.condition.equal_columns([left.schema, right.schema]).into_iter();
+                let equal: Vec<_> = equal.filter_map(|[l, r]| Some([place(0, l)?, place(1, r)?])).collect();
+                join_edge(self.kind.join_type(), rows[0].len(), [&rows_edge(left), &rows_edge(right)], &equal)
             }
             Err(_) => Edge::append_only(),
         }
     }
 
+    fn takes(&self, _input: usize) -> &[Rows] {
+        if self.gives_changes { &[Rows::AppendOnly, Rows::Changes] } else { &[Rows::AppendOnly] }
+    }
+
     fn plan(&self, inputs: Vec<PlannedInput<'_>>, context: &PlanContext<'_>) -> Result<Planned> {
         let [left, right] = two(&inputs)?;
-        let schemas: [SchemaRef; 2] = [left.rows.schema(), right.rows.schema()];
-        let both = both_sides([left.schema, right.schema])?;
+        let both = both_sides([&without_weight(left.schema)?, &without_weight(right.schema)?])?;
+        let schemas = [left, right].map(|input| {
+            let fields =
+                rows_of(input.schema).into_iter().map(|column| Arc::clone(&input.rows.schema().fields()[column]));
+            Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+        });
         let filter = |part| PairFilter::try_new(context.physical_expr(part, &both)?, &schemas);
         let filters = self.condition.both.iter().map(filter).collect::<Result<_>>()?;
-        let declared = build_join_schema(left.schema, right.schema, &self.kind.join_type()).map_err(from_datafusion)?;
+        let declared = self.rows_schema(left.schema, right.schema)?;
         let output = JoinOutput::new(Arc::clone(declared.inner()), schemas, filters);
         let sides = [self.side(Side::Left, left, context)?, self.side(Side::Right, right, context)?];
-        let join = Arc::new(StreamJoin::new(context.place.number, self.kind, sides, output, context.operators));
-        let operator: Arc<dyn StatefulOperator> = Arc::<StreamJoin>::clone(&join);
         let rows = [Arc::clone(&left.rows), Arc::clone(&right.rows)];
-        Ok(Planned { plan: Arc::new(StreamJoinExec::new(rows, join)), operator: Some(operator) })
+        let number = context.place.number;
+        if !self.gives_changes {
+            return Ok(planned(rows, StreamJoin::new(number, self.kind, sides, output, context.operators)));
+        }
+        let weights = [weight_of(left.schema), weight_of(right.schema)];
+        let [left, right] = sides;
+        let sides = [
+            ChangesSide::new(left, Side::Left, self.kind, weights[0]),
+            ChangesSide::new(right, Side::Right, self.kind, weights[1]),
+        ];
+        let schema = Arc::clone(with_weights(&declared)?.inner());
+        Ok(planned(rows, ChangesJoin::new(number, self.kind, sides, output, schema, context.operators)))
     }
+}
+
+fn planned<J: TwoSided + StatefulOperator>(rows: [Arc<dyn ExecutionPlan>; 2], join: J) -> Planned {
+    let join = Arc::new(join);
+    let operator: Arc<dyn StatefulOperator> = Arc::<J>::clone(&join);
+    Planned { plan: Arc::new(StreamJoinExec::new(rows, join)), operator: Some(operator) }
 }
 
 /// The left and the right input.

@@ -50,6 +50,22 @@ impl JoinCondition {
         Ok(Self { keys, own: own.map(conjunction), both })
     }
 
+    /// The places of columns of the left and of the right side that are equal in rows that meet.
+    pub(in crate::plan) fn equal_columns(&self, schemas: [&DFSchema; 2]) -> Vec<[usize; 2]> {
+        let pair = |key: &JoinKey| match (&key.left, &key.right) {
+            (Expr::Column(left), Expr::Column(right)) => {
+                Some([schemas[0].maybe_index_of_column(left)?, schemas[1].maybe_index_of_column(right)?])
+            }
+            _ => None,
+        };
+        self.keys.iter().filter_map(pair).collect()
+    }
+
+    /// There is nothing in the condition but so many pairs of equal columns.
+    pub(in crate::plan) fn is_only_equal(&self, columns: usize) -> bool {
+        self.keys.len() == columns && self.own.iter().all(Option::is_none) && self.both.is_empty()
+    }
+
     /// The columns of one side, by its schema, that cannot be NULL in a row that meets another: those that keys and
     /// comparisons read directly, or under arithmetic that gives NULL for NULL.
     pub(in crate::plan) fn columns_not_null(&self, schema: &DFSchema) -> Vec<Column> {

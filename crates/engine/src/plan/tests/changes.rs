@@ -202,9 +202,11 @@ fn second(query: &Query, key: &str, rows: &[First]) -> String {
 
 /// What a sink in update mode holds.
 fn integrate(query: &Query, held: &mut BTreeMap<String, String>, rows: &[String]) {
+    let has_key = query.outer != Outer::Nothing || query.third;
     for row in rows {
-        let (row, operation) = row.rsplit_once('|').unwrap();
-        let has_key = query.outer != Outer::Nothing || query.third;
+        // The one row of a result without a key is always there, unless it is filtered.
+        let is_told = has_key || query.having.is_some();
+        let (row, operation) = if is_told { row.rsplit_once('|').unwrap() } else { (row.as_str(), "upsert") };
         let key = if has_key { row.split('|').next().unwrap() } else { "" };
         match operation {
             "upsert" => drop(held.insert(key.to_owned(), row.to_owned())),

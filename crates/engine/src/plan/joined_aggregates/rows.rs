@@ -24,7 +24,7 @@ pub(super) struct StreamRows {
     before: Vec<Expr>,
     /// Filters above it, or all where there is none.
     pub(super) filters: Vec<Expr>,
-    /// The columns.
+    /// The columns, each as an expression over those of the source.
     pub(super) columns: Vec<Expr>,
     /// What is computed above the first of [`StreamRows::filters`], as it is written there.
     pub(super) above_filters: Vec<Expr>,

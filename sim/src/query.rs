@@ -35,7 +35,7 @@ pub(crate) fn output_mode(question: Question) -> OutputMode {
         | Question::Sessions
         | Question::Join
         | Question::LeftJoin => OutputMode::Append,
-        Question::Update | Question::CountsOfCounts => OutputMode::Update,
+        Question::Update | Question::CountsOfCounts | Question::JoinOfCounts => OutputMode::Update,
         Question::Complete => OutputMode::Complete,
     }
 }
@@ -54,6 +54,7 @@ pub(crate) fn plan(question: Question, source: &SimSource, clock: Arc<ManualCloc
         Question::CountsOfCounts => LogicalPlanBuilder::from(rows)
             .aggregate(vec![col("key")], answers)?
             .aggregate(vec![col("count")], vec![count(lit(1_i64)).alias("keys"), sum(col("sum"), Overflow::Error)])?,
+        Question::JoinOfCounts => joined_counts(&rows)?,
         Question::Limit => LogicalPlanBuilder::from(rows).limit(0, Some(LIMIT))?.project(vec![lit(1_i64)])?,
         Question::Join => joined(rows, JoinType::Inner)?,
         Question::LeftJoin => joined(rows, JoinType::Left)?,
@@ -78,12 +79,30 @@ fn timed(rows: LogicalPlan) -> millstream_core::Result<LogicalPlan> {
     EventTimeWatermarkNode::over(rows, col("ts"), DELAY * SECOND_US)
 }
 
+fn is_even() -> Expr {
+    (col("value") % lit(2_i64)).eq(lit(0_i64))
+}
+
+/// How many even and how many odd values each key has.
+fn joined_counts(rows: &LogicalPlan) -> anyhow::Result<LogicalPlanBuilder> {
+    let side = |name: &str, even: bool| -> anyhow::Result<LogicalPlan> {
+        let rows = LogicalPlanBuilder::from(rows.clone()).filter(is_even().eq(lit(even)))?;
+        let counts = rows.aggregate(vec![col("key")], vec![count(lit(1_i64)).alias("count")])?;
+        Ok(counts.alias(name)?.build()?)
+    };
+    let keys = (vec![Column::from_qualified_name("even.key")], vec![Column::from_qualified_name("odd.key")]);
+    let joined = LogicalPlanBuilder::from(side("even", true)?).join(side("odd", false)?, JoinType::Full, keys, None)?;
+    let or_nobody = |name: &str| when(col(name).is_null(), lit(NOBODY)).otherwise(col(name));
+    let key = when(col("even.key").is_null(), col("odd.key")).otherwise(col("even.key"))?;
+    let counts = [or_nobody("even.count")?.alias("evens"), or_nobody("odd.count")?.alias("odds")];
+    Ok(joined.project([vec![key.alias("key")], counts.to_vec()].concat())?)
+}
+
 /// The rows with even values, joined with those with odd ones.
 fn joined(rows: LogicalPlan, join_type: JoinType) -> anyhow::Result<LogicalPlanBuilder> {
     let side = |name: &str, even: bool| -> anyhow::Result<LogicalPlan> {
         let rows = LogicalPlanBuilder::from(timed(rows.clone())?);
-        let is_even = (col("value") % lit(2_i64)).eq(lit(0_i64));
-        Ok(rows.filter(is_even.eq(lit(even)))?.alias(name)?.build()?)
+        Ok(rows.filter(is_even().eq(lit(even)))?.alias(name)?.build()?)
     };
     let reach = ScalarValue::new_interval_mdn(0, 0, REACH * 1_000_000_000);
     let (at, since) = (col("odd.ts"), col("even.ts"));

@@ -29,6 +29,9 @@ pub(crate) enum Question {
     /// Of [`Question::Update`]'s counts and sums `select count, count(*), sum(sum) group by count`, update: each answer
     /// has with it what has become of its key.
     CountsOfCounts,
+    /// The numbers of even and of odd values of each key, two aggregates in a full outer join by key, update: each
+    /// answer has with it whether it is there.
+    JoinOfCounts,
     /// `select window(ts, '10 seconds'), count(*), sum(value)` by window with a watermark of [`DELAY`], append.
     Windows,
     /// `dropDuplicates(["key"])`, of which only the key is written, append.
@@ -78,11 +81,12 @@ pub(crate) const UPSERT: i64 = 1;
 pub(crate) const DELETE: i64 = -1;
 
 impl Question {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Filter,
         Self::Update,
         Self::Complete,
         Self::CountsOfCounts,
+        Self::JoinOfCounts,
         Self::Windows,
         Self::Keys,
         Self::Moments,
@@ -110,6 +114,7 @@ impl Question {
                 Some(counts(&all).into_iter().filter(|answer| touched.contains(&answer[0])).collect())
             }
             Self::CountsOfCounts => Some(changes(&counts_of_counts(before), &counts_of_counts(&all))),
+            Self::JoinOfCounts => Some(changes(&join_of_counts(before), &join_of_counts(&all))),
             Self::Windows | Self::LastRows | Self::Sessions | Self::LeftJoin => None,
             Self::Join => {
                 let mut pairs = pairs(&all);
@@ -143,17 +148,9 @@ impl Question {
                 let newest: BTreeMap<_, _> = batches.iter().flatten().map(|row| (row[0], row.clone())).collect();
                 (counts(all), newest.into_values().collect())
             }
-            Self::CountsOfCounts => {
-                let mut newest = BTreeMap::new();
-                for row in batches.iter().flatten() {
-                    newest.insert(row[0], row.clone());
-                }
-                let there = newest.into_values().filter(|row| row.last() == Some(&UPSERT));
-                let answers = there.map(|mut row| {
-                    row.pop();
-                    row
-                });
-                (counts_of_counts(all).into_values().collect(), answers.collect())
+            Self::CountsOfCounts => (counts_of_counts(all).into_values().collect(), held(batches, |row| row[0])),
+            Self::JoinOfCounts => {
+                (join_of_counts(all).into_values().collect(), held(batches, |row| row[..row.len() - 1].to_vec()))
             }
             Self::Windows => (windows(all), written()),
             Self::LastRows => (last_rows(all), written()),
@@ -200,11 +197,29 @@ fn counts_of_counts(rows: &[Row]) -> BTreeMap<i64, Answer> {
     by_count
 }
 
+/// By themselves: each key with how many even and how many odd values it has.
+fn join_of_counts(rows: &[Row]) -> BTreeMap<Answer, Answer> {
+    let keys: BTreeSet<i64> = rows.iter().map(|row| row.key).collect();
+    let count = |key: i64, even: bool| {
+        let counted = rows.iter().filter(|row| row.key == key && is_even(row) == even).count();
+        if counted == 0 { NOBODY } else { counted as i64 }
+    };
+    let answer = |key: i64| vec![key, count(key, true), count(key, false)];
+    keys.into_iter().map(answer).map(|answer| (answer.clone(), answer)).collect()
+}
+
+/// What is there after these batches, whose answers say what has become of their keys.
+fn held<K: Ord>(batches: &[Vec<Answer>], key: impl Fn(&Answer) -> K) -> Vec<Answer> {
+    let newest: BTreeMap<K, Answer> = batches.iter().flatten().map(|row| (key(row), row.clone())).collect();
+    let there = newest.into_values().filter(|row| row.last() == Some(&UPSERT));
+    there.map(|row| row[..row.len() - 1].to_vec()).collect()
+}
+
 /// What becomes of keys between two results: rows that are other rows now, and those whose key has gone.
-fn changes(before: &BTreeMap<i64, Answer>, after: &BTreeMap<i64, Answer>) -> Vec<Answer> {
+fn changes<K: Ord>(before: &BTreeMap<K, Answer>, after: &BTreeMap<K, Answer>) -> Vec<Answer> {
     let marked = |row: &Answer, operation: i64| row.iter().copied().chain([operation]).collect();
-    let gone = before.iter().filter(|(key, _)| !after.contains_key(key)).map(|(_, row)| marked(row, DELETE));
-    let set = after.iter().filter(|(key, row)| before.get(key) != Some(row)).map(|(_, row)| marked(row, UPSERT));
+    let gone = before.iter().filter(|(key, _)| !after.contains_key(*key)).map(|(_, row)| marked(row, DELETE));
+    let set = after.iter().filter(|(key, row)| before.get(*key) != Some(*row)).map(|(_, row)| marked(row, UPSERT));
     sorted(gone.chain(set).collect())
 }
 

@@ -17,6 +17,12 @@ fn answers_are_those_of_a_batch_query() {
     assert_eq!(Question::CountsOfCounts.batch(&one, &two), Some(vec![vec![1, 1, 3, DELETE], vec![2, 1, 8, UPSERT]]));
     let batches = [vec![vec![1, 1, 3, UPSERT]], vec![vec![1, 1, 3, DELETE], vec![2, 1, 8, UPSERT]]];
     assert_eq!(Question::CountsOfCounts.check_all(&[ROWS[0], two[0]], &batches), Ok(()));
+    // A key with one odd value gets an even one: another row stands for it.
+    let (odd, even) = (vec![1, NOBODY, 1], vec![1, 1, 1]);
+    let change = vec![[&odd[..], &[DELETE]].concat(), [&even[..], &[UPSERT]].concat()];
+    assert_eq!(Question::JoinOfCounts.batch(&one, &[row(1, 2, 50)]), Some(change.clone()));
+    let batches = [vec![[&odd[..], &[UPSERT]].concat()], change];
+    assert_eq!(Question::JoinOfCounts.check_all(&[ROWS[0], row(1, 2, 50)], &batches), Ok(()));
     assert_eq!(Question::Windows.check_all(&ROWS, &[vec![], vec![vec![20, 30, 2, 7]]]), Ok(()));
     // The second row of the key touches the end of the first one's session; the third does not.
     let sessions = [row(1, 3, 20), row(1, 4, 27), row(2, 5, 20), row(1, 6, 35), row(2, 7, 90)];

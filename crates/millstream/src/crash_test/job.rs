@@ -30,6 +30,9 @@ pub(crate) enum BuiltIn {
     Complete,
     /// How many keys have so many rows (update mode); a number that no key has any more is deleted.
     Chained,
+    /// The keys that have the most rows, by a join of their counts with the greatest (update mode); a key that is
+    /// overtaken is deleted.
+    Most,
     /// Rows and counts, by two queries that share a reader.
     Shared,
     /// Each row with the one that comes seven seconds after it: a left outer join of two streams (append mode).
@@ -47,13 +50,14 @@ pub(super) enum Job {
 }
 
 impl BuiltIn {
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::Pass,
         Self::Windows,
         Self::Sessions,
         Self::Counts,
         Self::Complete,
         Self::Chained,
+        Self::Most,
         Self::Shared,
         Self::Join,
     ];
@@ -66,6 +70,7 @@ impl BuiltIn {
             Self::Counts => "counts",
             Self::Complete => "complete",
             Self::Chained => "chained",
+            Self::Most => "most",
             Self::Shared => "shared",
             Self::Join => "join",
         }
@@ -80,6 +85,7 @@ impl BuiltIn {
             Self::Counts => include_str!("jobs/counts.sql"),
             Self::Complete => include_str!("jobs/complete.sql"),
             Self::Chained => include_str!("jobs/chained.sql"),
+            Self::Most => include_str!("jobs/most.sql"),
             Self::Shared => include_str!("jobs/shared.sql"),
             Self::Join => include_str!("jobs/join.sql"),
         }
@@ -110,6 +116,13 @@ impl BuiltIn {
                 }
                 keys_of.into_iter().map(|(count, keys)| (count, Some(keys.to_string().into_bytes()))).collect()
             }
+            Self::Most => {
+                let counts = counts(&|number| Some(rows.key(number)), sent.all());
+                let count =
+                    |(_, value): &Row| -> Option<u64> { std::str::from_utf8(value.as_ref()?).ok()?.parse().ok() };
+                let most = counts.iter().filter_map(count).max();
+                counts.into_iter().filter(|row| count(row) == most).collect()
+            }
             // The last rows come a day later, so that nothing before meets them, and wait for others for ever.
             Self::Join => {
                 let later = |number: u64| Some(number + JOINED_AFTER).filter(|later| *later < sent.under_load);
@@ -127,8 +140,8 @@ impl BuiltIn {
     fn out_of_order(self, seen: &[OutputRow]) -> Vec<Difference> {
         let is_count = |seen: &&OutputRow| seen.row.0.as_ref().is_some_and(|key| key.starts_with(COUNT_OF.as_bytes()));
         match self {
-            // How many keys have a number of rows goes up and down.
-            Self::Pass | Self::Windows | Self::Sessions | Self::Chained | Self::Join => Vec::new(),
+            // How many keys have a number of rows goes up and down, and so does who has the most.
+            Self::Pass | Self::Windows | Self::Sessions | Self::Chained | Self::Most | Self::Join => Vec::new(),
             Self::Counts => out_of_order(seen.iter(), false),
             Self::Complete => out_of_order(seen.iter(), true),
             Self::Shared => out_of_order(seen.iter().filter(is_count), false),
@@ -178,7 +191,7 @@ impl Job {
         match self {
             Self::BuiltIn(BuiltIn::Pass | BuiltIn::Windows | BuiltIn::Sessions | BuiltIn::Join)
             | Self::Program { compare: Compare::Rows, .. } => Comparison::Rows,
-            Self::BuiltIn(BuiltIn::Counts | BuiltIn::Complete | BuiltIn::Chained)
+            Self::BuiltIn(BuiltIn::Counts | BuiltIn::Complete | BuiltIn::Chained | BuiltIn::Most)
             | Self::Program { compare: Compare::Newest, .. } => Comparison::Newest,
             Self::BuiltIn(BuiltIn::Shared) => Comparison::NewestOf(COUNT_OF),
         }

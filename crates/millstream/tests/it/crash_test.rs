@@ -78,6 +78,7 @@ fn check_fault(fault: &str, job: &str, expected: &str) {
 fn a_planted_fault_is_found() {
     check_fault("state-early", "counts", "the output is not what arithmetic says");
     check_fault("state-early", "chained", "the output is not what arithmetic says");
+    check_fault("state-early", "most", "the output is not what arithmetic says");
     check_fault("state-early", "windows", "the output is not what arithmetic says");
     // The sink sees these two itself, and refuses to go on: nothing more is written, which is found.
     check_fault("marker-ignored", "pass", "is to be written, but the output holds");

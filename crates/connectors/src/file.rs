@@ -1,11 +1,11 @@
-//! Files, read and written as a whole. What a format is says [`format`]; which there are says [`formats`].
+//! Files, read and written in batches and as streams. What a format is says [`format`]; which there are says
+//! [`formats`].
 //!
 //! Options of all formats: `path` (a file, a folder or a glob; several as a JSON list in `paths`), `pathGlobFilter`,
 //! `recursiveFileLookup`, `modifiedBefore`, `modifiedAfter`, `basePath`. A file is read while it is pulled; files come
 //! in the order of their names. What is read is checked against Spark's answers in `conformance/files`.
 //!
-//! Deliberately not here yet: streamed reading and writing; bzip2, LZ4, Snappy and Zstandard when reading, other
-//! encodings than UTF-8.
+//! Deliberately not here yet: bzip2, LZ4, Snappy and Zstandard when reading, other encodings than UTF-8.
 
 mod connector;
 pub mod format;
@@ -20,6 +20,7 @@ mod metadata_log;
 mod partitions;
 mod reader;
 mod scan;
+mod stream;
 mod table;
 mod write;
 

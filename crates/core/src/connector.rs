@@ -146,6 +146,11 @@ pub trait Connector: Send + Sync + Debug {
         Err(spark_error!("_LEGACY_ERROR_TEMP_1135", className = self.names()[0]))
     }
 
+    /// Whether a path alone says what is read, so that a query may name one as a table: `` csv.`folder` ``.
+    fn reads_paths(&self) -> bool {
+        false
+    }
+
     /// Whether a query that writes here must name a checkpoint location (Spark: all but the one-time sinks).
     fn requires_checkpoint(&self) -> bool {
         true

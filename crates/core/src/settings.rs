@@ -35,15 +35,17 @@ impl BinaryStyle {
 /// Session settings that change the meaning of a plan or the text of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct QuerySettings {
-    /// `spark.sql.session.timeZone`
+    /// The zone of times that name none (`spark.sql.session.timeZone`).
     pub time_zone: Tz,
-    /// `spark.sql.ansi.enabled`
+    /// Whether values that do not fit are errors (`spark.sql.ansi.enabled`).
     pub ansi: bool,
-    /// `spark.sql.caseSensitive`
+    /// Whether names differ by their letter case (`spark.sql.caseSensitive`).
     pub case_sensitive: bool,
-    /// Whether the columns of partitions have the types that their values show:
-    /// `spark.sql.sources.partitionColumnTypeInference.enabled`
+    /// Whether the columns of partitions have the types that their values show
+    /// (`spark.sql.sources.partitionColumnTypeInference.enabled`).
     pub infers_partition_types: bool,
+    /// Whether a stream of files may guess its columns (`spark.sql.streaming.schemaInference`).
+    pub infers_stream_schema: bool,
     /// How binaries are printed: `spark.sql.binaryOutputStyle`
     pub binary: BinaryStyle,
 }
@@ -56,6 +58,7 @@ impl Default for QuerySettings {
             ansi: true,
             case_sensitive: false,
             infers_partition_types: true,
+            infers_stream_schema: false,
             binary: BinaryStyle::default(),
         }
     }

@@ -142,6 +142,7 @@ impl Conf {
             infers_partition_types: self
                 .find(PARTITION_TYPES)
                 .is_none_or(|value| !value.trim().eq_ignore_ascii_case("false")),
+            infers_stream_schema: self.is_true("spark.sql.streaming.schemaInference"),
             binary: self.find(BINARY_STYLE).and_then(|name| BinaryStyle::named(&name)).unwrap_or_default(),
         })
     }

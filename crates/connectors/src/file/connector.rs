@@ -10,6 +10,7 @@ use millstream_core::{
 use super::format::{FileFormat, ReadConfig};
 use super::listing::{Listing, Search};
 use super::reader::FileReader;
+use super::stream::FileStream;
 use super::table::FileTable;
 use super::write;
 
@@ -23,12 +24,21 @@ impl Connector for FileConnector {
     }
 
     fn source_schema(&self, config: &SourceConfig) -> Result<SchemaRef> {
+        if config.options.get("path").or_else(|| config.options.get("paths")).is_none() {
+            return Err(Error::illegal_argument("'path' is not specified."));
+        }
+        self.check_streamed_schema(config)?;
         let listing = Search::from_options(&config.options, &config.settings)?.list()?;
         Ok(self.table(&listing, config)?.schema())
     }
 
-    fn open_source(&self, _config: SourceConfig) -> Result<Arc<dyn Source>> {
-        Err(no_stream(self.0.name(), "Reading"))
+    fn open_source(&self, config: SourceConfig) -> Result<Arc<dyn Source>> {
+        let search = Search::from_options(&config.options, &config.settings)?;
+        let listing = search.list()?;
+        self.check_streamed_schema(&config)?;
+        let table = Arc::new(self.table(&listing, &config)?);
+        let partitions = listing.partitions.names().to_vec();
+        Ok(Arc::new(FileStream::open(table, search, partitions, &config)?))
     }
 
     fn open_sink(&self, config: SinkConfig) -> Result<Arc<dyn Sink>> {
@@ -45,6 +55,10 @@ impl Connector for FileConnector {
 
     fn conf_of_options(&self) -> &'static [(&'static str, &'static str)] {
         self.0.conf_of_options()
+    }
+
+    fn reads_paths(&self) -> bool {
+        true
     }
 
     fn open_batch(&self, config: SourceConfig) -> Result<Arc<dyn BatchReader>> {
@@ -71,6 +85,12 @@ impl FileConnector {
         check_names(&inside, config.settings.case_sensitive)?;
         let decoder = self.0.decoder(&inside, &read)?;
         Ok(FileTable::new(decoder, &inside, partitions, zone))
+    }
+
+    /// Refuses a stream whose columns nobody has named, unless they are always the same.
+    fn check_streamed_schema(&self, config: &SourceConfig) -> Result<()> {
+        let is_known = config.user_schema.is_some() || config.settings.infers_stream_schema || self.0.name() == "text";
+        if is_known { Ok(()) } else { Err(spark_error!("_LEGACY_ERROR_TEMP_2048")) }
     }
 
     fn unable_to_infer(&self) -> Error {
@@ -104,10 +124,4 @@ fn check_names(schema: &Schema, case_sensitive: bool) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Spark streams files; here they are read as they are, once.
-fn no_stream(format: &str, what: &str) -> Error {
-    Error::unsupported(format!("{what} '{format}' files as a stream is not supported by Millstream."))
-        .with_hint("a batch query reads them, and a topic of Kafka is a stream")
 }

@@ -99,6 +99,36 @@ impl Search {
         Ok(Listing { files: found, partitions })
     }
 
+    /// The paths as the user gave them.
+    pub(super) fn paths(&self) -> &[PathBuf] {
+        &self.paths
+    }
+
+    /// Every file that may be meant, in no order, without a look at any.
+    ///
+    /// # Errors
+    /// A folder cannot be read.
+    pub(super) fn candidates(&self, mut give: impl FnMut(PathBuf)) -> Result<()> {
+        for path in &self.paths {
+            if let Some(listed) = metadata_log::files(path)? {
+                listed.into_iter().for_each(&mut give);
+                continue;
+            }
+            for root in expand(path)? {
+                walk_unsorted(&root, &mut give)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The file if it is there and wanted, with the values of these partitions.
+    pub(super) fn look_at(&self, path: PathBuf, names: &[String]) -> Result<Option<FoundFile>> {
+        let bases: Vec<_> = self.base.iter().chain(&self.paths).cloned().collect();
+        let folder = path.parent().unwrap_or(&path);
+        let values = if self.recursive { Vec::new() } else { Partitions::values_by_name(folder, &bases, names)? };
+        self.wanted(path, values)
+    }
+
     /// The file if it is wanted.
     fn found(&self, path: PathBuf, partitions: &Partitions, roots: &[PathBuf]) -> Result<Option<FoundFile>> {
         let folder = path.parent().unwrap_or(&path);
@@ -109,6 +139,11 @@ impl Search {
             None if self.recursive || roots.iter().any(|root| *root == path || root == folder) => Vec::new(),
             None => return Ok(None),
         };
+        self.wanted(path, partition)
+    }
+
+    /// The file if its name and its time are those that are wanted.
+    fn wanted(&self, path: PathBuf, partition: Vec<Option<String>>) -> Result<Option<FoundFile>> {
         if self.name.as_ref().is_some_and(|name| !name.is_match(&file_name(&path))) {
             return Ok(None);
         }
@@ -188,6 +223,34 @@ fn entries(folder: &Path) -> Result<Vec<(PathBuf, bool)>> {
     let mut entries: Vec<(PathBuf, bool)> = listed.map_err(|error| failed("list", folder, error))?;
     entries.sort_unstable();
     Ok(entries)
+}
+
+/// Gives a file, or all files below a folder that are not hidden, as the folder has them.
+fn walk_unsorted(path: &Path, give: &mut impl FnMut(PathBuf)) -> Result<()> {
+    let listed = match fs::read_dir(path) {
+        Ok(listed) => listed,
+        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => {
+            give(path.to_owned());
+            return Ok(());
+        }
+        // It went since it was found.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(failed("list", path, error)),
+    };
+    for entry in listed {
+        let entry = entry.map_err(|error| failed("list", path, error))?;
+        if is_hidden(&entry.file_name().to_string_lossy()) {
+            continue;
+        }
+        let kind = entry.file_type().map_err(|error| failed("list", path, error))?;
+        let below = entry.path();
+        if kind.is_dir() || (kind.is_symlink() && below.is_dir()) {
+            walk_unsorted(&below, give)?;
+        } else {
+            give(below);
+        }
+    }
+    Ok(())
 }
 
 /// Gives a file, or all files below a folder that are not hidden.

@@ -254,7 +254,7 @@ pub(super) fn sync_folder(folder: &Path) -> Result<()> {
 ///
 /// # Errors
 /// It is no place of this machine.
-fn local_path(uri: &str) -> Result<PathBuf> {
+pub(super) fn local_path(uri: &str) -> Result<PathBuf> {
     let Some(path) = uri.strip_prefix("file://").or_else(|| uri.strip_prefix("file:")) else {
         return Err(Error::unsupported(format!("The file '{uri}' of a file sink is not on this machine.")));
     };
@@ -280,7 +280,7 @@ fn local_path(uri: &str) -> Result<PathBuf> {
 }
 
 /// A path as Java's `URI` writes it: what has a meaning in a URI, or none, as its number.
-fn uri(path: &Path) -> String {
+pub(super) fn uri(path: &Path) -> String {
     let mut out = "file://".to_owned();
     for letter in path.to_string_lossy().chars() {
         if letter.is_ascii_alphanumeric() || "_-!.~'()*:@&=+$,;/".contains(letter) || is_other(letter) {

@@ -63,6 +63,24 @@ impl Partitions {
         Ok(Self { names, values: values.collect() })
     }
 
+    /// The names of the columns.
+    pub(super) fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The values that a folder has for these columns; NULL for a column that it has not.
+    pub(super) fn values_by_name(folder: &Path, bases: &[PathBuf], names: &[String]) -> Result<Vec<Option<String>>> {
+        if names.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (columns, _) = columns_of(folder, bases)?;
+        let value = |name: &String| {
+            let column = columns.iter().find(|(column, _)| column.to_lowercase() == name.to_lowercase());
+            column.and_then(|(_, value)| value.clone())
+        };
+        Ok(names.iter().map(value).collect())
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.names.is_empty()
     }

@@ -68,6 +68,10 @@ impl Analyzer<'_> {
         self.reader(reader)
     }
 
+    fn reads_paths(&self, format: &str) -> bool {
+        self.context.connectors.get(format).is_ok_and(|connector| connector.reads_paths())
+    }
+
     fn source_config(&self, source: &DataSource) -> Result<SourceConfig> {
         let mut options: Options = source.options.iter().collect();
         match source.paths.as_slice() {
@@ -96,7 +100,12 @@ impl Analyzer<'_> {
         {
             return self.common_table(index);
         }
-        let mut found = self.context.catalog.relation(&parts).ok_or_else(|| error::table_not_found(&parts))?;
+        let Some(mut found) = self.context.catalog.relation(&parts) else {
+            return match path_as_table(&parts) {
+                Some(source) if !as_stream && self.reads_paths(&parts[0]) => self.batch_source(&source),
+                _ => Err(error::table_not_found(&parts)),
+            };
+        };
         if as_stream {
             read_as_stream(&mut found);
         }
@@ -126,6 +135,12 @@ impl Analyzer<'_> {
         resolved.aggregate = None;
         Ok(resolved)
     }
+}
+
+/// What is read where a query names a format and a path in the place of a table.
+fn path_as_table(parts: &[String]) -> Option<DataSource> {
+    let [format, path] = parts else { return None };
+    Some(DataSource { format: Some(format.clone()), paths: vec![path.clone()], ..DataSource::default() })
 }
 
 /// `STREAM t`: what is a name for a data source alone is read as it grows.

@@ -84,6 +84,7 @@ fn context(source: Payments, clock: Arc<dyn Clock>) -> AnalysisContext {
     AnalysisContext {
         settings: QuerySettings::default(),
         user: "bench".to_owned(),
+        database: "default".to_owned(),
         conf: Default::default(),
         connectors: Arc::new(connectors),
         catalog: Arc::new(NoNames),
@@ -99,8 +100,8 @@ fn context(source: Payments, clock: Arc<dyn Clock>) -> AnalysisContext {
 struct NoNames;
 
 impl Catalog for NoNames {
-    fn relation(&self, _name: &[String]) -> Option<NamedRelation> {
-        None
+    fn relation(&self, _name: &[String]) -> millstream_core::Result<Option<NamedRelation>> {
+        Ok(None)
     }
 
     fn relation_names(&self) -> Vec<String> {

@@ -11,7 +11,9 @@ mod service;
 mod session;
 mod sql_session;
 mod to_proto;
+mod warehouse;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use millstream_core::ConnectorRegistry;
@@ -22,6 +24,7 @@ pub use self::batch_threads::BatchThreads;
 pub use self::server::ConnectServer;
 use self::session::Views;
 pub use self::sql_session::{Environment, SqlAnswer, SqlSession};
+use self::warehouse::Warehouse;
 pub use millstream_sql::nesting::STACK_BYTES;
 
 /// What a server is made of.
@@ -44,6 +47,8 @@ pub struct SessionDefaults {
     pub time_zone: String,
     /// `millstream.strictSpark`: streaming queries are refused wherever Spark refuses them.
     pub strict_spark: bool,
+    /// `spark.sql.warehouse.dir`: where tables that last are kept.
+    pub warehouse: PathBuf,
 }
 
 /// What all sessions share.
@@ -54,6 +59,7 @@ pub(crate) struct ServerContext {
     pub(crate) connectors: Arc<ConnectorRegistry>,
     pub(crate) defaults: SessionDefaults,
     pub(crate) global_views: Arc<Mutex<Views>>,
+    pub(crate) warehouse: Warehouse,
 }
 
 /// The version of Spark whose protocol and answers this is.

@@ -21,6 +21,7 @@ use self::stub::spark_connect_service_server::{SparkConnectService, SparkConnect
 use crate::session::manager::{SessionManager, SessionRef};
 use crate::session::operation::ResponseStream;
 use crate::sql_session::{Environment, SqlSession};
+use crate::warehouse::Warehouse;
 use crate::{ServerConfig, ServerContext, service};
 
 /// The stub that `build.rs` makes.
@@ -56,7 +57,9 @@ impl ConnectServer {
     /// A server without sessions.
     pub fn new(config: ServerConfig) -> Self {
         let ServerConfig { engine, batch_threads, connectors, defaults } = config;
-        let context = ServerContext { engine, batch_threads, connectors, defaults, global_views: Arc::default() };
+        let warehouse = Warehouse::new(defaults.warehouse.clone());
+        let context =
+            ServerContext { engine, batch_threads, connectors, defaults, global_views: Arc::default(), warehouse };
         Self { sessions: Arc::new(SessionManager::new(Arc::new(context))) }
     }
 

@@ -36,6 +36,7 @@ use self::operations::Operations;
 use self::queries::SessionQueries;
 use crate::ServerContext;
 use crate::to_proto::timestamp::iso_8601;
+use crate::warehouse::{DEFAULT, Table, TableName, Warehouse};
 
 /// Errors whose details a client may still ask for.
 const ERRORS_KEPT: usize = 100;
@@ -57,6 +58,8 @@ pub(crate) struct Session {
     server: Arc<ServerContext>,
     conf: Mutex<Conf>,
     names: SessionCatalog,
+    /// The database of names that have none.
+    database: Mutex<String>,
     artifacts: Artifacts,
     operations: Operations,
     queries: SessionQueries,
@@ -84,6 +87,7 @@ impl Session {
             server_side_id: Uuid::new_v4().to_string(),
             conf: Mutex::new(conf),
             names: SessionCatalog::new(memory, &key.session_id, Arc::clone(&server.global_views)),
+            database: Mutex::new(DEFAULT.to_owned()),
             artifacts: Artifacts::new(memory, &key.session_id),
             operations: Operations::new(memory.clone()),
             queries: SessionQueries::new(&server.engine),
@@ -102,6 +106,7 @@ impl Session {
         let copy = Self::new(key, Arc::clone(&self.server))?;
         copy.conf.lock().copy(&self.conf.lock())?;
         copy.names.share(&self.names);
+        copy.set_database(&self.database());
         copy.artifacts.share(&self.artifacts);
         Ok(copy)
     }
@@ -139,6 +144,29 @@ impl Session {
     /// What the session's names mean.
     pub(crate) fn names(&self) -> &SessionCatalog {
         &self.names
+    }
+
+    /// Tables that last.
+    pub(crate) fn warehouse(&self) -> &Warehouse {
+        &self.server.warehouse
+    }
+
+    /// The database of names that have none.
+    pub(crate) fn database(&self) -> String {
+        self.database.lock().clone()
+    }
+
+    pub(crate) fn set_database(&self, name: &str) {
+        *self.database.lock() = name.to_lowercase();
+    }
+
+    /// The table of this name that lasts, if it is there and no view hides it.
+    pub(crate) fn lasting_table(&self, name: &[String]) -> Result<Option<(TableName, Table)>> {
+        if self.names.relation(name).is_some() {
+            return Ok(None);
+        }
+        let Some(name) = TableName::of(name, &self.database()) else { return Ok(None) };
+        Ok(self.warehouse().table(&name)?.map(|table| (name, table)))
     }
 
     /// What the client has uploaded.
@@ -236,8 +264,12 @@ impl Drop for Listening {
 }
 
 impl Catalog for Session {
-    fn relation(&self, name: &[String]) -> Option<NamedRelation> {
-        self.names.relation(name)
+    fn relation(&self, name: &[String]) -> Result<Option<NamedRelation>> {
+        if let Some(view) = self.names.relation(name) {
+            return Ok(Some(view));
+        }
+        let table = self.lasting_table(name)?;
+        Ok(table.map(|(_, table)| NamedRelation::View(Box::new(table.relation()))))
     }
 
     fn relation_names(&self) -> Vec<String> {

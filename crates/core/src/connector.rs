@@ -163,6 +163,11 @@ pub trait Connector: Send + Sync + Debug {
         Err(Error::unsupported(format!("Writing a batch with format '{format}' is not supported by Millstream.")))
     }
 
+    /// Whether a table that lasts can be kept in this format: a folder of files is one.
+    fn has_tables(&self) -> bool {
+        false
+    }
+
     /// Opens a write of one batch, after checking options, schema and what is there already; `None` where that stays.
     fn open_batch_write(&self, config: SinkConfig, mode: SaveMode) -> Result<Option<Arc<dyn Sink>>> {
         let _ = mode;

@@ -20,6 +20,8 @@ pub struct FunctionContext {
     pub schema_of: fn(&str) -> Result<DataType>,
     /// The session's user, for `current_user()`.
     pub user: String,
+    /// The database of names that have none.
+    pub database: String,
     /// `spark.sql.session.timeZone` as the user wrote it, for `current_timezone()`.
     pub time_zone_text: String,
 }

@@ -60,15 +60,15 @@ fn current_user(call: &FunctionCall<'_>) -> Result<Resolved> {
 }
 
 /// Spark shows it as the schema under either name.
-fn current_database(_call: &FunctionCall<'_>) -> Result<Resolved> {
-    match text("default")? {
+fn current_database(call: &FunctionCall<'_>) -> Result<Resolved> {
+    match text(&call.context.database)? {
         Resolved::Scalar(name) => scalar(name.with_sql("current_schema()")),
         other => Ok(other),
     }
 }
 
-fn current_path(_call: &FunctionCall<'_>) -> Result<Resolved> {
-    text("system.builtin,system.session,spark_catalog.default")
+fn current_path(call: &FunctionCall<'_>) -> Result<Resolved> {
+    text(&format!("system.builtin,system.session,spark_catalog.{}", call.context.database))
 }
 
 fn current_catalog(_call: &FunctionCall<'_>) -> Result<Resolved> {

@@ -129,6 +129,10 @@ pub(crate) struct EngineArgs {
     #[arg(long)]
     pub(crate) strict_spark: bool,
 
+    /// The folder of tables that last (spark.sql.warehouse.dir); it is made when the first table is.
+    #[arg(long, value_name = "DIR", default_value = "spark-warehouse")]
+    pub(crate) warehouse: PathBuf,
+
     #[command(flatten)]
     pub(crate) broker: EmbeddedBrokerArgs,
 }

@@ -57,7 +57,8 @@ impl Process {
         let mut connectors = ConnectorRegistry::default();
         register_all(&mut connectors);
         connectors.register(Arc::new(console));
-        let defaults = SessionDefaults { time_zone: time_zone::of_machine(), strict_spark: args.strict_spark };
+        let (time_zone, strict_spark, warehouse) = (time_zone::of_machine(), args.strict_spark, args.warehouse.clone());
+        let defaults = SessionDefaults { time_zone, strict_spark, warehouse };
         let config = ServerConfig {
             engine: engine.clone(),
             batch_threads: runtimes.batch(),

@@ -42,6 +42,7 @@ use resolved_relation::ResolvedRelation;
 pub use batch::collect_stream;
 pub use data::analyze_with_data;
 pub use error::table_not_found;
+pub use identifier::parse_name;
 pub use relation::Observation;
 
 /// A plan that can be executed.
@@ -209,6 +210,7 @@ fn function_context(context: &AnalysisContext) -> FunctionContext {
         now_us: 0,
         schema_of: crate::data_type::from_text,
         user: context.user.clone(),
+        database: context.database.clone(),
         time_zone_text: context.conf("spark.sql.session.timeZone", context.settings.time_zone.name()).to_owned(),
     }
 }

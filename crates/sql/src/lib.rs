@@ -12,7 +12,7 @@ pub mod nesting;
 pub mod parser;
 mod session;
 
-pub use analyzer::{Analyzed, Observation, analyze, analyze_with_data, collect_stream, table_not_found};
+pub use analyzer::{Analyzed, Observation, analyze, analyze_with_data, collect_stream, parse_name, table_not_found};
 pub use data_type::{schema_to_proto, to_proto as type_to_proto};
 pub use session::{AnalysisContext, Catalog, NamedRelation};
 

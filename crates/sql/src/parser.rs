@@ -75,7 +75,7 @@ use extension::ExpressionWithRelations;
 pub use cursor::Parameters;
 pub use origin::name_view;
 pub use schema::{simple_string, to_ddl, to_json, tree_string};
-pub use statement::{Command, ExplainMode, Listing, Statement};
+pub use statement::{Command, ExplainMode, Listing, Statement, TableDefinition};
 pub use variables::with_variables;
 
 /// Parses one expression, which may have a name: `a + 1`, `CAST(value AS STRING)`, `a AS b`, `data.*`.

@@ -17,6 +17,8 @@ pub struct AnalysisContext {
     pub settings: QuerySettings,
     /// The user, for `current_user()`.
     pub user: String,
+    /// The database of names that have none, for `current_database()`.
+    pub database: String,
     /// The session's configuration as set, without defaults.
     pub conf: BTreeMap<String, String>,
     /// What `format(…)` means.
@@ -57,7 +59,10 @@ pub enum NamedRelation {
 /// The names of a session. Implemented by whoever keeps sessions.
 pub trait Catalog: Send + Sync + Debug {
     /// The temporary view or table of this name (its parts, as written).
-    fn relation(&self, name: &[String]) -> Option<NamedRelation>;
+    ///
+    /// # Errors
+    /// What is kept under the name cannot be read.
+    fn relation(&self, name: &[String]) -> Result<Option<NamedRelation>>;
 
     /// Names to propose when [`Catalog::relation`] knows none.
     fn relation_names(&self) -> Vec<String>;

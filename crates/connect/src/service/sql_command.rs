@@ -3,24 +3,26 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions, StringArray};
+use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
 use millstream_core::error::SparkException;
-use millstream_core::{Error, Result, spark_error};
+use millstream_core::{Error, Result, SaveMode, spark_error};
 use millstream_engine::query::StreamingQuery;
-use millstream_sql::parser::{self, Command, Listing, Parameters, Statement};
-use millstream_sql::{Catalog, function_names, schema_to_proto};
+use millstream_sql::parser::{self, Command, Parameters, Statement};
+use millstream_sql::{parse_name, schema_to_proto};
 use spark_connect_proto::execute_plan_response::{ResponseType, SqlCommandResult};
 use spark_connect_proto::expression::{ExprType, Literal};
 use spark_connect_proto::read::{NamedTable, ReadType};
 use spark_connect_proto::relation::RelType;
-use spark_connect_proto::{Expression, Read, Relation, Sql, SqlCommand, data_type};
+use spark_connect_proto::write_operation::SaveMode as SaveModeMessage;
+use spark_connect_proto::{Expression, Read, Relation, Sql, SqlCommand, WriteOperation, data_type};
 
-use super::{analyze_plan, query_plan, table};
+use super::{analyze_plan, lasting_table, listing, query_plan, table, write_batch};
 use crate::error::handle::{invalid_plan, unsupported};
 use crate::session::operation::ResponseSender;
-use crate::session::{Computation, Session, ViewName};
+use crate::session::{Computation, ViewName};
 use crate::to_proto::local_relation::local_relation;
+use crate::warehouse::{CATALOG, schema_not_found};
 
 pub(super) async fn execute(session: &Computation, command: SqlCommand, sender: &ResponseSender) -> Result<()> {
     let input = relation(command);
@@ -78,14 +80,48 @@ fn literal(value: Literal) -> Expression {
 /// Carries a command out and gives the rows that Spark answers it with.
 pub(crate) async fn run(session: &Computation, command: Command) -> Result<RecordBatch> {
     match command {
-        Command::CreateTable { name, source, if_not_exists } => {
-            table::create(session, &unquoted(&name), *source, if_not_exists)?;
+        Command::CreateTable { table, if_not_exists, query: None } => {
+            table::create(session, *table, if_not_exists).await?;
             nothing()
         }
-        Command::Insert { table, query } => {
-            let started = table::insert(session, &table, *query).await?;
+        Command::CreateTable { table, if_not_exists, query: Some(query) } => {
+            if table.source.schema.is_some() {
+                return Err(unsupported("CREATE TABLE AS SELECT with columns"));
+            }
+            let mode = if if_not_exists { SaveMode::Ignore } else { SaveMode::ErrorIfExists };
+            lasting_table::save(session, *table, *query, mode).await?;
+            nothing()
+        }
+        Command::Insert { table, query, by_name, overwrite } => {
+            let into = table::Insert { table: &table, by_name, overwrite };
+            let started = table::insert(session, into, *query).await?;
             started.map_or_else(nothing, |query| started_row(&query))
         }
+        Command::InsertDirectory { source, query } => {
+            let write = WriteOperation {
+                input: Some(*query),
+                source: source.format,
+                mode: SaveModeMessage::Overwrite.into(),
+                options: source.options,
+                ..WriteOperation::default()
+            };
+            write_batch::into_connector(session, write).await?;
+            nothing()
+        }
+        Command::Truncate(name) => {
+            lasting_table::truncate(session, &name)?;
+            nothing()
+        }
+        Command::CreateDatabase { name, if_not_exists, comment, location } => {
+            let location = location.as_deref().map(lasting_table::absolute).transpose()?;
+            session.warehouse().create_database(&namespace_of(&name)?, location, comment, if_not_exists)?;
+            nothing()
+        }
+        Command::DropDatabase { name, if_exists, cascade } => {
+            session.warehouse().drop_database(&namespace_of(&name)?, if_exists, cascade)?;
+            nothing()
+        }
+        Command::DescribeDatabase { name, extended } => listing::database(session, &namespace_of(&name)?, extended),
         Command::CreateView { name, mut query, replace, global } => {
             query_plan::analyze(session, &query).await?;
             let name = unquoted(&name);
@@ -93,7 +129,7 @@ pub(crate) async fn run(session: &Computation, command: Command) -> Result<Recor
             session.names().create_view(ViewName { name: &name, global }, *query, replace)?;
             nothing()
         }
-        Command::Drop { name, if_exists, .. } => drop_view(session, &name, if_exists),
+        Command::Drop { name, if_exists, view } => drop_name(session, &name, if_exists, view),
         Command::Set { key, value } => {
             let key = if key == MAPRED_REDUCE_TASKS { number_of_reducers(&value)? } else { key };
             session.conf().lock().set(&key, &value)?;
@@ -113,8 +149,11 @@ pub(crate) async fn run(session: &Computation, command: Command) -> Result<Recor
             }
             nothing()
         }
-        Command::Show { what, namespace, pattern } => show(session, what, namespace, pattern.as_deref()).await,
-        Command::Describe { name, .. } => describe(session, &named_table(name)).await,
+        Command::Show { what, namespace, pattern } => listing::show(session, what, namespace, pattern.as_deref()).await,
+        Command::Describe { name, extended } => {
+            let rows = describe(session, &named_table(name.clone())).await?;
+            listing::describe_table(session, &name, extended, rows)
+        }
         Command::DescribeQuery(query) => describe(session, &query).await,
         Command::Cache { name, query: Some(query), .. } => {
             query_plan::analyze(session, &query).await?;
@@ -140,18 +179,38 @@ pub(crate) async fn run(session: &Computation, command: Command) -> Result<Recor
             }
             Statement::Command(_) => Err(unsupported("EXPLAIN of a command")),
         },
-        Command::Use(name) if name.eq_ignore_ascii_case("default") => nothing(),
-        Command::Use(name) => Err(spark_error!("SCHEMA_NOT_FOUND", schemaName = format!("`spark_catalog`.`{name}`"))),
+        Command::Use(name) => {
+            let database = session.warehouse().database(&namespace_of(&name)?)?;
+            session.set_database(&database.name);
+            nothing()
+        }
         Command::DescribeFunction(_) => Err(unsupported("DESCRIBE FUNCTION")),
     }
 }
 
-fn drop_view(session: &Session, name: &str, if_exists: bool) -> Result<RecordBatch> {
+fn drop_name(session: &Computation, name: &str, if_exists: bool, view: bool) -> Result<RecordBatch> {
     let (global, bare) = match name.split_once('.') {
         Some(("global_temp", rest)) => (true, unquoted(rest)),
         _ => (false, unquoted(name)),
     };
-    if !session.names().drop_view(ViewName { name: &bare, global }) && !if_exists {
+    if session.names().drop_view(ViewName { name: &bare, global }) {
+        return nothing();
+    }
+    if let Some((found, table)) = session.lasting_table(&parse_name(name)?)? {
+        if view {
+            return Err(spark_error!(
+                "WRONG_COMMAND_FOR_OBJECT_TYPE",
+                operation = "DROP VIEW",
+                requiredType = "VIEW or METRIC_VIEW",
+                objectName = found.quoted().replace('`', ""),
+                foundType = table.kind(),
+                alternative = "DROP TABLE",
+            ));
+        }
+        lasting_table::drop(session, name)?;
+        return nothing();
+    }
+    if !if_exists {
         // Spark looks for a view to drop in its catalog alone, for one to read elsewhere too.
         return Err(spark_error!(
             "TABLE_OR_VIEW_NOT_FOUND",
@@ -160,43 +219,6 @@ fn drop_view(session: &Session, name: &str, if_exists: bool) -> Result<RecordBat
         ));
     }
     nothing()
-}
-
-async fn show(
-    session: &Computation,
-    what: Listing,
-    namespace: Option<String>,
-    pattern: Option<&str>,
-) -> Result<RecordBatch> {
-    match what {
-        Listing::Tables | Listing::Views => {
-            let names: Vec<_> = session.relation_names().into_iter().filter(|name| matches(name, pattern)).collect();
-            let namespaces = vec![String::new(); names.len()];
-            let temporary: ArrayRef = Arc::new(BooleanArray::from(vec![true; names.len()]));
-            let name = if what == Listing::Tables { "tableName" } else { "viewName" };
-            let rows = texts(&[("namespace", namespaces), (name, names)])?;
-            with_column(&rows, "isTemporary", temporary)
-        }
-        Listing::Databases => {
-            let names = vec!["default".to_owned()].into_iter().filter(|name| matches(name, pattern)).collect();
-            texts(&[("namespace", names)])
-        }
-        Listing::Catalogs => {
-            let names = vec!["spark_catalog".to_owned()].into_iter().filter(|name| matches(name, pattern)).collect();
-            texts(&[("catalog", names)])
-        }
-        Listing::Columns => {
-            let table = namespace.unwrap_or_default();
-            let analyzed = query_plan::analyze(session, &named_table(table)).await?;
-            texts(&[("col_name", analyzed.schema.fields().iter().map(|field| field.name().clone()).collect())])
-        }
-        Listing::Functions => {
-            let mut names: Vec<_> = function_names().filter(|name| matches(name, pattern)).map(str::to_owned).collect();
-            names.sort();
-            names.dedup();
-            texts(&[("function", names)])
-        }
-    }
 }
 
 /// Hadoop's name of a setting that SET takes for Spark's.
@@ -234,6 +256,16 @@ fn started_row(query: &StreamingQuery) -> Result<RecordBatch> {
     texts(&[("id", vec![query.id().to_string()]), ("runId", vec![query.run_id().to_string()])])
 }
 
+/// The database of a name: the only catalog may stand before it.
+pub(super) fn namespace_of(name: &str) -> Result<String> {
+    let parts = parse_name(name)?;
+    match parts.as_slice() {
+        [database] => Ok(database.clone()),
+        [catalog, database] if catalog == CATALOG => Ok(database.clone()),
+        several => Err(schema_not_found(&several.join("`.`"))),
+    }
+}
+
 /// A name in backticks without them.
 pub(super) fn unquoted(name: &str) -> String {
     match name.strip_prefix('`').and_then(|name| name.strip_suffix('`')) {
@@ -242,25 +274,10 @@ pub(super) fn unquoted(name: &str) -> String {
     }
 }
 
-fn named_table(unparsed_identifier: String) -> Relation {
+pub(super) fn named_table(unparsed_identifier: String) -> Relation {
     let table = NamedTable { unparsed_identifier, options: HashMap::new() };
     let read = Read { is_streaming: false, read_type: Some(ReadType::NamedTable(table)) };
     Relation { common: None, rel_type: Some(RelType::Read(read)) }
-}
-
-/// Spark's LIKE of SHOW: `*` for anything, `|` between alternatives, in any letter case.
-fn matches(name: &str, pattern: Option<&str>) -> bool {
-    pattern.is_none_or(|pattern| {
-        pattern.split('|').any(|one| glob(one.trim().to_lowercase().as_bytes(), name.to_lowercase().as_bytes()))
-    })
-}
-
-fn glob(pattern: &[u8], text: &[u8]) -> bool {
-    match pattern.split_first() {
-        None => text.is_empty(),
-        Some((b'*', rest)) => (0..=text.len()).any(|skipped| glob(rest, &text[skipped..])),
-        Some((first, rest)) => text.split_first().is_some_and(|(head, tail)| head == first && glob(rest, tail)),
-    }
 }
 
 fn settings(pairs: Vec<(String, String)>) -> Result<RecordBatch> {
@@ -268,13 +285,13 @@ fn settings(pairs: Vec<(String, String)>) -> Result<RecordBatch> {
     texts(&[("key", keys), ("value", values)])
 }
 
-fn texts(columns: &[(&str, Vec<String>)]) -> Result<RecordBatch> {
+pub(super) fn texts(columns: &[(&str, Vec<String>)]) -> Result<RecordBatch> {
     let fields: Vec<_> = columns.iter().map(|(name, _)| Field::new(*name, DataType::Utf8, false)).collect();
     let arrays = columns.iter().map(|(_, values)| Arc::new(StringArray::from(values.clone())) as ArrayRef).collect();
     Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), arrays)?)
 }
 
-fn with_column(rows: &RecordBatch, name: &str, column: ArrayRef) -> Result<RecordBatch> {
+pub(super) fn with_column(rows: &RecordBatch, name: &str, column: ArrayRef) -> Result<RecordBatch> {
     let nullable = column.null_count() > 0 || column.data_type() == &DataType::Utf8;
     let mut fields = rows.schema().fields().to_vec();
     fields.push(Arc::new(Field::new(name, column.data_type().clone(), nullable)));
@@ -292,20 +309,6 @@ fn nothing() -> Result<RecordBatch> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn show_patterns() {
-        for (pattern, name, expected) in [
-            ("*", "anything", true),
-            ("a*", "Abc", true),
-            ("a*c", "abc", true),
-            ("a*d", "abc", false),
-            ("x|ab*", "abc", true),
-            ("abc", "abcd", false),
-        ] {
-            assert_eq!(matches(name, Some(pattern)), expected, "{name} LIKE {pattern}");
-        }
-    }
 
     #[test]
     fn names_lose_their_backticks() {

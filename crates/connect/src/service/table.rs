@@ -1,5 +1,5 @@
-//! `CREATE TABLE … USING` and `INSERT INTO`: a table is a name for a data source, and writing into it is a write with
-//! its format and options.
+//! `CREATE TABLE … USING` and `INSERT INTO`: a table lasts where its format is that of files (`lasting_table`); else
+//! it is a name for a data source, and writing into it is a write with its format and options.
 //!
 //! Apache Spark refuses to insert into Kafka and to read such a table as a stream. What is streaming starts a query:
 //! the options `outputMode`, `trigger` (`availableNow`, `once`, or an interval), `queryName` and `checkpointLocation`
@@ -9,7 +9,8 @@ use std::collections::HashMap;
 
 use millstream_core::{Connector, Error, KnownOptions, Options, Result, spark_error};
 use millstream_engine::query::StreamingQuery;
-use millstream_sql::{Catalog, NamedRelation, table_not_found};
+use millstream_sql::parser::TableDefinition;
+use millstream_sql::{Catalog, NamedRelation, parse_name, table_not_found};
 use spark_connect_proto::read::{DataSource, ReadType};
 use spark_connect_proto::relation::RelType;
 use spark_connect_proto::write_operation::SaveMode;
@@ -17,21 +18,31 @@ use spark_connect_proto::write_stream_operation_start::Trigger;
 use spark_connect_proto::{Read, Relation, WriteOperation, WriteStreamOperationStart};
 
 use super::sql_command::unquoted;
-use super::{query_plan, write_batch, write_stream};
+use super::store_assignment::Matching;
+use super::{lasting_table, query_plan, write_batch, write_stream};
+use crate::error::handle::unsupported;
 use crate::session::queries::StartedBy;
 use crate::session::{Computation, ViewName};
 
 /// The options of a table that say how a query runs which writes to it.
 const QUERY_OPTIONS: &str = "outputMode, trigger, queryName, checkpointLocation, checkpoint.sync";
 
-/// Names a data source for the rest of the session.
-pub(super) fn create(session: &Computation, name: &str, source: DataSource, if_not_exists: bool) -> Result<()> {
-    if session.relation(&[name.to_owned()]).is_some() {
+/// Makes a table that lasts, of files; or names another data source for the rest of the session.
+pub(super) async fn create(session: &Computation, table: TableDefinition, if_not_exists: bool) -> Result<()> {
+    let format = table.source.format.clone().unwrap_or_else(|| write_batch::default_source(session));
+    let connector = session.analysis_context()?.connectors.get(&format)?;
+    if connector.has_tables() {
+        return lasting_table::create(session, table, if_not_exists).await;
+    }
+    if !table.partitions.is_empty() || table.location.is_some() || !table.properties.is_empty() {
+        let what = "PARTITIONED BY, LOCATION or TBLPROPERTIES of a table that is no folder of files";
+        return Err(unsupported(what));
+    }
+    let (name, source) = (&unquoted(&table.name), table.source);
+    if session.relation(&[name.to_owned()])?.is_some() {
         return if if_not_exists { Ok(()) } else { Err(exists(name)) };
     }
     // Whether it can be read or written shows where that is asked for.
-    let format = source.format.as_deref().unwrap_or_default();
-    let connector = session.analysis_context()?.connectors.get(format)?;
     refuse_unknown_options(connector.as_ref(), &source)?;
     let read = Read { is_streaming: false, read_type: Some(ReadType::DataSource(source)) };
     let relation = Relation { common: None, rel_type: Some(RelType::Read(read)) };
@@ -52,13 +63,22 @@ fn refuse_unknown_options(connector: &dyn Connector, source: &DataSource) -> Res
 }
 
 /// Writes the rows of a query; a streaming one goes on from here.
-pub(crate) async fn insert(session: &Computation, table: &str, query: Relation) -> Result<Option<StreamingQuery>> {
-    let name = unquoted(table);
-    let found = session.relation(std::slice::from_ref(&name));
-    let found = found.ok_or_else(|| table_not_found(std::slice::from_ref(&name)))?;
-    let source = source_of(found).ok_or_else(|| not_allowed(&name))?;
-    if query_plan::analyze(session, &query).await?.is_streaming {
-        let write = streaming_write(source, query);
+pub(crate) async fn insert(session: &Computation, into: Insert<'_>, query: Relation) -> Result<Option<StreamingQuery>> {
+    let parts = parse_name(into.table)?;
+    let lasting = session.lasting_table(&parts)?;
+    let found = session.relation(&parts)?.ok_or_else(|| table_not_found(&parts))?;
+    let source = source_of(found).ok_or_else(|| not_allowed(&unquoted(into.table)))?;
+    let streams = query_plan::analyze(session, &query).await?.is_streaming;
+    if let Some(found) = lasting.clone().filter(|_| !streams) {
+        let matching = if into.by_name { Matching::Name } else { Matching::Position };
+        return lasting_table::insert(session, found, query, matching, into.overwrite).await.map(|_| None);
+    }
+    if into.overwrite {
+        return Err(unsupported("INSERT OVERWRITE of anything but the rows of a batch into a table of files"));
+    }
+    if streams {
+        let mut write = streaming_write(source, query);
+        write.partitioning_column_names = lasting.map(|(_, table)| table.partition_columns).unwrap_or_default();
         let started = write_stream::start_query(session, write, StartedBy::default()).await;
         return started.map(Some).map_err(|error| match error.class() {
             Some("INVALID_INTERVAL_FORMAT.UNRECOGNIZED_NUMBER" | "CANNOT_PARSE_INTERVAL") => {
@@ -75,6 +95,13 @@ pub(crate) async fn insert(session: &Computation, table: &str, query: Relation) 
         ..WriteOperation::default()
     };
     write_batch::execute(session, write).await.map(|_| None)
+}
+
+/// What INSERT says of the table.
+pub(crate) struct Insert<'a> {
+    pub(crate) table: &'a str,
+    pub(crate) by_name: bool,
+    pub(crate) overwrite: bool,
 }
 
 /// The data source that the name stands for, if it does.

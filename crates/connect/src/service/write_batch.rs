@@ -7,18 +7,51 @@ use millstream_core::{
     WriteKind, spark_error,
 };
 use millstream_engine::plan::warn_of_unknown_options;
-use millstream_sql::Observation;
+use millstream_sql::parser::TableDefinition;
+use millstream_sql::{Observation, parse_name, table_not_found};
 use spark_connect_proto::WriteOperation;
-use spark_connect_proto::write_operation::{SaveMode as SaveModeMessage, SaveType};
+use spark_connect_proto::read::DataSource;
+use spark_connect_proto::write_operation::save_table::TableSaveMethod;
+use spark_connect_proto::write_operation::{SaveMode as SaveModeMessage, SaveTable, SaveType};
 
+use super::lasting_table;
 use super::query_plan::{self, QueryRows};
+use super::store_assignment::Matching;
 use crate::error::handle::{relation_not_set, unsupported};
 use crate::session::Computation;
 
 /// Writes, and gives what was observed of the rows.
-pub(super) async fn execute(session: &Computation, write: WriteOperation) -> Result<Vec<Observation>> {
-    let mode = save_mode(write.mode());
+pub(super) async fn execute(session: &Computation, mut write: WriteOperation) -> Result<Vec<Observation>> {
     refuse_unsupported(&write)?;
+    match write.save_type.take() {
+        Some(SaveType::Table(table)) => into_table(session, table, write).await,
+        place => into_connector(session, WriteOperation { save_type: place, ..write }).await,
+    }
+}
+
+/// `saveAsTable` and `insertInto`.
+async fn into_table(session: &Computation, table: SaveTable, write: WriteOperation) -> Result<Vec<Observation>> {
+    let mode = save_mode(write.mode());
+    let query = write.input.ok_or_else(relation_not_set)?;
+    let name = table.table_name.clone();
+    if table.save_method() == TableSaveMethod::InsertInto {
+        if !write.partitioning_columns.is_empty() {
+            return Err(spark_error!("PARTITION_BY_NOT_ALLOWED_WITH_INSERT_INTO", tableName = name));
+        }
+        let parts = parse_name(&name)?;
+        let found = session.lasting_table(&parts)?.ok_or_else(|| table_not_found(&parts))?;
+        let overwrite = mode == SaveMode::Overwrite;
+        return lasting_table::insert(session, found, query, Matching::Position, overwrite).await;
+    }
+    let source = DataSource { format: write.source, options: write.options, ..DataSource::default() };
+    let partitions = write.partitioning_columns;
+    let definition = TableDefinition { name, source, partitions, ..TableDefinition::default() };
+    lasting_table::save(session, definition, query, mode).await
+}
+
+/// Writes into a folder, or whatever the connector has.
+pub(super) async fn into_connector(session: &Computation, write: WriteOperation) -> Result<Vec<Observation>> {
+    let mode = save_mode(write.mode());
     let input = write.input.ok_or_else(relation_not_set)?;
     let source = write.source.unwrap_or_else(|| default_source(session));
     let context = session.analysis_context()?;
@@ -77,7 +110,7 @@ fn refuse_unsupported(write: &WriteOperation) -> Result<()> {
     if !write.clustering_columns.is_empty() {
         return Err(unsupported("clusterBy"));
     }
-    if is_table { Err(unsupported("Writing into a table")) } else { Ok(()) }
+    Ok(())
 }
 
 /// What is written where nobody names a format.

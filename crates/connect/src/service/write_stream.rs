@@ -9,14 +9,16 @@ use millstream_core::{Connector, Error, Options, OutputMode, Result, Sink, SinkC
 use millstream_engine::plan::{sink_schema, warn_of_unknown_options};
 use millstream_engine::query::{Engine, StreamingQuery};
 use millstream_engine::{QuerySpec, SyncPolicy};
+use millstream_sql::parser::TableDefinition;
 use spark_connect_proto::execute_plan_response::ResponseType;
+use spark_connect_proto::read::DataSource;
 use spark_connect_proto::write_stream_operation_start::{SinkDestination, Trigger as TriggerMessage};
 use spark_connect_proto::{WriteStreamOperationStart, WriteStreamOperationStartResult};
 use uuid::Uuid;
 
-use super::query_plan;
 use super::streaming_query::instance_id;
-use super::write_batch::settings_of_options;
+use super::write_batch::{default_source, settings_of_options};
+use super::{lasting_table, query_plan};
 use crate::error::handle::{relation_not_set, unsupported};
 use crate::session::operation::ResponseSender;
 use crate::session::queries::StartedBy;
@@ -68,9 +70,6 @@ fn refuse_unsupported(request: &WriteStreamOperationStart) -> Result<()> {
     if request.foreach_writer.is_some() {
         return Err(unsupported("foreach"));
     }
-    if matches!(request.sink_destination, Some(SinkDestination::TableName(_))) {
-        return Err(unsupported("toTable"));
-    }
     if !request.clustering_column_names.is_empty() {
         return Err(unsupported("clusterBy of a streaming write"));
     }
@@ -91,11 +90,28 @@ async fn spec(
         return Err(spark_error!("WRITE_STREAM_NOT_ALLOWED"));
     }
     let mut options: Options = request.options.into_iter().collect();
-    if let Some(SinkDestination::Path(path)) = request.sink_destination {
-        options.insert("path", path);
+    let mut partition_by = request.partitioning_column_names;
+    let mut format = if request.format.is_empty() { default_source(session) } else { request.format };
+    match request.sink_destination {
+        Some(SinkDestination::Path(path)) => options.insert("path", path),
+        Some(SinkDestination::TableName(name)) => {
+            let definition = TableDefinition {
+                name,
+                source: DataSource { format: Some(format), ..DataSource::default() },
+                partitions: partition_by,
+                location: options.get("path").map(str::to_owned),
+                ..TableDefinition::default()
+            };
+            let table = lasting_table::for_stream(session, definition, &analyzed).await?;
+            for (key, value) in table.options {
+                options.insert(key, value);
+            }
+            options.insert("path", table.location.display().to_string());
+            (format, partition_by) = (table.provider, table.partition_columns);
+        }
+        None => {}
     }
-    let format = if request.format.is_empty() { "parquet" } else { request.format.as_str() };
-    let connector = context.connectors.get(format)?;
+    let connector = context.connectors.get(&format)?;
     let checkpoint = checkpoint(session, &options, name.as_deref(), connector.as_ref())?;
     let sync = sync_policy(session, &options)?;
     warn_of_unknown_options(connector.as_ref(), &options);
@@ -103,7 +119,7 @@ async fn spec(
     let schema = sink_schema(&analyzed.plan, &analyzed.schema, output_mode, &context.conf)?;
     let sink = connector.open_sink(SinkConfig {
         options,
-        partition_by: request.partitioning_column_names,
+        partition_by,
         has_deletes: schema.fields().len() > analyzed.schema.fields().len(),
         schema,
         output_mode,

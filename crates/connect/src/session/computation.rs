@@ -47,6 +47,7 @@ impl Computation {
         Ok(AnalysisContext {
             settings: conf.query_settings()?,
             user: key.user_id.clone(),
+            database: self.session.database(),
             conf: conf.for_queries(),
             connectors: Arc::clone(&server.connectors),
             catalog: Arc::clone(&self.session) as Arc<dyn Catalog>,

@@ -15,6 +15,7 @@ use millstream_engine::plan::STRICT_SPARK;
 use self::entries::{Entry, FALLBACKS, Kind, PROCESS_PREFIXES, STATIC_KEYS, known};
 use crate::SessionDefaults;
 
+const WAREHOUSE: &str = "spark.sql.warehouse.dir";
 const TIME_ZONE: &str = "spark.sql.session.timeZone";
 /// How `show()` prints BINARY.
 const PARTITION_TYPES: &str = "spark.sql.sources.partitionColumnTypeInference.enabled";
@@ -63,6 +64,10 @@ impl Conf {
         }
         if key == TIME_ZONE {
             return Some(self.defaults.time_zone.clone());
+        }
+        if key == WAREHOUSE {
+            let folder = std::path::absolute(&self.defaults.warehouse);
+            return folder.ok().map(|folder| format!("file:{}", folder.display()));
         }
         if key == STRICT_SPARK {
             return Some(self.defaults.strict_spark.to_string());

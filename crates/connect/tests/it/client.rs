@@ -19,6 +19,7 @@ use spark_connect_proto::{
     Command, ExecutePlanRequest, ExecutePlanResponse, Plan, Range, ReattachExecuteRequest, ReattachOptions, Relation,
     Sql, UserContext, command,
 };
+use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tonic::transport::Channel;
 use tonic::{Status, Streaming};
@@ -38,6 +39,7 @@ pub(crate) struct Client {
 pub(crate) struct Threads {
     pub(crate) batch: BatchThreads,
     others: [Option<Runtime>; 2],
+    _warehouse: TempDir,
 }
 
 impl Drop for Threads {
@@ -68,7 +70,9 @@ impl Client {
         let mut connectors = ConnectorRegistry::default();
         millstream_connectors::register_all(&mut connectors);
         let batch = BatchThreads::new(2, || ());
-        let defaults = SessionDefaults { time_zone: "UTC".to_owned(), strict_spark: false };
+        let warehouse = tempfile::tempdir().unwrap();
+        let folder = warehouse.path().to_owned();
+        let defaults = SessionDefaults { time_zone: "UTC".to_owned(), strict_spark: false, warehouse: folder };
         let config = ServerConfig { engine, batch_threads: batch.clone(), connectors: Arc::new(connectors), defaults };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -83,7 +87,7 @@ impl Client {
             rpc,
             channel,
             session_id: Uuid::new_v4().to_string(),
-            threads: Arc::new(Threads { batch, others: [Some(streaming), Some(control)] }),
+            threads: Arc::new(Threads { batch, others: [Some(streaming), Some(control)], _warehouse: warehouse }),
         }
     }
 

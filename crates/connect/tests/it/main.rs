@@ -13,5 +13,6 @@ mod queries;
 mod reattach;
 mod session;
 mod streaming;
+mod tables;
 mod unsupported;
 mod writes;

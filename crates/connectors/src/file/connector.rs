@@ -49,6 +49,10 @@ impl Connector for FileConnector {
         Ok(())
     }
 
+    fn has_tables(&self) -> bool {
+        true
+    }
+
     fn open_batch_write(&self, config: SinkConfig, mode: SaveMode) -> Result<Option<Arc<dyn Sink>>> {
         write::open_batch(self.0, &config, mode)
     }

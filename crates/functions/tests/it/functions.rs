@@ -21,8 +21,8 @@ use millstream_testing::ManualClock;
 struct NoNames;
 
 impl Catalog for NoNames {
-    fn relation(&self, _name: &[String]) -> Option<NamedRelation> {
-        None
+    fn relation(&self, _name: &[String]) -> Result<Option<NamedRelation>> {
+        Ok(None)
     }
 
     fn relation_names(&self) -> Vec<String> {
@@ -42,6 +42,7 @@ pub(crate) fn context(ansi: bool) -> AnalysisContext {
     AnalysisContext {
         settings: QuerySettings { time_zone: chrono_tz::Europe::Berlin, ansi, ..QuerySettings::default() },
         user: "tester".to_owned(),
+        database: "default".to_owned(),
         conf: BTreeMap::new(),
         connectors: Arc::new(ConnectorRegistry::default()),
         catalog: Arc::new(NoNames),

@@ -3,7 +3,7 @@
 use millstream_core::{Error, Result, spark_error};
 
 /// The parts of a name: ``a.`b.c` `` is `a` and `b.c`.
-pub(crate) fn parse_name(text: &str) -> Result<Vec<String>> {
+pub fn parse_name(text: &str) -> Result<Vec<String>> {
     let mut parts = Vec::new();
     let mut part = String::new();
     let mut quoted = false;

@@ -35,21 +35,61 @@ pub enum Command {
         /// GLOBAL: of all sessions.
         global: bool,
     },
-    /// `CREATE TABLE [IF NOT EXISTS] name [(columns)] USING format [OPTIONS (…)]`.
+    /// `CREATE [EXTERNAL] TABLE [IF NOT EXISTS] name …`.
     CreateTable {
         /// The table.
-        name: String,
-        /// What it is kept in.
-        source: Box<DataSource>,
+        table: Box<TableDefinition>,
         /// IF NOT EXISTS.
         if_not_exists: bool,
+        /// The query behind AS, whose rows the table is to have.
+        query: Option<Box<Relation>>,
     },
-    /// `INSERT INTO [TABLE] name [(columns)] [BY NAME] query`.
+    /// `INSERT INTO|OVERWRITE [TABLE] name [(columns)] [BY NAME] query`.
     Insert {
         /// The table.
         table: String,
         /// The rows; columns are renamed already.
         query: Box<Relation>,
+        /// Whether columns were named, or BY NAME was said.
+        by_name: bool,
+        /// Whether OVERWRITE was said: the rows take the place of those that are there.
+        overwrite: bool,
+    },
+    /// `INSERT OVERWRITE [LOCAL] DIRECTORY ['path'] USING format [OPTIONS (…)] query`.
+    InsertDirectory {
+        /// What is written, and where.
+        source: Box<DataSource>,
+        /// The rows that are written.
+        query: Box<Relation>,
+    },
+    /// `TRUNCATE TABLE name`, which removes its rows.
+    Truncate(String),
+    /// `CREATE DATABASE [IF NOT EXISTS] name [COMMENT 'text'] [LOCATION 'path']`.
+    CreateDatabase {
+        /// What the database is called.
+        name: String,
+        /// Whether it may be there already.
+        if_not_exists: bool,
+        /// What COMMENT says of it.
+        comment: Option<String>,
+        /// The folder behind LOCATION.
+        location: Option<String>,
+    },
+    /// `DROP DATABASE [IF EXISTS] name [RESTRICT|CASCADE]`.
+    DropDatabase {
+        /// What the database is called.
+        name: String,
+        /// Whether it may be missing.
+        if_exists: bool,
+        /// Whether CASCADE was said: its tables go too.
+        cascade: bool,
+    },
+    /// `DESCRIBE DATABASE [EXTENDED] name`.
+    DescribeDatabase {
+        /// What the database is called.
+        name: String,
+        /// Whether EXTENDED was said.
+        extended: bool,
     },
     /// `DROP VIEW`, `DROP TABLE`.
     Drop {
@@ -122,6 +162,23 @@ pub enum Command {
     },
 }
 
+/// A table that is to be made.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct TableDefinition {
+    /// What the table is called.
+    pub name: String,
+    /// USING, with the columns as DDL and OPTIONS.
+    pub source: DataSource,
+    /// The columns behind PARTITIONED BY.
+    pub partitions: Vec<String>,
+    /// The folder behind LOCATION.
+    pub location: Option<String>,
+    /// What COMMENT says of it.
+    pub comment: Option<String>,
+    /// The pairs of TBLPROPERTIES.
+    pub properties: HashMap<String, String>,
+}
+
 /// What SHOW lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Listing {
@@ -155,10 +212,10 @@ pub enum ExplainMode {
 }
 
 /// Statements that Spark has and Millstream has not.
-const UNSUPPORTED: [&str; 27] = [
+const UNSUPPORTED: [&str; 26] = [
     "ADD", "ALTER", "ANALYZE", "BEGIN", "CALL", "COMMENT", "COPY", "DELETE", "DECLARE", "DFS", "EXECUTE", "EXPORT",
-    "GRANT", "IMPORT", "LIST", "LOAD", "MAP", "MERGE", "MSCK", "REDUCE", "REPAIR", "REPLACE", "REVOKE", "TRUNCATE",
-    "UNLOCK", "UPDATE", "LOCK",
+    "GRANT", "IMPORT", "LIST", "LOAD", "MAP", "MERGE", "MSCK", "REDUCE", "REPAIR", "REPLACE", "REVOKE", "UNLOCK",
+    "UPDATE", "LOCK",
 ];
 
 impl Parser<'_> {
@@ -182,7 +239,17 @@ impl Parser<'_> {
     fn command(&mut self) -> Parsed<Command> {
         let position = self.position();
         match self.advance().text.to_ascii_uppercase().as_str() {
-            "CREATE" if self.at_word("TABLE") => self.create_table(),
+            "CREATE" if self.at_word("TABLE") || self.at_word("EXTERNAL") => self.create_table(),
+            "CREATE" if self.at_database() => self.create_database(),
+            "DROP" if self.at_database() => self.drop_database(),
+            "TRUNCATE" => {
+                self.expect_word("TABLE")?;
+                let name = self.name_text()?;
+                if self.at_word("PARTITION") {
+                    return self.unsupported("TRUNCATE TABLE with PARTITION");
+                }
+                Ok(Command::Truncate(name))
+            }
             "CREATE" => self.create_view(),
             "INSERT" => self.insert(),
             "DROP" => self.drop_command(),
@@ -401,6 +468,11 @@ impl Parser<'_> {
             self.at("(") || (self.at_any_word(&["SELECT", "WITH", "VALUES", "FROM"]) && self.starts_expression(1));
         if explicit || is_query {
             return Ok(Command::DescribeQuery(Box::new(self.root_query()?)));
+        }
+        if self.at_database() && self.name_follows(1) {
+            self.advance();
+            let extended = self.at_word("EXTENDED") && self.name_follows(1) && self.accept_word("EXTENDED");
+            return Ok(Command::DescribeDatabase { name: self.name_text()?, extended });
         }
         if self.at_word("TABLE") && self.name_follows(1) {
             self.advance();

@@ -7,7 +7,7 @@ fn conf() -> Conf {
 }
 
 fn with_strict_spark(strict_spark: bool) -> Conf {
-    let defaults = SessionDefaults { time_zone: "Europe/Berlin".to_owned(), strict_spark };
+    let defaults = SessionDefaults { time_zone: "Europe/Berlin".to_owned(), strict_spark, warehouse: "/wh".into() };
     Conf::new(defaults, &MemoryLedger::unlimited(), "s1")
 }
 
@@ -172,7 +172,7 @@ fn documented_settings_have_sparks_defaults_and_refuse_what_is_none_of_their_val
 #[test]
 fn settings_are_counted_and_refused_by_name() {
     let memory = MemoryLedger::new(1000);
-    let defaults = || SessionDefaults { time_zone: "UTC".to_owned(), strict_spark: false };
+    let defaults = || SessionDefaults { time_zone: "UTC".to_owned(), strict_spark: false, warehouse: "/wh".into() };
     let mut conf = Conf::new(defaults(), &memory, "s1");
     let long = "x".repeat(600);
     conf.set("spark.a", &long).expect("it fits");

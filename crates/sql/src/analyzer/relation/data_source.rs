@@ -100,7 +100,7 @@ impl Analyzer<'_> {
         {
             return self.common_table(index);
         }
-        let Some(mut found) = self.context.catalog.relation(&parts) else {
+        let Some(mut found) = self.context.catalog.relation(&parts)? else {
             return match path_as_table(&parts) {
                 Some(source) if !as_stream && self.reads_paths(&parts[0]) => self.batch_source(&source),
                 _ => Err(error::table_not_found(&parts)),

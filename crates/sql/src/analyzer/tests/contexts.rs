@@ -21,9 +21,9 @@ use crate::session::{AnalysisContext, Catalog, NamedRelation};
 struct Views(BTreeMap<String, Relation>);
 
 impl Catalog for Views {
-    fn relation(&self, name: &[String]) -> Option<NamedRelation> {
-        let [name] = name else { return None };
-        self.0.get(name).map(|view| NamedRelation::View(Box::new(view.clone())))
+    fn relation(&self, name: &[String]) -> Result<Option<NamedRelation>> {
+        let [name] = name else { return Ok(None) };
+        Ok(self.0.get(name).map(|view| NamedRelation::View(Box::new(view.clone()))))
     }
 
     fn relation_names(&self) -> Vec<String> {

@@ -63,8 +63,8 @@ impl BatchReader for Records {
 struct OneTable(Arc<Records>);
 
 impl Catalog for OneTable {
-    fn relation(&self, _name: &[String]) -> Option<NamedRelation> {
-        Some(NamedRelation::Table(Arc::<Records>::clone(&self.0)))
+    fn relation(&self, _name: &[String]) -> Result<Option<NamedRelation>> {
+        Ok(Some(NamedRelation::Table(Arc::<Records>::clone(&self.0))))
     }
 
     fn relation_names(&self) -> Vec<String> {

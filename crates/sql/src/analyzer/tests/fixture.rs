@@ -15,8 +15,8 @@ use crate::session::{AnalysisContext, Catalog, NamedRelation};
 struct NoNames;
 
 impl Catalog for NoNames {
-    fn relation(&self, _name: &[String]) -> Option<NamedRelation> {
-        None
+    fn relation(&self, _name: &[String]) -> Result<Option<NamedRelation>> {
+        Ok(None)
     }
 
     fn relation_names(&self) -> Vec<String> {
@@ -77,6 +77,7 @@ pub(super) fn context() -> AnalysisContext {
     AnalysisContext {
         settings: QuerySettings::default(),
         user: "tester".to_owned(),
+        database: "default".to_owned(),
         conf: BTreeMap::new(),
         connectors: Arc::new(connectors),
         catalog: Arc::new(NoNames),

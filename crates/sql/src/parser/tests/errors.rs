@@ -54,10 +54,10 @@ fn what_was_understood_and_refused_is_underlined() {
 #[test]
 fn what_spark_has_and_we_have_not_is_unsupported() {
     for text in [
-        "INSERT OVERWRITE t SELECT 1",
+        "INSERT OVERWRITE t PARTITION (k = 1) SELECT 1",
         "ALTER TABLE t RENAME TO u",
         "SELECT a FROM t |> WHERE a",
-        "CREATE TABLE t (a INT)",
+        "CREATE TABLE t (a INT) USING csv CLUSTERED BY (a) INTO 2 BUCKETS",
     ] {
         let error = parse_statement(text).expect_err(text);
         assert_eq!((error.kind(), error.class()), (ErrorKind::Unsupported, Some("UNSUPPORTED_FEATURE")), "{text}");

@@ -2,8 +2,8 @@
 
 use super::render;
 use crate::parser::{
-    Command, ExplainMode, Listing, Parameters, Statement, parse_expression, parse_statement, parse_statement_with,
-    split_statements,
+    Command, ExplainMode, Listing, Parameters, Statement, TableDefinition, parse_expression, parse_statement,
+    parse_statement_with, split_statements,
 };
 
 fn command(text: &str) -> Command {
@@ -37,17 +37,52 @@ fn views() {
 #[test]
 fn tables() {
     let text = "CREATE TABLE IF NOT EXISTS out (value STRING) USING kafka OPTIONS (topic 'x') COMMENT 'c'";
-    let Command::CreateTable { name, source, if_not_exists } = command(text) else { panic!("{text}") };
+    let Command::CreateTable { table, if_not_exists, query: None } = command(text) else { panic!("{text}") };
+    let TableDefinition { name, source, comment, .. } = *table;
+    assert_eq!(comment.as_deref(), Some("c"));
     assert_eq!((name.as_str(), if_not_exists, source.format.as_deref()), ("out", true, Some("kafka")));
     assert_eq!((source.schema.as_deref(), source.options["topic"].as_str()), (Some("value STRING"), "x"));
-    for (text, table, rows) in [
-        ("INSERT INTO out SELECT 1", "out", "project[1]()"),
-        ("insert into table out by name (select 1)", "out", "project[1]()"),
-        ("INSERT INTO a.b (x, y) SELECT 1, 2", "a.b", "rename[x, y](project[1, 2]())"),
+    for (text, table, rows, named, replaces) in [
+        ("INSERT INTO out SELECT 1", "out", "project[1]()", false, false),
+        ("insert into table out by name (select 1)", "out", "project[1]()", true, false),
+        ("INSERT INTO a.b (x, y) SELECT 1, 2", "a.b", "rename[x, y](project[1, 2]())", true, false),
+        ("INSERT OVERWRITE TABLE out SELECT 1", "out", "project[1]()", false, true),
+        ("INSERT OVERWRITE out SELECT 1", "out", "project[1]()", false, true),
     ] {
-        let Command::Insert { table: found, query } = command(text) else { panic!("{text}") };
+        let Command::Insert { table: found, query, by_name, overwrite } = command(text) else { panic!("{text}") };
         assert_eq!((found.as_str(), render::relation(&query).as_str()), (table, rows), "{text}");
+        assert_eq!((by_name, overwrite), (named, replaces), "{text}");
     }
+}
+
+#[test]
+fn tables_that_last() {
+    let text = "CREATE TABLE db.t (a INT, k STRING) USING csv OPTIONS (header true) PARTITIONED BY (k) LOCATION '/x' \
+                COMMENT 'c' TBLPROPERTIES ('p' = 'q') AS SELECT 1 a, 'x' k";
+    let Command::CreateTable { table, if_not_exists: false, query: Some(query) } = command(text) else {
+        panic!("{text}")
+    };
+    assert_eq!((table.name.as_str(), table.location.as_deref()), ("db.t", Some("/x")));
+    assert_eq!((table.partitions, table.comment.as_deref()), (vec!["k".to_owned()], Some("c")));
+    assert_eq!((table.source.options["header"].as_str(), table.properties["p"].as_str()), ("true", "q"));
+    assert_eq!(render::relation(&query), "project[1 as a, \"x\" as k]()");
+    let Command::CreateTable { table, query: None, .. } = command("CREATE TABLE t (a INT)") else { panic!() };
+    assert_eq!(table.source.format, None);
+    let text = "INSERT OVERWRITE LOCAL DIRECTORY '/x' USING json OPTIONS (a 1) SELECT 1";
+    let Command::InsertDirectory { source, .. } = command(text) else { panic!("{text}") };
+    assert_eq!((source.options["path"].as_str(), source.options["a"].as_str()), ("/x", "1"));
+    assert_eq!(command("TRUNCATE TABLE a.b"), Command::Truncate("a.b".to_owned()));
+    let created = Command::CreateDatabase {
+        name: "d".to_owned(),
+        if_not_exists: true,
+        comment: Some("c".to_owned()),
+        location: Some("/x".to_owned()),
+    };
+    assert_eq!(command("CREATE SCHEMA IF NOT EXISTS d COMMENT 'c' LOCATION '/x'"), created);
+    let dropped = Command::DropDatabase { name: "d".to_owned(), if_exists: true, cascade: true };
+    assert_eq!(command("DROP DATABASE IF EXISTS d CASCADE"), dropped);
+    let described = Command::DescribeDatabase { name: "d".to_owned(), extended: true };
+    assert_eq!(command("DESC SCHEMA EXTENDED d"), described);
 }
 
 #[test]

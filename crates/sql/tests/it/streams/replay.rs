@@ -28,8 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 struct NoNames;
 
 impl Catalog for NoNames {
-    fn relation(&self, _name: &[String]) -> Option<NamedRelation> {
-        None
+    fn relation(&self, _name: &[String]) -> Result<Option<NamedRelation>> {
+        Ok(None)
     }
 
     fn relation_names(&self) -> Vec<String> {
@@ -58,6 +58,7 @@ fn context(connectors: ConnectorRegistry, conf: &BTreeMap<String, String>, clock
     AnalysisContext {
         settings,
         user: "tester".to_owned(),
+        database: "default".to_owned(),
         conf: conf.clone(),
         connectors: Arc::new(connectors),
         catalog: Arc::new(NoNames),

@@ -1,0 +1,85 @@
+//! What a warehouse keeps.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use super::{Table, TableName, Warehouse};
+
+fn table(location: &Path) -> Table {
+    Table {
+        provider: "json".to_owned(),
+        schema: "{\"type\":\"struct\",\"fields\":[]}".to_owned(),
+        partition_columns: vec!["k".to_owned()],
+        location: location.to_owned(),
+        managed: true,
+        options: BTreeMap::from([("header".to_owned(), "true".to_owned())]),
+        comment: None,
+        properties: BTreeMap::new(),
+        created_ms: 1,
+    }
+}
+
+fn name(text: &str) -> TableName {
+    TableName::of(&text.split('.').map(str::to_owned).collect::<Vec<_>>(), "default").unwrap()
+}
+
+#[test]
+fn tables_and_databases_last() {
+    let folder = TempDir::new().unwrap();
+    let warehouse = || Warehouse::new(folder.path().to_owned());
+    assert_eq!(warehouse().databases().unwrap(), ["default"]);
+    assert_eq!(warehouse().tables("default").unwrap(), Vec::<String>::new());
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "to look makes nothing");
+    warehouse().create_database("Db1", None, Some("mine".to_owned()), false).unwrap();
+    let location = warehouse().managed_location(&name("db1.T")).unwrap();
+    assert_eq!(location, folder.path().join("db1.db/t"));
+    warehouse().put(&name("db1.T"), &table(&location), false).unwrap();
+    assert_eq!(warehouse().table(&name("spark_catalog.DB1.t")).unwrap(), Some(table(&location)));
+    assert_eq!(warehouse().table(&name("t")).unwrap(), None);
+    assert_eq!(warehouse().databases().unwrap(), ["db1", "default"]);
+    assert_eq!(warehouse().tables("DB1").unwrap(), ["t"]);
+    let again = warehouse().put(&name("db1.t"), &table(&location), false).unwrap_err();
+    assert_eq!(again.class(), Some("TABLE_OR_VIEW_ALREADY_EXISTS"));
+    warehouse().put(&name("db1.t"), &table(&location), true).unwrap();
+    assert_eq!(warehouse().drop_database("db1", false, false).unwrap_err().class(), Some("SCHEMA_NOT_EMPTY"));
+    fs::create_dir_all(&location).unwrap();
+    warehouse().drop_database("db1", false, true).unwrap();
+    assert!(!location.exists());
+    assert_eq!(warehouse().databases().unwrap(), ["default"]);
+}
+
+#[test]
+fn files_of_external_tables_stay() {
+    let (folder, data) = (TempDir::new().unwrap(), TempDir::new().unwrap());
+    let warehouse = Warehouse::new(folder.path().to_owned());
+    warehouse.put(&name("e"), &Table { managed: false, ..table(data.path()) }, false).unwrap();
+    assert!(warehouse.drop_table(&name("e")).unwrap());
+    assert!(!warehouse.drop_table(&name("e")).unwrap());
+    assert!(data.path().exists());
+}
+
+#[test]
+fn names_are_no_paths() {
+    let folder = TempDir::new().unwrap();
+    let warehouse = Warehouse::new(folder.path().to_owned());
+    for bad in ["../x", "a/b", "", "a b", "é"] {
+        let name = TableName { database: "default".to_owned(), table: bad.to_owned() };
+        assert_eq!(warehouse.table(&name).unwrap(), None);
+        let error = warehouse.put(&name, &table(folder.path()), false).unwrap_err();
+        assert_eq!(error.class(), Some("INVALID_SCHEMA_OR_RELATION_NAME"), "{bad}");
+        assert!(warehouse.create_database(bad, None, None, false).is_err());
+        assert_eq!(warehouse.database(bad).unwrap_err().class(), Some("SCHEMA_NOT_FOUND"));
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_said() {
+    let folder = TempDir::new().unwrap();
+    let warehouse = Warehouse::new(folder.path().to_owned());
+    warehouse.put(&name("t"), &table(folder.path()), false).unwrap();
+    fs::write(folder.path().join("_millstream_catalog/default/t.json"), "{").unwrap();
+    assert!(warehouse.table(&name("t")).unwrap_err().message().contains("default/t.json"));
+}

@@ -11,6 +11,7 @@ mod crash_test;
 mod demo;
 mod exactly_once;
 mod file_sink;
+mod file_source;
 mod first_hour;
 mod old_kafka;
 mod pressure;

@@ -18,6 +18,7 @@ mod lines;
 mod listing;
 mod metadata_log;
 mod partitions;
+mod quiet_folders;
 mod reader;
 mod scan;
 mod stream;

@@ -16,6 +16,7 @@ use super::found_file::FoundFile;
 use super::glob::{glob, is_pattern};
 use super::metadata_log;
 use super::partitions::Partitions;
+use super::quiet_folders::QuietFolders;
 
 /// The files that were found, and the columns that their folders have.
 #[derive(Debug, Clone)]
@@ -104,18 +105,23 @@ impl Search {
         &self.paths
     }
 
-    /// Every file that may be meant, in no order, without a look at any.
+    /// Every file whose name is meant, in no order and without a look at any; none of a quiet folder.
     ///
     /// # Errors
     /// A folder cannot be read.
-    pub(super) fn candidates(&self, mut give: impl FnMut(PathBuf)) -> Result<()> {
+    pub(super) fn candidates(&self, quiet: &mut QuietFolders, mut give: impl FnMut(PathBuf)) -> Result<()> {
+        let mut give_named = |path: PathBuf| {
+            if self.name.as_ref().is_none_or(|name| name.is_match(&file_name(&path))) {
+                give(path);
+            }
+        };
         for path in &self.paths {
             if let Some(listed) = metadata_log::files(path)? {
-                listed.into_iter().for_each(&mut give);
+                listed.into_iter().for_each(&mut give_named);
                 continue;
             }
             for root in expand(path)? {
-                walk_unsorted(&root, &mut give)?;
+                walk_unsorted(&root, quiet, &mut give_named)?;
             }
         }
         Ok(())
@@ -225,32 +231,49 @@ fn entries(folder: &Path) -> Result<Vec<(PathBuf, bool)>> {
     Ok(entries)
 }
 
-/// Gives a file, or all files below a folder that are not hidden, as the folder has them.
-fn walk_unsorted(path: &Path, give: &mut impl FnMut(PathBuf)) -> Result<()> {
-    let listed = match fs::read_dir(path) {
-        Ok(listed) => listed,
-        Err(error) if error.kind() == std::io::ErrorKind::NotADirectory => {
-            give(path.to_owned());
-            return Ok(());
-        }
+/// Gives a file, or all files below a folder that are not hidden, as the folder has them, and none of a folder that is
+/// as it was.
+fn walk_unsorted(path: &Path, quiet: &mut QuietFolders, give: &mut impl FnMut(PathBuf)) -> Result<()> {
+    let metadata = match fs::metadata(path) {
+        Ok(metadata) => metadata,
         // It went since it was found.
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(failed("list", path, error)),
+        Err(error) => return Err(failed("read", path, error)),
     };
+    if !metadata.is_dir() {
+        give(path.to_owned());
+        return Ok(());
+    }
+    let modified = metadata.modified().map_err(|error| failed("read", path, error))?;
+    let below = match quiet.unchanged(path, modified) {
+        Some(below) => below,
+        None => {
+            let below = give_files(path, give)?;
+            quiet.was_read(path, modified, below.clone());
+            below
+        }
+    };
+    below.iter().try_for_each(|folder| walk_unsorted(folder, quiet, give))
+}
+
+/// Gives the files of a folder that are not hidden; the folders in it are the answer.
+fn give_files(folder: &Path, give: &mut impl FnMut(PathBuf)) -> Result<Vec<PathBuf>> {
+    let listed = match fs::read_dir(folder) {
+        Ok(listed) => listed,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(failed("list", folder, error)),
+    };
+    let mut below = Vec::new();
     for entry in listed {
-        let entry = entry.map_err(|error| failed("list", path, error))?;
+        let entry = entry.map_err(|error| failed("list", folder, error))?;
         if is_hidden(&entry.file_name().to_string_lossy()) {
             continue;
         }
-        let kind = entry.file_type().map_err(|error| failed("list", path, error))?;
-        let below = entry.path();
-        if kind.is_dir() || (kind.is_symlink() && below.is_dir()) {
-            walk_unsorted(&below, give)?;
-        } else {
-            give(below);
-        }
+        let kind = entry.file_type().map_err(|error| failed("list", folder, error))?;
+        let path = entry.path();
+        if kind.is_dir() || (kind.is_symlink() && path.is_dir()) { below.push(path) } else { give(path) }
     }
-    Ok(())
+    Ok(below)
 }
 
 /// Gives a file, or all files below a folder that are not hidden.

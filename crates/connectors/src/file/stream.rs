@@ -27,6 +27,7 @@ use self::options::StreamOptions;
 use self::seen::Seen;
 use super::found_file::FoundFile;
 use super::listing::Search;
+use super::quiet_folders::QuietFolders;
 use super::scan;
 use super::table::FileTable;
 
@@ -37,7 +38,6 @@ const POLL: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(super) struct FileStream {
     table: Arc<FileTable>,
-    clock: Arc<dyn Clock>,
     cleaner: Cleaner,
     reader: Arc<Reader>,
 }
@@ -50,6 +50,7 @@ struct Reader {
     /// The columns of partitions.
     partitions: Vec<String>,
     log: Arc<dyn SourceLog>,
+    clock: Arc<dyn Clock>,
     state: Mutex<Option<State>>,
 }
 
@@ -57,6 +58,7 @@ struct Reader {
 #[derive(Debug)]
 struct State {
     seen: Seen,
+    quiet: QuietFolders,
     newest: Option<u64>,
     /// The files of entries that are not committed.
     recent: BTreeMap<u64, Vec<FoundFile>>,
@@ -78,8 +80,9 @@ impl FileStream {
         let options = StreamOptions::from_options(&config.options)?;
         let log = config.log.clone().ok_or_else(|| Error::internal("a stream of files has no log"))?;
         let cleaner = Cleaner::from_options(&config.options, &search)?;
-        let reader = Reader { search, options, partitions, log, state: Mutex::default() };
-        Ok(Self { table, clock: Arc::clone(&config.clock), cleaner, reader: Arc::new(reader) })
+        let reader =
+            Reader { search, options, partitions, log, clock: Arc::clone(&config.clock), state: Mutex::default() };
+        Ok(Self { table, cleaner, reader: Arc::new(reader) })
     }
 
     /// Looks for files and gives where the next batch ends. A caller that goes away does not stop it halfway.
@@ -131,6 +134,16 @@ impl Reader {
         if state.newest > start {
             return Ok(state.newest);
         }
+        let added = self.add_entry(state, limit).await;
+        if added.is_err() {
+            // What was found and not added is found again only where its folder is read again.
+            state.quiet.clear();
+        }
+        added
+    }
+
+    /// Adds an entry of new files, if there are any; gives the newest entry.
+    async fn add_entry(&self, state: &mut State, limit: ReadLimit) -> Result<Option<u64>> {
         let files = self.new_files(state, limit)?;
         if files.is_empty() {
             return Ok(state.newest);
@@ -157,20 +170,25 @@ impl Reader {
             }
             seen.forget_old();
         }
-        Ok(State { seen, newest, recent: BTreeMap::new(), available: None })
+        Ok(State { seen, quiet: QuietFolders::default(), newest, recent: BTreeMap::new(), available: None })
     }
 
     /// The files of the next batch.
-    fn new_files(&self, state: &State, limit: ReadLimit) -> Result<Vec<FoundFile>> {
+    fn new_files(&self, state: &mut State, limit: ReadLimit) -> Result<Vec<FoundFile>> {
         let mut paths = Vec::new();
         match &state.available {
             Some(available) => paths.extend(available.iter().filter(|path| state.seen.is_new_name(path)).cloned()),
-            None => self.search.candidates(|path| {
-                if state.seen.is_new_name(&path) {
-                    paths.push(path);
-                }
-            })?,
+            None => {
+                let State { seen, quiet, .. } = state;
+                quiet.begin(self.clock.now_ms());
+                self.search.candidates(quiet, |path| {
+                    if seen.is_new_name(&path) {
+                        paths.push(path);
+                    }
+                })?;
+            }
         }
+        let found = paths.len();
         let mut files = Vec::with_capacity(paths.len());
         for path in paths {
             if let Some(file) = self.search.look_at(path, &self.partitions)?
@@ -184,6 +202,9 @@ impl Reader {
             files.reverse();
         }
         self.options.take(&mut files, limit);
+        if files.len() < found {
+            state.quiet.clear();
+        }
         Ok(files)
     }
 }
@@ -213,7 +234,7 @@ impl Source for FileStream {
             if found.end != *start {
                 return Ok(found);
             }
-            self.clock.sleep(POLL).await;
+            self.reader.clock.sleep(POLL).await;
         }
     }
 
@@ -224,7 +245,7 @@ impl Source for FileStream {
             none => none.insert(self.reader.restored().await?),
         };
         let mut paths = Vec::new();
-        self.reader.search.candidates(|path| paths.push(path))?;
+        self.reader.search.candidates(&mut QuietFolders::default(), |path| paths.push(path))?;
         paths.retain(|path| state.seen.is_new_name(path));
         state.available = Some(paths);
         Ok(())

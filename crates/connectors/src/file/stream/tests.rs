@@ -230,3 +230,26 @@ fn options_that_are_none_are_refused_in_sparks_words() {
     let archive = refused(&[("cleanSource", "archive"), ("sourceArchiveDir", below.to_str().unwrap())]);
     assert!(archive.starts_with("requirement failed: Base archive path cannot be set to the path"));
 }
+
+#[tokio::test]
+async fn a_folder_that_was_quiet_is_read_again_when_it_changes() {
+    let folder = tempfile::tempdir().unwrap();
+    put(&folder, "x/a.csv", "1\n", 1);
+    let options =
+        [("path", folder.path().to_str().unwrap()), ("recursiveFileLookup", "true"), ("maxFilesPerTrigger", "1")];
+    let schema = Arc::new(Schema::new(vec![Field::new("n", DataType::Int32, true)]));
+    let log = Some(Arc::new(MemoryLog::default()) as Arc<dyn SourceLog>);
+    let clock = millstream_testing::ManualClock::new();
+    // So far behind every file that all folders are quiet from the first look on.
+    clock.advance(Duration::from_secs(10_000_000_000));
+    let csv = FileConnector(*FORMATS.iter().find(|format| format.name() == "csv").unwrap());
+    let config = SourceConfig { user_schema: Some(schema), log, clock, ..source_config(&options) };
+    let source = csv.open_source(config).unwrap();
+    let (first, end) = batches(&source, &source.initial_offset().await.unwrap()).await;
+    assert_eq!(first, [[1]]);
+    put(&folder, "x/b.csv", "2\n", 2);
+    put(&folder, "x/y/c.csv", "3\n", 3);
+    put(&folder, "d.csv", "4\n", 4);
+    // Those that a limit has left are found again as well.
+    assert_eq!(batches(&source, &end).await.0, [[2], [3], [4]]);
+}

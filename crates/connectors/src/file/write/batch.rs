@@ -9,7 +9,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use millstream_core::{LoggedBatch, Options, Result, SaveMode, Sink, SinkBatch, SinkConfig, SinkProgress, spark_error};
+use millstream_core::{
+    Error, LoggedBatch, Options, Result, SaveMode, Sink, SinkBatch, SinkConfig, SinkProgress, spark_error,
+};
 use uuid::Uuid;
 
 use super::Target;
@@ -17,6 +19,7 @@ use super::folder;
 use super::staging::Staging;
 use super::task::{self, Job, Written};
 use crate::file::format::FileFormat;
+use crate::file::metadata_log;
 
 /// Opens a batch write; none where there is something that stays as it is.
 pub(in crate::file) fn open(
@@ -33,6 +36,13 @@ pub(in crate::file) fn open(
         SaveMode::Ignore if exists => return Ok(None),
         SaveMode::ErrorIfExists | SaveMode::Ignore | SaveMode::Append | SaveMode::Overwrite => {}
     }
+    if mode == SaveMode::Append && target.folder.join(metadata_log::FOLDER).is_dir() {
+        // Spark writes the files, and nobody sees them.
+        return Err(Error::unsupported(
+            "Adding the rows of a batch to a folder into which a stream writes is not supported by Millstream.",
+        )
+        .with_hint("readers see the files that `_spark_metadata` lists and no others; write into another folder"));
+    }
     let replaces = match mode {
         SaveMode::Overwrite if is_dynamic(&config.options)? && !target.partitions.is_empty() => Replaces::Partitions,
         SaveMode::Overwrite => Replaces::All,
@@ -45,7 +55,7 @@ fn is_dynamic(options: &Options) -> Result<bool> {
     match options.get("partitionOverwriteMode").map(str::to_ascii_uppercase).as_deref() {
         None | Some("STATIC") => Ok(false),
         Some("DYNAMIC") => Ok(true),
-        Some(other) => Err(millstream_core::Error::illegal_argument(format!(
+        Some(other) => Err(Error::illegal_argument(format!(
             "No enum constant org.apache.spark.sql.internal.SQLConf.PartitionOverwriteMode.{other}"
         ))),
     }

@@ -106,3 +106,15 @@ async fn files_are_ended_where_memory_is_short() {
     assert_eq!(progress.rows_written, 2000);
     assert_eq!(config.memory.used_bytes(), 0);
 }
+
+#[tokio::test]
+async fn a_batch_adds_no_files_that_nobody_would_see() {
+    let folder = TempDir::new().unwrap();
+    fs::create_dir(folder.path().join("_spark_metadata")).unwrap();
+    let add = write("csv", config(folder.path(), &[], &[]), SaveMode::Append, vec![Ok(rows(0, 2, 1))]).await;
+    assert_eq!(add.unwrap_err().class(), Some("UNSUPPORTED_FEATURE"));
+    // What replaces everything replaces the log too.
+    write("csv", config(folder.path(), &[], &[]), SaveMode::Overwrite, vec![Ok(rows(0, 2, 1))]).await.unwrap();
+    assert!(!folder.path().join("_spark_metadata").exists());
+    assert_eq!(lines(folder.path())[""], ["0,0", "1,0"]);
+}

@@ -10,6 +10,7 @@ mod gathering;
 mod global_limit_exec;
 mod late_rows;
 mod map_exec;
+mod repeat_exec;
 mod session_window_exec;
 mod source_scan_exec;
 mod stateful_aggregate_exec;
@@ -23,8 +24,9 @@ pub(crate) use consolidate_exec::{Consolidated, Consolidation};
 pub use context::OperatorContext;
 pub(crate) use deduplicate_exec::{Deduplication, SeenKeys};
 pub(crate) use event_time_watermark_exec::FollowEventTime;
-pub(crate) use global_limit_exec::GlobalLimit;
+pub(crate) use global_limit_exec::{GlobalLimit, RowLimit};
 pub(crate) use map_exec::Map;
+pub(crate) use repeat_exec::Repeat;
 pub(crate) use session_window_exec::SessionWindowAggregation;
 pub(crate) use source_scan_exec::{ScanTarget, SourceScanExec};
 pub(crate) use stateful_aggregate_exec::{

@@ -22,6 +22,7 @@ mod physical;
 mod projection_in_place;
 mod repeatable;
 mod scan_filter;
+mod set_operations;
 mod source_table;
 mod stateful;
 mod stateful_aggregate;
@@ -37,7 +38,9 @@ pub use edge::{Edge, EventTime, Rows, WEIGHT, WatermarkId};
 pub(crate) use incremental::{BatchInputs, IncrementalExecution};
 pub use joined_aggregates::FUSE_JOINED_AGGREGATES;
 pub use node::{NodeInput, Place, PlanContext, Planned, PlannedInput, StreamingExtension, StreamingNode};
-pub use nodes::{CollectMetricsNode, DeduplicateNode, EventTimeWatermarkNode, StreamingRelationNode};
+pub use nodes::{
+    CollectMetricsNode, DeduplicateNode, EventTimeWatermarkNode, SetOperation, SetOperationNode, StreamingRelationNode,
+};
 pub use physical::planner_of_batch_query;
 pub use projection_in_place::ProjectionInPlace;
 pub use scan_filter::{filters_pushed_down, scan_filters};

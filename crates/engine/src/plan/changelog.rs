@@ -56,7 +56,7 @@ fn gives_changes(plan: &LogicalPlan, mode: OutputMode) -> bool {
 
 /// Rows of the plan are taken back whoever is above: in update mode those of an aggregate over rows that change, and
 /// sessions.
-fn takes_back(plan: &LogicalPlan, mode: OutputMode) -> bool {
+pub(super) fn takes_back(plan: &LogicalPlan, mode: OutputMode) -> bool {
     if mode != OutputMode::Update {
         return false;
     }

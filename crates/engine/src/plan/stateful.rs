@@ -12,15 +12,17 @@ use millstream_core::{Error, OutputMode};
 use super::edge::{EdgeWalk, Rows, edge_of};
 use super::node::{Place, StreamingExtension};
 use super::nodes::{ChangesNode, EventTimeWatermarkNode, GlobalLimitNode};
+use super::set_operations::set_operations_as_aggregates;
 use super::top_rows::top_rows_as_nodes;
 use super::unsupported::Rules;
 use super::{stateful_aggregate, stream_join};
 use crate::error::to_datafusion;
+use crate::operators::RowLimit;
 
 /// The plan with what Spark itself makes of it, and outside of strict mode with nodes of ours for what Spark refuses.
 pub(crate) fn as_stateful(plan: LogicalPlan, mode: OutputMode, rules: Rules) -> Result<LogicalPlan> {
     let plan = distinct_as_aggregate(plan)?;
-    if rules.is_strict { Ok(plan) } else { top_rows_as_nodes(plan, mode) }
+    if rules.is_strict { Ok(plan) } else { top_rows_as_nodes(set_operations_as_aggregates(plan, mode)?, mode) }
 }
 
 /// SQL's `DISTINCT` and `UNION` over a stream are aggregates by all columns, as in Spark. What a DataFrame says with
@@ -84,13 +86,11 @@ fn is_mark(extension: &Extension) -> bool {
 }
 
 fn limit_as_node(limit: Limit) -> Result<LogicalPlan> {
-    let rows = match limit.get_fetch_type()? {
-        FetchType::Literal(Some(rows)) => rows as u64,
-        FetchType::Literal(None) | FetchType::UnsupportedExpr => {
-            return Err(to_datafusion(Error::unsupported("a limit over a stream that is no constant")));
-        }
+    let (SkipType::Literal(skip), FetchType::Literal(rows)) = (limit.get_skip_type()?, limit.get_fetch_type()?) else {
+        return Err(to_datafusion(Error::unsupported("a limit over a stream that is no constant")));
     };
-    GlobalLimitNode::over(Arc::unwrap_or_clone(limit.input), rows).map_err(to_datafusion)
+    let limited = RowLimit { skip: skip as u64, rows: rows.map(|rows| rows as u64) };
+    GlobalLimitNode::over(Arc::unwrap_or_clone(limit.input), limited).map_err(to_datafusion)
 }
 
 /// The limit over a sort that knows how many rows are asked for. The rules leave such a sort where it is, also below a

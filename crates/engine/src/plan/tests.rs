@@ -10,6 +10,7 @@ mod operators;
 mod pins;
 mod properties;
 mod sessions;
+mod sets;
 mod stream_join;
 mod top_rows;
 

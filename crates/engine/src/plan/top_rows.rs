@@ -20,11 +20,14 @@ use datafusion::logical_expr::{
 };
 use millstream_core::OutputMode;
 
-use super::edge::edge_of;
-use super::nodes::{RowOrder, TopRowsNode};
+use super::changelog::takes_back;
+use super::edge::{Rows, edge_of};
+use super::node::StreamingExtension;
+use super::nodes::{DeduplicateNode, RowOrder, TopRowsNode};
 use super::number_bounds::{Bounds, bounded, shown_number};
 use crate::error::to_datafusion;
 use crate::operators::{Numbering, Shown};
+use crate::state::OrderCodec;
 
 /// The plan with nodes that keep the first rows.
 pub(crate) fn top_rows_as_nodes(plan: LogicalPlan, mode: OutputMode) -> Result<LogicalPlan> {
@@ -61,8 +64,32 @@ impl Walk {
         }
         match plan {
             LogicalPlan::Window(window) => numbered(window, above),
+            LogicalPlan::Limit(limit) if self.changes(&limit.input) => some(limit, self.mode),
+            LogicalPlan::Extension(_) => self.without_duplicates(plan, above),
             other => Ok(other),
         }
+    }
+
+    /// What the plan gives is not only added.
+    fn changes(&self, plan: &LogicalPlan) -> bool {
+        edge_of(plan, self.mode).rows != Rows::AppendOnly
+    }
+
+    /// The first row of each key by all of its columns, in the place of `dropDuplicates` over rows that go again.
+    /// Counts on their way to a sink in update mode are taken as they come, as in Spark.
+    fn without_duplicates(&self, plan: LogicalPlan, above: &Above) -> Result<LogicalPlan> {
+        let node = StreamingExtension::of(&plan);
+        let keys = node.and_then(|node| node.node_as::<DeduplicateNode>()?.lasting_keys());
+        let inputs = plan.inputs();
+        let (Some(keys), [input]) = (keys, inputs.as_slice()) else { return Ok(plan) };
+        if !self.changes(input) || !(above.has_aggregate || takes_back(input, self.mode)) {
+            return Ok(plan);
+        }
+        let columns = input.schema().iter().map(Column::from);
+        let order = in_order_of(columns.collect(), input);
+        let keys = keys.iter().cloned().map(Expr::Column).collect();
+        let shown = Passing { skip: 0, fetch: 1 }.shown();
+        Top { keys, order, shown }.over(LogicalPlan::clone(input), None)
     }
 
     /// Rows of the plan may be taken back by who is below, and by nobody else's leave.
@@ -144,6 +171,24 @@ fn limited(limit: Limit) -> Result<LogicalPlan> {
     let input = Arc::clone(&limit.input);
     let top = first_of_sorted(Arc::unwrap_or_clone(input), passing)?;
     Ok(top.unwrap_or(LogicalPlan::Limit(limit)))
+}
+
+/// Some rows of an input whose rows go again: the first in the order of their key, if they have one.
+fn some(limit: Limit, mode: OutputMode) -> Result<LogicalPlan> {
+    let Some(passing) = passing_of(&limit)? else { return Ok(LogicalPlan::Limit(limit)) };
+    let columns = limit.input.schema().columns();
+    let key = edge_of(&limit.input, mode).key.unwrap_or_default();
+    let order = in_order_of(key.into_iter().map(|column| columns[column].clone()).collect(), &limit.input);
+    Top { keys: vec![], order, shown: passing.shown() }.over(Arc::unwrap_or_clone(limit.input), None)
+}
+
+/// The ascending order of these columns, as far as they have one.
+fn in_order_of(columns: Vec<Column>, plan: &LogicalPlan) -> Vec<SortExpr> {
+    let has_order = |column: &Column| {
+        let place = plan.schema().maybe_index_of_column(column);
+        place.is_some_and(|place| OrderCodec::has_order(plan.schema().field(place).data_type()))
+    };
+    columns.into_iter().filter(has_order).map(|column| Expr::Column(column).sort(true, true)).collect()
 }
 
 /// How many rows are skipped, and how many pass then.

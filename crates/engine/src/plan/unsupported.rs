@@ -208,7 +208,11 @@ fn check_strict(plan: &LogicalPlan, inputs: &[Edge], mode: OutputMode) -> Result
     if let (LogicalPlan::Join(join), true) = (plan, inputs.iter().all(|input| input.is_streaming)) {
         return stream_join::check_strict(join);
     }
-    StreamingExtension::of(plan).map_or(Ok(()), |extension| extension.check_strict(inputs, mode))
+    match plan {
+        LogicalPlan::Limit(limit) => check_limit_strict(limit, mode),
+        LogicalPlan::Window(window) => Err(non_time_window(window)),
+        _ => StreamingExtension::of(plan).map_or(Ok(()), |extension| extension.check_strict(inputs, mode)),
+    }
 }
 
 fn check_operator(plan: &LogicalPlan, inputs: &[Edge], mode: OutputMode) -> Result<()> {
@@ -220,11 +224,12 @@ fn check_operator(plan: &LogicalPlan, inputs: &[Edge], mode: OutputMode) -> Resu
             "Sorting is not supported on streaming DataFrames/Datasets, unless it is on aggregated DataFrame/Dataset in \
              Complete output mode",
         )),
-        LogicalPlan::Limit(limit) => check_limit(limit, mode),
+        LogicalPlan::Limit(_) => check_limit(inputs),
         LogicalPlan::Join(join) => check_join(join, inputs, mode),
         LogicalPlan::Union(_) if !inputs.iter().all(|input| input.is_streaming) => {
             Err(refused("Union between streaming and batch DataFrames/Datasets is not supported"))
         }
+        LogicalPlan::Window(_) if is_whole(inputs) => Ok(()),
         LogicalPlan::Window(window) => Err(non_time_window(window)),
         LogicalPlan::Aggregate(aggregate) if session_key(aggregate).is_some() => check_sessions(aggregate, inputs),
         LogicalPlan::Distinct(_) => Err(Error::internal("DISTINCT over a stream was not made an aggregate")),
@@ -307,7 +312,8 @@ fn check_sessions(aggregate: &Aggregate, inputs: &[Edge]) -> Result<()> {
     refuse_distinct(aggregate)
 }
 
-fn check_limit(limit: &Limit, mode: OutputMode) -> Result<()> {
+/// Spark counts the rows that have passed, where they stay or are the whole result.
+fn check_limit_strict(limit: &Limit, mode: OutputMode) -> Result<()> {
     if limit.skip.is_some() {
         return Err(refused("Offset is not supported on streaming DataFrames/Datasets"));
     }
@@ -316,6 +322,14 @@ fn check_limit(limit: &Limit, mode: OutputMode) -> Result<()> {
             Err(refused("Limits are not supported on streaming DataFrames/Datasets in Update output mode"))
         }
         OutputMode::Complete | OutputMode::Append => Ok(()),
+    }
+}
+
+/// Of rows that replace others it is not known how many there are.
+fn check_limit(inputs: &[Edge]) -> Result<()> {
+    match inputs.iter().any(|input| input.rows == Rows::Updates) {
+        true => Err(Error::unsupported("a limit that is no constant over rows that change")),
+        false => Ok(()),
     }
 }
 

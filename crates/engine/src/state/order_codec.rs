@@ -26,7 +26,7 @@ const NULL_LAST: u8 = 2;
 /// A column by which rows are ordered.
 #[derive(Debug, Clone)]
 pub struct OrderColumn {
-    /// Its type.
+    /// The type of its values.
     pub data_type: DataType,
     /// The greatest value comes first.
     pub is_descending: bool,
@@ -48,6 +48,11 @@ impl OrderCodec {
     pub fn try_new(columns: Vec<OrderColumn>) -> Result<Self> {
         columns.iter().try_for_each(|column| check(&column.data_type))?;
         Ok(Self { columns })
+    }
+
+    /// Whether values of a type have an order here.
+    pub fn has_order(data_type: &DataType) -> bool {
+        check(data_type).is_ok()
     }
 
     /// The length of all orders at the most, if they have one.

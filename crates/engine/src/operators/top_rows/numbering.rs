@@ -90,7 +90,7 @@ pub(super) struct Numbers {
     rows: i64,
     /// The number of the newest row.
     newest: i64,
-    /// Its order.
+    /// The order of the newest row.
     order: Option<Vec<u8>>,
 }
 

@@ -31,6 +31,11 @@ impl DeduplicateNode {
         StreamingExtension::over(input, Self { keys, within_watermark })
     }
 
+    /// The columns that make a key, where one is kept as long as its row is there.
+    pub(crate) fn lasting_keys(&self) -> Option<&[Column]> {
+        (!self.within_watermark).then_some(&self.keys)
+    }
+
     fn key_places(&self, schema: &DFSchema) -> Result<Vec<usize>> {
         let place = |column| schema.index_of_column(column).map_err(from_datafusion);
         self.keys.iter().map(place).collect()

@@ -1,4 +1,4 @@
-//! `limit` over the rows of a stream: it keeps how many have passed.
+//! `limit` and `offset` over the rows of a stream: it keeps how many have come.
 
 use std::sync::Arc;
 
@@ -6,23 +6,23 @@ use datafusion::common::DFSchemaRef;
 use datafusion::logical_expr::LogicalPlan;
 use millstream_core::Result;
 
-use crate::operators::{GlobalLimit, Unary};
+use crate::operators::{GlobalLimit, RowLimit, Unary};
 use crate::plan::edge::Edge;
 use crate::plan::node::{
     NodeInput, Place, PlanContext, Planned, PlannedInput, StreamingExtension, StreamingNode, only_input,
 };
 use crate::state::StatefulOperator;
 
-/// Passes on the first rows of all batches together (Spark: `StreamingGlobalLimitExec`).
+/// Passes on the first rows of all batches together, or those behind them (Spark: `StreamingGlobalLimitExec`).
 #[derive(Debug, Clone)]
 pub(crate) struct GlobalLimitNode {
-    rows: u64,
+    limit: RowLimit,
 }
 
 impl GlobalLimitNode {
-    /// The first `rows` rows of `input`.
-    pub(crate) fn over(input: LogicalPlan, rows: u64) -> Result<LogicalPlan> {
-        StreamingExtension::over(input, Self { rows })
+    /// The rows of `input` that pass.
+    pub(crate) fn over(input: LogicalPlan, limit: RowLimit) -> Result<LogicalPlan> {
+        StreamingExtension::over(input, Self { limit })
     }
 }
 
@@ -32,11 +32,17 @@ impl StreamingNode for GlobalLimitNode {
     }
 
     fn describe(&self) -> String {
-        self.rows.to_string()
+        self.limit.to_string()
     }
 
     fn schema(&self, inputs: &[&DFSchemaRef]) -> Result<DFSchemaRef> {
         only_input(self, inputs.to_vec()).map(Arc::clone)
+    }
+
+    /// What was counted means another thing where other rows are skipped.
+    fn state_keys(&self) -> Vec<String> {
+        let skip = self.limit.skip;
+        if skip > 0 { vec![format!("after {skip}")] } else { vec![] }
     }
 
     fn needs(&self, output: &[usize], _inputs: &[NodeInput<'_>]) -> Option<Vec<Vec<usize>>> {
@@ -57,7 +63,7 @@ impl StreamingNode for GlobalLimitNode {
 
     fn plan(&self, inputs: Vec<PlannedInput<'_>>, context: &PlanContext<'_>) -> Result<Planned> {
         let input = only_input(self, inputs)?;
-        let limit = Arc::new(GlobalLimit::try_new(context.place.number, self.rows, context.operators)?);
+        let limit = Arc::new(GlobalLimit::try_new(context.place.number, self.limit, context.operators)?);
         let operator: Arc<dyn StatefulOperator> = Arc::<GlobalLimit>::clone(&limit);
         Ok(Planned { plan: Arc::new(Unary::new(input.rows, limit)), operator: Some(operator) })
     }

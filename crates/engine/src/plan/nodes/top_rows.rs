@@ -167,7 +167,7 @@ impl StreamingNode for TopRowsNode {
         let edge = input.edge.with_columns(passed.len(), of_key);
         let (key, has_input_key) = (self.key(input, &passed), input.edge.key.is_some());
         let is_key_carried = has_input_key && input.edge.is_key_carried;
-        Edge { rows: Rows::Changes, key, is_key_carried, ..edge }
+        Edge { rows: Rows::Changes, key, is_key_carried, keeps_keys: false, ..edge }
     }
 
     fn plan(&self, inputs: Vec<PlannedInput<'_>>, context: &PlanContext<'_>) -> Result<Planned> {

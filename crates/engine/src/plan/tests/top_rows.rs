@@ -1,5 +1,5 @@
-//! The first rows of each key in update mode, and below aggregates: after every batch a sink holds what a batch over all
-//! rows so far would give, computed in plain Rust.
+//! The first rows of each key in update mode, and below aggregates: after every batch a sink holds the answer of a
+//! batch query over all rows so far, computed in plain Rust.
 
 use std::collections::BTreeMap;
 
@@ -94,7 +94,7 @@ fn plan(query: &Query, source: &MemoryRows) -> LogicalPlan {
     plan.and_then(Builder::build).unwrap()
 }
 
-fn text<T: ToString>(value: Option<T>) -> String {
+pub(super) fn text<T: ToString>(value: Option<T>) -> String {
     value.map_or_else(|| "NULL".to_owned(), |value| value.to_string())
 }
 
@@ -173,9 +173,10 @@ fn key(query: &Query) -> Option<&'static [usize]> {
 }
 
 /// What a sink in update mode holds, as a list of the rows with each key.
-fn integrate(key: Option<&[usize]>, held: &mut BTreeMap<String, Vec<String>>, rows: &[String]) {
+pub(super) fn integrate(key: Option<&[usize]>, held: &mut BTreeMap<String, Vec<String>>, rows: &[String]) {
     for row in rows {
-        let (row, operation) = row.rsplit_once('|').unwrap();
+        // A result without a key has one row, which never goes.
+        let (row, operation) = row.rsplit_once('|').filter(|_| key != Some(&[])).unwrap_or((row, "upsert"));
         let values: Vec<&str> = row.split('|').collect();
         let name =
             key.map_or_else(|| row.to_owned(), |key| key.iter().map(|&at| values[at]).collect::<Vec<_>>().join("|"));

@@ -10,7 +10,7 @@ use datafusion::logical_expr::{
 use millstream_core::{Error, Result, spark_error};
 use millstream_engine::error::from_datafusion;
 use millstream_functions::data_type::{holds_map, is_numeric, sql_name};
-use millstream_functions::{TypedExpr, constant_of, normal_key, over_rows};
+use millstream_functions::{TypedExpr, constant_of, holds_floats, normal_key, normalized, over_rows};
 use spark_connect_proto::Expression;
 use spark_connect_proto::expression::sort_order::SortDirection;
 use spark_connect_proto::expression::window::WindowFrame as SpecifiedFrame;
@@ -24,9 +24,16 @@ use super::call::sort_expr;
 use super::required;
 
 impl Analyzer<'_> {
-    /// A key of a window as rows are told apart by it. Over a stream it stays as it is: the state knows what is equal.
+    /// A key of a window as rows are told apart by it. A stream's state has the order of nested values for itself.
     fn window_key(&self, key: TypedExpr, scope: Scope<'_>) -> TypedExpr {
-        if scope.streaming { key } else { normal_key(key, &self.context.settings) }
+        match (scope.streaming, holds_floats(&key.data_type)) {
+            (false, _) => normal_key(key, &self.context.settings),
+            (true, true) => {
+                let sql = key.sql.clone();
+                normalized(key, &self.context.settings).with_sql(sql)
+            }
+            (true, false) => key,
+        }
     }
 
     /// Resolves a window function with its window.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use datafusion::common::{Column, JoinType, NullEquality};
 use datafusion::functions_window::row_number::row_number_udwf;
 use datafusion::logical_expr::expr::{WindowFunction, WindowFunctionParams};
 use datafusion::logical_expr::{
@@ -9,6 +10,7 @@ use datafusion::logical_expr::{
 };
 use millstream_core::{Error, Result, spark_error};
 use millstream_engine::error::from_datafusion;
+use millstream_engine::plan::{SetOperation as StreamSetOperation, SetOperationNode};
 use spark_connect_proto::SetOperation;
 use spark_connect_proto::set_operation::SetOpType;
 
@@ -33,7 +35,6 @@ impl Analyzer<'_> {
             SetOpType::Intersect => "INTERSECT",
             _ => "EXCEPT",
         };
-        refuse_streams(one.set_op_type(), &left, &right)?;
         let mut inputs = self.same_columns(vec![left, right], name)?;
         if one.set_op_type() != SetOpType::Union || !one.is_all() {
             inputs.iter().try_for_each(|input| refuse_maps(&input.columns))?;
@@ -43,6 +44,9 @@ impl Analyzer<'_> {
             SetOpType::Union => {
                 let union = self.union_of(inputs)?;
                 Ok(if one.is_all() { union } else { distinct(union) })
+            }
+            SetOpType::Intersect | SetOpType::Except if inputs.iter().any(|input| input.streaming) => {
+                self.of_streams(inputs, one)
             }
             SetOpType::Intersect => self.of_two(inputs, one.is_all(), LogicalPlanBuilder::intersect),
             SetOpType::Except => self.of_two(inputs, one.is_all(), LogicalPlanBuilder::except),
@@ -75,6 +79,45 @@ impl Analyzer<'_> {
             merged.push(Attribute { nullable, column: identity, ..column.clone() });
         }
         merged
+    }
+
+    /// With a stream among the inputs. EXCEPT of a table becomes a DISTINCT over an anti join, as in Spark; all else
+    /// the engine decides.
+    fn of_streams(&mut self, inputs: Vec<ResolvedRelation>, message: &SetOperation) -> Result<ResolvedRelation> {
+        let is_except = message.set_op_type() == SetOpType::Except;
+        let is_without_table = is_except && inputs.last().is_some_and(|right| !right.streaming);
+        let columns = self.merged_columns(&inputs);
+        let plans = renamed(inputs, &columns)?;
+        let Ok([left, right]) = <[LogicalPlan; 2]>::try_from(plans) else {
+            return Err(Error::invalid("a set operation has two inputs"));
+        };
+        if !is_without_table {
+            let operation = if is_except { StreamSetOperation::Except } else { StreamSetOperation::Intersect };
+            let plan = SetOperationNode::over(operation, message.is_all(), [left, right])?;
+            return Ok(ResolvedRelation::new(plan, columns, true));
+        }
+        if message.is_all() {
+            // Spark takes the table's rows off again in each batch.
+            return Err(Error::unsupported("EXCEPT ALL of a stream and a table is not built"));
+        }
+        let names: Vec<Column> = left.schema().columns();
+        let right = LogicalPlanBuilder::from(right).alias("right").map_err(from_datafusion)?.build();
+        let plan = right.and_then(|right| {
+            LogicalPlanBuilder::from(left)
+                .join_detailed(
+                    right,
+                    JoinType::LeftAnti,
+                    (
+                        names.clone(),
+                        names.iter().map(|name| Column::new(Some("right"), &name.name)).collect::<Vec<_>>(),
+                    ),
+                    None,
+                    NullEquality::NullEqualsNull,
+                )?
+                .build()
+        });
+        let anti = plan.map_err(from_datafusion)?;
+        Ok(distinct(ResolvedRelation::new(anti, columns, true)))
     }
 
     /// DataFusion's INTERSECT ALL and EXCEPT ALL only ask whether the other side has such a row at all, so equal rows
@@ -191,18 +234,6 @@ pub(super) fn refuse_maps(columns: &[Attribute]) -> Result<()> {
         )),
         None => Ok(()),
     }
-}
-
-/// What needs all of a stream to be known.
-fn refuse_streams(kind: SetOpType, left: &ResolvedRelation, right: &ResolvedRelation) -> Result<()> {
-    let what = match kind {
-        SetOpType::Intersect if left.streaming || right.streaming => "Intersect of streaming DataFrames/Datasets",
-        SetOpType::Except if right.streaming => "Except on a streaming DataFrame/Dataset on the right",
-        // Spark answers it, in update mode.
-        SetOpType::Except if left.streaming => return Err(Error::unsupported("EXCEPT over a stream is not built yet")),
-        _ => return Ok(()),
-    };
-    Err(error::not_over_stream(&format!("{what} is not supported")))
 }
 
 /// Each row with its place among the rows that equal it.

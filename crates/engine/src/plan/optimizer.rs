@@ -31,7 +31,7 @@ use datafusion::physical_optimizer::output_requirements::OutputRequirements;
 use super::filter_below_node::FilterBelowNode;
 use super::projection_in_place::ProjectionInPlace;
 use super::static_join::BuildFromStaticSide;
-use super::stream_join::FilterIntoStreamJoin;
+use super::stream_join::{FilterBelowAggregate, FilterIntoStreamJoin, filters_below_joins};
 
 /// Gives operands one type where the analyzer of the front end left that open.
 pub(crate) fn coerce_types(plan: LogicalPlan, state: &SessionState) -> Result<LogicalPlan> {
@@ -44,16 +44,18 @@ pub(crate) fn merge_projections(plan: LogicalPlan, state: &SessionState) -> Resu
     run(vec![Arc::new(OptimizeProjections::new())], plan, state)
 }
 
-/// Finds the keys and conditions of joins of two streams, before those become nodes.
+/// Finds the keys and conditions of joins of two streams, before those become nodes, and leaves out what can meet
+/// nothing, as far down as it is known.
 pub(crate) fn gather_join_conditions(plan: LogicalPlan, state: &SessionState) -> Result<LogicalPlan> {
     let rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> =
         vec![Arc::new(FilterIntoStreamJoin::new()), Arc::new(ExtractEquijoinPredicate::new())];
-    run(rules, plan, state)
+    let plan = filters_below_joins(run(rules, plan, state)?)?;
+    run(vec![Arc::new(FilterBelowAggregate::new())], plan, state)
 }
 
 /// Moves filters down and finds the keys of joins, so that a node over a join sees them. It comes after decoders have
 /// moved into the scans, for a filter must not decode a second time, and before nodes get their places. Aggregates are
-/// nodes by then: no filter moves below one, so what state is kept and which rows are late stays as it was written.
+/// nodes by then: what moves below one has done so ([`gather_join_conditions`]).
 pub(crate) fn extract_filters_and_keys(plan: LogicalPlan, state: &SessionState) -> Result<LogicalPlan> {
     let rules: Vec<Arc<dyn OptimizerRule + Send + Sync>> =
         vec![Arc::new(PushDownFilter::new()), Arc::new(FilterBelowNode), Arc::new(ExtractEquijoinPredicate::new())];

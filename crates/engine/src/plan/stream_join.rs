@@ -5,7 +5,7 @@ mod time_bound;
 
 use std::sync::Arc;
 
-use datafusion::common::tree_node::Transformed;
+use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{Column, DFSchema, JoinType};
 use datafusion::error::Result;
 use datafusion::logical_expr::utils::conjunction;
@@ -64,25 +64,40 @@ pub(super) fn over_changes(mut join: Join, mode: OutputMode) -> Result<LogicalPl
     Ok(StreamingExtension::try_new(Arc::new(node.over_changes()), inputs).map_err(to_datafusion)?.into_plan())
 }
 
-/// The node of a join, and its inputs without the rows that can meet nothing because of a NULL.
+/// The node of a join, and its inputs.
 fn node_and_inputs(join: Join, edges: [&Edge; 2]) -> Result<(StreamJoinNode, Vec<LogicalPlan>)> {
     let kind = JoinKind::of(join.join_type)
         .ok_or_else(|| to_datafusion(Error::unsupported(format!("a {} join of two streams", join.join_type))))?;
-    let mut condition = JoinCondition::of(&join)?;
+    let condition = JoinCondition::of(&join)?;
     let inputs = [(&join.left, edges[0]), (&join.right, edges[1])]
         .map(|(input, edge)| NodeInput { schema: input.schema(), edge });
     let evictions = Side::BOTH.map(|side| eviction_rule(&condition, &inputs, side));
-    let inputs = Side::BOTH.map(|side| {
-        let input = if side == Side::Left { &join.left } else { &join.right };
-        if kind.is_outer(side) {
-            return Ok(input.as_ref().clone());
-        }
-        // Spark has these filters below the join too (`InferFiltersFromConstraints`), so they decide what is state.
-        let own = condition.own[side as usize].take();
-        filtered(input, not_null(input.schema(), condition.columns_not_null(input.schema())).chain(own))
-    });
-    let [left, right] = inputs;
-    Ok((StreamJoinNode::new(kind, condition, evictions), vec![left?, right?]))
+    let inputs = [join.left, join.right].map(Arc::unwrap_or_clone);
+    Ok((StreamJoinNode::new(kind, condition, evictions), inputs.into()))
+}
+
+/// Joins of two streams over inputs without the rows that can meet nothing: because of a NULL, or because of what the
+/// condition says of one side alone. Spark has these filters below the join too (`InferFiltersFromConstraints`), so
+/// they decide what is state.
+pub(super) fn filters_below_joins(plan: LogicalPlan) -> Result<LogicalPlan> {
+    let plan = plan.transform_up(|plan| match plan {
+        LogicalPlan::Join(join) if is_stream_join(&join) => filters_below(join).map(Transformed::yes),
+        other => Ok(Transformed::no(other)),
+    })?;
+    Ok(plan.data)
+}
+
+fn filters_below(mut join: Join) -> Result<LogicalPlan> {
+    let Some(kind) = JoinKind::of(join.join_type) else { return Ok(LogicalPlan::Join(join)) };
+    let inner: Vec<Side> = Side::BOTH.into_iter().filter(|side| !kind.is_outer(*side)).collect();
+    let condition = JoinCondition::of(&join)?;
+    join.filter = JoinCondition::filter_without_own(&join, &inner);
+    for side in inner {
+        let input = if side == Side::Left { &mut join.left } else { &mut join.right };
+        let not_null = not_null(input.schema(), condition.columns_not_null(input.schema()));
+        *input = Arc::new(filtered(input, not_null.chain(condition.own[side as usize].clone()))?);
+    }
+    Ok(LogicalPlan::Join(join))
 }
 
 /// Refuses what Spark refuses of a join of two streams (`UnsupportedOperationChecker`).
@@ -90,10 +105,16 @@ pub(super) fn check(join: &Join, edges: [&Edge; 2], mode: OutputMode) -> millstr
     if edges.iter().any(|edge| edge.rows == Rows::Changes) {
         return check_kind(join).map(|_| ());
     }
-    let kind = check_mode(join, mode)?;
-    if let Some(edge) = edges.into_iter().find(|edge| edge.rows != Rows::AppendOnly) {
-        return Err(Error::unsupported(format!("a join of two streams over rows that are {}", edge.rows)));
+    check_as_spark(join, edges, mode)?;
+    match edges.into_iter().find(|edge| edge.rows != Rows::AppendOnly) {
+        Some(edge) => Err(Error::unsupported(format!("a join of two streams over rows that are {}", edge.rows))),
+        None => Ok(()),
     }
+}
+
+/// The same, where rows are not taken back: the mode, and what bounds the rows of an outer side.
+pub(super) fn check_as_spark(join: &Join, edges: [&Edge; 2], mode: OutputMode) -> millstream_core::Result<()> {
+    let kind = check_mode(join, mode)?;
     let condition = JoinCondition::of(join).map_err(from_datafusion)?;
     let inputs = [(&join.left, edges[0]), (&join.right, edges[1])]
         .map(|(input, edge)| NodeInput { schema: input.schema(), edge });
@@ -126,7 +147,7 @@ pub(super) fn check_strict(join: &Join) -> millstream_core::Result<()> {
 
 /// Refuses kinds of joins in output modes that cannot show them. Rows of an outer side leave when they end, and once:
 /// nothing could take them back.
-pub(super) fn check_mode(join: &Join, mode: OutputMode) -> millstream_core::Result<JoinKind> {
+fn check_mode(join: &Join, mode: OutputMode) -> millstream_core::Result<JoinKind> {
     let kind = check_kind(join)?;
     let modes = match (kind, mode) {
         (JoinKind::Inner | JoinKind::LeftSemi, OutputMode::Append | OutputMode::Update) => return Ok(kind),
@@ -136,7 +157,8 @@ pub(super) fn check_mode(join: &Join, mode: OutputMode) -> millstream_core::Resu
             "Append output mode"
         }
     };
-    let (name, mode) = (spark_name(kind), spark_mode(mode));
+    let is_cross = kind == JoinKind::Inner && join.on.is_empty() && join.filter.is_none();
+    let (name, mode) = (if is_cross { "Cross" } else { spark_name(kind) }, spark_mode(mode));
     Err(refused(format!(
         "{name} join between two streaming DataFrames/Datasets is not supported in {mode} output mode, only in {modes}"
     )))
@@ -244,6 +266,46 @@ impl OptimizerRule for FilterIntoStreamJoin {
             _ => false,
         };
         if is_on_the_way { self.0.rewrite(plan, config) } else { Ok(Transformed::no(plan)) }
+    }
+}
+
+/// Moves conditions on the keys of a streaming aggregate below it (Spark: `PushPredicateThroughNonJoin`). It is
+/// DataFusion's rule, asked only on the way to such an aggregate.
+#[derive(Debug)]
+pub(super) struct FilterBelowAggregate(PushDownFilter);
+
+impl FilterBelowAggregate {
+    pub(super) fn new() -> Self {
+        Self(PushDownFilter::new())
+    }
+}
+
+impl OptimizerRule for FilterBelowAggregate {
+    fn name(&self) -> &str {
+        "filter_below_aggregate"
+    }
+
+    fn apply_order(&self) -> Option<ApplyOrder> {
+        Some(ApplyOrder::TopDown)
+    }
+
+    fn supports_rewrite(&self) -> bool {
+        true
+    }
+
+    fn rewrite(&self, plan: LogicalPlan, config: &dyn OptimizerConfig) -> Result<Transformed<LogicalPlan>> {
+        let is_on_the_way = matches!(&plan, LogicalPlan::Filter(filter) if leads_to_aggregate(&filter.input));
+        if is_on_the_way { self.0.rewrite(plan, config) } else { Ok(Transformed::no(plan)) }
+    }
+}
+
+fn leads_to_aggregate(plan: &LogicalPlan) -> bool {
+    match plan {
+        LogicalPlan::Aggregate(_) => edge_of(plan, OutputMode::Append).is_streaming,
+        LogicalPlan::Filter(filter) => leads_to_aggregate(&filter.input),
+        LogicalPlan::SubqueryAlias(alias) => leads_to_aggregate(&alias.input),
+        LogicalPlan::Projection(projection) => leads_to_aggregate(&projection.input),
+        _ => false,
     }
 }
 

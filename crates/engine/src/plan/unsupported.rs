@@ -151,8 +151,9 @@ impl Check {
         let takes = inputs.iter().any(|input| input.rows == Rows::Changes)
             || (self.mode != OutputMode::Update && self.rules.allow_multiple);
         if is_chained && !takes {
-            let refused = stream_join::check_mode(join, self.mode).err().unwrap_or_else(chained_operators);
-            self.refused.operator.get_or_insert(refused);
+            let checked = stream_join::check_strict(join)
+                .and_then(|()| stream_join::check_as_spark(join, [&inputs[0], &inputs[1]], self.mode));
+            self.refused.operator.get_or_insert(checked.err().unwrap_or_else(chained_operators));
         }
     }
 

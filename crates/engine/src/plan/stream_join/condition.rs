@@ -50,6 +50,16 @@ impl JoinCondition {
         Ok(Self { keys, own: own.map(conjunction), both })
     }
 
+    /// The filter of a join without the parts that look at one of these sides alone.
+    pub(in crate::plan) fn filter_without_own(join: &Join, sides: &[Side]) -> Option<Expr> {
+        let schemas = [join.left.schema().as_ref(), join.right.schema().as_ref()];
+        let is_own = |part: &Expr| {
+            let side = side_of(part, schemas).filter(|side| sides.contains(side) && !part.is_volatile());
+            side.is_some() && key_of(part, schemas).is_none()
+        };
+        conjunction(split_lazy_conjunction(join.filter.clone()?).into_iter().filter(|part| !is_own(part)))
+    }
+
     /// The places of columns of the left and of the right side that are equal in rows that meet.
     pub(in crate::plan) fn equal_columns(&self, schemas: [&DFSchema; 2]) -> Vec<[usize; 2]> {
         let pair = |key: &JoinKey| match (&key.left, &key.right) {

@@ -1,6 +1,6 @@
 //! Tables that last: databases and tables under a folder (`spark.sql.warehouse.dir`).
 //!
-//! What is known of a table is a JSON file of its own below `_millstream_catalog`, written whole or not at all. It is
+//! What is known of a table is a JSON file of its own below `_millstream.catalog`, written whole or not at all. It is
 //! read whenever it is asked for: processes on the same folder see each other's tables, and nothing is there to repair
 //! after a crash. The data lies where Spark would put it (`docs/adr/0023-a-warehouse-of-files.md`).
 
@@ -26,11 +26,11 @@ pub(crate) const DEFAULT: &str = "default";
 /// The only catalog.
 pub(crate) const CATALOG: &str = "spark_catalog";
 
-/// The folder of what is known of databases and tables. Its name hides it from readers of files.
-const FOLDER: &str = "_millstream_catalog";
+/// The folder of what is known of databases and tables. Its name hides it from readers of files, and is no table's.
+const FOLDER: &str = "_millstream.catalog";
 
 /// What is known of a database lies in a file that no table can be called by.
-const DATABASE_FILE: &str = "_database.json";
+const DATABASE_FILE: &str = "_database";
 
 /// All databases and tables.
 #[derive(Debug)]
@@ -155,7 +155,11 @@ impl Warehouse {
     }
 
     /// Where a table of this name lies that names no place.
+    ///
+    /// # Errors
+    /// `INVALID_SCHEMA_OR_RELATION_NAME`: the name could lead anywhere.
     pub(crate) fn managed_location(&self, name: &TableName) -> Result<PathBuf> {
+        name::checked(&name.table)?;
         Ok(self.database(&name.database)?.location.join(&name.table))
     }
 

@@ -225,6 +225,7 @@ fn new_table(
         return Err(unsupported(&format!("A table that lasts in format '{provider}'"))
             .with_hint("CREATE TABLE … USING in SQL names such a data source for the session"));
     }
+    name.check()?;
     check_partitions(name, &columns, &definition.partitions)?;
     let mut options: BTreeMap<_, _> = definition.source.options.into_iter().collect();
     let path = options.keys().find(|key| key.eq_ignore_ascii_case("path")).cloned();

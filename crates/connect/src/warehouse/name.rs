@@ -31,6 +31,14 @@ impl TableName {
         Self::of(parts, current).ok_or_else(|| schema_not_found(&parts[..parts.len().saturating_sub(1)].join("`.`")))
     }
 
+    /// Refuses what no table may be called, before anything is written for it.
+    ///
+    /// # Errors
+    /// `INVALID_SCHEMA_OR_RELATION_NAME`
+    pub(crate) fn check(&self) -> Result<()> {
+        checked(&self.table).map(|_| ())
+    }
+
     /// The whole name in backticks.
     pub(crate) fn quoted(&self) -> String {
         format!("`{CATALOG}`.`{}`.`{}`", self.database, self.table)

@@ -65,13 +65,37 @@ fn files_of_external_tables_stay() {
 fn names_are_no_paths() {
     let folder = TempDir::new().unwrap();
     let warehouse = Warehouse::new(folder.path().to_owned());
-    for bad in ["../x", "a/b", "", "a b", "é"] {
+    for bad in ["../x", "..", ".", "/x", "a/b", "", "a b", "a.b", "é"] {
         let name = TableName { database: "default".to_owned(), table: bad.to_owned() };
         assert_eq!(warehouse.table(&name).unwrap(), None);
         let error = warehouse.put(&name, &table(folder.path()), false).unwrap_err();
         assert_eq!(error.class(), Some("INVALID_SCHEMA_OR_RELATION_NAME"), "{bad}");
         assert!(warehouse.create_database(bad, None, None, false).is_err());
         assert_eq!(warehouse.database(bad).unwrap_err().class(), Some("SCHEMA_NOT_FOUND"));
+        let error = warehouse.managed_location(&name).unwrap_err();
+        assert_eq!(error.class(), Some("INVALID_SCHEMA_OR_RELATION_NAME"), "{bad}");
+    }
+}
+
+/// Every name that a table may have is one that the warehouse has no use for itself.
+#[test]
+fn no_table_stands_in_the_way_of_the_warehouse() {
+    let folder = TempDir::new().unwrap();
+    let warehouse = Warehouse::new(folder.path().to_owned());
+    warehouse.create_database("db1", None, None, false).unwrap();
+    for entry in fs::read_dir(folder.path()).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(!super::name::is_valid(&name), "{name} is a folder that a table may have");
+    }
+    for table_name in ["default._database", "db1._database", "default._millstream_catalog", "default.db1"] {
+        let name = name(table_name);
+        let location = warehouse.managed_location(&name).unwrap();
+        assert!(!location.exists(), "{table_name}");
+        warehouse.put(&name, &table(&location), false).unwrap();
+        assert!(warehouse.tables(&name.database).unwrap().contains(&name.table), "{table_name}");
+        assert_eq!(warehouse.table(&name).unwrap(), Some(table(&location)));
+        assert!(warehouse.drop_table(&name).unwrap());
+        assert_eq!(warehouse.databases().unwrap(), ["db1", "default"]);
     }
 }
 
@@ -80,6 +104,6 @@ fn what_cannot_be_read_is_said() {
     let folder = TempDir::new().unwrap();
     let warehouse = Warehouse::new(folder.path().to_owned());
     warehouse.put(&name("t"), &table(folder.path()), false).unwrap();
-    fs::write(folder.path().join("_millstream_catalog/default/t.json"), "{").unwrap();
+    fs::write(folder.path().join("_millstream.catalog/default/t.json"), "{").unwrap();
     assert!(warehouse.table(&name("t")).unwrap_err().message().contains("default/t.json"));
 }

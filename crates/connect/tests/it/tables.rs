@@ -105,6 +105,9 @@ async fn tables_are_made_of_queries() {
         ("drop view t2", "WRONG_COMMAND_FOR_OBJECT_TYPE"),
         ("create table nodb.t (a int) using json", "SCHEMA_NOT_FOUND"),
         ("create table `a b` (a int) using json", "INVALID_SCHEMA_OR_RELATION_NAME"),
+        ("create table `../t13` (a int) using json", "INVALID_SCHEMA_OR_RELATION_NAME"),
+        ("create table `../t14` using json as select 1 a", "INVALID_SCHEMA_OR_RELATION_NAME"),
+        ("create table `` using json as select 1 a", "INVALID_SCHEMA_OR_RELATION_NAME"),
     ] {
         assert_eq!(refused(&client, sql).await, class, "{sql}");
     }

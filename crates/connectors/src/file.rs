@@ -1,4 +1,4 @@
-//! Files, read and written in batches and as streams. What a format is says [`format`]; which there are says
+//! Files, read and written in batches and as streams. What a format is says [`mod@format`]; which there are says
 //! [`formats`].
 //!
 //! Options of all formats: `path` (a file, a folder or a glob; several as a JSON list in `paths`), `pathGlobFilter`,

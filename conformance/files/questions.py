@@ -275,7 +275,29 @@ def parquet_questions():
     yield parquet("SELECT id a FROM range(2)", select=["a", "_metadata.file_block_start"])
 
 
+def left_out_questions():
+    """Files that cannot be read, or have other columns than others."""
+    zipped = gzip.compress(b"a,b\n1,2\n")
+    for options in [{}, {"ignoreCorruptFiles": "true"}, {"ignoreCorruptFiles": "maybe"}, {"ignoreMissingFiles": "maybe"}]:
+        yield {"files": {"f.parquet": "no parquet", "g.parquet": ""}, "format": "parquet", "schema": "a int", "options": options}
+        yield {"files": {"f.csv.gz": "no gzip", "g.csv.gz": zipped, "h.csv": "3,4\n"}, "format": "csv", "options": options}
+    ignored = {"spark.sql.files.ignoreCorruptFiles": "true"}
+    yield {"files": {"f.csv.gz": "no gzip", "g.csv": "1,2\n"}, "format": "csv", "schema": "a int, b int", "conf": ignored}
+    yield {"files": {"f.json.gz": "no gzip", "g.json": '{"a":1}'}, "format": "json", "options": {"ignoreCorruptFiles": "true"}}
+    yield {"files": {"f.parquet": ""}, "format": "parquet", "schema": "a int"}
+    yield {"files": {"f.parquet": ""}, "format": "parquet"}
+    yield {"files": {"f.parquet": ""}, "format": "parquet", "options": {"ignoreCorruptFiles": "true"}}
+    heads = {"1.csv": "a,b\n1,2\n", "2.csv": "b,a\n3,4\n", "3.csv": "a,b,c\n5,6,7\n"}
+    for options in [{}, {"header": "true"}, {"header": "true", "inferSchema": "true"}]:
+        yield {"files": heads, "format": "csv", "options": options}
+    for ratio in ["1.0", "0", "-1"]:
+        yield {"files": {"f.csv": "1,2\n"}, "format": "csv", "options": {"inferSchema": "true", "samplingRatio": ratio}}
+        yield {"files": {"f.json": '{"a":1}'}, "format": "json", "options": {"samplingRatio": ratio}}
+    yield {"files": {"é ü.csv": "1"}, "format": "csv", "select": ["_metadata.file_name", "_metadata.file_path"]}
+
+
 def questions():
+    yield from left_out_questions()
     yield from parquet_questions()
     yield from csv_questions()
     yield from json_questions()

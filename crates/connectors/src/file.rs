@@ -23,6 +23,7 @@ mod reader;
 mod scan;
 mod stream;
 mod table;
+mod tolerance;
 mod write;
 
 pub use self::connector::FileConnector;

@@ -119,11 +119,34 @@ impl StreamingQueryProgress {
 
     /// Spark's JSON on one line.
     pub fn json(&self) -> String {
-        serde_json::to_string(self).expect("progress holds only text, numbers and maps keyed by text")
+        let sum = |rate: fn(&SourceProgress) -> f64| self.sources.iter().map(rate).sum();
+        let whole = Whole {
+            progress: self,
+            num_input_rows: self.num_input_rows(),
+            input_rows_per_second: sum(|source| source.input_rows_per_second),
+            processed_rows_per_second: sum(|source| source.processed_rows_per_second),
+        };
+        serde_json::to_string(&whole).expect("progress holds only text, numbers and maps keyed by text")
     }
+}
+
+/// The progress with the sums over its sources, as Spark's JSON has them.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Whole<'p> {
+    #[serde(flatten)]
+    progress: &'p StreamingQueryProgress,
+    num_input_rows: i64,
+    #[serde(skip_serializing_if = "is_not_finite")]
+    input_rows_per_second: f64,
+    #[serde(skip_serializing_if = "is_not_finite")]
+    processed_rows_per_second: f64,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde asks for")]
 fn is_not_finite(value: &f64) -> bool {
     !value.is_finite()
 }
+
+#[cfg(test)]
+mod tests;

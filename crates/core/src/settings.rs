@@ -46,6 +46,10 @@ pub struct QuerySettings {
     pub infers_partition_types: bool,
     /// Whether a stream of files may guess its columns (`spark.sql.streaming.schemaInference`).
     pub infers_stream_schema: bool,
+    /// Whether a read goes on without files that are gone (`spark.sql.files.ignoreMissingFiles`).
+    pub ignores_missing_files: bool,
+    /// Whether a read goes on without files that cannot be read (`spark.sql.files.ignoreCorruptFiles`).
+    pub ignores_corrupt_files: bool,
     /// How binaries are printed: `spark.sql.binaryOutputStyle`
     pub binary: BinaryStyle,
 }
@@ -59,6 +63,8 @@ impl Default for QuerySettings {
             case_sensitive: false,
             infers_partition_types: true,
             infers_stream_schema: false,
+            ignores_missing_files: false,
+            ignores_corrupt_files: false,
             binary: BinaryStyle::default(),
         }
     }

@@ -148,6 +148,8 @@ impl Conf {
                 .find(PARTITION_TYPES)
                 .is_none_or(|value| !value.trim().eq_ignore_ascii_case("false")),
             infers_stream_schema: self.is_true("spark.sql.streaming.schemaInference"),
+            ignores_missing_files: self.is_true("spark.sql.files.ignoreMissingFiles"),
+            ignores_corrupt_files: self.is_true("spark.sql.files.ignoreCorruptFiles"),
             binary: self.find(BINARY_STYLE).and_then(|name| BinaryStyle::named(&name)).unwrap_or_default(),
         })
     }

@@ -88,7 +88,7 @@ impl FileConnector {
         let inside = Arc::new(Schema::new(fields));
         check_names(&inside, config.settings.case_sensitive)?;
         let decoder = self.0.decoder(&inside, &read)?;
-        Ok(FileTable::new(decoder, &inside, partitions, zone))
+        Ok(FileTable::new(decoder, &inside, partitions, zone, read.tolerance()?))
     }
 
     /// Refuses a stream whose columns nobody has named, unless they are always the same.

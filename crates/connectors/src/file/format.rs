@@ -12,6 +12,7 @@ use arrow::datatypes::SchemaRef;
 use millstream_core::{Error, Options, QuerySettings, Result, ScanFilter};
 
 use super::found_file::FoundFile;
+use super::tolerance::Tolerance;
 
 /// A format of files by name. One that reads alone, or writes alone, refuses the other half.
 pub trait FileFormat: Send + Sync + Debug {
@@ -65,6 +66,13 @@ pub struct ReadConfig {
     pub settings: QuerySettings,
     /// The time of the read, in milliseconds since 1970.
     pub now_ms: i64,
+}
+
+impl ReadConfig {
+    /// Which files may be left out.
+    pub(super) fn tolerance(&self) -> Result<Tolerance> {
+        Tolerance::new(&self.options, &self.settings)
+    }
 }
 
 /// What is wanted of a file.

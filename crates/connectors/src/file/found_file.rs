@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::metadata_log::uri;
+
 /// A file as it was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FoundFile {
@@ -18,17 +20,6 @@ pub struct FoundFile {
 impl FoundFile {
     /// The file's name as a URI, in Hadoop's spelling.
     pub fn uri(&self) -> String {
-        let path = self.path.to_string_lossy();
-        let mut uri = String::with_capacity(path.len() + 8);
-        uri.push_str("file:");
-        for byte in path.bytes() {
-            match byte {
-                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => uri.push(char::from(byte)),
-                b'/' | b'-' | b'_' | b'.' | b'!' | b'~' | b'*' | b'\'' | b'(' | b')' => uri.push(char::from(byte)),
-                b',' | b';' | b':' | b'$' | b'&' | b'+' | b'=' | b'@' => uri.push(char::from(byte)),
-                other => uri.push_str(&format!("%{other:02X}")),
-            }
-        }
-        uri
+        uri(&self.path).replacen("file://", "file:", 1)
     }
 }

@@ -33,7 +33,15 @@ pub(super) fn failed(file: &FoundFile, error: io::Error) -> Error {
     let path = format!("file://{}", file.path.display());
     match error.kind() {
         io::ErrorKind::NotFound => spark_error!("FAILED_READ_FILE.FILE_NOT_EXIST", path = path),
-        _ => spark_error!("FAILED_READ_FILE.NO_HINT", path = path),
+        io::ErrorKind::PermissionDenied => {
+            spark_error!("FAILED_READ_FILE.NO_HINT", path = path).with_hint(error.to_string())
+        }
+        _ => spark_error!("FAILED_READ_FILE.NO_HINT", path = path).with_hint(corrupt_hint(&error)),
     }
     .with_source(error)
+}
+
+/// What is wrong with a file, and how to do without it.
+pub(super) fn corrupt_hint(error: &dyn std::error::Error) -> String {
+    format!("{error}; write the file again, or read on without it by the option ignoreCorruptFiles")
 }

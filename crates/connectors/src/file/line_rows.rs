@@ -60,6 +60,19 @@ pub(super) fn check_not_only_corrupt(schema: &SchemaRef, wanted: &Wanted, corrup
     }
 }
 
+/// Refuses a share of the records that is none. Whatever it says, all records are looked at: their types fit every
+/// row then, and those of a sample may not.
+pub(super) fn check_sampling_ratio(options: &Options) -> Result<()> {
+    let Some(text) = options.get("samplingRatio") else { return Ok(()) };
+    match text.trim().parse::<f64>() {
+        Ok(ratio) if ratio > 0.0 => Ok(()),
+        Ok(ratio) => Err(Error::illegal_argument(format!(
+            "requirement failed: samplingRatio ({ratio:?}) should be greater than 0"
+        ))),
+        Err(_) => Err(Error::illegal_argument(format!("option 'samplingRatio' is '{text}', but must be a number"))),
+    }
+}
+
 /// Refuses encodings that nothing here reads.
 pub(super) fn check_encoding(options: &Options) -> Result<()> {
     match options.get("encoding").or_else(|| options.get("charset")) {

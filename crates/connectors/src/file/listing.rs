@@ -105,11 +105,17 @@ impl Search {
         &self.paths
     }
 
-    /// Every file whose name is meant, in no order and without a look at any; none of a quiet folder.
+    /// Every file whose name is meant, in no order and without a look at any; none of a quiet folder. As in a batch,
+    /// only what lies right below a path is meant where there are no partitions.
     ///
     /// # Errors
     /// A folder cannot be read.
-    pub(super) fn candidates(&self, quiet: &mut QuietFolders, mut give: impl FnMut(PathBuf)) -> Result<()> {
+    pub(super) fn candidates(
+        &self,
+        has_partitions: bool,
+        quiet: &mut QuietFolders,
+        mut give: impl FnMut(PathBuf),
+    ) -> Result<()> {
         let mut give_named = |path: PathBuf| {
             if self.name.as_ref().is_none_or(|name| name.is_match(&file_name(&path))) {
                 give(path);
@@ -121,7 +127,12 @@ impl Search {
                 continue;
             }
             for root in expand(path)? {
-                walk_unsorted(&root, quiet, &mut give_named)?;
+                let all = self.recursive || has_partitions;
+                walk_unsorted(&root, quiet, &mut |path| {
+                    if all || path == root || path.parent().is_some_and(|folder| is_meant(folder, &root)) {
+                        give_named(path);
+                    }
+                })?;
             }
         }
         Ok(())
@@ -159,6 +170,13 @@ impl Search {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(failed("read", &path, error)),
         };
+        if !metadata.is_file() {
+            return Err(Error::illegal_argument(format!(
+                "'{}' is no file but a pipe, a socket or a device",
+                path.display()
+            ))
+            .with_hint("leave it out by the option pathGlobFilter, or name files that do not wait for a writer"));
+        }
         let modified_ms = modified_ms(&metadata);
         let too_late = self.modified_before_ms.is_some_and(|before| modified_ms >= before);
         let too_early = self.modified_after_ms.is_some_and(|after| modified_ms <= after);
@@ -189,8 +207,18 @@ fn paths(options: &Options) -> Result<Vec<String>> {
     Ok(paths)
 }
 
+/// Whether a folder below a root, or the root, has the files of a table: folders in between are those of partitions.
+fn is_meant(folder: &Path, root: &Path) -> bool {
+    let below = folder.strip_prefix(root).unwrap_or(Path::new(""));
+    let mut below = below.components().peekable();
+    below.peek().is_none() || below.any(|part| part.as_os_str().to_string_lossy().contains('='))
+}
+
 /// A path of this machine.
 fn absolute(path: &str) -> Result<PathBuf> {
+    if path.is_empty() {
+        return Err(Error::illegal_argument("Can not create a Path from an empty string"));
+    }
     if let Some(scheme) = scheme(path) {
         return Err(Error::unsupported(format!("Files at '{scheme}:' are not supported by Millstream."))
             .with_hint("name a path of this machine"));
@@ -271,9 +299,33 @@ fn give_files(folder: &Path, give: &mut impl FnMut(PathBuf)) -> Result<Vec<PathB
         }
         let kind = entry.file_type().map_err(|error| failed("list", folder, error))?;
         let path = entry.path();
-        if kind.is_dir() || (kind.is_symlink() && path.is_dir()) { below.push(path) } else { give(path) }
+        if kind.is_dir() {
+            below.push(path);
+        } else if kind.is_symlink() && path.is_dir() {
+            check_link(&path)?;
+            below.push(path);
+        } else {
+            give(path);
+        }
     }
     Ok(below)
+}
+
+/// Refuses a link to a folder in which it lies: every file would be found again and again.
+fn check_link(folder: &Path) -> Result<()> {
+    if !folder.is_symlink() {
+        return Ok(());
+    }
+    let target = |path: &Path| fs::canonicalize(path).map_err(|error| failed("read", path, error));
+    let to = target(folder)?;
+    for above in folder.ancestors().skip(1) {
+        if target(above)? == to {
+            let (link, above) = (folder.display(), above.display());
+            let fault = format!("the link '{link}' leads back to '{above}', in which it lies");
+            return Err(Error::illegal_argument(fault).with_hint("remove the link, or read the folders one by one"));
+        }
+    }
+    Ok(())
 }
 
 /// Gives a file, or all files below a folder that are not hidden.
@@ -288,7 +340,12 @@ fn walk(path: &Path, give: &mut impl FnMut(PathBuf)) -> Result<()> {
         if is_hidden(&file_name(&entry)) {
             continue;
         }
-        if is_folder { walk(&entry, give)? } else { give(entry) }
+        if is_folder {
+            check_link(&entry)?;
+            walk(&entry, give)?;
+        } else {
+            give(entry);
+        }
     }
     Ok(())
 }

@@ -181,7 +181,7 @@ impl Reader {
             None => {
                 let State { seen, quiet, .. } = state;
                 quiet.begin(self.clock.now_ms());
-                self.search.candidates(quiet, |path| {
+                self.search.candidates(!self.partitions.is_empty(), quiet, |path| {
                     if seen.is_new_name(&path) {
                         paths.push(path);
                     }
@@ -245,7 +245,8 @@ impl Source for FileStream {
             none => none.insert(self.reader.restored().await?),
         };
         let mut paths = Vec::new();
-        self.reader.search.candidates(&mut QuietFolders::default(), |path| paths.push(path))?;
+        let has_partitions = !self.reader.partitions.is_empty();
+        self.reader.search.candidates(has_partitions, &mut QuietFolders::default(), |path| paths.push(path))?;
         paths.retain(|path| state.seen.is_new_name(path));
         state.available = Some(paths);
         Ok(())

@@ -15,6 +15,7 @@ use millstream_formats::text::simple_string;
 
 use super::format::{FileDecoder, FileRows, Wanted};
 use super::found_file::FoundFile;
+use super::tolerance::Tolerance;
 
 /// Where a column comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +36,7 @@ pub(super) struct FileTable {
     partitions: Vec<Field>,
     decoder: Arc<dyn FileDecoder>,
     zone: Tz,
+    tolerance: Tolerance,
 }
 
 /// What is wanted of each file.
@@ -60,7 +62,13 @@ fn metadata_fields() -> Fields {
 impl FileTable {
     /// A table of the decoder's columns and those of folders. A column that is both has its place among the first and
     /// its values from the folder.
-    pub(super) fn new(decoder: Arc<dyn FileDecoder>, inside: &SchemaRef, partitions: Vec<Field>, zone: Tz) -> Self {
+    pub(super) fn new(
+        decoder: Arc<dyn FileDecoder>,
+        inside: &SchemaRef,
+        partitions: Vec<Field>,
+        zone: Tz,
+        tolerance: Tolerance,
+    ) -> Self {
         let mut fields: Vec<Field> = Vec::new();
         let mut origins = Vec::new();
         let same = |left: &Field, right: &Field| left.name().eq_ignore_ascii_case(right.name());
@@ -85,7 +93,7 @@ impl FileTable {
         let mark = [(METADATA_COLUMN.to_owned(), String::new())].into();
         fields.push(Field::new("_metadata", DataType::Struct(metadata_fields()), false).with_metadata(mark));
         origins.push(Origin::Metadata);
-        Self { schema: Arc::new(Schema::new(fields)), origins, partitions, decoder, zone }
+        Self { schema: Arc::new(Schema::new(fields)), origins, partitions, decoder, zone, tolerance }
     }
 
     pub(super) fn schema(&self) -> SchemaRef {
@@ -115,7 +123,7 @@ impl FileTable {
 
     /// The rows of one file.
     pub(super) fn open(&self, file: &FoundFile, scan: &TableScan) -> Result<FileRows> {
-        let rows = self.decoder.open(file, &scan.wanted)?;
+        let rows = self.tolerance.rows(file, self.decoder.open(file, &scan.wanted))?;
         let fields: Vec<_> = scan.columns.iter().map(|index| Arc::clone(&self.schema.fields()[*index])).collect();
         let schema = Arc::new(Schema::new(fields));
         // A column of the file, or a value for all its rows.

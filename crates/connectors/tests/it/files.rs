@@ -97,6 +97,7 @@ fn config(folder: &Path, question: &Value) -> SourceConfig {
     let settings = QuerySettings {
         case_sensitive: conf("spark.sql.caseSensitive") == Some("true"),
         infers_partition_types: conf("spark.sql.sources.partitionColumnTypeInference.enabled") != Some("false"),
+        ignores_corrupt_files: conf("spark.sql.files.ignoreCorruptFiles") == Some("true"),
         ..QuerySettings::default()
     };
     SourceConfig { user_schema: given, settings, ..source_config(&options) }

@@ -15,7 +15,7 @@ use millstream_formats::json::ParseMode;
 use self::records::{CsvRecord, Records};
 use crate::file::format::{FileDecoder, FileEncoder, FileFormat, FileRows, ReadConfig, Wanted, WriteConfig};
 use crate::file::found_file::FoundFile;
-use crate::file::line_rows::{batch_of, check_encoding, check_not_only_corrupt};
+use crate::file::line_rows::{batch_of, check_encoding, check_not_only_corrupt, check_sampling_ratio};
 use crate::file::write;
 
 /// The format whose records are fields between commas.
@@ -32,35 +32,24 @@ impl FileFormat for Csv {
         if files.is_empty() {
             return Ok(None);
         }
+        check_sampling_ratio(&config.options)?;
         let options = Arc::new(options(config)?);
-        let mut first: Option<Vec<Option<String>>> = None;
-        let mut types: Vec<TypeInference> = Vec::new();
+        let tolerance = config.tolerance()?;
+        let mut files: Vec<_> = files.iter().collect();
+        if !options.multi_line {
+            // Spark begins with the largest file, whose header names the columns.
+            files.sort_by_key(|file| std::cmp::Reverse(file.size));
+        }
+        let mut shown = Shown::default();
         for file in files {
-            let mut records = Records::open(file, &options)?;
-            let mut is_first = true;
-            while let Some(record) = records.next()? {
-                let header = first.get_or_insert_with(|| {
-                    types = vec![TypeInference::default(); record.len()];
-                    (0..record.len()).map(|place| record.text(place, &options)).collect()
-                });
-                if options.header && std::mem::take(&mut is_first) && is_same(&record, header, &options) {
-                    continue;
-                }
-                if !options.infers_types {
-                    break;
-                }
-                for (place, inferred) in types.iter_mut().enumerate() {
-                    if let Some(text) = record.text(place, &options) {
-                        inferred.add(&text, &options);
-                    }
-                }
-            }
-            if first.is_some() && !options.infers_types {
+            tolerance.unless_left_out(file, shown.add(file, &options))?;
+            if shown.first.is_some() && !options.infers_types {
                 break;
             }
         }
-        let names = column_names(&first.unwrap_or_default(), options.header, config.settings.case_sensitive);
-        let fields = names.into_iter().zip(types).map(|(name, inferred)| Field::new(name, inferred.finish(), true));
+        let names = column_names(&shown.first.unwrap_or_default(), options.header, config.settings.case_sensitive);
+        let fields = names.into_iter().zip(shown.types);
+        let fields = fields.map(|(name, inferred)| Field::new(name, inferred.finish(), true));
         Ok(Some(Arc::new(Schema::new(fields.collect::<Vec<_>>()))))
     }
 
@@ -79,6 +68,40 @@ impl FileFormat for Csv {
 
     fn title(&self) -> &'static str {
         "CSV"
+    }
+}
+
+/// What files show of their columns.
+#[derive(Default)]
+struct Shown {
+    /// The first record of all.
+    first: Option<Vec<Option<String>>>,
+    types: Vec<TypeInference>,
+}
+
+impl Shown {
+    /// Looks at the records of a file, at the first alone where types are not wanted.
+    fn add(&mut self, file: &FoundFile, options: &Arc<CsvOptions>) -> Result<()> {
+        let mut records = Records::open(file, options)?;
+        let mut is_first = true;
+        while let Some(record) = records.next()? {
+            let header = self.first.get_or_insert_with(|| {
+                self.types = vec![TypeInference::default(); record.len()];
+                (0..record.len()).map(|place| record.text(place, options)).collect()
+            });
+            if options.header && std::mem::take(&mut is_first) && is_same(&record, header, options) {
+                continue;
+            }
+            if !options.infers_types {
+                break;
+            }
+            for (place, inferred) in self.types.iter_mut().enumerate() {
+                if let Some(text) = record.text(place, options) {
+                    inferred.add(&text, options);
+                }
+            }
+        }
+        Ok(())
     }
 }
 

@@ -16,7 +16,7 @@ use millstream_formats::json_patterns;
 use crate::file::format::{FileDecoder, FileEncoder, FileFormat, FileRows, ReadConfig, Wanted, WriteConfig};
 use crate::file::found_file::FoundFile;
 use crate::file::input::{self, failed};
-use crate::file::line_rows::{LineRows, batch_of, check_encoding, check_not_only_corrupt};
+use crate::file::line_rows::{LineRows, batch_of, check_encoding, check_not_only_corrupt, check_sampling_ratio};
 use crate::file::lines::{BYTE_ORDER_MARK, LineReader, Separator};
 use crate::file::write;
 
@@ -39,22 +39,14 @@ impl FileFormat for Json {
             return Ok(None);
         }
         check_encoding(&config.options)?;
+        check_sampling_ratio(&config.options)?;
         let time = DataType::Timestamp(arrow::datatypes::TimeUnit::Microsecond, Some("UTC".into()));
         let options = json_patterns::to_read(&config.options, config.settings.time_zone, &time)?;
         let mut inference = JsonInference::new(options, InferenceOptions::from_options(&config.options)?);
         let separator = separator(&config.options)?;
+        let tolerance = config.tolerance()?;
         for file in files {
-            let mut lines = LineReader::new(input::open(file)?, separator.clone());
-            loop {
-                let mut some = false;
-                for line in lines.read(INFERRED_AT_ONCE).map_err(|error| failed(file, error))? {
-                    some = true;
-                    inference.add(&String::from_utf8_lossy(without_mark(line)))?;
-                }
-                if !some {
-                    break;
-                }
-            }
+            tolerance.unless_left_out(file, add_records(file, &separator, &mut inference))?;
         }
         Ok(Some(Arc::new(Schema::new(inference.finish()?))))
     }
@@ -79,6 +71,21 @@ impl FileFormat for Json {
 
     fn title(&self) -> &'static str {
         "JSON"
+    }
+}
+
+/// Looks at the records of a file.
+fn add_records(file: &FoundFile, separator: &Separator, inference: &mut JsonInference) -> Result<()> {
+    let mut lines = LineReader::new(input::open(file)?, separator.clone());
+    loop {
+        let mut some = false;
+        for line in lines.read(INFERRED_AT_ONCE).map_err(|error| failed(file, error))? {
+            some = true;
+            inference.add(&String::from_utf8_lossy(without_mark(line)))?;
+        }
+        if !some {
+            return Ok(());
+        }
     }
 }
 

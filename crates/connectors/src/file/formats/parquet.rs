@@ -25,7 +25,7 @@ use parquet::file::metadata::ParquetMetaData;
 use self::schema::{FileColumns, merged};
 use crate::file::format::{FileDecoder, FileEncoder, FileFormat, FileRows, ReadConfig, Wanted, WriteConfig};
 use crate::file::found_file::FoundFile;
-use crate::file::input::failed;
+use crate::file::input::{corrupt_hint, failed};
 use crate::file::line_rows::batch_of;
 use crate::file::write;
 
@@ -41,9 +41,11 @@ impl FileFormat for Parquet {
     /// The first file shows the columns; with `mergeSchema` all files do.
     fn infer(&self, files: &[FoundFile], config: &ReadConfig) -> Result<Option<SchemaRef>> {
         let merges = config.options.get_bool("mergeSchema")?.unwrap_or(false);
+        let tolerance = config.tolerance()?;
         let mut found: Option<Fields> = None;
         for file in files {
-            let columns = FileColumns::of(&metadata(file, no_footer)?, file)?;
+            let Some(loaded) = tolerance.unless_left_out(file, metadata(file, no_footer))? else { continue };
+            let columns = FileColumns::of(&loaded, file)?;
             found = Some(match found {
                 None => columns.fields,
                 Some(before) => merged(&before, &columns.fields, config.settings.case_sensitive)?,
@@ -88,13 +90,15 @@ fn metadata(file: &FoundFile, failure: fn(&FoundFile, ParquetError) -> Error) ->
 /// A file whose columns cannot be told.
 fn no_footer(file: &FoundFile, error: ParquetError) -> Error {
     let path = format!("file://{}", file.path.display());
-    spark_error!("FAILED_READ_FILE.CANNOT_READ_FILE_FOOTER", path = path).with_source(error)
+    spark_error!("FAILED_READ_FILE.CANNOT_READ_FILE_FOOTER", path = path)
+        .with_hint(corrupt_hint(&error))
+        .with_source(error)
 }
 
 /// A file whose rows cannot be read.
 fn unread(file: &FoundFile, error: ParquetError) -> Error {
     let path = format!("file://{}", file.path.display());
-    spark_error!("FAILED_READ_FILE.NO_HINT", path = path).with_source(error)
+    spark_error!("FAILED_READ_FILE.NO_HINT", path = path).with_hint(corrupt_hint(&error)).with_source(error)
 }
 
 /// Refuses what only a C library would unpack.
@@ -122,6 +126,10 @@ struct ParquetFiles {
 
 impl FileDecoder for ParquetFiles {
     fn open(&self, file: &FoundFile, wanted: &Wanted) -> Result<FileRows> {
+        if file.size == 0 {
+            // Spark asks for no bytes of a file that has none, and so finds no fault in it.
+            return Ok(Box::new(std::iter::empty()));
+        }
         let loaded = metadata(file, unread)?;
         check_codecs(loaded.metadata(), file)?;
         let columns = FileColumns::of(&loaded, file)?;

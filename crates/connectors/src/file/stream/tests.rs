@@ -150,6 +150,44 @@ async fn limits_orders_and_ages_are_sparks() {
 }
 
 #[tokio::test]
+async fn only_what_lies_right_below_a_path_is_read_without_partitions() {
+    let folder = tempfile::tempdir().unwrap();
+    put(&folder, "a.csv", "1\n", 1);
+    put(&folder, "x/b.csv", "2\n", 2);
+    assert_eq!(all(&folder, &[]).await, [[1]]);
+    assert_eq!(all(&folder, &[("recursiveFileLookup", "true")]).await, [[1, 2]]);
+    // A partition that comes later is one all the same.
+    let source = open(folder.path(), &Arc::default(), &[]).unwrap();
+    let (_, end) = batches(&source, &source.initial_offset().await.unwrap()).await;
+    put(&folder, "k=1/c.csv", "3\n", 3);
+    assert_eq!(batches(&source, &end).await.0, [[3]]);
+}
+
+#[tokio::test]
+async fn what_would_never_end_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    put(&folder, "a.csv", "1\n", 1);
+    put(&folder, "x/b.csv", "2\n", 2);
+    std::os::unix::fs::symlink("../x", folder.path().join("x/again")).unwrap();
+    let error = open(folder.path(), &Arc::default(), &[]).unwrap_err();
+    assert!(error.message().contains("x/again' leads back to"), "{error}");
+    fs::remove_file(folder.path().join("x/again")).unwrap();
+    let source = open(folder.path(), &Arc::default(), &[]).unwrap();
+    let start = source.initial_offset().await.unwrap();
+    std::os::unix::fs::symlink("..", folder.path().join("x/up")).unwrap();
+    let error = source.latest_offset(&start, ReadLimit::Options).await.unwrap_err();
+    assert!(error.message().contains("x/up' leads back to"), "{error}");
+    fs::remove_file(folder.path().join("x/up")).unwrap();
+    std::os::unix::net::UnixListener::bind(folder.path().join("socket.csv")).unwrap();
+    let error = source.latest_offset(&start, ReadLimit::Options).await.unwrap_err();
+    assert!(error.message().contains("socket.csv' is no file"), "{error}");
+    // A link to a folder elsewhere is a folder.
+    fs::remove_file(folder.path().join("socket.csv")).unwrap();
+    std::os::unix::fs::symlink("x", folder.path().join("y")).unwrap();
+    assert_eq!(all(&folder, &[("recursiveFileLookup", "true")]).await, [[1, 2, 2]]);
+}
+
+#[tokio::test]
 async fn a_run_until_everything_is_read_ends() {
     let folder = tempfile::tempdir().unwrap();
     put(&folder, "a.csv", "1\n", 1);

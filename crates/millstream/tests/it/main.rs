@@ -10,6 +10,7 @@ mod crash;
 mod crash_test;
 mod demo;
 mod exactly_once;
+mod file_kills;
 mod file_sink;
 mod file_source;
 mod first_hour;

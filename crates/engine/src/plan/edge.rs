@@ -22,6 +22,7 @@ use datafusion::logical_expr::{Aggregate, Expr, Join, LogicalPlan, Projection, U
 use millstream_core::OutputMode;
 
 use super::node::StreamingExtension;
+use super::number_bounds::keeps_numbers;
 use super::source_table::{SourceTable, streaming_relation};
 use super::stateful_aggregate::session_key;
 use super::stream_join::{JoinCondition, is_stream_join};
@@ -372,12 +373,16 @@ pub(super) fn event_time_of(expr: &Expr, schema: &DFSchema, input: &Edge) -> Opt
     }
 }
 
-/// The input column that an expression shows unchanged. A bound of a window stands for the window: all windows of an
-/// aggregate have one length.
+/// The input column that an expression shows unchanged, or as another type of integer: a number that does not fit is an
+/// error, so that no two become one. A bound of a window stands for the window: all windows of an aggregate have one
+/// length.
 pub(super) fn shown_column(expr: &Expr, schema: &DFSchema) -> Option<usize> {
     match expr {
         Expr::Column(column) => schema.maybe_index_of_column(column),
         Expr::Alias(alias) => shown_column(&alias.expr, schema),
+        Expr::Cast(cast) if keeps_numbers(cast.field.data_type()) => {
+            shown_column(&cast.expr, schema).filter(|&column| schema.field(column).data_type().is_integer())
+        }
         Expr::ScalarFunction(call) if call.func.inner().is::<GetFieldFunc>() => match call.args.as_slice() {
             [window, Expr::Literal(field, _)] if is_bound(field.try_as_str().flatten()) => {
                 shown_column(window, schema).filter(|&column| is_window(schema.field(column).data_type()))

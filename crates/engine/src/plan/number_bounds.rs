@@ -64,7 +64,7 @@ pub(super) fn shown_number(expr: &Expr, schema: &DFSchema) -> Option<usize> {
 }
 
 /// A cast to this type changes no number that rows can have.
-fn keeps_numbers(data_type: &DataType) -> bool {
+pub(super) fn keeps_numbers(data_type: &DataType) -> bool {
     matches!(data_type, DataType::Int32 | DataType::Int64 | DataType::UInt32 | DataType::UInt64)
 }
 

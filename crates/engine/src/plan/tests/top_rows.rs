@@ -3,9 +3,10 @@
 
 use std::collections::BTreeMap;
 
+use arrow::datatypes::DataType;
 use datafusion::functions_window::expr_fn::{dense_rank, rank, row_number};
 use datafusion::logical_expr::expr::{WindowFunction, WindowFunctionParams};
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder as Builder, SortExpr, WindowFrame, lit};
+use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder as Builder, SortExpr, WindowFrame, cast, lit};
 use datafusion::prelude::col;
 use millstream_core::{Error, OutputMode};
 use proptest::collection::vec;
@@ -27,6 +28,8 @@ struct Query {
     first: i64,
     more: i64,
     shows_number: bool,
+    /// The number shows as the type of integer that SQL gives it.
+    is_cast: bool,
     /// Not the rows are numbered, but their counts by `k` and `v % 3`.
     of_counts: bool,
     /// The rows are counted by their number.
@@ -35,9 +38,20 @@ struct Query {
 
 fn queries() -> impl Strategy<Value = Query> {
     let numbering = prop_oneof![Just(Numbering::RowNumber), Just(Numbering::Rank), Just(Numbering::DenseRank)];
-    (numbering, any::<[bool; 6]>(), 1_i64..3, 0_i64..3).prop_map(|(numbering, flags, first, more)| {
-        let [by_key, is_descending, nulls_first, shows_number, of_counts, is_counted] = flags;
-        Query { numbering, by_key, is_descending, nulls_first, first, more, shows_number, of_counts, is_counted }
+    (numbering, any::<[bool; 7]>(), 1_i64..3, 0_i64..3).prop_map(|(numbering, flags, first, more)| {
+        let [by_key, is_descending, nulls_first, shows_number, is_cast, of_counts, is_counted] = flags;
+        Query {
+            numbering,
+            by_key,
+            is_descending,
+            nulls_first,
+            first,
+            more,
+            shows_number,
+            is_cast,
+            of_counts,
+            is_counted,
+        }
     })
 }
 
@@ -82,7 +96,8 @@ fn plan(query: &Query, source: &MemoryRows) -> LogicalPlan {
     let keys = if query.by_key { vec![col("k")] } else { vec![] };
     let passes = col("number").gt_eq(lit(query.first)).and(col("number").lt_eq(lit(query.first + query.more)));
     let mut columns = vec![col("k"), col("r"), col("v")];
-    columns.extend(query.shows_number.then(|| col("number")));
+    let number = if query.is_cast { cast(col("number"), DataType::Int32).alias("number") } else { col("number") };
+    columns.extend(query.shows_number.then_some(number));
     let plan = plan
         .and_then(|plan| plan.window([over(function, keys, order).alias("number")]))
         .and_then(|plan| plan.filter(passes))

@@ -6,9 +6,10 @@ use arrow::array::{ArrayRef, AsArray, StructArray, TimestampMicrosecondArray};
 use arrow::datatypes::{DataType, Field, Fields, TimeUnit, TimestampMicrosecondType};
 use datafusion::common::{Column, JoinType, ScalarValue};
 use datafusion::error::Result;
+use datafusion::functions_window::expr_fn::row_number;
 use datafusion::logical_expr::{
-    ColumnarValue, Expr, Extension, LogicalPlan, LogicalPlanBuilder, ScalarFunctionArgs, ScalarUDFImpl, Signature,
-    Volatility, col, lit, when,
+    ColumnarValue, Expr, ExprFunctionExt, Extension, LogicalPlan, LogicalPlanBuilder, ScalarFunctionArgs,
+    ScalarUDFImpl, Signature, Volatility, cast, col, lit, when,
 };
 use millstream_core::OutputMode;
 use millstream_engine::functions::aggregates::{count, sum};
@@ -18,7 +19,7 @@ use millstream_engine::state::Overflow;
 use millstream_testing::ManualClock;
 
 use crate::last_rows::LastRowsNode;
-use crate::rows::{DELAY, GAP, LIMIT, NOBODY, Question, REACH, WINDOW};
+use crate::rows::{BEST, DELAY, GAP, LIMIT, NOBODY, Question, REACH, WINDOW};
 use crate::source::SimSource;
 
 const SECOND_US: i64 = 1_000_000;
@@ -35,7 +36,11 @@ pub(crate) fn output_mode(question: Question) -> OutputMode {
         | Question::Sessions
         | Question::Join
         | Question::LeftJoin => OutputMode::Append,
-        Question::Update | Question::CountsOfCounts | Question::JoinOfCounts => OutputMode::Update,
+        Question::Update
+        | Question::CountsOfCounts
+        | Question::JoinOfCounts
+        | Question::BestRows
+        | Question::BestKeys => OutputMode::Update,
         Question::Complete => OutputMode::Complete,
     }
 }
@@ -55,6 +60,11 @@ pub(crate) fn plan(question: Question, source: &SimSource, clock: Arc<ManualCloc
             .aggregate(vec![col("key")], answers)?
             .aggregate(vec![col("count")], vec![count(lit(1_i64)).alias("keys"), sum(col("sum"), Overflow::Error)])?,
         Question::JoinOfCounts => joined_counts(&rows)?,
+        Question::BestRows => best_rows(rows)?,
+        Question::BestKeys => LogicalPlanBuilder::from(rows)
+            .aggregate(vec![col("key")], answers)?
+            .sort([col("count").sort(false, false), col("key").sort(true, true)])?
+            .limit(0, Some(BEST))?,
         Question::Limit => LogicalPlanBuilder::from(rows).limit(0, Some(LIMIT))?.project(vec![lit(1_i64)])?,
         Question::Join => joined(rows, JoinType::Inner)?,
         Question::LeftJoin => joined(rows, JoinType::Left)?,
@@ -73,6 +83,15 @@ pub(crate) fn plan(question: Question, source: &SimSource, clock: Arc<ManualCloc
         }
     };
     Ok(plan.build()?)
+}
+
+/// `row_number() OVER (PARTITION BY key ORDER BY value DESC)`, below a filter of it.
+fn best_rows(rows: LogicalPlan) -> anyhow::Result<LogicalPlanBuilder> {
+    let order = vec![col("value").sort(false, false)];
+    let number = row_number().partition_by(vec![col("key")]).order_by(order).build()?.alias("number");
+    let numbered = LogicalPlanBuilder::from(rows).window([number])?.filter(col("number").lt_eq(lit(BEST as u64)))?;
+    let number = cast(col("number"), DataType::Int64).alias("number");
+    Ok(numbered.project(vec![col("key"), number, col("value")])?)
 }
 
 fn timed(rows: LogicalPlan) -> millstream_core::Result<LogicalPlan> {

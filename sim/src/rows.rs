@@ -32,6 +32,11 @@ pub(crate) enum Question {
     /// The numbers of even and of odd values of each key, two aggregates in a full outer join by key, update: each
     /// answer has with it whether it is there.
     JoinOfCounts,
+    /// The [`BEST`] rows of each key with the greatest values, numbered by `row_number()`, update; with what has become
+    /// of each number of each key.
+    BestRows,
+    /// The [`BEST`] keys with the most rows, with their counts and sums, update; with what has become of each.
+    BestKeys,
     /// `select window(ts, '10 seconds'), count(*), sum(value)` by window with a watermark of [`DELAY`], append.
     Windows,
     /// `dropDuplicates(["key"])`, of which only the key is written, append.
@@ -71,6 +76,9 @@ pub(crate) const REACH: i64 = 20;
 /// What stands for the value of a row that is not there.
 pub(crate) const NOBODY: i64 = -9999;
 
+/// How many rows of a key, or how many keys, are the best.
+pub(crate) const BEST: usize = 3;
+
 /// How many rows pass a limit.
 pub(crate) const LIMIT: usize = 30;
 
@@ -81,12 +89,14 @@ pub(crate) const UPSERT: i64 = 1;
 pub(crate) const DELETE: i64 = -1;
 
 impl Question {
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Filter,
         Self::Update,
         Self::Complete,
         Self::CountsOfCounts,
         Self::JoinOfCounts,
+        Self::BestRows,
+        Self::BestKeys,
         Self::Windows,
         Self::Keys,
         Self::Moments,
@@ -113,8 +123,9 @@ impl Question {
                 let touched: BTreeSet<_> = batch.iter().map(|row| row.key).collect();
                 Some(counts(&all).into_iter().filter(|answer| touched.contains(&answer[0])).collect())
             }
-            Self::CountsOfCounts => Some(changes(&counts_of_counts(before), &counts_of_counts(&all))),
-            Self::JoinOfCounts => Some(changes(&join_of_counts(before), &join_of_counts(&all))),
+            Self::CountsOfCounts | Self::JoinOfCounts | Self::BestRows | Self::BestKeys => {
+                Some(changes(&self.result(before), &self.result(&all)))
+            }
             Self::Windows | Self::LastRows | Self::Sessions | Self::LeftJoin => None,
             Self::Join => {
                 let mut pairs = pairs(&all);
@@ -130,6 +141,37 @@ impl Question {
             }
             Self::Limit => Some(limited(all.len()).split_off(limited(before.len()).len())),
         }
+    }
+
+    /// A result whose keys may go, by key.
+    fn result(self, rows: &[Row]) -> BTreeMap<Answer, Answer> {
+        let answers = match self {
+            Self::BestRows => best_rows(rows),
+            Self::BestKeys => best_keys(rows),
+            Self::JoinOfCounts => join_of_counts(rows),
+            _ => counts_of_counts(rows),
+        };
+        answers.into_iter().map(|answer| (answer[..self.key_length()].to_vec(), answer)).collect()
+    }
+
+    /// How many numbers at the beginning of an answer name it.
+    fn key_length(self) -> usize {
+        match self {
+            Self::BestRows => 2,
+            // All: another answer is another row.
+            Self::JoinOfCounts => 3,
+            _ => 1,
+        }
+    }
+
+    /// What is there after these batches.
+    fn held(self, batches: &[Vec<Answer>]) -> Vec<Answer> {
+        let mut newest = BTreeMap::new();
+        for row in batches.iter().flatten() {
+            newest.insert(row[..self.key_length()].to_vec(), row.clone());
+        }
+        let there = newest.into_values().filter(|row| row.last() == Some(&UPSERT));
+        there.map(|row| row[..row.len() - 1].to_vec()).collect()
     }
 
     /// What rows are told apart by.
@@ -148,9 +190,8 @@ impl Question {
                 let newest: BTreeMap<_, _> = batches.iter().flatten().map(|row| (row[0], row.clone())).collect();
                 (counts(all), newest.into_values().collect())
             }
-            Self::CountsOfCounts => (counts_of_counts(all).into_values().collect(), held(batches, |row| row[0])),
-            Self::JoinOfCounts => {
-                (join_of_counts(all).into_values().collect(), held(batches, |row| row[..row.len() - 1].to_vec()))
+            Self::CountsOfCounts | Self::JoinOfCounts | Self::BestRows | Self::BestKeys => {
+                (self.result(all).into_values().collect(), self.held(batches))
             }
             Self::Windows => (windows(all), written()),
             Self::LastRows => (last_rows(all), written()),
@@ -187,36 +228,48 @@ fn counts(rows: &[Row]) -> Vec<Answer> {
 }
 
 /// By the number of rows of a key: that number, how many keys have it, and the sum of their sums.
-fn counts_of_counts(rows: &[Row]) -> BTreeMap<i64, Answer> {
+fn counts_of_counts(rows: &[Row]) -> Vec<Answer> {
     let mut by_count = BTreeMap::<i64, Answer>::new();
     for answer in counts(rows) {
         let (count, sum) = (answer[1], answer[2]);
         let group = by_count.entry(count).or_insert_with(|| vec![count, 0, 0]);
         (group[1], group[2]) = (group[1] + 1, group[2] + sum);
     }
-    by_count
+    by_count.into_values().collect()
 }
 
-/// By themselves: each key with how many even and how many odd values it has.
-fn join_of_counts(rows: &[Row]) -> BTreeMap<Answer, Answer> {
+/// Key, number and value of the rows of each key that have the greatest values.
+fn best_rows(rows: &[Row]) -> Vec<Answer> {
+    let mut values = BTreeMap::<i64, Vec<i64>>::new();
+    rows.iter().for_each(|row| values.entry(row.key).or_default().push(row.value));
+    let best = |(key, mut values): (i64, Vec<i64>)| {
+        values.sort_by_key(|value| -value);
+        let numbered = (1..).zip(values).take(BEST);
+        numbered.map(|(number, value)| vec![key, number, value]).collect::<Vec<_>>()
+    };
+    values.into_iter().flat_map(best).collect()
+}
+
+/// The keys with the most rows; of those that have as many, the least.
+fn best_keys(rows: &[Row]) -> Vec<Answer> {
+    let mut counts = counts(rows);
+    counts.sort_by_key(|answer| (-answer[1], answer[0]));
+    counts.into_iter().take(BEST).collect()
+}
+
+/// Each key with how many even and how many odd values it has.
+fn join_of_counts(rows: &[Row]) -> Vec<Answer> {
     let keys: BTreeSet<i64> = rows.iter().map(|row| row.key).collect();
     let count = |key: i64, even: bool| {
         let counted = rows.iter().filter(|row| row.key == key && is_even(row) == even).count();
         if counted == 0 { NOBODY } else { counted as i64 }
     };
     let answer = |key: i64| vec![key, count(key, true), count(key, false)];
-    keys.into_iter().map(answer).map(|answer| (answer.clone(), answer)).collect()
-}
-
-/// What is there after these batches, whose answers say what has become of their keys.
-fn held<K: Ord>(batches: &[Vec<Answer>], key: impl Fn(&Answer) -> K) -> Vec<Answer> {
-    let newest: BTreeMap<K, Answer> = batches.iter().flatten().map(|row| (key(row), row.clone())).collect();
-    let there = newest.into_values().filter(|row| row.last() == Some(&UPSERT));
-    there.map(|row| row[..row.len() - 1].to_vec()).collect()
+    keys.into_iter().map(answer).collect()
 }
 
 /// What becomes of keys between two results: rows that are other rows now, and those whose key has gone.
-fn changes<K: Ord>(before: &BTreeMap<K, Answer>, after: &BTreeMap<K, Answer>) -> Vec<Answer> {
+fn changes(before: &BTreeMap<Answer, Answer>, after: &BTreeMap<Answer, Answer>) -> Vec<Answer> {
     let marked = |row: &Answer, operation: i64| row.iter().copied().chain([operation]).collect();
     let gone = before.iter().filter(|(key, _)| !after.contains_key(*key)).map(|(_, row)| marked(row, DELETE));
     let set = after.iter().filter(|(key, row)| before.get(*key) != Some(*row)).map(|(_, row)| marked(row, UPSERT));

@@ -23,6 +23,13 @@ fn answers_are_those_of_a_batch_query() {
     assert_eq!(Question::JoinOfCounts.batch(&one, &[row(1, 2, 50)]), Some(change.clone()));
     let batches = [vec![[&odd[..], &[UPSERT]].concat()], change];
     assert_eq!(Question::JoinOfCounts.check_all(&[ROWS[0], row(1, 2, 50)], &batches), Ok(()));
+    // The best row of its key becomes the second, and a key with more rows comes in front of another.
+    let numbered = vec![vec![1, 1, 5, UPSERT], vec![1, 2, 3, UPSERT]];
+    assert_eq!(Question::BestRows.batch(&one, &two), Some(numbered.clone()));
+    assert_eq!(Question::BestRows.check_all(&[ROWS[0], two[0]], &[vec![vec![1, 1, 3, UPSERT]], numbered]), Ok(()));
+    let few = [row(1, 1, 20), row(2, 1, 20), row(3, 1, 20)];
+    let more = [row(4, 1, 20), row(4, 2, 20)];
+    assert_eq!(Question::BestKeys.batch(&few, &more), Some(vec![vec![3, 1, 1, DELETE], vec![4, 2, 3, UPSERT]]));
     assert_eq!(Question::Windows.check_all(&ROWS, &[vec![], vec![vec![20, 30, 2, 7]]]), Ok(()));
     // The second row of the key touches the end of the first one's session; the third does not.
     let sessions = [row(1, 3, 20), row(1, 4, 27), row(2, 5, 20), row(1, 6, 35), row(2, 7, 90)];

@@ -33,11 +33,16 @@ pub(crate) enum BuiltIn {
     /// The keys that have the most rows, by a join of their counts with the greatest (update mode); a key that is
     /// overtaken is deleted.
     Most,
+    /// The keys with the most rows (update mode); a key that is no longer among them is deleted.
+    Top,
     /// Rows and counts, by two queries that share a reader.
     Shared,
     /// Each row with the one that comes seven seconds after it: a left outer join of two streams (append mode).
     Join,
 }
+
+/// How many keys are the first.
+const TOP_KEYS: usize = 7;
 
 /// How many rows after a row the one comes that a join finds for it.
 const JOINED_AFTER: u64 = 700;
@@ -50,7 +55,7 @@ pub(super) enum Job {
 }
 
 impl BuiltIn {
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 10] = [
         Self::Pass,
         Self::Windows,
         Self::Sessions,
@@ -58,6 +63,7 @@ impl BuiltIn {
         Self::Complete,
         Self::Chained,
         Self::Most,
+        Self::Top,
         Self::Shared,
         Self::Join,
     ];
@@ -71,6 +77,7 @@ impl BuiltIn {
             Self::Complete => "complete",
             Self::Chained => "chained",
             Self::Most => "most",
+            Self::Top => "top",
             Self::Shared => "shared",
             Self::Join => "join",
         }
@@ -86,6 +93,7 @@ impl BuiltIn {
             Self::Complete => include_str!("jobs/complete.sql"),
             Self::Chained => include_str!("jobs/chained.sql"),
             Self::Most => include_str!("jobs/most.sql"),
+            Self::Top => include_str!("jobs/top.sql"),
             Self::Shared => include_str!("jobs/shared.sql"),
             Self::Join => include_str!("jobs/join.sql"),
         }
@@ -123,6 +131,14 @@ impl BuiltIn {
                 let most = counts.iter().filter_map(count).max();
                 counts.into_iter().filter(|row| count(row) == most).collect()
             }
+            Self::Top => {
+                let mut counts = BTreeMap::new();
+                (0..sent.all()).for_each(|number| *counts.entry(rows.key(number)).or_insert(0_u64) += 1);
+                let mut counts: Vec<_> = counts.into_iter().collect();
+                // Stable: of keys with as many rows, the least comes first.
+                counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+                counts.into_iter().take(TOP_KEYS).map(|(key, count)| row(key, count.to_string())).collect()
+            }
             // The last rows come a day later, so that nothing before meets them, and wait for others for ever.
             Self::Join => {
                 let later = |number: u64| Some(number + JOINED_AFTER).filter(|later| *later < sent.under_load);
@@ -140,8 +156,10 @@ impl BuiltIn {
     fn out_of_order(self, seen: &[OutputRow]) -> Vec<Difference> {
         let is_count = |seen: &&OutputRow| seen.row.0.as_ref().is_some_and(|key| key.starts_with(COUNT_OF.as_bytes()));
         match self {
-            // How many keys have a number of rows goes up and down, and so does who has the most.
-            Self::Pass | Self::Windows | Self::Sessions | Self::Chained | Self::Most | Self::Join => Vec::new(),
+            // How many keys have a number of rows goes up and down, and so does who has the most; a key may come back.
+            Self::Pass | Self::Windows | Self::Sessions | Self::Chained | Self::Most | Self::Top | Self::Join => {
+                Vec::new()
+            }
             Self::Counts => out_of_order(seen.iter(), false),
             Self::Complete => out_of_order(seen.iter(), true),
             Self::Shared => out_of_order(seen.iter().filter(is_count), false),
@@ -191,7 +209,7 @@ impl Job {
         match self {
             Self::BuiltIn(BuiltIn::Pass | BuiltIn::Windows | BuiltIn::Sessions | BuiltIn::Join)
             | Self::Program { compare: Compare::Rows, .. } => Comparison::Rows,
-            Self::BuiltIn(BuiltIn::Counts | BuiltIn::Complete | BuiltIn::Chained | BuiltIn::Most)
+            Self::BuiltIn(BuiltIn::Counts | BuiltIn::Complete | BuiltIn::Chained | BuiltIn::Most | BuiltIn::Top)
             | Self::Program { compare: Compare::Newest, .. } => Comparison::Newest,
             Self::BuiltIn(BuiltIn::Shared) => Comparison::NewestOf(COUNT_OF),
         }

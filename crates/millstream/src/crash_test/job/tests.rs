@@ -14,6 +14,7 @@ fn what_is_due_is_arithmetic() {
     assert_eq!(texts(BuiltIn::Counts, sent), ["k0=52", "k1=51"]);
     assert_eq!(texts(BuiltIn::Chained, sent), ["51=1", "52=1"]);
     assert_eq!(texts(BuiltIn::Most, sent), ["k0=52"]);
+    assert_eq!(texts(BuiltIn::Top, sent), ["k0=52", "k1=51"]);
     assert_eq!(texts(BuiltIn::Windows, sent), ["k0 00:00:00=50", "k0 00:00:01=1", "k1 00:00:00=50"]);
     let more = Sent { under_load: 203, last: 1 };
     let sessions = ["k0 00:00:00=50", "k0 00:00:02=2", "k1 00:00:00=50", "k1 00:00:02=1"];

@@ -14,8 +14,8 @@ use async_trait::async_trait;
 use futures::TryStreamExt;
 use futures::stream;
 use millstream_core::{
-    BatchId, Clock, ExactlyOnce, LoggedBatch, Options, OutputMode, Result, Sink, SinkBatch, SinkConfig, SinkProgress,
-    SinkStart, SinkSteps, spark_error,
+    BatchId, Clock, Error, ExactlyOnce, LoggedBatch, Options, OutputMode, Result, Sink, SinkBatch, SinkConfig,
+    SinkProgress, SinkStart, SinkSteps, spark_error,
 };
 use parking_lot::Mutex;
 use uuid::Uuid;
@@ -25,6 +25,7 @@ use super::folder;
 use super::staging::Staging;
 use super::task::{self, Job, Written};
 use crate::file::format::FileFormat;
+use crate::file::listing::is_hidden;
 use crate::file::metadata_log::{Entry, MetadataLog, millis, sync_folder};
 
 /// Batches to a file of the log that lists everything, unless the log began otherwise.
@@ -101,11 +102,16 @@ impl Sink for FileSink {
     async fn open(&self, start: SinkStart) -> Result<Option<BatchId>> {
         let query = start.query.map(|(query, _)| query.to_string());
         let (log, folder, owner) = (self.log.clone(), self.target.folder.clone(), query.clone());
+        let is_new = start.logged.is_empty();
         let newest = task::blocking(move || {
             if let Some(owner) = owner {
                 Staging::clear(&folder, &owner)?;
             }
-            log.newest()
+            let newest = log.newest()?;
+            if is_new && newest.is_none() {
+                refuse_to_hide_files(&folder)?;
+            }
+            Ok(newest)
         });
         *self.state.lock() = State { newest: newest.await?, query, steps: Some(start.steps) };
         let newest = self.state.lock().newest;
@@ -162,6 +168,36 @@ impl FileSink {
         let steps = self.state.lock().steps.clone();
         steps.map_or(Ok(()), |steps| steps.pass(step))
     }
+}
+
+/// Refuses to start in a folder with files that no stream has written: the log that comes with the first batch would
+/// hide them from readers.
+fn refuse_to_hide_files(root: &Path) -> Result<()> {
+    let mut folders = vec![root.to_owned()];
+    while let Some(parent) = folders.pop() {
+        let listed = match fs::read_dir(&parent) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            listed => listed.map_err(|error| folder::failed("list", &parent, error))?,
+        };
+        for entry in listed {
+            let entry = entry.map_err(|error| folder::failed("list", &parent, error))?;
+            let kind = entry.file_type().map_err(|error| folder::failed("list", &parent, error))?;
+            if is_hidden(&entry.file_name().to_string_lossy()) {
+                continue;
+            }
+            if kind.is_dir() {
+                folders.push(entry.path());
+                continue;
+            }
+            let file = entry.path();
+            let refusal = "Starting a stream into a folder that has other files is not supported by Millstream.";
+            return Err(Error::unsupported(refusal).with_hint(format!(
+                "readers would see '{}' no more, only what the stream writes; name another folder",
+                file.display()
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Moves the files of a batch to where they stay, and says what the log is to say of them.

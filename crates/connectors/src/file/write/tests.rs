@@ -9,7 +9,7 @@ use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
 use futures::{StreamExt, stream};
 use millstream_core::{
     BatchId, BatchStream, Connector, Error, LoggedBatch, MemoryLedger, Result, SaveMode, SinkBatch, SinkConfig,
-    SinkProgress, WriteKind,
+    SinkProgress, SinkStart, WriteKind,
 };
 use millstream_testing::sink_config;
 use tempfile::TempDir;
@@ -117,4 +117,19 @@ async fn a_batch_adds_no_files_that_nobody_would_see() {
     write("csv", config(folder.path(), &[], &[]), SaveMode::Overwrite, vec![Ok(rows(0, 2, 1))]).await.unwrap();
     assert!(!folder.path().join("_spark_metadata").exists());
     assert_eq!(lines(folder.path())[""], ["0,0", "1,0"]);
+}
+
+#[tokio::test]
+async fn a_stream_does_not_begin_where_it_would_hide_files() {
+    let folder = TempDir::new().unwrap();
+    let sink = || connector("json").open_sink(config(folder.path(), &[], &[])).unwrap();
+    assert_eq!(sink().open(SinkStart::batch_write()).await.unwrap(), None);
+    fs::write(folder.path().join("_SUCCESS"), "").unwrap();
+    assert_eq!(sink().open(SinkStart::batch_write()).await.unwrap(), None);
+    write("json", config(folder.path(), &["k"], &[]), SaveMode::Append, vec![Ok(rows(0, 2, 1))]).await.unwrap();
+    let error = sink().open(SinkStart::batch_write()).await.unwrap_err();
+    assert!(error.message().contains("a folder that has other files"), "{error}");
+    // The files of a query that went down before its first entry of the log.
+    let known = SinkStart { logged: BTreeMap::from([(BatchId(0), 7)]), ..SinkStart::batch_write() };
+    assert_eq!(sink().open(known).await.unwrap(), None);
 }

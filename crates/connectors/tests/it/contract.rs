@@ -10,12 +10,13 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "in a test a panic is the report")]
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use arrow::array::{ArrayRef, AsArray, RecordBatch, StringArray};
 use arrow::compute::concat_batches;
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use async_trait::async_trait;
 use futures::{StreamExt, TryStreamExt, stream};
 use millstream_broker::{Broker, BrokerConfig};
 use millstream_connectors::console::Console;
@@ -23,7 +24,7 @@ use millstream_connectors::register_all;
 use millstream_core::{
     BatchId, BatchReader, BatchStream, Clock, Connector, ConnectorRegistry, ErrorKind, LoggedBatch, Offset,
     OffsetRange, OutputMode, ReadLimit, ReadRequest, SaveMode, ScanColumn, ScanRequest, Sink, SinkBatch, SinkConfig,
-    SinkStart, Source, SourceConfig, WriteKind,
+    SinkStart, Source, SourceConfig, SourceLog, WriteKind,
 };
 use millstream_testing::{ManualClock, read_request, sink_config, source_config, system_clock};
 use parking_lot::Mutex;
@@ -42,8 +43,49 @@ struct Kit {
     sink: Option<Options>,
     /// Whether it writes files, each batch exactly once.
     file_sink: bool,
+    /// The columns that are read, from connectors that must be told.
+    user_schema: Option<SchemaRef>,
     broker: Option<Broker>,
-    _files: Option<TempDir>,
+    folder: Option<Folder>,
+    log: Arc<MemoryLog>,
+}
+
+/// A folder of files, which gets another one where a source is to have new rows.
+struct Folder {
+    path: TempDir,
+    name: &'static str,
+    content: Vec<u8>,
+    files: AtomicUsize,
+}
+
+impl Folder {
+    /// Adds a file of the same content.
+    fn grow(&self) {
+        let number = self.files.fetch_add(1, Ordering::Relaxed);
+        std::fs::write(self.path.path().join(format!("{number}-{}", self.name)), &self.content).unwrap();
+    }
+}
+
+/// The log of a source, as long as the test runs.
+#[derive(Debug, Default)]
+struct MemoryLog(Mutex<Vec<Vec<String>>>);
+
+#[async_trait]
+impl SourceLog for MemoryLog {
+    async fn newest(&self) -> millstream_core::Result<Option<u64>> {
+        Ok((self.0.lock().len() as u64).checked_sub(1))
+    }
+
+    async fn lines_until(&self, entry: u64) -> millstream_core::Result<Vec<String>> {
+        Ok(self.0.lock()[..=usize::try_from(entry).unwrap()].concat())
+    }
+
+    async fn add(&self, entry: u64, lines: &[String]) -> millstream_core::Result<()> {
+        let mut entries = self.0.lock();
+        assert_eq!(entries.len() as u64, entry, "entries follow each other");
+        entries.push(lines.to_vec());
+        Ok(())
+    }
 }
 
 /// The kit of the connector with this name.
@@ -52,19 +94,54 @@ async fn kit(name: &str) -> Kit {
         "rate" => Kit { source: Some(vec![("rowsPerSecond", "10".to_owned())]), ..Kit::default() },
         "rate-micro-batch" => Kit { source: Some(vec![("rowsPerBatch", "10".to_owned())]), ..Kit::default() },
         "memory" | "noop" | "console" => Kit { sink: Some(vec![]), ..Kit::default() },
-        "text" => files("lines.txt", "one\ntwo\nthree\n"),
-        "csv" | "parquet" => Kit { reader: Some(vec![]), file_sink: true, ..Kit::default() },
-        "json" => files("records.json", "{\"a\":1}\n{\"a\":2}\n{\"a\":3}\n"),
+        "text" => files("lines.txt", "one\ntwo\nthree\n", None),
+        "csv" => files("rows.csv", "1\n2\n3\n", Some(DataType::Int64)),
+        "json" => files("records.json", "{\"a\":1}\n{\"a\":2}\n{\"a\":3}\n", Some(DataType::Int64)),
+        "parquet" => files("rows.parquet", parquet_file().await, Some(DataType::Utf8)),
+        "binaryFile" => Kit {
+            file_sink: false,
+            user_schema: Some(Arc::new(Schema::new(vec![
+                Field::new("path", DataType::Utf8, true),
+                Field::new("modificationTime", DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())), true),
+                Field::new("length", DataType::Int64, true),
+                Field::new("content", DataType::Binary, true),
+            ]))),
+            ..files("bytes.bin", "one", None)
+        },
         "kafka" => kafka().await,
         other => panic!("connector '{other}' is under no contract: give it a kit"),
     }
 }
 
-fn files(name: &str, content: &str) -> Kit {
+/// A folder of two files, and the column `a` of this type where a schema is asked for.
+fn files(name: &'static str, content: impl Into<Vec<u8>>, column: Option<DataType>) -> Kit {
+    let path = tempfile::tempdir().unwrap();
+    let options = Some(vec![("path", path.path().to_str().unwrap().to_owned())]);
+    let folder = Folder { path, name, content: content.into(), files: AtomicUsize::new(0) };
+    folder.grow();
+    folder.grow();
+    let user_schema = column.map(|column| Arc::new(Schema::new(vec![Field::new("a", column, true)])));
+    let (source, reader, folder) = (options.clone(), options, Some(folder));
+    Kit { source, reader, file_sink: true, user_schema, folder, ..Kit::default() }
+}
+
+/// A file of three rows, with the column that a sink is given under the name that readers ask for.
+async fn parquet_file() -> Vec<u8> {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join(name), content).unwrap();
-    let path = folder.path().to_str().unwrap().to_owned();
-    Kit { reader: Some(vec![("path", path)]), file_sink: true, _files: Some(folder), ..Kit::default() }
+    let column: ArrayRef = Arc::new(StringArray::from(vec!["1", "2", "3"]));
+    let rows = RecordBatch::try_from_iter_with_nullable([("a", column, true)]).unwrap();
+    let path = [("path", folder.path().to_str().unwrap())];
+    let parquet = registry().get("parquet").unwrap();
+    let config = SinkConfig { clock: system_clock(), ..sink_config(rows.schema(), &path) };
+    let sink = parquet.open_sink(config).unwrap();
+    sink.open(SinkStart::batch_write()).await.unwrap();
+    let (schema, kind) = (rows.schema(), WriteKind::Append);
+    let rows: BatchStream = stream::iter([Ok(rows)]).boxed();
+    let batch = SinkBatch { id: BatchId(0), kind, upsert_key: None, schema, rows: vec![rows] };
+    sink.write(batch, LoggedBatch::none()).await.unwrap();
+    let mut names = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+    let written = names.find(|path| path.file_name().unwrap().to_str().unwrap().starts_with("part-")).unwrap();
+    std::fs::read(written).unwrap()
 }
 
 async fn kafka() -> Kit {
@@ -103,8 +180,19 @@ fn config(options: &Options) -> SourceConfig {
     source_config(&options.iter().map(|(name, value)| (*name, value.as_str())).collect::<Vec<_>>())
 }
 
-fn open_source(connector: &dyn Connector, options: &Options, clock: &Arc<dyn Clock>) -> Arc<dyn Source> {
-    let config = SourceConfig { clock: Arc::clone(clock), ..config(options) };
+/// More rows for the source of the kit, where time alone brings none.
+async fn grow(kit: &Kit) {
+    if let Some(folder) = &kit.folder {
+        folder.grow();
+    } else if kit.broker.is_some() {
+        produce(kit).await;
+    }
+}
+
+fn open_source(connector: &dyn Connector, kit: &Kit, options: &Options, clock: &Arc<dyn Clock>) -> Arc<dyn Source> {
+    let log: Option<Arc<dyn SourceLog>> = kit.folder.is_some().then(|| Arc::<MemoryLog>::clone(&kit.log) as _);
+    let user_schema = kit.user_schema.clone();
+    let config = SourceConfig { clock: Arc::clone(clock), log, user_schema, ..config(options) };
     assert_eq!(connector.open_source(config.clone()).unwrap().schema(), connector.source_schema(&config).unwrap());
     connector.open_source(config).unwrap()
 }
@@ -125,16 +213,15 @@ async fn collect(streams: Vec<BatchStream>) -> Vec<RecordBatch> {
 async fn check_source(connector: &dyn Connector, kit: &Kit, options: &Options) {
     // A server's answers take real time.
     let clock = |start_us| -> Arc<dyn Clock> {
-        if kit.broker.is_some() { system_clock() } else { ManualClock::skipping_sleeps(start_us) }
+        let is_outside = kit.broker.is_some() || kit.folder.is_some();
+        if is_outside { system_clock() } else { ManualClock::skipping_sleeps(start_us) }
     };
     let now = clock(0);
-    let source = open_source(connector, options, &now);
+    let source = open_source(connector, kit, options, &now);
     let start = source.initial_offset().await.unwrap();
     let first = source.ready(&start).await.unwrap();
     assert_ne!(first.end, start, "ready means that there is something");
-    if kit.broker.is_some() {
-        produce(kit).await;
-    }
+    grow(kit).await;
     let next = source.ready(&first.end).await.unwrap();
     let whole = rows(&*source, &start, &next.end).await.num_rows();
     let parts = [rows(&*source, &start, &first.end).await, rows(&*source, &first.end, &next.end).await];
@@ -142,7 +229,7 @@ async fn check_source(connector: &dyn Connector, kit: &Kit, options: &Options) {
     assert_eq!(parts.iter().map(RecordBatch::num_rows).sum::<usize>(), whole);
 
     // Another run, another time, offsets read back from their text.
-    let again = open_source(connector, options, &clock(987_654_321_000));
+    let again = open_source(connector, kit, options, &clock(987_654_321_000));
     let (from, to) = (Offset::parse(&start.to_string()).unwrap(), Offset::parse(&first.end.to_string()).unwrap());
     again.check_offset(&to).unwrap();
     assert_eq!(rows(&*again, &from, &to).await, parts[0]);
@@ -151,18 +238,16 @@ async fn check_source(connector: &dyn Connector, kit: &Kit, options: &Options) {
     source.commit(&first.end).await.unwrap();
     source.prepare_available_now().await.unwrap();
     let pinned = source.latest_offset(&next.end, ReadLimit::Options).await.unwrap().end;
-    if kit.broker.is_some() {
-        produce(kit).await;
+    if kit.broker.is_some() || kit.folder.is_some() {
+        grow(kit).await;
     } else {
         now.sleep(Duration::from_secs(60)).await;
     }
     assert_eq!(source.latest_offset(&pinned, ReadLimit::AllAvailable).await.unwrap().end, pinned);
 }
 
-async fn check_reader(connector: &dyn Connector, options: &Options) {
-    let a = Arc::new(Schema::new(vec![Field::new("a", DataType::Int64, true)]));
-    // JSON has the columns that it is told; the others have their own.
-    let user_schema = (connector.names()[0] == "json").then_some(a);
+async fn check_reader(connector: &dyn Connector, kit: &Kit, options: &Options) {
+    let user_schema = kit.user_schema.clone();
     let reader = connector.open_batch(SourceConfig { user_schema, clock: system_clock(), ..config(options) }).unwrap();
     let width = reader.schema().fields().len();
     let whole = read(&*reader, read_request(width)).await;
@@ -294,11 +379,7 @@ async fn every_connector_keeps_the_contract() {
             }
         }
         match &kit.reader {
-            Some(options) if options.is_empty() => {
-                let error = connector.open_batch(config(&any)).unwrap_err();
-                assert_eq!(error.class(), Some("UNSUPPORTED_FEATURE"), "{error}");
-            }
-            Some(options) => check_reader(&**connector, options).await,
+            Some(options) => check_reader(&**connector, &kit, options).await,
             None => {
                 let error = connector.open_batch(config(&any)).unwrap_err();
                 assert_eq!(error.class(), Some("_LEGACY_ERROR_TEMP_1135"));
@@ -309,25 +390,21 @@ async fn every_connector_keeps_the_contract() {
             Some(options) => check_sink(&**connector, options).await,
             None if kit.file_sink => check_file_sink(&**connector).await,
             None => {
-                let error = connector.open_sink(sink_config(values(&[]).schema(), &[])).unwrap_err();
-                check_no_stream(name, "writing", &error);
+                let error =
+                    connector.open_sink(sink_config(values(&[]).schema(), &[("path", "/nowhere")])).unwrap_err();
+                match kit.folder {
+                    Some(_) => assert_eq!(error.class(), Some("UNSUPPORTED_FEATURE"), "{error}"),
+                    None => check_no_stream(name, "writing", &error),
+                }
             }
         }
     }
 }
 
-/// What takes no part in streams says so in Spark's words, but for what Spark streams.
+/// What takes no part in streams says so in Spark's words.
 fn check_no_stream(name: &str, what: &str, error: &millstream_core::Error) {
-    if ["csv", "json", "parquet", "text"].contains(&name) {
-        assert_eq!(error.class(), Some("UNSUPPORTED_FEATURE"), "{error}");
-        assert!(
-            error.message().to_lowercase().starts_with(&format!("{what} '{name}' files as a stream is")),
-            "{error}"
-        );
-    } else {
-        assert_eq!(error.class(), Some("_LEGACY_ERROR_TEMP_2049"), "{error}");
-        assert_eq!(error.message(), format!("Data source {name} does not support streamed {what}."));
-    }
+    assert_eq!(error.class(), Some("_LEGACY_ERROR_TEMP_2049"), "{error}");
+    assert_eq!(error.message(), format!("Data source {name} does not support streamed {what}."));
 }
 
 /// Each connector has its own idea of save modes, and Spark's words for those that it refuses.

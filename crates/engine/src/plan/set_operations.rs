@@ -37,7 +37,11 @@ pub(crate) fn set_operations_as_aggregates(plan: LogicalPlan, mode: OutputMode) 
         match (operation, inputs.as_slice()) {
             (Some(operation), [left, right]) => {
                 let both = [left, right].map(|input| edge_of(input, mode).is_streaming);
-                if both != [true, true] {
+                // What Spark refuses is refused in its words, when the plan is checked.
+                if !both[0] || (operation.operation == SetOperation::Intersect && !both[1]) {
+                    return Ok(Transformed::no(plan));
+                }
+                if !both[1] {
                     let message = format!("{} of a stream and a table", operation.operation.sql());
                     return Err(to_datafusion(Error::unsupported(message)));
                 }

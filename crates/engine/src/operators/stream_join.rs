@@ -14,6 +14,7 @@ mod pairing;
 mod pairs;
 mod plan;
 mod side;
+mod walk;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -32,7 +33,7 @@ pub(crate) use output::{JoinOutput, PairFilter};
 pub(crate) use plan::{StreamJoinExec, TwoSided};
 pub(crate) use side::{Eviction, JoinKeys, JoinSide, row_layout};
 
-use self::pairing::Walk;
+use self::walk::Walk;
 use super::OperatorContext;
 use crate::batch_context::BatchContext;
 use crate::state::{BatchNumber, StateStore, StatefulOperator, UpdateScratch};

@@ -4,8 +4,8 @@
 //! come with a weight above zero, pairs that have gone with one below. Rows of an outer side are in the result as long
 //! as they meet none, so they are taken back when a match comes, and given again when it goes.
 
+mod pairing;
 mod side;
-mod walk;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -16,9 +16,9 @@ use futures::Stream;
 use millstream_core::progress::StateOperatorProgress;
 use millstream_core::{Clock, Result};
 
-use self::walk::Walk;
 use super::output::JoinOutput;
 use super::plan::TwoSided;
+use super::walk::Walk;
 use super::{JoinKind, JoinSide, Running, Side};
 use crate::batch_context::BatchContext;
 use crate::operators::OperatorContext;

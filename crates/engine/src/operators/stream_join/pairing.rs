@@ -1,45 +1,24 @@
-//! The second half of a batch: the walk over shards, in which new rows meet those of the other side and old ones end.
+//! What happens in a shard when all rows are in: new rows meet those of the other side, and old ones end.
 //!
 //! New rows of the left side meet all rows of the right one, the new ones among them; then new rows of the right side
 //! meet what the left side had before the batch. So each pair is found once, and in the same order each time.
 
-use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use arrow::array::{RecordBatch, UInt32Array};
-use futures::{Stream, stream};
 use millstream_core::Result;
 
 use super::kind::{JoinKind, Side};
 use super::output::decoded;
 use super::pairs::{PairedRows, Pairs};
 use super::side::{SUB_KEY_BYTES, has_met, is_of, mark, meets_none, remove};
+use super::walk::{Guards, SubKey, Walked};
 use super::{Running, StreamJoin};
-use crate::error::to_datafusion;
-use crate::state::{Rows, ShardGuard, Values};
-
-/// The sub-key of a row.
-type SubKey = [u8; SUB_KEY_BYTES];
-
-/// Both sides of a shard, locked: always the left one first.
-type Guards<'a> = [ShardGuard<'a, Rows>; 2];
-
-/// The walk of one output partition through its shards.
-pub(super) struct Walk {
-    join: Arc<StreamJoin>,
-    running: Running,
-    shards: Range<usize>,
-    current: Option<ShardWalk>,
-    /// Rows of an output batch at the most, and pairs that are looked at together.
-    batch_rows: usize,
-    /// Whether what leaves at once is this partition's to give.
-    gives_refused: bool,
-}
+use crate::state::Values;
 
 /// Where the walk stands in a shard.
-struct ShardWalk {
-    shard: usize,
+pub(super) struct ShardWalk {
     /// The new rows of each side, as their keys with sub-keys.
     new: [Vec<Box<[u8]>>; 2],
     /// The side whose new rows are looked at.
@@ -61,82 +40,34 @@ impl ShardWalk {
     }
 }
 
-impl Walk {
-    pub(super) fn new(join: Arc<StreamJoin>, running: Running, shards: Range<usize>, batch_rows: usize) -> Self {
-        let gives_refused = shards.start == 0;
-        Self { join, running, shards, current: None, batch_rows, gives_refused }
+impl Walked for StreamJoin {
+    type Place = ShardWalk;
+
+    fn refused(&self, side: Side, rows: &RecordBatch) -> Result<RecordBatch> {
+        self.output.of_lone(side, rows.columns().to_vec(), rows.num_rows())
     }
 
-    /// The rows that the shards give.
-    pub(super) fn rows(self) -> impl Stream<Item = datafusion::error::Result<RecordBatch>> + Send {
-        stream::try_unfold(self, |mut walk| async move {
-            let rows = walk.next_rows().map_err(to_datafusion)?;
-            Ok(rows.map(|rows| (rows, walk)))
-        })
+    fn enter(&self, running: &Running, guards: &Guards<'_>) -> Result<ShardWalk> {
+        let new = [self.new_rows(running, Side::Left, guards)?, self.new_rows(running, Side::Right, guards)?];
+        Ok(ShardWalk { new, side: Side::Left, at: 0, met: None })
     }
 
-    /// The next rows; none at the end.
-    fn next_rows(&mut self) -> Result<Option<RecordBatch>> {
-        let join = Arc::clone(&self.join);
-        for side in Side::BOTH.into_iter().filter(|_| self.gives_refused) {
-            if let Some(rows) = join.side(side).next_refused()? {
-                let count = rows.num_rows();
-                return join.output.of_lone(side, rows.columns().to_vec(), count).map(Some);
-            }
+    fn step(
+        &self,
+        running: &Running,
+        walk: &mut ShardWalk,
+        guards: &mut Guards<'_>,
+        batch_rows: usize,
+    ) -> Result<(RecordBatch, bool)> {
+        if walk.is_over() {
+            return Ok((self.end(running, walk, guards)?, false));
         }
-        self.gives_refused = false;
-        loop {
-            let started = join.clock.monotonic();
-            let rows = self.step(&join)?;
-            join.side(Side::Left).rows.add_removal_time(join.clock.monotonic() - started);
-            match rows {
-                Some(rows) if rows.num_rows() > 0 => return Ok(Some(rows)),
-                Some(_) => {}
-                None => return Ok(None),
-            }
-        }
-    }
-
-    /// Goes on with a shard or to the next; none when all have been walked through.
-    fn step(&mut self, join: &StreamJoin) -> Result<Option<RecordBatch>> {
-        if self.current.is_none() {
-            let Some(shard) = self.shards.next() else { return Ok(None) };
-            self.current = self.due(join, shard)?;
-        }
-        let Some(current) = &mut self.current else { return join.nothing().map(Some) };
-        let mut guards = join.lock(&self.running, current.shard)?;
-        if current.is_over() {
-            let rows = join.end(&self.running, current, &mut guards)?;
-            self.current = None;
-            return Ok(Some(rows));
-        }
-        let pairs = join.pairs(&self.running, current, &mut guards, self.batch_rows)?;
-        join.met(&self.running, &pairs, &mut guards).map(Some)
-    }
-
-    /// A shard in which there is something to do.
-    fn due(&self, join: &StreamJoin, shard: usize) -> Result<Option<ShardWalk>> {
-        let (watermark_us, numbers) = (self.running.watermark_us(join.id), self.running.numbers);
-        let is_due = |side: Side| {
-            let due = join.side(side).rows.lock_due(numbers[side as usize], shard, watermark_us);
-            due.map(|guard| guard.is_some())
-        };
-        if !is_due(Side::Left)? && !is_due(Side::Right)? {
-            return Ok(None);
-        }
-        let guards = join.lock(&self.running, shard)?;
-        let new =
-            [join.new_rows(&self.running, Side::Left, &guards)?, join.new_rows(&self.running, Side::Right, &guards)?];
-        Ok(Some(ShardWalk { shard, new, side: Side::Left, at: 0, met: None }))
+        let pairs = self.pairs(running, walk, guards, batch_rows)?;
+        Ok((self.met(running, &pairs, guards)?, true))
     }
 }
 
 impl StreamJoin {
-    fn lock(&self, running: &Running, shard: usize) -> Result<Guards<'_>> {
-        let [left, right] = running.numbers;
-        Ok([self.sides[0].rows.lock(left, shard)?, self.sides[1].rows.lock(right, shard)?])
-    }
-
     fn nothing(&self) -> Result<RecordBatch> {
         Ok(RecordBatch::new_empty(Arc::clone(&self.output.schema)))
     }

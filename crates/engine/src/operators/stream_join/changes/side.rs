@@ -8,7 +8,7 @@
 
 use arrow::array::{ArrayRef, AsArray, BooleanArray, Int64Array, RecordBatch};
 use arrow::buffer::NullBuffer;
-use arrow::compute::filter_record_batch;
+use arrow::compute::{filter, filter_record_batch};
 use arrow::datatypes::Int64Type;
 use millstream_core::{Error, Result};
 
@@ -65,13 +65,9 @@ impl ChangesSide {
         scratch: &mut UpdateScratch,
     ) -> Result<()> {
         let rows = self.side.meeting_own_condition(self.side.in_time(rows, late_ms)?)?;
-        let keys = self.key_columns(&rows)?;
+        let keys = self.side.keys.exprs.iter().map(|key| evaluate(key, &rows)).collect::<Result<Vec<_>>>()?;
         let (rows, keys) = match self.side.keys.null_rows(&keys) {
-            Some(nulls) if nulls.null_count() > 0 => {
-                let rows = self.without_null_keys(&rows, &nulls)?;
-                let keys = self.key_columns(&rows)?;
-                (rows, keys)
-            }
+            Some(nulls) if nulls.null_count() > 0 => self.without_null_keys(&rows, &keys, &nulls)?,
             _ => (rows, keys),
         };
         if rows.num_rows() == 0 {
@@ -87,16 +83,19 @@ impl ChangesSide {
         self.side.rows.settle()
     }
 
-    fn key_columns(&self, rows: &RecordBatch) -> Result<Vec<ArrayRef>> {
-        self.side.keys.exprs.iter().map(|key| evaluate(key, rows)).collect()
-    }
-
     /// A row whose key is NULL meets none: on an outer side it is in the result as it is, on another nowhere.
-    fn without_null_keys(&self, rows: &RecordBatch, nulls: &NullBuffer) -> Result<RecordBatch> {
+    fn without_null_keys(
+        &self,
+        rows: &RecordBatch,
+        keys: &[ArrayRef],
+        nulls: &NullBuffer,
+    ) -> Result<(RecordBatch, Vec<ArrayRef>)> {
         if self.side.marks {
             self.side.refuse(filter_record_batch(rows, &BooleanArray::new(!nulls.inner(), None))?)?;
         }
-        Ok(filter_record_batch(rows, &BooleanArray::new(nulls.inner().clone(), None))?)
+        let meets = BooleanArray::new(nulls.inner().clone(), None);
+        let keys = keys.iter().map(|key| Ok(filter(key, &meets)?)).collect::<Result<_>>()?;
+        Ok((filter_record_batch(rows, &meets)?, keys))
     }
 
     /// How often each row comes, or goes.

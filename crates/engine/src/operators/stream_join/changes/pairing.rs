@@ -1,4 +1,4 @@
-//! The second half of a batch: what each changed row adds to the result and takes from it.
+//! What happens in a shard when all rows are in: what each changed row adds to the result and takes from it.
 //!
 //! With Δ for the changes of a batch, the pairs of a join change by Δleft × right + left before × Δright. So changed
 //! rows of the left side meet all of the right one as it is now, and changed rows of the right side those of the left
@@ -6,50 +6,24 @@
 //! rows that are new count for themselves.
 
 use std::collections::HashMap;
-use std::ops::Range;
-use std::sync::Arc;
 
-use arrow::array::{AsArray, Int64Array, RecordBatch, UInt32Array};
-use arrow::compute::take;
-use arrow::datatypes::Int64Type;
-use futures::{Stream, stream};
+use arrow::array::{Int64Array, RecordBatch, UInt32Array};
 use millstream_core::{Error, Result};
 
 use super::ChangesJoin;
 use super::side::{Head, weights_overflow};
-use crate::error::to_datafusion;
 use crate::operators::stream_join::Running;
 use crate::operators::stream_join::kind::Side;
 use crate::operators::stream_join::output::decoded;
 use crate::operators::stream_join::pairs::{PairedRows, Pairs};
 use crate::operators::stream_join::side::SUB_KEY_BYTES;
+use crate::operators::stream_join::walk::{Guards, SubKey, Walked};
 use crate::state::{Rows, ShardGuard, Values};
 
-/// The sub-key of a row.
-type SubKey = [u8; SUB_KEY_BYTES];
-
-/// Both sides of a shard, locked: always the left one first.
-type Guards<'a> = [ShardGuard<'a, Rows>; 2];
-
-/// The walk of one output partition through its shards.
-pub(super) struct Walk {
-    join: Arc<ChangesJoin>,
-    running: Running,
-    shards: Range<usize>,
-    current: Option<ShardWalk>,
-    /// Rows of an output batch at the most, and pairs that are looked at together.
-    batch_rows: usize,
-    /// Whether what leaves at once is this partition's to give.
-    gives_refused: bool,
-}
-
 /// Where the walk stands in a shard.
-struct ShardWalk {
-    shard: usize,
-    /// What has become of the changed rows of each side, by their keys with sub-keys.
-    changes: [HashMap<Box<[u8]>, Change>; 2],
-    /// The same keys, in order.
-    order: [Vec<Box<[u8]>>; 2],
+pub(in crate::operators::stream_join) struct ShardWalk {
+    /// What has become of the changed rows of each side, in the order of their keys with sub-keys.
+    changes: [Vec<(Box<[u8]>, Change)>; 2],
     /// The side whose changes are looked at.
     side: Side,
     /// The next of them.
@@ -82,103 +56,53 @@ struct WeightedPairs {
 
 impl ShardWalk {
     fn next_change(&self) -> Option<(&[u8], Change)> {
-        let stored = self.order[self.side as usize].get(self.at)?;
-        Some((stored, self.change(self.side, stored)))
+        self.changes[self.side as usize].get(self.at).map(|(stored, change)| (&**stored, *change))
     }
 
+    /// What has become of a row; a row that is not among the changed ones is as it was.
     fn change(&self, side: Side, stored: &[u8]) -> Change {
-        self.changes[side as usize].get(stored).copied().unwrap_or_default()
+        let changes = &self.changes[side as usize];
+        let place = changes.binary_search_by(|(changed, _)| (**changed).cmp(stored));
+        place.map_or_else(|_| Change::default(), |place| changes[place].1)
     }
 
     fn is_over(&self) -> bool {
-        self.side == Side::Right && self.at >= self.order[1].len()
+        self.side == Side::Right && self.next_change().is_none()
     }
 }
 
-impl Walk {
-    pub(super) fn new(join: Arc<ChangesJoin>, running: Running, shards: Range<usize>, batch_rows: usize) -> Self {
-        let gives_refused = shards.start == 0;
-        Self { join, running, shards, current: None, batch_rows, gives_refused }
+impl Walked for ChangesJoin {
+    type Place = ShardWalk;
+
+    fn refused(&self, side: Side, rows: &RecordBatch) -> Result<RecordBatch> {
+        let this = &self.sides[side as usize];
+        let lone = self.output.of_lone(side, this.columns(rows), rows.num_rows())?;
+        self.weighted(&lone, this.weights(rows))
     }
 
-    /// The changes that the shards give.
-    pub(super) fn rows(self) -> impl Stream<Item = datafusion::error::Result<RecordBatch>> + Send {
-        stream::try_unfold(self, |mut walk| async move {
-            let rows = walk.next_rows().map_err(to_datafusion)?;
-            Ok(rows.map(|rows| (rows, walk)))
-        })
+    fn enter(&self, _running: &Running, guards: &Guards<'_>) -> Result<ShardWalk> {
+        let changes = [self.changes(Side::Left, guards)?, self.changes(Side::Right, guards)?];
+        Ok(ShardWalk { changes, side: Side::Left, at: 0, met: None })
     }
 
-    fn next_rows(&mut self) -> Result<Option<RecordBatch>> {
-        let join = Arc::clone(&self.join);
-        for side in Side::BOTH.into_iter().filter(|_| self.gives_refused) {
-            let this = &join.sides[side as usize];
-            if let Some(rows) = this.side.next_refused()? {
-                let lone = join.output.of_lone(side, this.columns(&rows), rows.num_rows())?;
-                return join.weighted(&lone, this.weights(&rows)).map(Some);
-            }
+    fn step(
+        &self,
+        running: &Running,
+        walk: &mut ShardWalk,
+        guards: &mut Guards<'_>,
+        batch_rows: usize,
+    ) -> Result<(RecordBatch, bool)> {
+        if walk.is_over() {
+            return Ok((self.end(running, guards)?, false));
         }
-        self.gives_refused = false;
-        loop {
-            let started = join.clock.monotonic();
-            let rows = self.step(&join)?;
-            join.sides[0].side.rows.add_removal_time(join.clock.monotonic() - started);
-            match rows {
-                Some(rows) if rows.num_rows() > 0 => return Ok(Some(rows)),
-                Some(_) => {}
-                None => return Ok(None),
-            }
-        }
-    }
-
-    /// Goes on with a shard or to the next; none when all have been walked through.
-    fn step(&mut self, join: &ChangesJoin) -> Result<Option<RecordBatch>> {
-        if self.current.is_none() {
-            let Some(shard) = self.shards.next() else { return Ok(None) };
-            self.current = self.due(join, shard)?;
-        }
-        let Some(current) = &mut self.current else { return join.nothing().map(Some) };
-        let mut guards = join.lock(&self.running, current.shard)?;
-        if current.is_over() {
-            let rows = join.end(&self.running, &mut guards)?;
-            self.current = None;
-            return Ok(Some(rows));
-        }
-        let pairs = join.pairs(current, &mut guards, self.batch_rows)?;
-        join.met(&pairs, &mut guards).map(Some)
-    }
-
-    /// A shard in which there is something to do.
-    fn due(&self, join: &ChangesJoin, shard: usize) -> Result<Option<ShardWalk>> {
-        let (watermark_us, numbers) = (self.running.watermark_us(join.id), self.running.numbers);
-        let is_due = |side: Side| {
-            let due = join.sides[side as usize].side.rows.lock_due(numbers[side as usize], shard, watermark_us);
-            due.map(|guard| guard.is_some())
-        };
-        if !is_due(Side::Left)? && !is_due(Side::Right)? {
-            return Ok(None);
-        }
-        let guards = join.lock(&self.running, shard)?;
-        let changes = [join.changes(Side::Left, &guards)?, join.changes(Side::Right, &guards)?];
-        let order = changes.each_ref().map(|changes| {
-            let changed = changes.iter().filter(|(_, change)| change.weight != 0);
-            let mut order: Vec<_> = changed.map(|(stored, _)| stored.clone()).collect();
-            // A store gives them in the order in which they came, which is another when the batch is run again.
-            order.sort_unstable();
-            order
-        });
-        Ok(Some(ShardWalk { shard, changes, order, side: Side::Left, at: 0, met: None }))
+        let pairs = self.pairs(walk, guards, batch_rows)?;
+        Ok((self.met(&pairs, guards)?, true))
     }
 }
 
 impl ChangesJoin {
-    fn lock(&self, running: &Running, shard: usize) -> Result<Guards<'_>> {
-        let [left, right] = running.numbers;
-        Ok([self.sides[0].side.rows.lock(left, shard)?, self.sides[1].side.rows.lock(right, shard)?])
-    }
-
     /// What the batch has made of the rows of a side in a locked shard.
-    fn changes(&self, side: Side, guards: &Guards<'_>) -> Result<HashMap<Box<[u8]>, Change>> {
+    fn changes(&self, side: Side, guards: &Guards<'_>) -> Result<Vec<(Box<[u8]>, Change)>> {
         let (this, guard) = (&self.sides[side as usize], &guards[side as usize]);
         let mut changes: HashMap<Box<[u8]>, Change> = HashMap::new();
         guard.for_each_changed(|entries, entry| {
@@ -192,6 +116,10 @@ impl ChangesJoin {
             change.is_new = false;
             Ok(())
         })?;
+        // What came and went again, or was only looked at, has changed nothing.
+        let mut changes: Vec<_> = changes.into_iter().filter(|(_, change)| change.weight != 0).collect();
+        // A store gives them in the order in which they came, which is another when the batch is run again.
+        changes.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
         Ok(changes)
     }
 
@@ -286,13 +214,12 @@ impl ChangesJoin {
             return self.nothing();
         }
         let seen = accepted.values().iter().copied().filter(|&pair| weighted.weights[pair as usize] != 0);
-        let seen = UInt32Array::from_iter_values(seen);
+        let seen: Vec<u32> = seen.collect();
         let places = [0, 1].map(|side: usize| {
             let places = weighted.pairs.places(side);
-            UInt32Array::from_iter_values(seen.values().iter().map(|&pair| places[pair as usize]))
+            UInt32Array::from_iter_values(seen.iter().map(|&pair| places[pair as usize]))
         });
-        let weights = take(&Int64Array::from(weighted.weights.clone()), &seen, None)?;
-        let weights = weights.as_primitive::<Int64Type>().clone();
+        let weights = Int64Array::from_iter_values(seen.iter().map(|&pair| weighted.weights[pair as usize]));
         self.weighted(&self.output.of_pairs(&columns, &places)?, weights)
     }
 

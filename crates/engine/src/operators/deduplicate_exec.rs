@@ -18,7 +18,7 @@ use millstream_core::progress::StateOperatorProgress;
 use millstream_core::{Clock, Error};
 
 use super::OperatorContext;
-use super::late_rows::{drop_late_rows, event_times};
+use super::late_rows::{event_times, in_time};
 use super::unary::{BatchInput, Operator};
 use crate::batch_context::OperatorWatermarks;
 use crate::error::to_datafusion;
@@ -95,15 +95,11 @@ impl Partition {
         Ok(None)
     }
 
-    fn first_of_keys(&mut self, mut rows: RecordBatch) -> millstream_core::Result<RecordBatch> {
+    fn first_of_keys(&mut self, rows: RecordBatch) -> millstream_core::Result<RecordBatch> {
         let deduplication = &*self.deduplication;
         let started = deduplication.clock.monotonic();
-        if let (Some(event_time), Some(watermark_ms)) = (deduplication.event_time, self.watermarks.late_ms) {
-            let (in_time, late) = drop_late_rows(rows, event_time, watermark_ms)?;
-            let late = late.map_or(0, |late| late.num_rows());
-            with_store!(&deduplication.seen, keys => keys.add_dropped(late));
-            rows = in_time;
-        }
+        let (event_time, late_ms) = (deduplication.event_time, self.watermarks.late_ms);
+        let rows = with_store!(&deduplication.seen, keys => in_time(rows, event_time, late_ms, keys))?;
         let count = rows.num_rows();
         let first_rows = deduplication.insert_new(&rows, self.running.number, &mut self.scratch)?;
         deduplication.duplicates.fetch_add(count - first_rows.len(), Ordering::Relaxed);

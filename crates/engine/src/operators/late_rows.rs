@@ -8,7 +8,7 @@ use arrow::datatypes::{DataType, TimestampMicrosecondType};
 use millstream_core::{Error, Result};
 use parking_lot::Mutex;
 
-use crate::state::{EncodedKeys, hash_key};
+use crate::state::{EncodedKeys, KeyedState, Values, hash_key};
 
 /// The rows whose event time is after the watermark (ms), and the others if there are any. A window is late when its
 /// end is; a row without event time never is.
@@ -26,6 +26,19 @@ pub(crate) fn drop_late_rows(
     let late = BooleanArray::from_iter((0..times.len()).map(|row| Some(is_late(row))));
     // Here late rows end: who asked for them only counts them.
     Ok((filter_record_batch(&rows, &not(&late)?)?, Some(filter_record_batch(&rows, &late)?)))
+}
+
+/// The rows that are not late by this column, if they can be at all; the store counts those that are.
+pub(super) fn in_time<V: Values>(
+    rows: RecordBatch,
+    event_time: Option<usize>,
+    late_ms: Option<i64>,
+    store: &KeyedState<V>,
+) -> Result<RecordBatch> {
+    let (Some(event_time), Some(late_ms)) = (event_time, late_ms) else { return Ok(rows) };
+    let (in_time, late) = drop_late_rows(rows, event_time, late_ms)?;
+    store.add_dropped(late.map_or(0, |late| late.num_rows()));
+    Ok(in_time)
 }
 
 /// Groups whose late rows are told apart in a batch. In those that come after, each row is counted.

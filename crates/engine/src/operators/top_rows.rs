@@ -27,7 +27,7 @@ use millstream_core::{Clock, Error};
 
 use super::OperatorContext;
 use super::gathering::{self, Gathering, Given, Taken};
-use super::late_rows::drop_late_rows;
+use super::late_rows::in_time;
 use super::unary::{BatchInput, Operator};
 use crate::batch_context::BatchContext;
 use crate::state::{
@@ -250,16 +250,12 @@ impl Gathering for TopRows {
 
     fn take_rows(
         &self,
-        mut rows: RecordBatch,
+        rows: RecordBatch,
         batch: &BatchContext,
         &number: &BatchNumber,
         scratch: &mut UpdateScratch,
     ) -> millstream_core::Result<()> {
-        if let (Some(event_time), Some(late_ms)) = (self.columns.event_time, batch.watermarks(self.id).late_ms) {
-            let (in_time, late) = drop_late_rows(rows, event_time, late_ms)?;
-            self.rows.add_dropped(late.map_or(0, |late| late.num_rows()));
-            rows = in_time;
-        }
+        let rows = in_time(rows, self.columns.event_time, batch.watermarks(self.id).late_ms, &self.rows)?;
         let key_columns: Vec<ArrayRef> =
             self.columns.keys.iter().map(|&column| Arc::clone(rows.column(column))).collect();
         let keys = self.rows.layout().codec().encode(&key_columns, rows.num_rows())?;

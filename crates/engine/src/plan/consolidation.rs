@@ -16,7 +16,6 @@ use millstream_core::{Error, OutputMode, ROW_OPERATION};
 
 use super::changelog::mark_changes;
 use super::edge::{Edge, EdgeWalk, Rows, WEIGHT, edge_of, shown_column};
-use super::joined_aggregates::fused;
 use super::node::StreamingExtension;
 use super::nodes::{ChangesNode, ConsolidateNode, Gives, TopRowsNode};
 use super::stateful::as_stateful;
@@ -186,7 +185,6 @@ pub fn sink_schema(
         return Ok(Arc::clone(schema));
     }
     let plan = as_stateful(plan.clone(), mode, rules)
-        .and_then(|plan| fused(plan, mode, rules))
         .and_then(|(plan, _)| mark_changes(plan, mode))
         .map_err(from_datafusion)?;
     if !tells_deletes(&edge_of(&plan, mode)) {

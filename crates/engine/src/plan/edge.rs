@@ -112,6 +112,13 @@ impl Edge {
         self.event_times.iter().copied().find(|event_time| event_time.column == column)
     }
 
+    /// The same rows with these of their columns.
+    pub(crate) fn showing(&self, columns: &[usize]) -> Self {
+        let place = |key: &usize| columns.iter().position(|column| column == key);
+        let key = self.key.as_ref().and_then(|key| key.iter().map(place).collect());
+        Self { key, ..self.with_columns(columns.len(), |column| columns.get(column).copied()) }
+    }
+
     /// The same rows, and of their event times those that `place` finds in the output; the key is lost.
     pub fn with_columns(&self, columns: usize, shows: impl Fn(usize) -> Option<usize>) -> Self {
         let carried = |column| Some(EventTime { column, ..self.event_time(shows(column)?)? });

@@ -31,8 +31,8 @@ use super::repeatable::is_state_repeatable;
 use super::unsupported::Rules;
 use super::watermark_propagation::WatermarkPropagation;
 use super::{
-    batch_seed, batch_time, changelog, consolidation, decode_push_down, explain, joined_aggregates, one_task,
-    optimizer, physical, source_table, stateful, unsupported,
+    batch_seed, batch_time, changelog, consolidation, decode_push_down, explain, one_task, optimizer, physical,
+    source_table, stateful, unsupported,
 };
 use crate::batch_context::{BatchContext, EventTimeStats};
 use crate::error::from_datafusion;
@@ -108,8 +108,7 @@ impl IncrementalExecution {
         let policy = WatermarkPolicy::parse(spec.conf.get(WatermarkPolicy::CONF).map(String::as_str))?;
         let idle_timeout = idle_timeout(spec)?;
         let (mode, rules) = (spec.output_mode, Rules::from_conf(&spec.conf)?);
-        let plan = stateful::as_stateful(spec.plan.clone(), mode, rules).map_err(from_datafusion)?;
-        let (plan, fused_joins) = joined_aggregates::fused(plan, mode, rules).map_err(from_datafusion)?;
+        let (plan, fused_joins) = stateful::as_stateful(spec.plan.clone(), mode, rules).map_err(from_datafusion)?;
         let (plan, delays_ms) = stateful::number_watermarks(plan, mode).map_err(from_datafusion)?;
         let plan = if rules.is_strict { plan } else { changelog::mark_changes(plan, mode).map_err(from_datafusion)? };
         let result = unsupported::check_streaming_plan(&plan, mode, rules)?;

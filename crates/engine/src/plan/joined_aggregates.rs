@@ -14,7 +14,6 @@ mod side;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::{DFSchema, JoinType, TableReference};
 use datafusion::error::Result;
-use datafusion::functions_aggregate::expr_fn::count;
 use datafusion::logical_expr::expr::AggregateFunction;
 use datafusion::logical_expr::utils::{conjunction, disjunction};
 use datafusion::logical_expr::{Expr, Join, LogicalPlan, LogicalPlanBuilder, lit, when};
@@ -22,6 +21,7 @@ use millstream_core::OutputMode;
 
 use super::stream_join::JoinCondition;
 use super::unsupported::Rules;
+use crate::functions::aggregates::count;
 use rows::{is_total, without_filters};
 use side::{AggregateSide, inlined};
 
@@ -30,9 +30,6 @@ pub const FUSE_JOINED_AGGREGATES: &str = "millstream.fuseJoinedAggregates";
 
 /// How the columns of an aggregate that was made of several are called.
 const VALUE: &str = "__joined_";
-
-/// How the columns are called that say how many rows one of them has counted.
-const ROWS: &str = "__joined_rows_";
 
 /// The plan with one aggregate in the place of joined ones, and how many joins that has saved.
 pub(crate) fn fused(plan: LogicalPlan, mode: OutputMode, rules: Rules) -> Result<(LogicalPlan, usize)> {
@@ -158,7 +155,7 @@ impl Fusion {
         let mut counts = [None, None];
         for (side, own) in self.own.iter().enumerate().filter(|(_, own)| !own.is_empty()) {
             counts[side] = Some(keys + functions.len());
-            functions.push(filtered(&count(lit(1)), own)?.alias(format!("{ROWS}{}", functions.len())));
+            functions.push(filtered(&count(lit(1)), own)?.alias(format!("{VALUE}{}", functions.len())));
         }
         let plan = input.aggregate(groups, functions)?.build()?;
         let columns: Vec<Expr> = plan.schema().columns().into_iter().map(Expr::Column).collect();

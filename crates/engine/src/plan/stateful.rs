@@ -10,6 +10,7 @@ use datafusion::logical_expr::{
 use millstream_core::{Error, OutputMode};
 
 use super::edge::{EdgeWalk, Rows, edge_of};
+use super::joined_aggregates::fused;
 use super::node::{Place, StreamingExtension};
 use super::nodes::{ChangesNode, EventTimeWatermarkNode, GlobalLimitNode};
 use super::set_operations::set_operations_as_aggregates;
@@ -19,10 +20,14 @@ use super::{stateful_aggregate, stream_join};
 use crate::error::to_datafusion;
 use crate::operators::RowLimit;
 
-/// The plan with what Spark itself makes of it, and outside of strict mode with nodes of ours for what Spark refuses.
-pub(crate) fn as_stateful(plan: LogicalPlan, mode: OutputMode, rules: Rules) -> Result<LogicalPlan> {
+/// The plan with what Spark itself makes of it, and outside of strict mode with nodes of ours for what Spark refuses;
+/// beside it how many joins of aggregates became a part of one.
+pub(crate) fn as_stateful(plan: LogicalPlan, mode: OutputMode, rules: Rules) -> Result<(LogicalPlan, usize)> {
     let plan = distinct_as_aggregate(plan)?;
-    if rules.is_strict { Ok(plan) } else { top_rows_as_nodes(set_operations_as_aggregates(plan, mode)?, mode) }
+    if rules.is_strict {
+        return Ok((plan, 0));
+    }
+    fused(top_rows_as_nodes(set_operations_as_aggregates(plan, mode)?, mode)?, mode, rules)
 }
 
 /// SQL's `DISTINCT` and `UNION` over a stream are aggregates by all columns, as in Spark. What a DataFrame says with

@@ -48,11 +48,10 @@ impl Rules {
     /// The rules that the settings of a session make.
     pub(crate) fn from_conf(conf: &BTreeMap<String, String>) -> Result<Self> {
         let conf: Options = conf.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        let is_strict = conf.get_bool(STRICT_SPARK)?.unwrap_or(false);
         Ok(Self {
             allow_multiple: conf.get_bool(ALLOW_MULTIPLE_CONF)?.unwrap_or(true),
-            is_strict,
-            fuses: conf.get_bool(FUSE_JOINED_AGGREGATES)?.unwrap_or(true) && !is_strict,
+            is_strict: conf.get_bool(STRICT_SPARK)?.unwrap_or(false),
+            fuses: conf.get_bool(FUSE_JOINED_AGGREGATES)?.unwrap_or(true),
         })
     }
 }

@@ -19,7 +19,7 @@ use parking_lot::Mutex;
 use super::kind::{JoinKind, Side};
 use super::output::holding;
 use crate::error::from_datafusion;
-use crate::operators::late_rows::{drop_late_rows, event_times};
+use crate::operators::late_rows::{event_times, in_time};
 use crate::state::{
     BatchNumber, Bucket, EncodedKeys, KeyCodec, KeyedState, RowCodec, Rows, StoreLayout, UpdateScratch, Values,
 };
@@ -119,7 +119,7 @@ impl JoinSide {
         batch: (BatchId, BatchNumber),
         scratch: &mut UpdateScratch,
     ) -> Result<usize> {
-        rows = self.meeting_own_condition(self.in_time(rows, late_ms)?)?;
+        rows = self.meeting_own_condition(in_time(rows, self.event_time, late_ms, &self.rows)?)?;
         if rows.num_rows() == 0 {
             return Ok(0);
         }
@@ -164,14 +164,6 @@ impl JoinSide {
             }
         }
         Ok(kept)
-    }
-
-    /// The rows that are not late; those that are, are counted.
-    pub(super) fn in_time(&self, rows: RecordBatch, late_ms: Option<i64>) -> Result<RecordBatch> {
-        let (Some(event_time), Some(late_ms)) = (self.event_time, late_ms) else { return Ok(rows) };
-        let (in_time, late) = drop_late_rows(rows, event_time, late_ms)?;
-        self.rows.add_dropped(late.map_or(0, |late| late.num_rows()));
-        Ok(in_time)
     }
 
     /// The rows that may meet others; of an outer side those that may not are given at once.

@@ -84,7 +84,7 @@ impl StreamRows {
         let mut is_shown = true;
         let shown = expr.clone().transform_down(|expr| {
             if let Some(place) = self.columns.iter().position(|column| *column == expr) {
-                let column = Expr::Column(schema.columns().swap_remove(place));
+                let column = Expr::Column(schema.qualified_field(place).into());
                 return Ok(Transformed::new(column, true, TreeNodeRecursion::Jump));
             }
             is_shown &= !matches!(expr, Expr::Column(_));

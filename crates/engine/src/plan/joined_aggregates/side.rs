@@ -6,9 +6,10 @@ use datafusion::error::Result;
 use datafusion::logical_expr::utils::split_conjunction_owned;
 use datafusion::logical_expr::{Aggregate, BinaryExpr, Expr, LogicalPlan, Operator};
 
-use super::ROWS;
 use super::rows::StreamRows;
+use crate::functions::StreamAggregate;
 use crate::plan::stateful_aggregate::session_key;
+use crate::state::NativeAggregate;
 
 /// An aggregate with what stands over it.
 #[derive(Debug)]
@@ -70,16 +71,19 @@ impl AggregateSide {
         Ok(Some(Self { aggregate: aggregate.clone(), rows, outputs, conditions: vec![] }))
     }
 
-    /// The condition is about a key, or is that a group has rows.
+    /// Once the condition is met by a group, it always is: it is about a key, or asks for more of a count than there may
+    /// be yet. Counts of rows that stay only grow.
     fn stays(&self, condition: &Expr) -> bool {
         let place = |expr: &Expr| match expr {
             Expr::Column(column) => self.aggregate.schema.maybe_index_of_column(column),
             _ => None,
         };
+        let keys = self.aggregate.group_expr.len();
         match condition {
-            Expr::IsNotNull(inner) => place(inner).is_some_and(|place| place < self.aggregate.group_expr.len()),
-            Expr::BinaryExpr(BinaryExpr { left, op: Operator::Gt, .. }) => {
-                matches!(&**left, Expr::Column(column) if column.name.starts_with(ROWS))
+            Expr::IsNotNull(inner) => place(inner).is_some_and(|place| place < keys),
+            Expr::BinaryExpr(BinaryExpr { left, op: Operator::Gt, right }) => {
+                let count = place(left).and_then(|place| self.aggregate.aggr_expr.get(place.checked_sub(keys)?));
+                count.is_some_and(is_count) && matches!(**right, Expr::Literal(..))
             }
             _ => false,
         }
@@ -94,6 +98,14 @@ impl AggregateSide {
     /// Expressions over the rows that the aggregate takes in, over their source.
     pub(super) fn inlined(&self, exprs: &[Expr]) -> Result<Vec<Expr>> {
         exprs.iter().map(|expr| inlined(expr, self.aggregate.input.schema(), &self.rows.columns)).collect()
+    }
+}
+
+fn is_count(call: &Expr) -> bool {
+    match call {
+        Expr::Alias(alias) => is_count(&alias.expr),
+        Expr::AggregateFunction(call) => StreamAggregate::native_of(&call.func) == Some(NativeAggregate::Count),
+        _ => false,
     }
 }
 

@@ -25,6 +25,28 @@ pub(crate) fn with_weights(schema: &DFSchema) -> Result<DFSchemaRef> {
     Ok(Arc::new(DFSchema::new_with_metadata(fields, schema.metadata().clone()).map_err(from_datafusion)?))
 }
 
+/// The schema of the columns at these places.
+pub(super) fn columns_at(schema: &DFSchema, places: &[usize]) -> Result<DFSchema> {
+    let column = |&place: &usize| {
+        let (qualifier, field) = schema.qualified_field(place);
+        (qualifier.cloned(), Arc::clone(field))
+    };
+    let columns = places.iter().map(column).collect();
+    DFSchema::new_with_metadata(columns, schema.metadata().clone()).map_err(from_datafusion)
+}
+
+/// The places of all columns but the weights.
+pub(super) fn rows_of(schema: &DFSchema) -> Vec<usize> {
+    let is_row = |(_, field): &(usize, &Arc<Field>)| field.name() != WEIGHT;
+    schema.fields().iter().enumerate().filter(is_row).map(|(place, _)| place).collect()
+}
+
+/// The place of the weights.
+pub(super) fn weight_of(schema: &DFSchema) -> Result<usize> {
+    let place = schema.fields().iter().position(|field| field.name() == WEIGHT);
+    place.ok_or_else(|| Error::internal(format!("changes lack the column {WEIGHT}")))
+}
+
 impl StreamingNode for ChangesNode {
     fn name(&self) -> &str {
         "Changes"

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Field};
 use datafusion::common::{DFSchema, DFSchemaRef};
 use datafusion::logical_expr::LogicalPlan;
-use millstream_core::{Error, ROW_OPERATION, Result};
+use millstream_core::{ROW_OPERATION, Result};
 
+use super::changes::weight_of;
 use crate::error::from_datafusion;
 use crate::operators::{Consolidated, Consolidation, Unary};
 use crate::plan::consolidation::is_hidden;
-use crate::plan::edge::{Edge, Rows, WEIGHT};
+use crate::plan::edge::{Edge, Rows};
 use crate::plan::node::{
     NodeInput, Place, PlanContext, Planned, PlannedInput, StreamingExtension, StreamingNode, only_input,
 };
@@ -60,17 +61,8 @@ impl ConsolidateNode {
     /// The edge to the reader: of the input's columns those that are shown.
     fn edge(&self, schema: &DFSchema, input: &Edge) -> Edge {
         let shown = Self::shown(schema);
-        let edge = input.with_columns(shown.len(), |column| shown.get(column).copied());
-        let place = |key: &usize| shown.iter().position(|column| column == key);
-        let key = input.key.as_ref().and_then(|key| key.iter().map(place).collect());
-        Edge { rows: self.gives.rows(), key, ..edge }
+        Edge { rows: self.gives.rows(), ..input.showing(&shown) }
     }
-}
-
-/// The place of the weights.
-pub(super) fn weight_of(schema: &DFSchema) -> Result<usize> {
-    let place = schema.fields().iter().position(|field| field.name() == WEIGHT);
-    place.ok_or_else(|| Error::internal(format!("changes lack the column {WEIGHT}")))
 }
 
 impl StreamingNode for ConsolidateNode {

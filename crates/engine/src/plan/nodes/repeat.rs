@@ -7,7 +7,7 @@ use datafusion::common::{DFSchema, DFSchemaRef};
 use datafusion::logical_expr::LogicalPlan;
 use millstream_core::{Error, OutputMode, Result};
 
-use crate::error::from_datafusion;
+use super::changes::columns_at;
 use crate::operators::{Repeat, Unary};
 use crate::plan::edge::{Edge, Rows};
 use crate::plan::node::{
@@ -52,11 +52,7 @@ impl StreamingNode for RepeatNode {
 
     fn schema(&self, inputs: &[&DFSchemaRef]) -> Result<DFSchemaRef> {
         let input = only_input(self, inputs.to_vec())?;
-        let columns: Vec<_> = input.iter().collect();
-        let shown = Self::shown(input).into_iter().map(|place| columns[place]);
-        let fields = shown.map(|(qualifier, field)| (qualifier.cloned(), Arc::clone(field))).collect();
-        let schema = DFSchema::new_with_metadata(fields, input.metadata().clone()).map_err(from_datafusion)?;
-        Ok(Arc::new(schema))
+        columns_at(input, &Self::shown(input)).map(Arc::new)
     }
 
     fn passes(&self, _output: usize) -> Option<(usize, usize)> {
@@ -75,10 +71,8 @@ impl StreamingNode for RepeatNode {
     fn gives(&self, inputs: &[NodeInput<'_>], place: Place) -> Edge {
         let [input] = inputs else { return Edge::append_only() };
         let shown = Self::shown(input.schema);
-        let edge = input.edge.with_columns(shown.len(), |column| shown.get(column).copied());
-        let at = |key: &usize| shown.iter().position(|column| column == key);
-        let key = input.edge.key.as_ref().filter(|_| self.is_distinct);
-        let key = key.and_then(|key| key.iter().map(at).collect());
+        let edge = input.edge.showing(&shown);
+        let key = edge.key.clone().filter(|_| self.is_distinct);
         let changes = place.output_mode == OutputMode::Update && input.edge.rows == Rows::Updates;
         let rows = if changes { Rows::Changes } else { input.edge.rows };
         Edge { rows, key, keeps_keys: false, ..edge }

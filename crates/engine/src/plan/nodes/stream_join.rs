@@ -11,13 +11,13 @@ use datafusion::physical_expr::PhysicalExpr;
 use datafusion::physical_plan::ExecutionPlan;
 use millstream_core::{Error, Result};
 
-use super::with_weights;
+use super::changes::{columns_at, rows_of, weight_of, with_weights};
 use crate::error::from_datafusion;
 use crate::operators::{
     ChangesJoin, ChangesSide, Eviction, JoinKeys, JoinKind, JoinOutput, JoinSide, PairFilter, Side, StreamJoin,
     StreamJoinExec, TwoSided, row_layout,
 };
-use crate::plan::edge::{Edge, Rows, WEIGHT, join_edge};
+use crate::plan::edge::{Edge, Rows, join_edge};
 use crate::plan::node::{NodeInput, Place, PlanContext, Planned, PlannedInput, StreamingNode};
 use crate::plan::stream_join::{EventTimeOf, EvictionRule, JoinCondition, JoinKey};
 use crate::plan::unsupported::more_than_one_event_time;
@@ -91,29 +91,8 @@ impl StreamJoinNode {
     }
 }
 
-/// The places of all columns but the weights.
-fn rows_of(schema: &DFSchema) -> Vec<usize> {
-    let is_row = |column: &usize| schema.field(*column).name() != WEIGHT;
-    (0..schema.fields().len()).filter(is_row).collect()
-}
-
-fn weight_of(schema: &DFSchema) -> Option<usize> {
-    schema.fields().iter().position(|field| field.name() == WEIGHT)
-}
-
 fn without_weight(schema: &DFSchema) -> Result<DFSchema> {
-    let columns: Vec<_> = schema.iter().filter(|(_, field)| field.name() != WEIGHT).collect();
-    let columns = columns.into_iter().map(|(qualifier, field)| (qualifier.cloned(), Arc::clone(field))).collect();
-    DFSchema::new_with_metadata(columns, schema.metadata().clone()).map_err(from_datafusion)
-}
-
-/// The edge without the column of weights.
-fn rows_edge(input: &NodeInput<'_>) -> Edge {
-    let rows = rows_of(input.schema);
-    let edge = input.edge.with_columns(rows.len(), |column| rows.get(column).copied());
-    let place = |key: &usize| rows.iter().position(|column| column == key);
-    let key = input.edge.key.as_ref().and_then(|key| key.iter().map(place).collect());
-    Edge { key, ..edge }
+    columns_at(schema, &rows_of(schema))
 }
 
 fn key_of(key: &JoinKey, side: Side) -> &Expr {
@@ -213,7 +192,7 @@ impl StreamingNode for StreamJoinNode {
             let shown = output.iter().filter_map(place).filter_map(|column| rows.get(column).copied());
             let asked = self.exprs_of(side).chain(&self.condition.both).flat_map(Expr::column_refs);
             let asked = asked.filter_map(|column| input.schema.maybe_index_of_column(column));
-            shown.chain(asked).chain(weight_of(input.schema)).collect()
+            shown.chain(asked).chain(weight_of(input.schema).ok()).collect()
         });
         Some(needed.into())
     }
@@ -246,7 +225,12 @@ impl StreamingNode for StreamJoinNode {
                 let place = |side: usize, column: usize| rows[side].iter().position(|known| *known == column);
                 let equal = self.condition.equal_columns([left.schema, right.schema]).into_iter();
                 let equal: Vec<_> = equal.filter_map(|[l, r]| Some([place(0, l)?, place(1, r)?])).collect();
-                join_edge(self.kind.join_type(), rows[0].len(), [&rows_edge(left), &rows_edge(right)], &equal)
+                join_edge(
+                    self.kind.join_type(),
+                    rows[0].len(),
+                    [&left.edge.showing(&rows[0]), &right.edge.showing(&rows[1])],
+                    &equal,
+                )
             }
             Err(_) => Edge::append_only(),
         }
@@ -274,7 +258,7 @@ impl StreamingNode for StreamJoinNode {
         if !self.gives_changes {
             return Ok(planned(rows, StreamJoin::new(number, self.kind, sides, output, context.operators)));
         }
-        let weights = [weight_of(left.schema), weight_of(right.schema)];
+        let weights = [weight_of(left.schema).ok(), weight_of(right.schema).ok()];
         let [left, right] = sides;
         let sides = [
             ChangesSide::new(left, Side::Left, self.kind, weights[0]),

@@ -7,7 +7,7 @@ use datafusion::common::{Column, DFSchema, DFSchemaRef, TableReference};
 use datafusion::logical_expr::LogicalPlan;
 use millstream_core::{Error, Result};
 
-use super::consolidate::weight_of;
+use super::changes::{rows_of, weight_of};
 use super::lifetime::lifetime_of;
 use crate::error::from_datafusion;
 use crate::operators::{Numbering, Shown, TopRows, TopRowsColumns, Unary, top_rows_layout};
@@ -63,12 +63,6 @@ impl TopRowsNode {
         self.order.iter().map(text).collect::<Vec<_>>().join(", ")
     }
 
-    /// The columns of the input that the output shows, by their places.
-    fn passed(schema: &DFSchema) -> Vec<usize> {
-        let is_passed = |(_, field): &(usize, &Arc<Field>)| field.name() != WEIGHT;
-        schema.fields().iter().enumerate().filter(is_passed).map(|(place, _)| place).collect()
-    }
-
     /// One row of each key is shown.
     fn is_first_of_key(&self) -> bool {
         self.shown.numbering == Numbering::RowNumber && self.shown.last == 1 && !self.keys.is_empty()
@@ -119,7 +113,7 @@ impl StreamingNode for TopRowsNode {
     fn schema(&self, inputs: &[&DFSchemaRef]) -> Result<DFSchemaRef> {
         let input = only_input(self, inputs.to_vec())?;
         let columns: Vec<_> = input.iter().collect();
-        let passed = Self::passed(input).into_iter().map(|place| columns[place]);
+        let passed = rows_of(input).into_iter().map(|place| columns[place]);
         let mut fields: Vec<_> = passed.map(|(qualifier, field)| (qualifier.cloned(), Arc::clone(field))).collect();
         fields.extend(self.number.clone());
         fields.extend(self.has_weights.then(|| (None, Arc::new(Field::new(WEIGHT, DataType::Int64, false)))));
@@ -135,7 +129,7 @@ impl StreamingNode for TopRowsNode {
 
     fn needs(&self, output: &[usize], inputs: &[NodeInput<'_>]) -> Option<Vec<Vec<usize>>> {
         let [input] = inputs else { return None };
-        let passed = Self::passed(input.schema);
+        let passed = rows_of(input.schema);
         let mut needed = self.key_places(input.schema).ok()?;
         needed.extend(self.order_places(input.schema).ok()?);
         needed.extend(weight_of(input.schema).ok());
@@ -161,7 +155,7 @@ impl StreamingNode for TopRowsNode {
     /// A row may come back long after its time, unless its key ends with that.
     fn gives(&self, inputs: &[NodeInput<'_>], _place: Place) -> Edge {
         let [input] = inputs else { return Edge::append_only() };
-        let passed = Self::passed(input.schema);
+        let passed = rows_of(input.schema);
         let keys = self.key_places(input.schema).unwrap_or_default();
         let of_key = |output: usize| passed.get(output).copied().filter(|column| keys.contains(column));
         let edge = input.edge.with_columns(passed.len(), of_key);
@@ -186,7 +180,7 @@ impl StreamingNode for TopRowsNode {
         let in_key = keys.iter().position(|&key| Some(key) == event_time);
         let key_schema = fields.project(&keys)?;
         let lifetime = in_key.map(|key| lifetime_of(&codec, key, &key_schema)).transpose()?;
-        let passed = Self::passed(input.schema).into_iter().map(|place| Arc::clone(&fields.fields()[place]));
+        let passed = rows_of(input.schema).into_iter().map(|place| Arc::clone(&fields.fields()[place]));
         let layout = top_rows_layout(codec, &order, passed.collect())?;
         let number = context.place.number;
         let rows = context.operators.store(("the first rows", number), "rows", layout, lifetime)?;

@@ -36,6 +36,8 @@ impl Counted {
 #[derive(Debug, Clone)]
 struct Query {
     counted: [Counted; 3],
+    /// Only groups of more rows than this are rows of the aggregate.
+    least: [Option<i64>; 3],
     kinds: [JoinType; 2],
     /// NULL meets NULL.
     null_safe: bool,
@@ -44,11 +46,9 @@ struct Query {
 fn queries() -> impl Strategy<Value = Query> {
     let counted = || prop_oneof![Just(Counted::All), Just(Counted::Positive), Just(Counted::Known)];
     let kind = || prop_oneof![Just(JoinType::Inner), Just(JoinType::Left), Just(JoinType::Right)];
-    ([counted(), counted(), counted()], [kind(), kind()], any::<bool>()).prop_map(|(counted, kinds, null_safe)| Query {
-        counted,
-        kinds,
-        null_safe,
-    })
+    let least = || proptest::option::weighted(0.3, 0_i64..3);
+    ([counted(), counted(), counted()], [least(), least(), least()], [kind(), kind()], any::<bool>())
+        .prop_map(|(counted, least, kinds, null_safe)| Query { counted, least, kinds, null_safe })
 }
 
 fn rows() -> impl Strategy<Value = Vec<Row>> {
@@ -87,9 +87,16 @@ fn window_of(time: Expr) -> Expr {
 
 fn plan(query: &Query, events: &LogicalPlan) -> LogicalPlan {
     let column = |name: String| Expr::Column(datafusion::common::Column::from_name(name));
-    let mut joined = aggregate(events, query.counted[0], 0);
+    let side = |number: usize| {
+        let groups = aggregate(events, query.counted[number], number);
+        match query.least[number] {
+            Some(least) => groups.filter(column(format!("n#{number}")).gt(lit(least))).unwrap(),
+            None => groups,
+        }
+    };
+    let mut joined = side(0);
     for number in 1..3 {
-        let next = aggregate(events, query.counted[number], number).build().unwrap();
+        let next = side(number).build().unwrap();
         let equal = ["k", "w"].map(|name| {
             let (left, right) = (column(format!("{name}#0")), column(format!("{name}#{number}")));
             if query.null_safe { is_not_distinct(left, right) } else { left.eq(right) }
@@ -136,7 +143,7 @@ async fn held(plan: &LogicalPlan, source: &MemoryRows, batches: &[Vec<Row>], fus
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 600, ..ProptestConfig::default() })]
 
     #[test]
     fn one_aggregate_gives_what_joined_ones_give(query in queries(), batches in vec(rows(), 1..5)) {
@@ -157,7 +164,7 @@ proptest! {
 #[tokio::test]
 async fn what_is_not_plainly_the_same_stays_joined() {
     let source = MemoryRows::default();
-    let query = Query { counted: [Counted::All; 3], kinds: [JoinType::Left; 2], null_safe: false };
+    let query = Query { counted: [Counted::All; 3], least: [None; 3], kinds: [JoinType::Left; 2], null_safe: false };
     let fused = async |plan: LogicalPlan| {
         let test = StreamTest::start(plan, Setting::of(OutputMode::Update)).await.unwrap();
         test.execution.explain(false).contains("joins of aggregates of one stream: ")
@@ -185,6 +192,11 @@ async fn what_is_not_plainly_the_same_stays_joined() {
     // A user's condition on groups may fail later.
     let having = aggregate(&events, Counted::All, 1).filter(column("n#1").lt(lit(3_i64))).unwrap();
     assert!(!fused(joined(having, both())).await);
+    // One that a group meets for ever once it does is another thing.
+    let many = aggregate(&events, Counted::All, 1).filter(column("n#1").gt(lit(3_i64))).unwrap();
+    assert!(fused(joined(many, both())).await);
+    let small = aggregate(&events, Counted::All, 1).filter(column("m#1").gt(lit(3_i64))).unwrap();
+    assert!(!fused(joined(small, both())).await, "nothing is known of values but counts");
     // A filter that keeps rows from an expression which may fail.
     let safe = Builder::from(events.clone()).filter(col("v").not_eq(lit(0_i64))).unwrap().build().unwrap();
     assert!(fused(joined(aggregate(&safe, Counted::All, 1), both())).await);

@@ -12,6 +12,7 @@ use arrow::compute::{filter, filter_record_batch};
 use arrow::datatypes::Int64Type;
 use millstream_core::{Error, Result};
 
+use crate::operators::late_rows::in_time;
 use crate::operators::stream_join::kind::{JoinKind, Side};
 use crate::operators::stream_join::side::{JoinSide, SUB_KEY_BYTES, evaluate};
 use crate::state::{BatchNumber, EncodedKeys, UpdateScratch};
@@ -64,7 +65,8 @@ impl ChangesSide {
         number: BatchNumber,
         scratch: &mut UpdateScratch,
     ) -> Result<()> {
-        let rows = self.side.meeting_own_condition(self.side.in_time(rows, late_ms)?)?;
+        let rows = in_time(rows, self.side.event_time, late_ms, &self.side.rows)?;
+        let rows = self.side.meeting_own_condition(rows)?;
         let keys = self.side.keys.exprs.iter().map(|key| evaluate(key, &rows)).collect::<Result<Vec<_>>>()?;
         let (rows, keys) = match self.side.keys.null_rows(&keys) {
             Some(nulls) if nulls.null_count() > 0 => self.without_null_keys(&rows, &keys, &nulls)?,

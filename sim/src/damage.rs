@@ -1,6 +1,6 @@
 //! A worn-out disk changes a file between two lives of a process: the next one must notice, or must not need it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::fate::Fate;
 use crate::life::{End, live};
@@ -10,7 +10,9 @@ use crate::world::{World, is_loss};
 pub(crate) fn suffer(world: &World) -> Result<(), String> {
     let copy = world.disk.with_files(|files| files.clone());
     let paths = copy.paths();
-    let spoilable = |path: &&std::path::PathBuf| copy.read(path).is_some_and(|bytes| !bytes.is_empty());
+    // A source's log has Spark's layout, which has no room for a checksum.
+    let is_checked = |path: &Path| !path.parent().is_some_and(|parent| parent.parent().is_some_and(is_sources));
+    let spoilable = |path: &&PathBuf| is_checked(path) && copy.read(path).is_some_and(|bytes| !bytes.is_empty());
     let spoilable: Vec<_> = paths.iter().filter(spoilable).cloned().collect();
     if spoilable.is_empty() {
         return Ok(());
@@ -35,6 +37,11 @@ pub(crate) fn suffer(world: &World) -> Result<(), String> {
     }
     world.disk.with_files(|files| *files = copy);
     Ok(())
+}
+
+/// Whether it is the folder of the sources' logs.
+fn is_sources(folder: &Path) -> bool {
+    folder.file_name().is_some_and(|name| name == "sources")
 }
 
 /// A bit changes, or a write never came to the disk and zeros are in its place.

@@ -14,6 +14,7 @@ mod fate;
 mod file_system;
 mod last_rows;
 mod life;
+mod logged_source;
 mod query;
 mod rows;
 mod search;

@@ -17,6 +17,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::chance::Chance;
+use crate::logged_source::LoggedSource;
 use crate::rows::{KEPT_BACK, Row};
 use crate::trace::Trace;
 
@@ -31,6 +32,8 @@ pub(crate) struct SimSource(Arc<Shared>);
 struct Shared {
     chance: Chance,
     trace: Trace,
+    /// Whether the engine sees it as a [`LoggedSource`].
+    keeps_log: bool,
     /// By partition, all that will ever arrive.
     rows: Vec<Vec<Row>>,
     state: Mutex<State>,
@@ -59,7 +62,14 @@ impl SimSource {
         rows.into_iter().for_each(|row| by_partition[chance.index(partitions)].push(row));
         let limit = chance.percent(70).then(|| chance.index(20) + 1);
         let state = State { available: vec![0; partitions], told: vec![0; partitions], limit, ..State::default() };
-        Self(Arc::new(Shared { chance, trace, rows: by_partition, state: Mutex::new(state), arrived: Notify::new() }))
+        let (state, arrived) = (Mutex::new(state), Notify::new());
+        let keeps_log = chance.percent(33);
+        Self(Arc::new(Shared { chance, trace, keeps_log, rows: by_partition, state, arrived }))
+    }
+
+    /// Whether its offsets are numbers of entries in a log of its own.
+    pub(crate) fn keeps_log(&self) -> bool {
+        self.0.keeps_log
     }
 
     /// A process begins; the source fails so many times in a hundred while it lives. Some rows are kept back for the
@@ -194,7 +204,7 @@ fn batch(rows: &[Row], columns: &[ScanColumn]) -> Result<RecordBatch> {
     Ok(RecordBatch::try_new(schema(), all)?.project(&indices)?)
 }
 
-fn offset(positions: &[usize]) -> Offset {
+pub(crate) fn offset(positions: &[usize]) -> Offset {
     Offset::new(serde_json::Value::from(positions.to_vec()))
 }
 
@@ -212,8 +222,12 @@ impl Connector for SimSource {
         Ok(schema())
     }
 
-    fn open_source(&self, _config: SourceConfig) -> Result<Arc<dyn Source>> {
-        Ok(Arc::new(self.clone()))
+    fn open_source(&self, config: SourceConfig) -> Result<Arc<dyn Source>> {
+        if !self.0.keeps_log {
+            return Ok(Arc::new(self.clone()));
+        }
+        let log = config.log.ok_or_else(|| Error::internal("there is no log for the source"))?;
+        Ok(Arc::new(LoggedSource::new(self.clone(), log)))
     }
 }
 

@@ -119,6 +119,7 @@ impl World {
                 ("millstream.checkpoint.segmentBytes", chance.pick(&[500, 2000, 1 << 20]).to_string()),
                 ("millstream.checkpoint.snapshotBytes", chance.pick(&[1, 100, 1000, 1 << 20]).to_string()),
                 ("spark.sql.streaming.minBatchesToRetain", chance.within(1, 4).to_string()),
+                ("spark.sql.streaming.fileSource.log.compactInterval", chance.within(1, 4).to_string()),
             ],
             knows_newest,
             chance,
@@ -130,8 +131,15 @@ impl World {
 
     fn describe(&self) -> String {
         format!(
-            "{:?}, {:?}, sync {:?}, sink knows its newest batch: {}, {} cores, short of memory: {}, {:?}",
-            self.question, self.trigger, self.sync, self.knows_newest, self.cores, self.is_tight, self.conf
+            "{:?}, {:?}, sync {:?}, sink knows its newest batch: {}, {} cores, short of memory: {}, source has a log: {}, {:?}",
+            self.question,
+            self.trigger,
+            self.sync,
+            self.knows_newest,
+            self.cores,
+            self.is_tight,
+            self.source.keeps_log(),
+            self.conf
         )
     }
 

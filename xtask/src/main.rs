@@ -8,7 +8,7 @@ mod layers;
 mod suite;
 mod tidy;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
@@ -169,8 +169,10 @@ fn carry_out(command: &mut Command) -> Result<()> {
     if status.success() { Ok(()) } else { bail!("{line} failed ({status})") }
 }
 
+/// The checkout in which cargo runs this task, which another one may have compiled.
 fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace").to_path_buf()
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo says where the package lies that it runs");
+    Path::new(&package).parent().expect("xtask lies in the workspace").to_path_buf()
 }
 
 #[expect(clippy::print_stderr, reason = "a task talks to the person who started it")]

@@ -227,11 +227,12 @@ impl KafkaTool {
     /// If Java cannot be run.
     pub fn start(bootstrap: &str) -> Self {
         let jars = crate::program_folder(&format!("kafka-{NEWEST}")).join("*");
-        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/java/KafkaTool.java");
+        let source = crate::checkout().join("crates/test-servers/java/KafkaTool.java");
         let mut process = Command::new("java")
             .args(["-Xmx768m", "-XX:TieredStopAtLevel=1", "-cp"])
             .arg(jars)
-            .args([source, bootstrap])
+            .arg(source)
+            .arg(bootstrap)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

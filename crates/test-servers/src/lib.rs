@@ -9,7 +9,7 @@ mod kafka;
 mod programs;
 mod s3;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 pub use kafka::{Kafka, KafkaTool};
@@ -52,9 +52,15 @@ fn program_folder(name: &str) -> PathBuf {
     tools.unwrap_or_else(home).join(name)
 }
 
+/// The checkout whose tests run: not the one in which this crate was compiled, where several share a target folder.
+fn checkout() -> PathBuf {
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo says where the package of a test lies");
+    let found = Path::new(&package).ancestors().find(|folder| folder.join("dev/servers").is_dir());
+    found.expect("the package lies in a checkout").to_owned()
+}
+
 fn script(name: &str) -> Command {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../dev/servers").join(name);
-    let mut command = Command::new(path);
+    let mut command = Command::new(checkout().join("dev/servers").join(name));
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::inherit());
     command.env("SERVER_ENDS_WITH_STDIN", "1");
     command

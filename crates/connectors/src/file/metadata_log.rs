@@ -98,6 +98,12 @@ impl MetadataLog {
         Self { folder: files.join(FOLDER) }
     }
 
+    /// Makes the log's folder, so that readers heed the log before the first file is there.
+    pub(super) fn create(&self) -> Result<()> {
+        fs::create_dir_all(&self.folder).map_err(|error| failed("create", &self.folder, error))?;
+        self.folder.parent().map_or(Ok(()), sync_folder)
+    }
+
     /// The newest batch that is in the log.
     pub(super) fn newest(&self) -> Result<Option<u64>> {
         Ok(self.names()?.last().map(|name| name.batch))
@@ -134,7 +140,7 @@ impl MetadataLog {
         now_ms: i64,
         keeps: impl Fn(&Entry) -> bool,
     ) -> Result<()> {
-        fs::create_dir_all(&self.folder).map_err(|error| failed("create", &self.folder, error))?;
+        self.create()?;
         let names = self.names()?;
         let is_compact = (batch + 1).is_multiple_of(self::interval(&names, interval));
         let mut entries = match batch.checked_sub(1).filter(|_| is_compact) {

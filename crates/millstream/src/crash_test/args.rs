@@ -25,8 +25,8 @@ use crate::values::whole;
                   arithmetic as well: their rows are numbered.\n\nYOUR OWN JOB is told by environment variables where to \
                   work; in SQL they are ${env:NAME}:\n  KAFKA       the brokers, for kafka.bootstrap.servers\n  INPUT       \
                   the topic to read\n  OUTPUT      the topic to write to\n  STARTING    'earliest', for startingOffsets\n  \
-                  CHECKPOINT  a folder, for checkpointLocation\n  TRIGGER     '0 seconds', or 'availableNow' to read the \
-                  rest\nIts results must depend on nothing but the rows, so neither on the time of day nor on rand(). A row \
+                  CHECKPOINT  a folder, for checkpointLocation\n  FOLDER      an empty folder, for files\n  TRIGGER     \
+                  '0 seconds', or 'availableNow' to read the rest\nIts results must depend on nothing but the rows, so neither on the time of day nor on rand(). A row \
                   that comes too late for a watermark is dropped or not by chance: let watermarks wait longer than the \
                   partitions drift apart, or use --partitions 1.\n\nTHE BROKER is an embedded one, in a process and folder \
                   of its own, unless --bootstrap names others. Those are killed only by --broker-kill.\n\nIt exits with 0 \

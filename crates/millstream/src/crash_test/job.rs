@@ -39,6 +39,8 @@ pub(crate) enum BuiltIn {
     Shared,
     /// Each row with the one that comes seven seconds after it: a left outer join of two streams (append mode).
     Join,
+    /// Each row as it is, through a folder of files that one query writes and another reads.
+    Files,
 }
 
 /// How many keys are the first.
@@ -55,7 +57,7 @@ pub(super) enum Job {
 }
 
 impl BuiltIn {
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::Pass,
         Self::Windows,
         Self::Sessions,
@@ -66,6 +68,7 @@ impl BuiltIn {
         Self::Top,
         Self::Shared,
         Self::Join,
+        Self::Files,
     ];
 
     fn name(self) -> &'static str {
@@ -80,6 +83,7 @@ impl BuiltIn {
             Self::Top => "top",
             Self::Shared => "shared",
             Self::Join => "join",
+            Self::Files => "files",
         }
     }
 
@@ -96,6 +100,7 @@ impl BuiltIn {
             Self::Top => include_str!("jobs/top.sql"),
             Self::Shared => include_str!("jobs/shared.sql"),
             Self::Join => include_str!("jobs/join.sql"),
+            Self::Files => include_str!("jobs/files.sql"),
         }
     }
 
@@ -110,7 +115,7 @@ impl BuiltIn {
         };
         let in_second = |number| format!("{} {}", rows.key(number), Rows::second(number));
         match self {
-            Self::Pass => all().collect(),
+            Self::Pass | Self::Files => all().collect(),
             // The seconds of the last rows are never over.
             Self::Windows => counts(&|number| Some(in_second(number)), sent.under_load),
             Self::Sessions => {
@@ -157,9 +162,8 @@ impl BuiltIn {
         let is_count = |seen: &&OutputRow| seen.row.0.as_ref().is_some_and(|key| key.starts_with(COUNT_OF.as_bytes()));
         match self {
             // How many keys have a number of rows goes up and down, and so does who has the most; a key may come back.
-            Self::Pass | Self::Windows | Self::Sessions | Self::Chained | Self::Most | Self::Top | Self::Join => {
-                Vec::new()
-            }
+            Self::Chained | Self::Most | Self::Top => Vec::new(),
+            Self::Pass | Self::Windows | Self::Sessions | Self::Join | Self::Files => Vec::new(),
             Self::Counts => out_of_order(seen.iter(), false),
             Self::Complete => out_of_order(seen.iter(), true),
             Self::Shared => out_of_order(seen.iter().filter(is_count), false),
@@ -205,9 +209,15 @@ impl Job {
         if in_order { 1 } else { partitions }
     }
 
+    /// How often it must run to read all there is: a query that reads what another one writes ends with what is there
+    /// when it starts.
+    pub(super) fn runs_to_end(&self) -> usize {
+        if matches!(self, Self::BuiltIn(BuiltIn::Files)) { 2 } else { 1 }
+    }
+
     pub(super) fn comparison(&self) -> Comparison {
         match self {
-            Self::BuiltIn(BuiltIn::Pass | BuiltIn::Windows | BuiltIn::Sessions | BuiltIn::Join)
+            Self::BuiltIn(BuiltIn::Pass | BuiltIn::Windows | BuiltIn::Sessions | BuiltIn::Join | BuiltIn::Files)
             | Self::Program { compare: Compare::Rows, .. } => Comparison::Rows,
             Self::BuiltIn(BuiltIn::Counts | BuiltIn::Complete | BuiltIn::Chained | BuiltIn::Most | BuiltIn::Top)
             | Self::Program { compare: Compare::Newest, .. } => Comparison::Newest,

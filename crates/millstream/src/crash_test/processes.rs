@@ -26,6 +26,8 @@ pub(super) struct Launch {
     pub(super) program: PathBuf,
     pub(super) args: Vec<std::ffi::OsString>,
     pub(super) environment: Vec<(&'static str, String)>,
+    /// Where its tables last.
+    pub(super) warehouse: PathBuf,
     /// Where what it prints and says goes.
     pub(super) log: PathBuf,
 }
@@ -54,7 +56,7 @@ impl Launch {
         let log = File::options().create(true).append(true).open(&self.log).map_err(cannot)?;
         let said_before = log.metadata().map_err(cannot)?.len();
         let mut command = Command::new(this_binary()?);
-        command.arg("run").arg(&self.program).args(&self.args);
+        command.args(["run", "--warehouse"]).arg(&self.warehouse).arg(&self.program).args(&self.args);
         command.envs(self.environment.iter().map(|(name, value)| (name, value))).env_remove("MILLSTREAM_FAIL_POINT");
         if let Some((name, count)) = fail_point {
             command.env("MILLSTREAM_FAIL_POINT", format!("{name}:{count}"));

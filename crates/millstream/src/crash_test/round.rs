@@ -116,7 +116,8 @@ impl<'a> Round<'a> {
     pub(super) fn new(setup: &'a Setup, brokers: &'a mut Brokers, (job, first): (&'a Job, u64)) -> Result<Self> {
         let folder = setup.folder.join(format!("from-{first}"));
         let cannot = |error: std::io::Error| Error::unavailable("cannot write a temporary folder").with_source(error);
-        std::fs::create_dir(&folder).map_err(cannot)?;
+        let files = folder.join("files");
+        std::fs::create_dir_all(&files).map_err(cannot)?;
         let names = ["input", "output", "undisturbed"].map(|part| format!("{}-{first}-{part}", setup.name));
         let launch = Launch {
             program: job.file(&folder).map_err(cannot)?,
@@ -127,8 +128,10 @@ impl<'a> Round<'a> {
                 ("OUTPUT", names[1].clone()),
                 ("STARTING", "earliest".to_owned()),
                 ("CHECKPOINT", folder.join("checkpoint").display().to_string()),
+                ("FOLDER", files.display().to_string()),
                 ("TRIGGER", "0 seconds".to_owned()),
             ],
+            warehouse: folder.join("warehouse"),
             log: folder.join("engine.log"),
         };
         Ok(Self { setup, brokers, job, launch, names, engine: None, broker_died: false, cycles: Vec::new() })
@@ -269,14 +272,10 @@ impl<'a> Round<'a> {
 
     /// Lets the job read what is left, then compares.
     async fn check(&self, sent: Sent) -> Result<Option<Fault>> {
-        let (status, said) = run_to_end(&self.launch).await?;
-        if !status.is_some_and(|status| status.success()) {
+        if let Err((status, said)) = self.run_to_end(&self.launch).await? {
             return Ok(Some(Fault::CannotFinish { status, said }));
         }
-        let checkpoint = self.setup.folder.join(format!("{}-checkpoint", self.names[2])).display().to_string();
-        let undisturbed = self.launch.with("OUTPUT", self.names[2].clone()).with("CHECKPOINT", checkpoint);
-        let (status, said) = run_to_end(&undisturbed).await?;
-        if !status.is_some_and(|status| status.success()) {
+        if let Err((status, said)) = self.run_to_end(&self.undisturbed()?).await? {
             return Err(fails_undisturbed(status, &said));
         }
         let (seen, due) = (self.read(1).await?, self.read(2).await?);
@@ -292,6 +291,29 @@ impl<'a> Round<'a> {
         let differences = compare(self.job.comparison(), &seen, &due);
         let from = "the output of an undisturbed run";
         Ok((!differences.is_empty()).then_some(Fault::Differs { from, differences }))
+    }
+
+    /// The same job with topic and folders of its own.
+    fn undisturbed(&self) -> Result<Launch> {
+        let own = |name: &str| self.setup.folder.join(format!("{}-{name}", self.names[2]));
+        let files = own("files");
+        let cannot = |error| Error::unavailable("cannot write a temporary folder").with_source(error);
+        std::fs::create_dir(&files).map_err(cannot)?;
+        let launch = self.launch.with("OUTPUT", self.names[2].clone());
+        let launch = launch.with("CHECKPOINT", own("checkpoint").display().to_string());
+        Ok(Launch { warehouse: own("warehouse"), ..launch.with("FOLDER", files.display().to_string()) })
+    }
+
+    /// Runs a job until it has read all there is; the status and the last words of a run that did not end well.
+    async fn run_to_end(&self, launch: &Launch) -> Result<Result<(), (Option<ExitStatus>, String)>> {
+        for _ in 0..self.job.runs_to_end() {
+            let mut engine = launch.with("TRIGGER", "availableNow".to_owned()).start(None)?;
+            let status = engine.ended_within(ENDS_WITHIN).await?;
+            if !status.is_some_and(|status| status.success()) {
+                return Ok(Err((status, engine.last_words())));
+            }
+        }
+        Ok(Ok(()))
     }
 
     fn is_built_in(&self) -> bool {
@@ -316,13 +338,6 @@ async fn kill_if_alive(engine: &mut EngineProcess, ended: Option<ExitStatus>) ->
         Some(status) => Ok(Some(status)),
         None => engine.kill().await,
     }
-}
-
-/// Runs a job until it has read all there is.
-async fn run_to_end(launch: &Launch) -> Result<(Option<ExitStatus>, String)> {
-    let mut engine = launch.with("TRIGGER", "availableNow".to_owned()).start(None)?;
-    let status = engine.ended_within(ENDS_WITHIN).await?;
-    Ok((status, engine.last_words()))
 }
 
 fn fails_undisturbed(status: Option<ExitStatus>, said: &str) -> Error {

@@ -35,12 +35,12 @@ fn kills(result: &Path) -> Vec<Vec<String>> {
 fn kills_change_nothing(mut command: Command) {
     let folder = tempfile::tempdir().unwrap();
     let result = folder.path().join("kills.tsv");
-    command.args(["--kills", "40", "--round", "4", "--seed", "3", "--kill-at", "all", "--result"]).arg(&result);
+    command.args(["--kills", "44", "--round", "4", "--seed", "3", "--kill-at", "all", "--result"]).arg(&result);
     let output = command.output().unwrap();
     assert!(output.status.success(), "{}", said(&output));
-    assert_eq!(said(&output).matches("nothing lost, doubled or different").count(), 10, "{}", said(&output));
+    assert_eq!(said(&output).matches("nothing lost, doubled or different").count(), 11, "{}", said(&output));
     let kills = kills(&result);
-    assert_eq!(kills.len(), 40, "{kills:?}");
+    assert_eq!(kills.len(), 44, "{kills:?}");
     for target in ["engine", "broker", "both"] {
         assert!(kills.iter().any(|kill| kill[2] == target), "no kill of {target}: {kills:?}");
     }

@@ -111,6 +111,7 @@ impl Sink for FileSink {
             if is_new && newest.is_none() {
                 refuse_to_hide_files(&folder)?;
             }
+            log.create()?;
             Ok(newest)
         });
         *self.state.lock() = State { newest: newest.await?, query, steps: Some(start.steps) };

@@ -123,13 +123,22 @@ async fn a_batch_adds_no_files_that_nobody_would_see() {
 async fn a_stream_does_not_begin_where_it_would_hide_files() {
     let folder = TempDir::new().unwrap();
     let sink = || connector("json").open_sink(config(folder.path(), &[], &[])).unwrap();
-    assert_eq!(sink().open(SinkStart::batch_write()).await.unwrap(), None);
-    fs::write(folder.path().join("_SUCCESS"), "").unwrap();
-    assert_eq!(sink().open(SinkStart::batch_write()).await.unwrap(), None);
     write("json", config(folder.path(), &["k"], &[]), SaveMode::Append, vec![Ok(rows(0, 2, 1))]).await.unwrap();
     let error = sink().open(SinkStart::batch_write()).await.unwrap_err();
     assert!(error.message().contains("a folder that has other files"), "{error}");
     // The files of a query that went down before its first entry of the log.
     let known = SinkStart { logged: BTreeMap::from([(BatchId(0), 7)]), ..SinkStart::batch_write() };
     assert_eq!(sink().open(known).await.unwrap(), None);
+}
+
+/// Else a file of the first batch would show to readers before its batch has ended.
+#[tokio::test]
+async fn a_stream_has_a_log_before_it_has_files() {
+    let folder = TempDir::new().unwrap();
+    let sink = || connector("json").open_sink(config(folder.path(), &[], &[])).unwrap();
+    fs::write(folder.path().join("_SUCCESS"), "").unwrap();
+    for _ in 0..2 {
+        assert_eq!(sink().open(SinkStart::batch_write()).await.unwrap(), None);
+        assert_eq!(fs::read_dir(folder.path().join("_spark_metadata")).unwrap().count(), 0);
+    }
 }

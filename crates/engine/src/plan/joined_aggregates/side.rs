@@ -71,8 +71,8 @@ impl AggregateSide {
         Ok(Some(Self { aggregate: aggregate.clone(), rows, outputs, conditions: vec![] }))
     }
 
-    /// Once the condition is met by a group, it always is: it is about a key, or asks for more of a count than there may
-    /// be yet. Counts of rows that stay only grow.
+    /// Once the condition is met by a group, it always is: it is about a key, or asks for more of a count than there
+    /// may be yet. Counts of rows that stay only grow.
     fn stays(&self, condition: &Expr) -> bool {
         let place = |expr: &Expr| match expr {
             Expr::Column(column) => self.aggregate.schema.maybe_index_of_column(column),

@@ -25,6 +25,7 @@ fn what_is_due_is_arithmetic() {
         r#"k1={"key": "k1", "n": 1, "time": "2026-01-02T00:00:00.010Z"}"#,
     ];
     assert_eq!(texts(BuiltIn::Pass, few), rows);
+    assert_eq!(texts(BuiltIn::Files, few), rows);
     let joined = texts(BuiltIn::Join, Sent { under_load: 702, last: 2 });
     assert_eq!(joined.len(), 702);
     assert_eq!(joined[..3], ["0=700", "1=701", "2=none"]);

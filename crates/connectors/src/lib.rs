@@ -10,6 +10,7 @@ pub mod kafka;
 pub mod memory;
 pub mod noop;
 pub mod rate;
+pub mod socket;
 
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ pub fn register_all(registry: &mut ConnectorRegistry) {
     registry.register(Arc::new(noop::Noop));
     registry.register(Arc::new(rate::RatePerSecond));
     registry.register(Arc::new(rate::RatePerBatch));
+    registry.register(Arc::new(socket::Socket));
     for format in file::formats::FORMATS {
         registry.register(Arc::new(file::FileConnector(*format)));
     }

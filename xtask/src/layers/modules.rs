@@ -222,6 +222,7 @@ pub(super) const TABLES: &[Table] = &[
             ("memory", &[]),
             ("noop", &["drain"]),
             ("rate", &[]),
+            ("socket", &[]),
         ],
     },
     Table {

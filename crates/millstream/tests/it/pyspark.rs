@@ -403,3 +403,36 @@ fn a_program_has_what_its_header_asks_for() {
     assert_eq!(output.status.code(), Some(4), "{said}");
     assert!(said.contains("the program asks for another Python in its header: python3 is 3."), "{said}");
 }
+
+/// The first program of Spark's own guide to streams; a thread of it plays `nc`.
+#[test]
+fn words_from_a_socket_are_counted() {
+    require_or_skip!(client_available());
+    check(
+        "import socket, threading\n\
+         server = socket.create_server(('127.0.0.1', 0))\n\
+         def serve():\n\
+         \x20   client, _ = server.accept()\n\
+         \x20   client.sendall(b'apache spark\\napache hadoop\\r\\nlast apache')\n\
+         \x20   client.close()\n\
+         threading.Thread(target=serve, daemon=True).start()\n\
+         lines = spark.readStream.format('socket').option('host', 'localhost')\n\
+         lines = lines.option('port', server.getsockname()[1]).load()\n\
+         words = lines.select(F.explode(F.split(lines.value, ' ')).alias('word'))\n\
+         query = words.groupBy('word').count().writeStream.outputMode('complete')\n\
+         query = query.format('memory').queryName('counts').start()\n\
+         counts = spark.table('counts')\n\
+         while counts.agg(F.sum('count')).first()[0] != 6:\n\
+         \x20   query.processAllAvailable()\n\
+         counts.orderBy('word').show()\n\
+         query.stop()\n",
+        "+------+-----+\n\
+         |  word|count|\n\
+         +------+-----+\n\
+         |apache|    3|\n\
+         |hadoop|    1|\n\
+         |  last|    1|\n\
+         | spark|    1|\n\
+         +------+-----+\n\n",
+    );
+}

@@ -424,6 +424,7 @@ impl MicroBatchExecution {
         let (rows, took) = (progress.num_input_rows(), progress.took);
         tracing::debug!(query = %self.control.id, batch = %batch.id(), rows, ?took, "batch committed");
         self.log.add(&progress, self.progress.now());
+        self.log.warn_of_future(&progress, batch.entry.timestamp_ms, self.plan.watermark().current_ms());
         self.control.add_progress(progress);
         Ok(())
     }

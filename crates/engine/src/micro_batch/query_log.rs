@@ -1,16 +1,22 @@
 //! What the log says of a query that goes well: a line when it starts, a line when it ends, and between them one for
 //! each ten seconds in which it did something. Not a line a batch, which may be thousands a second.
+//!
+//! And a warning, once a run, of state that grows without bound, and of event times that leave all others behind.
 
-use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, SecondsFormat};
+use millstream_core::Trigger;
 use millstream_core::progress::StreamingQueryProgress;
-use millstream_core::{Source, Trigger};
 
+use crate::plan::IncrementalExecution;
 use crate::run::{QueryControl, QuerySpec};
 
 /// How often a running query says how it goes.
 const LINE_EVERY: Duration = Duration::from_secs(10);
+
+/// Clocks may differ; a watermark that is so many milliseconds ahead of ours comes of something else.
+const AHEAD_MS: i64 = 3_600_000;
 
 /// Counts the batches of one run, and writes its lines.
 #[derive(Debug)]
@@ -21,6 +27,7 @@ pub(crate) struct QueryLog {
     last_line: Duration,
     since_line: Counts,
     all: Counts,
+    has_warned_of_future: bool,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -42,10 +49,10 @@ impl Counts {
 }
 
 impl QueryLog {
-    /// Says that the query runs from `now` on.
-    pub(crate) fn start(control: &QueryControl, spec: &QuerySpec, sources: &[Arc<dyn Source>], now: Duration) -> Self {
+    /// Says that the query runs from `now` on, and which of its state grows without bound.
+    pub(crate) fn start(control: &QueryControl, spec: &QuerySpec, plan: &IncrementalExecution, now: Duration) -> Self {
         let name = control.name.clone().unwrap_or_else(|| control.id.to_string());
-        let sources: Vec<_> = sources.iter().map(|source| source.description()).collect();
+        let sources: Vec<_> = plan.sources().iter().map(|source| source.description()).collect();
         tracing::info!(
             target: TARGET,
             query = name,
@@ -58,7 +65,24 @@ impl QueryLog {
             checkpoint = spec.checkpoint.as_deref().map(|path| path.display().to_string()),
             "query started"
         );
-        Self { name, started: now, last_line: now, since_line: Counts::default(), all: Counts::default() }
+        let unbounded = plan.unbounded_state();
+        if !unbounded.is_empty() {
+            tracing::warn!(
+                target: TARGET,
+                query = name,
+                operators = unbounded.join(", "),
+                "the state of a query grows without bound: no watermark is in these keys or conditions, so nothing of it \
+                 is ever forgotten"
+            );
+        }
+        Self {
+            name,
+            started: now,
+            last_line: now,
+            since_line: Counts::default(),
+            all: Counts::default(),
+            has_warned_of_future: false,
+        }
     }
 
     /// Counts a batch that is done, and writes a line where one is due.
@@ -68,6 +92,28 @@ impl QueryLog {
         if self.until_line(now).is_some_and(|left| left.is_zero()) {
             self.say_how_it_goes(batch, now);
         }
+    }
+
+    /// Warns once where a batch has moved the watermark far beyond its own time: rows of today are late from then on.
+    pub(crate) fn warn_of_future(&mut self, batch: &StreamingQueryProgress, batch_time_ms: i64, watermark_ms: i64) {
+        if self.has_warned_of_future || watermark_ms.saturating_sub(batch_time_ms) < AHEAD_MS {
+            return;
+        }
+        self.has_warned_of_future = true;
+        let read = batch.sources.iter().filter(|source| source.start_offset != source.end_offset);
+        let read: Vec<_> = read
+            .map(|source| format!("{} from {} to {}", source.description, source.start_offset, source.end_offset))
+            .collect();
+        let watermark = DateTime::from_timestamp_millis(watermark_ms);
+        tracing::warn!(
+            target: TARGET,
+            query = self.name,
+            batch = batch.batch_id,
+            newest = batch.event_time.get("max"),
+            watermark = watermark.map(|time| time.to_rfc3339_opts(SecondsFormat::Millis, true)),
+            read = read.join(", "),
+            "event times lie in the future and have moved the watermark there: rows of today are late from now on"
+        );
     }
 
     /// How long until a line is due; never while there is nothing to say.

@@ -198,7 +198,7 @@ impl StartingQuery {
         }
         planted_fault::recovered(planted_fault, &history, &stores).await?;
         let (pace, mode) = (sink.pace(), spec.output_mode);
-        let log = QueryLog::start(&control, &spec, plan.sources(), clock.monotonic());
+        let log = QueryLog::start(&control, &spec, &plan, clock.monotonic());
         let execution = MicroBatchExecution {
             trigger: TriggerExecutor::new(spec.trigger, Arc::clone(&clock), control.stop.clone(), (pace, mode)),
             progress: ProgressReporter::new(Arc::clone(&clock), (control.id, control.run_id, control.name.clone())),

@@ -24,11 +24,28 @@ pub(crate) fn operators(plan: &LogicalPlan, mode: OutputMode, fused_joins: usize
             let number = if node.is_stateful() { format!(" {}", place.number) } else { String::new() };
             let takes: Vec<_> = extension.inputs().iter().map(|input| words(&edge_of(input, mode), input)).collect();
             let gives = words(&edge_of(plan, mode), plan);
-            let _ = writeln!(text, "{}{number}: takes {}, gives {gives}", node.name(), takes.join(" and "));
+            let keeps = extension.keeps_for_ever().map(|kept| format!(", keeps {kept} for ever")).unwrap_or_default();
+            let _ = writeln!(text, "{}{number}: takes {}, gives {gives}{keeps}", node.name(), takes.join(" and "));
         }
         Ok(TreeNodeRecursion::Continue)
     });
     text
+}
+
+/// The stateful operators whose state grows with what the stream brings, from the sink downward, each with its number
+/// and what it keeps.
+pub(crate) fn unbounded_state(plan: &LogicalPlan) -> Vec<String> {
+    let mut found = Vec::new();
+    // The walk itself cannot fail.
+    let _: Result<_> = plan.apply(|plan| {
+        if let Some(extension) = StreamingExtension::of(plan)
+            && let Some(kept) = extension.keeps_for_ever()
+        {
+            found.push(format!("{} {} keeps {kept}", extension.node().name(), extension.place().number));
+        }
+        Ok(TreeNodeRecursion::Continue)
+    });
+    found
 }
 
 /// `updates by [k] with event time [w]`.

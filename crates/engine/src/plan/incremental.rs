@@ -227,6 +227,11 @@ impl IncrementalExecution {
         self.upsert_key.clone()
     }
 
+    /// The operators whose state grows with what the stream brings, in words.
+    pub(crate) fn unbounded_state(&self) -> Vec<String> {
+        explain::unbounded_state(&self.logical)
+    }
+
     /// What the next batch depends on beside its ranges.
     pub(crate) fn pin(&self) -> Result<BTreeMap<String, Value>> {
         self.pinned.iter().map(|part| Ok((part.name().to_owned(), part.pin()?))).collect()

@@ -87,6 +87,12 @@ pub trait StreamingNode: fmt::Debug + Any + Send + Sync {
         vec![]
     }
 
+    /// What it keeps for ever, such as `groups by [k]`: state that grows with what the stream brings, and which no
+    /// watermark ends. `None` where its state has a bound, or is the whole result that the output mode asks for.
+    fn keeps_for_ever(&self, _inputs: &[NodeInput<'_>], _place: Place) -> Option<String> {
+        None
+    }
+
     /// The kinds of rows that it takes from an input. What it does not take is refused by name.
     fn takes(&self, _input: usize) -> &[Rows] {
         &[Rows::AppendOnly]

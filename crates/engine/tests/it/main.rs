@@ -18,6 +18,7 @@ mod stop;
 mod streaming_node;
 mod triggers;
 mod varying;
+mod warnings;
 mod watermark;
 #[path = "../../src/plan/fixture/window.rs"]
 mod window;

@@ -105,6 +105,11 @@ impl StreamingExtension {
         self.node.check_strict(&self.node_inputs(inputs), mode)
     }
 
+    /// What the node keeps for ever.
+    pub(crate) fn keeps_for_ever(&self) -> Option<String> {
+        self.node.keeps_for_ever(&self.node_inputs(&self.input_edges()), self.place)
+    }
+
     /// The state of the node follows the event times of its rows.
     pub(crate) fn goes_by_event_time(&self, inputs: &[Edge]) -> bool {
         self.node.goes_by_event_time(&self.node_inputs(inputs))

@@ -90,6 +90,10 @@ impl StreamingNode for DeduplicateNode {
         true
     }
 
+    fn keeps_for_ever(&self, inputs: &[NodeInput<'_>], _place: Place) -> Option<String> {
+        (!self.goes_by_event_time(inputs)).then(|| format!("keys {}", self.describe()))
+    }
+
     /// As in Spark, a key that was seen stays seen, whatever becomes of its row.
     fn takes(&self, _input: usize) -> &[Rows] {
         &[Rows::AppendOnly, Rows::Updates, Rows::Whole]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::common::DFSchemaRef;
-use millstream_core::Result;
+use millstream_core::{OutputMode, Result};
 
 use crate::operators::{AggregateColumns, SessionWindowAggregation, Unary, output_schema};
 use crate::plan::edge::{Edge, EventTime, Rows, aggregate_edge};
@@ -40,6 +40,12 @@ impl StreamingNode for SessionWindowNode {
     /// Only keys are shown unchanged, and of those not the session: it is longer than that of a row.
     fn passes(&self, output: usize) -> Option<(usize, usize)> {
         (output < self.columns.keys && output != self.session).then_some((0, output))
+    }
+
+    fn keeps_for_ever(&self, inputs: &[NodeInput<'_>], place: Place) -> Option<String> {
+        let ends = inputs.iter().any(|input| input.edge.event_time(self.session).is_some());
+        let is_asked_for = place.output_mode == OutputMode::Complete;
+        (!ends && !is_asked_for).then(|| format!("sessions by [{}]", self.state_keys().join(", ")))
     }
 
     fn gives(&self, inputs: &[NodeInput<'_>], place: Place) -> Edge {

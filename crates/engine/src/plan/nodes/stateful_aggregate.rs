@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::Schema;
 use datafusion::common::DFSchemaRef;
-use millstream_core::Result;
+use millstream_core::{OutputMode, Result};
 
 use super::lifetime::lifetime_of;
 use crate::operators::{
@@ -66,6 +66,19 @@ impl StreamingNode for StatefulAggregateNode {
     /// Only keys are shown unchanged.
     fn passes(&self, output: usize) -> Option<(usize, usize)> {
         (output < self.columns.keys).then_some((0, output))
+    }
+
+    /// A group for all rows is one, but not the values that are distinct in it.
+    fn keeps_for_ever(&self, _inputs: &[NodeInput<'_>], place: Place) -> Option<String> {
+        if self.columns.event_time_key.is_some() || place.output_mode == OutputMode::Complete {
+            return None;
+        }
+        let keys = self.state_keys().join(", ");
+        match (self.columns.keys, self.columns.distinct.is_empty()) {
+            (0, true) => None,
+            (0, false) => Some("distinct values".to_owned()),
+            (_, _) => Some(format!("groups by [{keys}]")),
+        }
     }
 
     fn takes(&self, _input: usize) -> &[Rows] {

@@ -212,6 +212,21 @@ impl StreamingNode for StreamJoinNode {
         self.condition.keys.iter().map(key).collect()
     }
 
+    /// An aggregate without keys gives one row, which is not kept twice.
+    fn keeps_for_ever(&self, inputs: &[NodeInput<'_>], _place: Place) -> Option<String> {
+        let has_bound = |side: usize| {
+            let is_one_row = |edge: &Edge| edge.rows == Rows::Changes && edge.key.as_ref().is_some_and(Vec::is_empty);
+            self.evictions[side].is_some() || inputs.get(side).is_some_and(|input| is_one_row(input.edge))
+        };
+        let rows = match [has_bound(0), has_bound(1)] {
+            [true, true] => return None,
+            [false, true] => "rows of the left side",
+            [true, false] => "rows of the right side",
+            [false, false] => "rows of both sides",
+        };
+        Some(rows.to_owned())
+    }
+
     /// What either side can still bring ends by its own watermark.
     fn output_watermark_ms(&self, input_ms: i64) -> Option<i64> {
         let ends = self.evictions.iter().flatten().map(|rule| input_ms.saturating_add(rule.shift_us.div_euclid(1000)));

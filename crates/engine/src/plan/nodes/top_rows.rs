@@ -148,6 +148,19 @@ impl StreamingNode for TopRowsNode {
         false
     }
 
+    /// Of rows that stay the first are kept alone. Of those that may be taken back any may become the first.
+    fn keeps_for_ever(&self, inputs: &[NodeInput<'_>], _place: Place) -> Option<String> {
+        let [input] = inputs else { return None };
+        let keys = self.key_places(input.schema).ok()?;
+        let ends = keys.iter().any(|&key| input.edge.event_time(key).is_some());
+        let names: Vec<_> = self.keys.iter().map(|key| key.name.as_str()).collect();
+        match (ends, keys.is_empty(), input.edge.rows == Rows::Changes) {
+            (true, _, _) | (false, true, false) => None,
+            (false, true, true) => Some("rows".to_owned()),
+            (false, false, _) => Some(format!("rows by [{}]", names.join(", "))),
+        }
+    }
+
     fn takes(&self, _input: usize) -> &[Rows] {
         &[Rows::AppendOnly, Rows::Changes]
     }

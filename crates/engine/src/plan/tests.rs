@@ -5,6 +5,7 @@ mod chained;
 mod changes;
 mod changes_join;
 mod deduplicate;
+mod golden;
 mod joined_aggregates;
 mod operators;
 mod pins;

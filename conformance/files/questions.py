@@ -296,7 +296,37 @@ def left_out_questions():
     yield {"files": {"é ü.csv": "1"}, "format": "csv", "select": ["_metadata.file_name", "_metadata.file_path"]}
 
 
+def split_questions():
+    """Files that several tasks read: each row says in which bytes Spark read it."""
+    block = ["_metadata.file_name", "_metadata.file_block_start", "_metadata.file_block_length"]
+    lines = "a,b\n" + "".join(f"{at},x{at}\n" for at in range(12))
+    records = "".join('{"a":%d}\n' % at for at in range(9))
+    for most in ["1", "7", "16", "1000"]:
+        for cost in ["0", "1", "40"]:
+            conf = {"spark.sql.files.maxPartitionBytes": most, "spark.sql.files.openCostInBytes": cost}
+            yield csv(lines, schema="a int, b string", select=["a", "b", *block], conf=conf, header="true")
+    for tasks in ["1", "3", "100"]:
+        conf = {"spark.sql.files.openCostInBytes": "3", "spark.sql.files.minPartitionNum": tasks}
+        yield json(records, schema="a int", select=["a", *block], conf=conf)
+        files = {"a.txt": "a\r\nb\rc\n\nd\r\n", "b.txt": "é\n" * 4, "c.txt": "", "d.txt.gz": gzip.compress(b"x\ny\n" * 20)}
+        yield {"files": files, "format": "text", "select": ["value", *block], "conf": conf}
+        yield {"files": files, "format": "text", "select": ["value", *block], "conf": conf, "options": {"wholetext": "true"}}
+        yield {"files": files, "format": "text", "select": ["value", *block], "conf": conf, "options": {"lineSep": "\n"}}
+        yield csv('a,"b\nc",d\n1,"2\n3",4\nx\n', select=["_c0", "_c1", *block], conf=conf)
+        yield csv('a,"b\nc",d\n1,"2\n3",4\nx\n', select=["_c0", "_c1", *block], conf=conf, multiLine="true")
+        yield json('{"a":1,\n"b":2}\n', schema="a int", select=["a", *block], conf=conf, multiLine="true")
+        yield csv("\ufeffa,b\n1,2\n3,4\n", schema="a int, b int", select=["a", *block], conf=conf, header="true")
+        yield {"write": {"": "SELECT id FROM range(5)"}, "files": {}, "format": "parquet", "select": ["id", *block[1:]], "conf": conf}
+    for separator in ["||", "ab", "\r\n"]:
+        conf = {"spark.sql.files.maxPartitionBytes": "5", "spark.sql.files.openCostInBytes": "1"}
+        text = separator.join(["aa", "b", "ccccc", "d", "", "e", "ff", "g" * 20, "h"])
+        yield csv(text, select=["value", *block[1:]], conf=conf, lineSep=separator) | {"format": "text"}
+    wanted = {"files": {"k=1/f.csv": "1\n2\n", "k=2/f.csv": "3\n", "k=x/f.csv": "4\n"}, "format": "csv"}
+    yield wanted | {"select": ["_c0", "k", *block[1:]], "conf": {"spark.sql.files.maxPartitionBytes": "2"}}
+
+
 def questions():
+    yield from split_questions()
     yield from left_out_questions()
     yield from parquet_questions()
     yield from csv_questions()

@@ -2,8 +2,8 @@
 //! [`formats`].
 //!
 //! Options of all formats: `path` (a file, a folder or a glob; several as a JSON list in `paths`), `pathGlobFilter`,
-//! `recursiveFileLookup`, `modifiedBefore`, `modifiedAfter`, `basePath`. A file is read while it is pulled; files come
-//! in the order of their names. What is read is checked against Spark's answers in `conformance/files`.
+//! `recursiveFileLookup`, `modifiedBefore`, `modifiedAfter`, `basePath`. A file is read while it is pulled, in parts as
+//! Spark cuts it, the largest part first. What is read is checked against Spark's answers in `conformance/files`.
 //!
 //! Deliberately not here yet: bzip2, LZ4, Snappy and Zstandard when reading, other encodings than UTF-8.
 
@@ -17,6 +17,8 @@ mod line_rows;
 mod lines;
 mod listing;
 mod metadata_log;
+mod part;
+mod partition_filter;
 mod partitions;
 mod quiet_folders;
 mod reader;
@@ -28,3 +30,4 @@ mod write;
 
 pub use self::connector::FileConnector;
 pub use self::found_file::FoundFile;
+pub use self::part::FilePart;

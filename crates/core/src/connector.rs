@@ -76,6 +76,12 @@ pub trait BatchReader: Send + Sync + Debug {
     /// All columns that [`BatchReader::scan`] can give.
     fn schema(&self) -> SchemaRef;
 
+    /// How many streams a scan gives at the most that are the table's rows in order when they are read one after the
+    /// other; 1 where several streams have no order among them. Such a scan can be made anew for each of its streams.
+    fn ordered_streams(&self) -> usize {
+        1
+    }
+
     /// The rows, as streams that can be drained at the same time.
     async fn scan(&self, request: ReadRequest) -> Result<Vec<BatchStream>>;
 }

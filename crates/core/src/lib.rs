@@ -43,7 +43,7 @@ pub use output_mode::OutputMode;
 pub use query::{BatchId, QueryId, RunId};
 pub use random::{Random, SystemRandom};
 pub use scan_filter::ScanFilter;
-pub use settings::{BinaryStyle, QuerySettings};
+pub use settings::{BinaryStyle, FileSplits, QuerySettings};
 pub use sink::{
     DELETE, Durable, ExactlyOnce, LoggedBatch, ROW_OPERATION, Sink, SinkBatch, SinkProgress, SinkStart, SinkSteps,
     UPSERT, WriteKind,

@@ -32,6 +32,24 @@ impl BinaryStyle {
     }
 }
 
+/// How files are cut into parts that tasks read at the same time (Spark: `FilePartition`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct FileSplits {
+    /// The bytes of a part at the most (`spark.sql.files.maxPartitionBytes`).
+    pub max_bytes: u64,
+    /// What opening a file costs, in the bytes that could be read meanwhile (`spark.sql.files.openCostInBytes`).
+    pub open_cost: u64,
+    /// For how many tasks there should be parts; one a core where nothing is said
+    /// (`spark.sql.files.minPartitionNum`).
+    pub min_parts: Option<u32>,
+}
+
+impl Default for FileSplits {
+    fn default() -> Self {
+        Self { max_bytes: 128 << 20, open_cost: 4 << 20, min_parts: None }
+    }
+}
+
 /// Session settings that change the meaning of a plan or the text of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct QuerySettings {
@@ -50,6 +68,8 @@ pub struct QuerySettings {
     pub ignores_missing_files: bool,
     /// Whether a read goes on without files that cannot be read (`spark.sql.files.ignoreCorruptFiles`).
     pub ignores_corrupt_files: bool,
+    /// How files are cut into parts.
+    pub file_splits: FileSplits,
     /// How binaries are printed: `spark.sql.binaryOutputStyle`
     pub binary: BinaryStyle,
 }
@@ -65,6 +85,7 @@ impl Default for QuerySettings {
             infers_stream_schema: false,
             ignores_missing_files: false,
             ignores_corrupt_files: false,
+            file_splits: FileSplits::default(),
             binary: BinaryStyle::default(),
         }
     }

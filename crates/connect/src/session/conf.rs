@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 
 use millstream_core::condition::DOCROOT;
 use millstream_core::interval::parse_duration;
-use millstream_core::{BinaryStyle, Error, MemoryLedger, QuerySettings, Reservation, Result, spark_error};
+use millstream_core::{BinaryStyle, Error, FileSplits, MemoryLedger, QuerySettings, Reservation, Result, spark_error};
 use millstream_engine::plan::STRICT_SPARK;
 
-use self::entries::{Entry, FALLBACKS, Kind, PROCESS_PREFIXES, STATIC_KEYS, known};
+use self::entries::{Entry, FALLBACKS, Kind, MIN_PARTITIONS, PROCESS_PREFIXES, STATIC_KEYS, known};
 use crate::SessionDefaults;
 
 const WAREHOUSE: &str = "spark.sql.warehouse.dir";
@@ -150,8 +150,19 @@ impl Conf {
             infers_stream_schema: self.is_true("spark.sql.streaming.schemaInference"),
             ignores_missing_files: self.is_true("spark.sql.files.ignoreMissingFiles"),
             ignores_corrupt_files: self.is_true("spark.sql.files.ignoreCorruptFiles"),
+            file_splits: self.file_splits(),
             binary: self.find(BINARY_STYLE).and_then(|name| BinaryStyle::named(&name)).unwrap_or_default(),
         })
+    }
+
+    fn file_splits(&self) -> FileSplits {
+        let default = FileSplits::default();
+        let bytes = |key: &str| size(&self.find(key)?).and_then(|bytes| u64::try_from(bytes).ok());
+        FileSplits {
+            max_bytes: bytes("spark.sql.files.maxPartitionBytes").unwrap_or(default.max_bytes),
+            open_cost: bytes("spark.sql.files.openCostInBytes").unwrap_or(default.open_cost),
+            min_parts: self.find(MIN_PARTITIONS).and_then(|number| number.trim().parse().ok()),
+        }
     }
 
     fn is_true(&self, key: &str) -> bool {
@@ -185,7 +196,7 @@ impl Entry {
             Kind::Int | Kind::PositiveInt => (trimmed.parse::<i32>().is_ok(), "int"),
             Kind::Long => (trimmed.parse::<i64>().is_ok(), "long"),
             Kind::Double => (trimmed.parse::<f64>().is_ok(), "double"),
-            Kind::Bytes(wanted) => (is_size(trimmed), wanted),
+            Kind::Bytes(wanted) => (size(trimmed).is_some(), wanted),
             Kind::Milliseconds => (is_time(trimmed), "time in MILLISECONDS"),
             Kind::Seconds => (is_time(trimmed), "time in SECONDS"),
             Kind::OneOf(names) => return self.check_name(value, names),
@@ -204,7 +215,10 @@ impl Entry {
                 "INVALID_CONF_VALUE.REQUIREMENT",
                 confName = self.key,
                 confValue = value,
-                confRequirement = format!("The value of {} must be positive", self.key),
+                confRequirement = match self.key {
+                    MIN_PARTITIONS => "The min partition number must be a positive integer".to_owned(),
+                    key => format!("The value of {key} must be positive"),
+                },
             ));
         }
         Ok(())
@@ -212,12 +226,12 @@ impl Entry {
 }
 
 /// `10`, `64k`, `10MB`, `-1`: a number of bytes with Java's units.
-fn is_size(value: &str) -> bool {
-    let lower = value.to_ascii_lowercase();
+fn size(value: &str) -> Option<i64> {
+    let lower = value.trim().to_ascii_lowercase();
     let number = lower.trim_end_matches(|letter: char| letter.is_ascii_lowercase());
-    let unit = &lower[number.len()..];
-    let units = ["", "b", "k", "kb", "m", "mb", "g", "gb", "t", "tb", "p", "pb"];
-    number.parse::<i64>().is_ok() && units.contains(&unit)
+    let units = [["", "b"], ["k", "kb"], ["m", "mb"], ["g", "gb"], ["t", "tb"], ["p", "pb"]];
+    let power = units.iter().position(|names| names.contains(&&lower[number.len()..]))?;
+    number.parse::<i64>().ok().map(|number| number.saturating_mul(1 << (10 * power)))
 }
 
 /// The text of `chrono-tz`'s zone for one of Spark's zone ids.

@@ -6,6 +6,7 @@ mod client;
 mod config;
 mod deep;
 mod errors;
+mod files;
 mod heavy;
 mod interrupt;
 mod listener;

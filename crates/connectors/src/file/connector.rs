@@ -68,15 +68,19 @@ impl Connector for FileConnector {
     fn open_batch(&self, config: SourceConfig) -> Result<Arc<dyn BatchReader>> {
         let listing = Search::from_options(&config.options, &config.settings)?.list()?;
         let table = Arc::new(self.table(&listing, &config)?);
-        Ok(Arc::new(FileReader { table, files: listing.files.into() }))
+        Ok(Arc::new(FileReader { table, files: listing.files }))
     }
 }
 
 impl FileConnector {
     /// The rows of these files: by the schema that the user gave, else by what the files show.
     fn table(&self, listing: &Listing, config: &SourceConfig) -> Result<FileTable> {
-        let read =
-            ReadConfig { options: config.options.clone(), settings: config.settings, now_ms: config.clock.now_ms() };
+        let read = ReadConfig {
+            options: config.options.clone(),
+            settings: config.settings,
+            now_ms: config.clock.now_ms(),
+            memory: config.memory.clone(),
+        };
         let zone = config.settings.time_zone;
         let mut partitions = listing.partitions.fields(zone, config.settings.infers_partition_types);
         let inside = match &config.user_schema {
@@ -88,7 +92,7 @@ impl FileConnector {
         let inside = Arc::new(Schema::new(fields));
         check_names(&inside, config.settings.case_sensitive)?;
         let decoder = self.0.decoder(&inside, &read)?;
-        Ok(FileTable::new(decoder, &inside, partitions, zone, read.tolerance()?))
+        Ok(FileTable::new(decoder, &inside, partitions, read.tolerance()?, config))
     }
 
     /// Refuses a stream whose columns nobody has named, unless they are always the same.

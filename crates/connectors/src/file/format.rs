@@ -9,9 +9,10 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
-use millstream_core::{Error, Options, QuerySettings, Result, ScanFilter};
+use millstream_core::{Error, MemoryLedger, Options, QuerySettings, Result, ScanFilter};
 
 use super::found_file::FoundFile;
+use super::part::FilePart;
 use super::tolerance::Tolerance;
 
 /// A format of files by name. One that reads alone, or writes alone, refuses the other half.
@@ -66,6 +67,8 @@ pub struct ReadConfig {
     pub settings: QuerySettings,
     /// The time of the read, in milliseconds since 1970.
     pub now_ms: i64,
+    /// Where buffers are counted.
+    pub memory: MemoryLedger,
 }
 
 impl ReadConfig {
@@ -84,6 +87,8 @@ pub struct Wanted {
     pub filters: Vec<ScanFilter>,
     /// Rows of one batch at the most.
     pub batch_rows: usize,
+    /// Where buffers are counted.
+    pub memory: MemoryLedger,
 }
 
 /// The rows of a file, some at a time. To pull blocks.
@@ -91,8 +96,14 @@ pub type FileRows = Box<dyn Iterator<Item = Result<RecordBatch>> + Send>;
 
 /// Reads files of one format as columns that are known.
 pub trait FileDecoder: Send + Sync + Debug {
-    /// Opens a file. Each batch has the wanted columns and no others.
-    fn open(&self, file: &FoundFile, wanted: &Wanted) -> Result<FileRows>;
+    /// Whether tasks may read parts of this file at the same time.
+    fn can_split(&self, file: &FoundFile) -> bool {
+        let _ = file;
+        false
+    }
+
+    /// Opens a part of a file. Each batch has the wanted columns and no others.
+    fn open(&self, part: &FilePart, wanted: &Wanted) -> Result<FileRows>;
 }
 
 /// What a format is told of a write.

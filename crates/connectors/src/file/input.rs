@@ -1,7 +1,7 @@
 //! The bytes of a file, unpacked if its name says that they are packed.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
 use flate2::bufread::{MultiGzDecoder, ZlibDecoder};
 use millstream_core::{Error, Result, spark_error};
@@ -10,6 +10,9 @@ use super::found_file::FoundFile;
 
 /// Endings of packed files that nothing here unpacks.
 const REFUSED: [&str; 5] = [".bz2", ".lz4", ".snappy", ".zst", ".lzo"];
+
+/// Endings of packed files that are unpacked.
+const PACKED: [&str; 2] = [".gz", ".deflate"];
 
 /// Opens a file to read its bytes from the beginning.
 pub(super) fn open(file: &FoundFile) -> Result<Box<dyn Read + Send>> {
@@ -28,8 +31,24 @@ pub(super) fn open(file: &FoundFile) -> Result<Box<dyn Read + Send>> {
     Ok(Box::new(raw))
 }
 
-/// A file that cannot be read.
+/// Whether the file is packed, so that it has to be read from its beginning.
+pub(super) fn is_packed(file: &FoundFile) -> bool {
+    let name = file.path.to_string_lossy();
+    PACKED.iter().chain(&REFUSED).any(|ending| name.ends_with(ending))
+}
+
+/// Opens a file that is not packed to read its bytes from a place on.
+pub(super) fn open_at(file: &FoundFile, place: u64) -> Result<Box<dyn Read + Send>> {
+    let opened = File::open(&file.path).and_then(|mut raw| raw.seek(SeekFrom::Start(place)).map(|_| raw));
+    Ok(Box::new(opened.map_err(|error| failed(file, error))?))
+}
+
+/// A file that cannot be read. An error of Millstream's own stays what it is.
 pub(super) fn failed(file: &FoundFile, error: io::Error) -> Error {
+    let error = match error.downcast::<Error>() {
+        Ok(own) => return own,
+        Err(error) => error,
+    };
     let path = format!("file://{}", file.path.display());
     match error.kind() {
         io::ErrorKind::NotFound => spark_error!("FAILED_READ_FILE.FILE_NOT_EXIST", path = path),

@@ -8,8 +8,9 @@ use super::format::Wanted;
 use super::found_file::FoundFile;
 use super::input::failed;
 use super::lines::LineReader;
+use super::part::FilePart;
 
-/// The batches of one file, each made by `batch` of some lines.
+/// The batches of a part of a file, each made by `batch` of some lines.
 pub(super) struct LineRows<B> {
     file: FoundFile,
     lines: LineReader,
@@ -21,8 +22,8 @@ impl<B> LineRows<B>
 where
     B: FnMut(&mut dyn Iterator<Item = &[u8]>) -> Result<RecordBatch>,
 {
-    pub(super) fn new(file: &FoundFile, lines: LineReader, wanted: &Wanted, batch: B) -> Self {
-        Self { file: file.clone(), lines, batch_rows: wanted.batch_rows.max(1), batch }
+    pub(super) fn new(part: &FilePart, lines: LineReader, wanted: &Wanted, batch: B) -> Self {
+        Self { file: part.file.clone(), lines, batch_rows: wanted.batch_rows.max(1), batch }
     }
 
     fn read(&mut self) -> Result<Option<RecordBatch>> {

@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use millstream_core::{BatchReader, BatchStream, ReadRequest, Result};
 
 use super::found_file::FoundFile;
+use super::part::{sort_as_spark, streams_max};
 use super::scan;
 use super::table::FileTable;
 
@@ -14,7 +15,7 @@ use super::table::FileTable;
 #[derive(Debug)]
 pub(super) struct FileReader {
     pub(super) table: Arc<FileTable>,
-    pub(super) files: Arc<[FoundFile]>,
+    pub(super) files: Vec<FoundFile>,
 }
 
 #[async_trait]
@@ -23,8 +24,14 @@ impl BatchReader for FileReader {
         self.table.schema()
     }
 
+    fn ordered_streams(&self) -> usize {
+        streams_max(&self.table.parts(&self.files, &[]))
+    }
+
     async fn scan(&self, request: ReadRequest) -> Result<Vec<BatchStream>> {
         let scan = self.table.scan(&request.columns, &request.filters, request.batch_rows)?;
-        Ok(scan::streams(&self.table, &self.files, &scan, request.max_streams))
+        let mut parts = self.table.parts(&self.files, &request.filters);
+        sort_as_spark(&mut parts);
+        Ok(scan::streams(&self.table, &parts.into(), &scan, request.max_streams))
     }
 }

@@ -1,4 +1,4 @@
-//! Files as streams of batches. Reading blocks, so it happens on the threads that may.
+//! Parts of files as streams of batches. Reading blocks, so it happens on the threads that may.
 
 use std::sync::Arc;
 
@@ -6,38 +6,36 @@ use futures::{StreamExt, stream};
 use millstream_core::{BatchStream, Error};
 
 use super::format::FileRows;
-use super::found_file::FoundFile;
+use super::part::{FilePart, shares};
 use super::table::{FileTable, TableScan};
 
-/// Streams over all files, at most `max_streams`. A file is read while it is pulled.
+/// Streams over all parts, at most `max_streams`, which are the rows in order one after the other. A part is read while
+/// it is pulled.
 pub(super) fn streams(
     table: &Arc<FileTable>,
-    files: &[FoundFile],
+    parts: &Arc<[FilePart]>,
     scan: &TableScan,
     max_streams: usize,
 ) -> Vec<BatchStream> {
-    let streams = files.len().min(max_streams).max(1);
-    let mut shares = vec![Vec::new(); streams];
-    for (index, file) in files.iter().enumerate() {
-        shares[index % streams].push(file.clone());
-    }
-    let stream = |files: Vec<FoundFile>| {
-        let (table, scan) = (Arc::clone(table), scan.clone());
-        stream::iter(files).flat_map(move |file| file_stream(Arc::clone(&table), file, scan.clone())).boxed()
+    let stream = |share| {
+        let (table, parts, scan) = (Arc::clone(table), Arc::clone(parts), scan.clone());
+        stream::iter(share)
+            .flat_map(move |part: usize| part_stream(Arc::clone(&table), parts[part].clone(), scan.clone()))
+            .boxed()
     };
-    shares.into_iter().map(stream).collect()
+    shares(parts, max_streams).into_iter().map(stream).collect()
 }
 
-/// One file; it is opened when it is pulled first.
-fn file_stream(table: Arc<FileTable>, file: FoundFile, scan: TableScan) -> BatchStream {
+/// One part; its file is opened when it is pulled first.
+fn part_stream(table: Arc<FileTable>, part: FilePart, scan: TableScan) -> BatchStream {
     let unopened: Option<FileRows> = None;
     stream::try_unfold(unopened, move |rows| {
-        let (table, file, scan) = (Arc::clone(&table), file.clone(), scan.clone());
+        let (table, part, scan) = (Arc::clone(&table), part.clone(), scan.clone());
         async move {
             let read = tokio::task::spawn_blocking(move || {
                 let mut rows = match rows {
                     Some(rows) => rows,
-                    None => table.open(&file, &scan)?,
+                    None => table.open(&part, &scan)?,
                 };
                 Ok::<_, Error>(rows.next().transpose()?.map(|batch| (batch, Some(rows))))
             });

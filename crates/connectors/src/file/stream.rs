@@ -259,7 +259,8 @@ impl Source for FileStream {
             None => Vec::new(),
         };
         let scan = self.table.scan(&request.columns, &request.filters, request.batch_rows)?;
-        Ok(scan::streams(&self.table, &files, &scan, request.max_streams))
+        let parts = self.table.parts(&files, &request.filters);
+        Ok(scan::streams(&self.table, &parts.into(), &scan, request.max_streams))
     }
 
     async fn commit(&self, end: &Offset) -> Result<()> {

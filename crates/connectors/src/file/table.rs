@@ -9,12 +9,14 @@ use arrow::compute::take;
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 use chrono_tz::Tz;
 use millstream_core::source::METADATA_COLUMN;
-use millstream_core::{Error, Result, ScanColumn, ScanFilter, spark_error};
+use millstream_core::{Error, FileSplits, MemoryLedger, Result, ScanColumn, ScanFilter, SourceConfig, spark_error};
 use millstream_formats::csv::value_of_text;
 use millstream_formats::text::simple_string;
 
 use super::format::{FileDecoder, FileRows, Wanted};
 use super::found_file::FoundFile;
+use super::part::{self, FilePart};
+use super::partition_filter::PartitionFilter;
 use super::tolerance::Tolerance;
 
 /// Where a column comes from.
@@ -37,6 +39,9 @@ pub(super) struct FileTable {
     decoder: Arc<dyn FileDecoder>,
     zone: Tz,
     tolerance: Tolerance,
+    splits: FileSplits,
+    cores: usize,
+    memory: MemoryLedger,
 }
 
 /// What is wanted of each file.
@@ -66,8 +71,8 @@ impl FileTable {
         decoder: Arc<dyn FileDecoder>,
         inside: &SchemaRef,
         partitions: Vec<Field>,
-        zone: Tz,
         tolerance: Tolerance,
+        config: &SourceConfig,
     ) -> Self {
         let mut fields: Vec<Field> = Vec::new();
         let mut origins = Vec::new();
@@ -93,7 +98,17 @@ impl FileTable {
         let mark = [(METADATA_COLUMN.to_owned(), String::new())].into();
         fields.push(Field::new("_metadata", DataType::Struct(metadata_fields()), false).with_metadata(mark));
         origins.push(Origin::Metadata);
-        Self { schema: Arc::new(Schema::new(fields)), origins, partitions, decoder, zone, tolerance }
+        Self {
+            schema: Arc::new(Schema::new(fields)),
+            origins,
+            partitions,
+            decoder,
+            zone: config.settings.time_zone,
+            tolerance,
+            splits: config.settings.file_splits,
+            cores: config.cores,
+            memory: config.memory.clone(),
+        }
     }
 
     pub(super) fn schema(&self) -> SchemaRef {
@@ -117,13 +132,33 @@ impl FileTable {
             columns: columns.iter().filter_map(|index| inside(*index)).collect(),
             filters: filters.collect(),
             batch_rows,
+            memory: self.memory.clone(),
         };
         Ok(TableScan { columns, wanted })
     }
 
-    /// The rows of one file.
-    pub(super) fn open(&self, file: &FoundFile, scan: &TableScan) -> Result<FileRows> {
-        let rows = self.tolerance.rows(file, self.decoder.open(file, &scan.wanted))?;
+    /// The parts of files in which a row may be that passes the filters, as far as the names of folders tell.
+    pub(super) fn parts(&self, files: &[FoundFile], filters: &[ScanFilter]) -> Vec<FilePart> {
+        let mut filters: Vec<_> = filters.iter().filter_map(|filter| self.partition_filter(filter)).collect();
+        let mut kept = |file: &&FoundFile| filters.iter_mut().all(|filter| filter.may_pass(file));
+        let files: Vec<_> = files.iter().filter(&mut kept).cloned().collect();
+        part::parts(&files, &self.splits, self.cores, |file| self.decoder.can_split(file))
+    }
+
+    fn partition_filter(&self, filter: &ScanFilter) -> Option<PartitionFilter> {
+        match self.origins[filter.column] {
+            Origin::Folder(place) => {
+                let data_type = self.partitions[place].data_type().clone();
+                Some(PartitionFilter::new(place, data_type, self.zone, filter.test.clone()))
+            }
+            Origin::File(_) | Origin::Metadata => None,
+        }
+    }
+
+    /// The rows of a part of a file.
+    pub(super) fn open(&self, part: &FilePart, scan: &TableScan) -> Result<FileRows> {
+        let file = &part.file;
+        let rows = self.tolerance.rows(file, self.decoder.open(part, &scan.wanted))?;
         let fields: Vec<_> = scan.columns.iter().map(|index| Arc::clone(&self.schema.fields()[*index])).collect();
         let schema = Arc::new(Schema::new(fields));
         // A column of the file, or a value for all its rows.
@@ -132,10 +167,15 @@ impl FileTable {
             constants.push(match self.origins[*index] {
                 Origin::File(_) => None,
                 Origin::Folder(place) => Some(self.partition_value(place, file)?),
-                Origin::Metadata => Some(metadata(file)),
+                Origin::Metadata => Some(metadata(part)),
             });
         }
-        Ok(Box::new(rows.map(move |batch| with_constants(&batch?, &constants, &schema))))
+        let mut room = self.memory.reservation(format!("rows of '{}'", file.path.display()));
+        Ok(Box::new(rows.map(move |batch| {
+            let batch = with_constants(&batch?, &constants, &schema)?;
+            room.resize(batch.get_array_memory_size())?;
+            Ok(batch)
+        })))
     }
 
     /// The folder's value as an array of one row.
@@ -168,8 +208,9 @@ fn with_constants(batch: &RecordBatch, constants: &[Option<ArrayRef>], schema: &
     super::line_rows::batch_of(schema, columns, batch.num_rows())
 }
 
-/// What `_metadata` says of a file, as an array of one row.
-fn metadata(file: &FoundFile) -> ArrayRef {
+/// What `_metadata` says of a part of a file, as an array of one row.
+fn metadata(part: &FilePart) -> ArrayRef {
+    let file = &part.file;
     let uri = file.uri();
     let name = uri.rsplit('/').next().unwrap_or_default().to_owned();
     let number = |value: u64| Arc::new(Int64Array::from(vec![value as i64])) as ArrayRef;
@@ -178,8 +219,8 @@ fn metadata(file: &FoundFile) -> ArrayRef {
         Arc::new(StringArray::from(vec![uri])),
         Arc::new(StringArray::from(vec![name])),
         number(file.size),
-        number(0),
-        number(file.size),
+        number(part.start),
+        number(part.length),
         Arc::new(modified),
     ];
     Arc::new(StructArray::new(metadata_fields(), columns, None))

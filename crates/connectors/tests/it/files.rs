@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use futures::TryStreamExt;
 use millstream_connectors::file::FileConnector;
 use millstream_connectors::file::formats::FORMATS;
-use millstream_core::{Connector, Error, QuerySettings, ReadRequest, ScanColumn, SourceConfig};
+use millstream_core::{Connector, Error, FileSplits, QuerySettings, ReadRequest, ScanColumn, SourceConfig};
 use millstream_formats::text::{cast_to_string, simple_string};
 use millstream_testing::{read_request, source_config};
 use serde_json::Value;
@@ -94,7 +94,14 @@ fn config(folder: &Path, question: &Value) -> SourceConfig {
         Arc::new(Schema::new(fields.iter().map(field).collect::<Fields>()))
     });
     let conf = |name: &str| question["conf"][name].as_str();
+    let bytes = |name: &str, default| conf(name).map_or(default, |bytes| bytes.parse().expect("as recorded"));
+    let whole = FileSplits::default();
     let settings = QuerySettings {
+        file_splits: FileSplits {
+            max_bytes: bytes("spark.sql.files.maxPartitionBytes", whole.max_bytes),
+            open_cost: bytes("spark.sql.files.openCostInBytes", whole.open_cost),
+            min_parts: conf("spark.sql.files.minPartitionNum").map(|number| number.parse().expect("as recorded")),
+        },
         case_sensitive: conf("spark.sql.caseSensitive") == Some("true"),
         infers_partition_types: conf("spark.sql.sources.partitionColumnTypeInference.enabled") != Some("false"),
         ignores_corrupt_files: conf("spark.sql.files.ignoreCorruptFiles") == Some("true"),

@@ -48,6 +48,9 @@ fn documented(line: &'static str) -> Option<Entry> {
     Some(Entry { key, default: cells.next(), kind })
 }
 
+/// For how many tasks there should be parts of files at least.
+pub(super) const MIN_PARTITIONS: &str = "spark.sql.files.minPartitionNum";
+
 /// What is known of a key.
 pub(super) fn known(key: &str) -> Option<&'static Entry> {
     ENTRIES.iter().find(|entry| entry.key == key).or_else(|| DOCUMENTED.get(key))
@@ -122,6 +125,8 @@ const ENTRIES: &[Entry] = &[
     entry("spark.sql.connect.serverStacktrace.enabled", "false", Kind::Bool),
     entry("spark.sql.crossJoin.enabled", "true", Kind::Bool),
     entry("spark.sql.execution.pandas.convertToArrowArraySafely", "true", Kind::Bool),
+    entry("spark.sql.files.openCostInBytes", "4194304b", Kind::Bytes("bytes in BYTE")),
+    without_default(MIN_PARTITIONS, Kind::PositiveInt),
     entry("spark.sql.legacy.timeParserPolicy", "CORRECTED", Kind::Text),
     entry("spark.sql.pyspark.legacy.inferArrayTypeFromFirstElement.enabled", "false", Kind::Bool),
     entry("spark.sql.pyspark.legacy.inferMapTypeFromFirstPair.enabled", "false", Kind::Bool),

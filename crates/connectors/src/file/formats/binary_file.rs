@@ -11,6 +11,7 @@ use crate::file::format::{FileDecoder, FileFormat, FileRows, ReadConfig, Wanted}
 use crate::file::found_file::FoundFile;
 use crate::file::input::failed;
 use crate::file::line_rows::batch_of;
+use crate::file::part::FilePart;
 
 /// The format whose records are whole files.
 #[derive(Debug)]
@@ -50,10 +51,13 @@ impl FileFormat for BinaryFile {
 struct WholeFiles;
 
 impl FileDecoder for WholeFiles {
-    fn open(&self, file: &FoundFile, wanted: &Wanted) -> Result<FileRows> {
+    fn open(&self, part: &FilePart, wanted: &Wanted) -> Result<FileRows> {
         let schema = Arc::new(schema().project(&wanted.columns)?);
-        let (file, columns) = (file.clone(), wanted.columns.clone());
+        let (file, columns) = (part.file.clone(), wanted.columns.clone());
+        let mut room = wanted.memory.reservation(format!("the file '{}'", file.path.display()));
         Ok(Box::new(std::iter::once_with(move || {
+            // Its bytes and the array that they are copied into.
+            room.resize(usize::try_from(file.size).unwrap_or(usize::MAX).saturating_mul(2))?;
             let columns = columns.iter().map(|column| value(*column, &file)).collect::<Result<_>>()?;
             batch_of(&schema, columns, 1)
         })))

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Field, Schema, SchemaRef};
 use millstream_core::interval::DAY_US;
-use millstream_core::{Result, spark_error};
+use millstream_core::{MemoryLedger, Result, spark_error};
 use millstream_formats::calendar::to_local_us;
 use millstream_formats::csv::{CsvDecoder, CsvDecoding, CsvOptions, TypeInference, column_names};
 use millstream_formats::json::ParseMode;
@@ -16,7 +16,8 @@ use self::records::{CsvRecord, Records};
 use crate::file::format::{FileDecoder, FileEncoder, FileFormat, FileRows, ReadConfig, Wanted, WriteConfig};
 use crate::file::found_file::FoundFile;
 use crate::file::line_rows::{batch_of, check_encoding, check_not_only_corrupt, check_sampling_ratio};
-use crate::file::write;
+use crate::file::part::FilePart;
+use crate::file::{input, write};
 
 /// The format whose records are fields between commas.
 #[derive(Debug)]
@@ -42,7 +43,7 @@ impl FileFormat for Csv {
         }
         let mut shown = Shown::default();
         for file in files {
-            tolerance.unless_left_out(file, shown.add(file, &options))?;
+            tolerance.unless_left_out(file, shown.add(file, &options, &config.memory))?;
             if shown.first.is_some() && !options.infers_types {
                 break;
             }
@@ -81,8 +82,8 @@ struct Shown {
 
 impl Shown {
     /// Looks at the records of a file, at the first alone where types are not wanted.
-    fn add(&mut self, file: &FoundFile, options: &Arc<CsvOptions>) -> Result<()> {
-        let mut records = Records::open(file, options)?;
+    fn add(&mut self, file: &FoundFile, options: &Arc<CsvOptions>, memory: &MemoryLedger) -> Result<()> {
+        let mut records = Records::open(&FilePart::whole(file.clone()), options, memory)?;
         let mut is_first = true;
         while let Some(record) = records.next()? {
             let header = self.first.get_or_insert_with(|| {
@@ -126,15 +127,20 @@ struct CsvFiles {
 }
 
 impl FileDecoder for CsvFiles {
-    fn open(&self, file: &FoundFile, wanted: &Wanted) -> Result<FileRows> {
+    fn can_split(&self, file: &FoundFile) -> bool {
+        !self.options.multi_line && records::separator(&self.options).can_split() && !input::is_packed(file)
+    }
+
+    fn open(&self, part: &FilePart, wanted: &Wanted) -> Result<FileRows> {
         check_not_only_corrupt(&self.schema, wanted, &self.options.corrupt_record_column)?;
         let decoder = CsvDecoder::new(self.schema.fields(), &wanted.columns, Arc::clone(&self.options))?;
-        let mut records = Records::open(file, &self.options)?;
+        let mut records = Records::open(part, &self.options, &wanted.memory)?;
         if self.options.header
+            && part.start == 0
             && let Some(header) = records.next()?
             && !self.options.enforce_schema
         {
-            self.check_header(&header, file)?;
+            self.check_header(&header, &part.file)?;
         }
         Ok(Box::new(CsvRows {
             records,
@@ -181,7 +187,7 @@ impl CsvFiles {
     }
 }
 
-/// The rows of one file.
+/// The rows of a part of a file.
 struct CsvRows {
     records: Records,
     decoding: CsvDecoding,

@@ -18,6 +18,7 @@ use crate::file::found_file::FoundFile;
 use crate::file::input::{self, failed};
 use crate::file::line_rows::{LineRows, batch_of, check_encoding, check_not_only_corrupt, check_sampling_ratio};
 use crate::file::lines::{BYTE_ORDER_MARK, LineReader, Separator};
+use crate::file::part::FilePart;
 use crate::file::write;
 
 /// A column that no file has, for the text of malformed records.
@@ -46,7 +47,7 @@ impl FileFormat for Json {
         let separator = separator(&config.options)?;
         let tolerance = config.tolerance()?;
         for file in files {
-            tolerance.unless_left_out(file, add_records(file, &separator, &mut inference))?;
+            tolerance.unless_left_out(file, add_records(file, &separator, config, &mut inference))?;
         }
         Ok(Some(Arc::new(Schema::new(inference.finish()?))))
     }
@@ -75,8 +76,13 @@ impl FileFormat for Json {
 }
 
 /// Looks at the records of a file.
-fn add_records(file: &FoundFile, separator: &Separator, inference: &mut JsonInference) -> Result<()> {
-    let mut lines = LineReader::new(input::open(file)?, separator.clone());
+fn add_records(
+    file: &FoundFile,
+    separator: &Separator,
+    config: &ReadConfig,
+    inference: &mut JsonInference,
+) -> Result<()> {
+    let mut lines = LineReader::new(input::open(file)?, separator.clone(), &config.memory);
     loop {
         let mut some = false;
         for line in lines.read(INFERRED_AT_ONCE).map_err(|error| failed(file, error))? {
@@ -110,7 +116,11 @@ struct JsonRecords {
 }
 
 impl FileDecoder for JsonRecords {
-    fn open(&self, file: &FoundFile, wanted: &Wanted) -> Result<FileRows> {
+    fn can_split(&self, file: &FoundFile) -> bool {
+        self.separator.can_split() && !input::is_packed(file)
+    }
+
+    fn open(&self, part: &FilePart, wanted: &Wanted) -> Result<FileRows> {
         check_not_only_corrupt(&self.schema, wanted, &self.options.corrupt_record_column)?;
         let schema = Arc::new(self.schema.project(&wanted.columns)?);
         let mut fields: Vec<_> = schema.fields().iter().cloned().collect();
@@ -119,8 +129,8 @@ impl FileDecoder for JsonRecords {
         }
         let mut decoding = Decoding::new(fields.into(), &self.options)?;
         let drop_malformed = self.drop_malformed;
-        let lines = LineReader::new(input::open(file)?, self.separator.clone());
-        Ok(Box::new(LineRows::new(file, lines, wanted, move |lines| {
+        let lines = LineReader::open(part, self.separator.clone(), &wanted.memory)?;
+        Ok(Box::new(LineRows::new(part, lines, wanted, move |lines| {
             for line in lines {
                 decoding.append(without_mark(line))?;
             }

@@ -13,21 +13,25 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use arrow::datatypes::{Field, Fields, Schema, SchemaRef};
-use millstream_core::{Error, Result, spark_error};
+use millstream_core::{Error, Reservation, Result, spark_error};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
 use parquet::basic::Compression;
 use parquet::errors::ParquetError;
-use parquet::file::metadata::ParquetMetaData;
+use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 
 use self::schema::{FileColumns, merged};
 use crate::file::format::{FileDecoder, FileEncoder, FileFormat, FileRows, ReadConfig, Wanted, WriteConfig};
 use crate::file::found_file::FoundFile;
 use crate::file::input::{corrupt_hint, failed};
 use crate::file::line_rows::batch_of;
+use crate::file::part::FilePart;
 use crate::file::write;
+
+/// A page of values and a dictionary, packed and unpacked.
+const PAGES_BYTES: usize = 4 << 20;
 
 /// The format of columns.
 #[derive(Debug)]
@@ -125,7 +129,12 @@ struct ParquetFiles {
 }
 
 impl FileDecoder for ParquetFiles {
-    fn open(&self, file: &FoundFile, wanted: &Wanted) -> Result<FileRows> {
+    fn can_split(&self, _file: &FoundFile) -> bool {
+        true
+    }
+
+    fn open(&self, part: &FilePart, wanted: &Wanted) -> Result<FileRows> {
+        let file = &part.file;
         if file.size == 0 {
             // Spark asks for no bytes of a file that has none, and so finds no fault in it.
             return Ok(Box::new(std::iter::empty()));
@@ -147,20 +156,42 @@ impl FileDecoder for ParquetFiles {
         let opened = File::open(&file.path).map_err(|error| failed(file, error))?;
         let loaded = ArrowReaderMetadata::try_new(Arc::clone(loaded.metadata()), stored);
         let loaded = loaded.map_err(|error| unread(file, error))?;
-        let kept = pruning::row_groups(
+        let mut kept = pruning::row_groups(
             loaded.metadata(),
             |filter| columns.find(self.schema.field(filter.column), self.case_sensitive).ok().flatten(),
             &wanted.filters,
         );
+        kept.retain(|group| is_within(loaded.metadata().row_group(*group), part));
         let mask = ProjectionMask::roots(loaded.parquet_schema(), roots.iter().flatten().copied());
+        let mut room = wanted.memory.reservation(format!("pages of '{}'", file.path.display()));
+        room.resize(page_bytes(loaded.metadata(), &kept, &mask))?;
         let reader = ParquetRecordBatchReaderBuilder::new_with_metadata(opened, loaded)
             .with_batch_size(wanted.batch_rows.max(1))
             .with_projection(mask)
             .with_row_groups(kept)
             .build()
             .map_err(|error| unread(file, error))?;
-        Ok(Box::new(ParquetRows { places: places(&roots), reader, schema, file: file.clone() }))
+        Ok(Box::new(ParquetRows { places: places(&roots), reader, schema, file: file.clone(), _room: room }))
     }
+}
+
+/// Whether the middle of a row group is in the part, so that it is read with it.
+fn is_within(group: &RowGroupMetaData, part: &FilePart) -> bool {
+    let chunks = group.columns().iter().map(|column| column.byte_range());
+    let start = group.columns().first().map_or(0, |column| column.byte_range().0);
+    let middle = start + chunks.map(|(_, bytes)| bytes).sum::<u64>() / 2;
+    (part.start == 0 || part.start <= middle) && (part.is_last() || middle < part.end())
+}
+
+/// The pages that are in memory at the same time: of each column that is read a page of values and the dictionary. The
+/// bytes of a page stand in the page; writers end one at 1 MiB.
+fn page_bytes(metadata: &ParquetMetaData, groups: &[usize], mask: &ProjectionMask) -> usize {
+    let group_bytes = |group: &usize| {
+        let columns = metadata.row_group(*group).columns().iter().enumerate();
+        let read = columns.filter(|(leaf, _)| mask.leaf_included(*leaf));
+        read.map(|(_, column)| usize::try_from(column.uncompressed_size()).unwrap_or(0).min(PAGES_BYTES)).sum()
+    };
+    groups.iter().map(group_bytes).max().unwrap_or(0)
 }
 
 /// For each wanted column its place among those that are read, which are in the file's order.
@@ -171,12 +202,14 @@ fn places(roots: &[Option<usize>]) -> Vec<Option<usize>> {
     roots.iter().map(|root| read.binary_search(&(*root)?).ok()).collect()
 }
 
-/// The rows of one file.
+/// The rows of a part of a file.
 struct ParquetRows {
     reader: ParquetRecordBatchReader,
     places: Vec<Option<usize>>,
     schema: SchemaRef,
     file: FoundFile,
+    /// Counts the pages that are being decoded.
+    _room: Reservation,
 }
 
 impl ParquetRows {

@@ -14,6 +14,7 @@ use crate::file::found_file::FoundFile;
 use crate::file::input;
 use crate::file::line_rows::{LineRows, batch_of, check_encoding};
 use crate::file::lines::{LineReader, Separator};
+use crate::file::part::FilePart;
 use crate::file::write;
 
 /// The format whose records are lines of text.
@@ -66,10 +67,14 @@ struct TextDecoder {
 }
 
 impl FileDecoder for TextDecoder {
-    fn open(&self, file: &FoundFile, wanted: &Wanted) -> Result<FileRows> {
-        let lines = LineReader::new(input::open(file)?, self.separator.clone());
+    fn can_split(&self, file: &FoundFile) -> bool {
+        self.separator.can_split() && !input::is_packed(file)
+    }
+
+    fn open(&self, part: &FilePart, wanted: &Wanted) -> Result<FileRows> {
+        let lines = LineReader::open(part, self.separator.clone(), &wanted.memory)?;
         let schema = Arc::new(self.schema.project(&wanted.columns)?);
-        Ok(Box::new(LineRows::new(file, lines, wanted, move |lines| {
+        Ok(Box::new(LineRows::new(part, lines, wanted, move |lines| {
             if schema.fields().is_empty() {
                 return batch_of(&schema, Vec::new(), lines.count());
             }

@@ -29,6 +29,11 @@ impl ReaderTable {
     pub(crate) fn new(reader: Arc<dyn BatchReader>, schema: SchemaRef) -> Self {
         Self { reader, schema }
     }
+
+    /// Whether several partitions may have the rows.
+    pub(super) fn has_several_parts(&self) -> bool {
+        self.reader.ordered_streams() > 1
+    }
 }
 
 impl fmt::Debug for ReaderTable {
@@ -56,7 +61,7 @@ impl TableProvider for ReaderTable {
 
     async fn scan(
         &self,
-        _state: &dyn Session,
+        state: &dyn Session,
         projection: Option<&Vec<usize>>,
         filters: &[Expr],
         limit: Option<usize>,
@@ -67,20 +72,34 @@ impl TableProvider for ReaderTable {
         };
         let schema = Arc::new(self.schema.project(&columns)?);
         let filters = scan_filters(filters, &self.schema);
-        let rows = ReaderRows { reader: Arc::clone(&self.reader), columns, filters, schema: Arc::clone(&schema) };
-        let exec = StreamingTableExec::try_new(schema, vec![Arc::new(rows)], None, [], false, limit)?;
+        let all =
+            ReaderRows { reader: Arc::clone(&self.reader), columns, filters, schema: Arc::clone(&schema), part: None };
+        let parts = self.reader.ordered_streams().min(state.config().target_partitions());
+        let partitions: Vec<Arc<dyn PartitionStream>> = match parts {
+            0 | 1 => vec![Arc::new(all)],
+            several => (0..several).map(|part| Arc::new(all.of_part(part, several)) as _).collect(),
+        };
+        let exec = StreamingTableExec::try_new(schema, partitions, None, [], false, limit)?;
         Ok(Arc::new(exec))
     }
 }
 
-/// All rows of a reader as one stream; its own streams are drained at the same time.
-#[derive(Debug)]
+/// All rows of a reader as one stream, its own streams drained at the same time; or one of its streams.
+#[derive(Debug, Clone)]
 struct ReaderRows {
     reader: Arc<dyn BatchReader>,
     columns: Vec<usize>,
     /// What the plan wants of the rows, and looks at again.
     filters: Vec<ScanFilter>,
     schema: SchemaRef,
+    /// Which of how many streams.
+    part: Option<(usize, usize)>,
+}
+
+impl ReaderRows {
+    fn of_part(&self, part: usize, parts: usize) -> Self {
+        Self { part: Some((part, parts)), ..self.clone() }
+    }
 }
 
 impl PartitionStream for ReaderRows {
@@ -94,11 +113,16 @@ impl PartitionStream for ReaderRows {
             columns: self.columns.iter().map(|column| ScanColumn::Plain(*column)).collect(),
             filters: self.filters.clone(),
             batch_rows: context.session_config().batch_size(),
-            max_streams: context.session_config().target_partitions(),
+            max_streams: self.part.map_or_else(|| context.session_config().target_partitions(), |(_, parts)| parts),
         };
+        let part = self.part;
         let schema = Arc::clone(&self.schema);
         let rows = stream::once(async move {
-            let streams = reader.scan(request).await.map_err(to_datafusion)?;
+            let mut streams = reader.scan(request).await.map_err(to_datafusion)?;
+            if let Some((part, _)) = part {
+                // Filters may have left fewer parts than there were to be.
+                streams = streams.into_iter().skip(part).take(1).collect();
+            }
             Ok::<_, datafusion::error::DataFusionError>(stream::select_all(streams).map_err(to_datafusion))
         })
         .try_flatten()

@@ -22,6 +22,7 @@ use datafusion::physical_plan::common::spawn_buffered;
 use datafusion::physical_plan::limit::{GlobalLimitExec, LocalLimitExec};
 use datafusion::physical_plan::projection::ProjectionExec;
 use datafusion::physical_plan::sorts::sort::SortExec;
+use datafusion::physical_plan::sorts::sort_preserving_merge::SortPreservingMergeExec;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::windows::{BoundedWindowAggExec, WindowAggExec};
 use datafusion::physical_plan::{
@@ -32,6 +33,7 @@ use futures::{StreamExt, stream};
 use millstream_engine::functions::{Meaning, meaning_of};
 
 use super::execute::BATCHES_AHEAD;
+use super::reader_table::ReaderTable;
 
 /// Aggregate functions whose answer depends on the order of their rows, by the names that they have in plans.
 const ORDERED: [&str; 6] = ["first_value", "last_value", "collect_list", "collect_set", "listagg", "mode"];
@@ -45,7 +47,8 @@ pub(super) fn mixes_rows(plan: &LogicalPlan) -> Result<bool> {
             LogicalPlan::Union(_) => several = true,
             LogicalPlan::TableScan(scan) => {
                 let table = source_as_provider(&scan.source)?;
-                several |= table.downcast_ref::<MemTable>().is_some_and(|table| table.batches.len() > 1);
+                several |= table.downcast_ref::<MemTable>().is_some_and(|table| table.batches.len() > 1)
+                    || table.downcast_ref::<ReaderTable>().is_some_and(ReaderTable::has_several_parts);
             }
             LogicalPlan::Distinct(Distinct::On(_)) => ordered = true,
             LogicalPlan::Aggregate(aggregate) => ordered |= aggregate.aggr_expr.iter().any(depends_on_order),
@@ -131,7 +134,12 @@ pub(super) struct ReadInOrder;
 impl PhysicalOptimizerRule for ReadInOrder {
     fn optimize(&self, plan: Arc<dyn ExecutionPlan>, _config: &ConfigOptions) -> Result<Arc<dyn ExecutionPlan>> {
         let plan = plan.transform_up(number_in_order).data()?;
-        let read = plan.transform_up(|node| match node.downcast_ref::<CoalescePartitionsExec>() {
+        let plan = plan.transform_up(|node| match node.downcast_ref::<SortPreservingMergeExec>() {
+            // Of rows that compare as equal those of the first partition come first.
+            Some(merge) => Ok(Transformed::yes(Arc::new(merge.clone().with_round_robin_repartition(false)) as _)),
+            None => Ok(Transformed::no(node)),
+        });
+        let read = plan.data()?.transform_up(|node| match node.downcast_ref::<CoalescePartitionsExec>() {
             Some(coalesced) if coalesced.input().output_partitioning().partition_count() > 1 => {
                 let all = OrderedExec::over(Arc::clone(coalesced.input()), Step::Concatenated);
                 Ok(Transformed::yes(match coalesced.fetch() {

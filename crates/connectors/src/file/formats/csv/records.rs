@@ -6,12 +6,13 @@
 use std::io::Read;
 use std::sync::Arc;
 
-use millstream_core::Result;
+use millstream_core::{MemoryLedger, Reservation, Result};
 use millstream_formats::csv::{CsvDecoding, CsvOptions, FieldText, Record, Tokenized, Tokenizer};
 
 use crate::file::found_file::FoundFile;
 use crate::file::input::{self, failed};
 use crate::file::lines::{BYTE_ORDER_MARK, LineReader, Separator};
+use crate::file::part::FilePart;
 
 /// Bytes that are read at once; a longer record makes the buffer grow.
 const READ_BYTES: usize = 256 << 10;
@@ -52,7 +53,7 @@ impl CsvRecord<'_> {
     }
 }
 
-/// The records of a file.
+/// The records of a part of a file.
 pub(super) struct Records {
     file: FoundFile,
     options: Arc<CsvOptions>,
@@ -67,17 +68,16 @@ enum Input {
 }
 
 impl Records {
-    pub(super) fn open(file: &FoundFile, options: &Arc<CsvOptions>) -> Result<Self> {
-        let bytes = input::open(file)?;
+    pub(super) fn open(part: &FilePart, options: &Arc<CsvOptions>, memory: &MemoryLedger) -> Result<Self> {
         let input = if options.multi_line {
             let ends = if options.line_separator.is_some() { LineEnds::Plain } else { LineEnds::Unknown };
-            Input::Whole(Whole { ends, bytes, buffer: Vec::new(), at: 0, ended: false })
+            let (bytes, room) = (input::open(&part.file)?, memory.reservation("the records of a file"));
+            Input::Whole(Whole { ends, bytes, buffer: Vec::new(), room, at: 0, ended: false })
         } else {
-            let separator = options.line_separator.as_ref().map_or(Separator::Line, |text| text.as_bytes().into());
-            Input::Lines(LineReader::new(bytes, separator))
+            Input::Lines(LineReader::open(part, separator(options), memory)?)
         };
         Ok(Self {
-            file: file.clone(),
+            file: part.file.clone(),
             tokenizer: Tokenizer::new(options.dialect.clone()),
             options: Arc::clone(options),
             record: Record::default(),
@@ -96,6 +96,11 @@ impl Records {
         let is_too_large = tokenizer.read(line, true, record) == Tokenized::TooLarge;
         Ok(Some(CsvRecord { record, input: line, is_too_large }))
     }
+}
+
+/// What ends a line.
+pub(super) fn separator(options: &CsvOptions) -> Separator {
+    options.line_separator.as_ref().map_or(Separator::Line, |text| text.as_bytes().into())
 }
 
 /// Whether a line is neither blank nor a comment.
@@ -151,6 +156,8 @@ struct Whole {
     ends: LineEnds,
     bytes: Box<dyn Read + Send>,
     buffer: Vec<u8>,
+    /// Counts the buffer.
+    room: Reservation,
     at: usize,
     ended: bool,
 }
@@ -214,6 +221,8 @@ impl Whole {
         self.at = 0;
         let known = self.buffer.len();
         let wanted = READ_BYTES.max(known);
+        self.room.resize(self.buffer.capacity().max(known + wanted)).map_err(std::io::Error::other)?;
+        self.buffer.reserve_exact(wanted);
         let read = self.bytes.by_ref().take(wanted as u64).read_to_end(&mut self.buffer)?;
         self.ended = read < wanted;
         while !self.ended && self.buffer.last() == Some(&b'\r') {

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use kafka_protocol::ResponseError;
@@ -81,6 +82,11 @@ impl Broker {
         self.shared.memory.used()
     }
 
+    /// Bytes of records that clients have fetched, those of earlier readers again included (Kafka: `BytesOutPerSec`).
+    pub fn bytes_out(&self) -> u64 {
+        self.shared.bytes_out.load(Ordering::Relaxed)
+    }
+
     /// Closes all connections and waits until nothing runs any more. What is in files is flushed.
     pub async fn shutdown(&self) {
         self.stop.send_replace(true);
@@ -142,6 +148,7 @@ fn open(config: BrokerConfig, address: SocketAddr) -> Result<(Shared, Option<Fil
         fetch_sessions,
         memory,
         request_room,
+        bytes_out: AtomicU64::new(0),
         file_room: Arc::new(Semaphore::new(FILE_REQUESTS_MAX)),
         unpack_room: Arc::new(Semaphore::new(cores)),
         journal,

@@ -1,6 +1,7 @@
 //! The parts of a running broker, which all of its connections share.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use tokio::sync::Semaphore;
 
@@ -31,4 +32,6 @@ pub(crate) struct Shared {
     /// How many requests may make and remove files at the same time.
     pub(crate) file_room: Arc<Semaphore>,
     pub(crate) journal: Arc<Journal>,
+    /// Bytes of records that clients have fetched (Kafka: `BytesOutPerSec`).
+    pub(crate) bytes_out: AtomicU64,
 }

@@ -6,6 +6,7 @@
 mod batch;
 mod columns;
 mod errors;
+mod feed;
 mod group_offsets;
 mod lane;
 mod offset_reader;
@@ -26,12 +27,16 @@ use millstream_core::{
 };
 
 use batch::KafkaBatch;
+use feed::Feeds;
 use options::{KafkaOptions, Mode};
 use source::KafkaSource;
 
 /// The connector for `format("kafka")`.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct KafkaConnector;
+#[derive(Debug, Clone, Default)]
+pub struct KafkaConnector {
+    /// What its streams read together.
+    feeds: Arc<Feeds>,
+}
 
 impl KafkaConnector {
     fn options(config: &SourceConfig, mode: Mode) -> Result<KafkaOptions> {
@@ -61,7 +66,7 @@ impl Connector for KafkaConnector {
     }
 
     fn open_source(&self, config: SourceConfig) -> Result<Arc<dyn Source>> {
-        Ok(Arc::new(KafkaSource::new(Self::options(&config, Mode::Streaming)?, &config)))
+        Ok(Arc::new(KafkaSource::new(Self::options(&config, Mode::Streaming)?, &config, &self.feeds)))
     }
 
     fn open_batch(&self, config: SourceConfig) -> Result<Arc<dyn BatchReader>> {

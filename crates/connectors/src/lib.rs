@@ -18,7 +18,7 @@ use millstream_core::ConnectorRegistry;
 
 /// All connectors. The console sink prints to standard output.
 pub fn register_all(registry: &mut ConnectorRegistry) {
-    registry.register(Arc::new(kafka::KafkaConnector));
+    registry.register(Arc::new(kafka::KafkaConnector::default()));
     registry.register(Arc::new(console::Console::to_stdout()));
     registry.register(Arc::new(memory::Memory));
     registry.register(Arc::new(noop::Noop));

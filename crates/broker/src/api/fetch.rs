@@ -1,6 +1,7 @@
 //! Fetch: hands out what is stored, and waits for more where there is too little.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use kafka_protocol::ResponseError;
@@ -58,6 +59,7 @@ pub(super) async fn fetch(call: &Call<'_>, request: FetchRequest, response: &mut
     };
     let patience = Duration::from_millis(u64::try_from(request.max_wait_ms).unwrap_or(0));
     let gathered = fetch.gather_until(Instant::now() + patience).await;
+    call.shared.bytes_out.fetch_add(gathered.bytes as u64, Ordering::Relaxed);
     fetch.put(gathered, response);
 }
 

@@ -1,7 +1,8 @@
 //! A lane: some of the partitions, the fetcher that reads them ahead, and what has come and is not yet consumed.
 //!
 //! Lanes are what can be read at the same time. A lane outlives batches, so that the next batch begins with what is
-//! there already. Asking for a range that it has passed (a batch is run again) makes it fetch anew.
+//! there already. Asking for a range that it has passed (a batch is run again) makes it fetch anew. Lanes of several
+//! queries that read the same take it from one fetcher ([`Feeds`]).
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -9,16 +10,20 @@ use std::sync::Arc;
 
 use millstream_core::{Error, MemoryLedger, Reservation, Result};
 use millstream_kafka::{
-    Assignment, Client, Decompressor, Error as Kafka, FetchOptions, Fetched, Fetcher, IsolationLevel, MemoryBudget,
+    Assignment, Client, Decompressor, Error as Kafka, FetchOptions, Fetched, IsolationLevel, MemoryBudget,
     TopicPartition,
 };
 use parking_lot::Mutex;
 use tracing::warn;
 
 use super::errors::{DataLoss, kafka_error};
+use super::feed::{Feeds, Reading, Settings, Step};
 
 /// What a lane may hold; more is left with the broker.
 const BUFFER_BYTES_MAX: usize = 32 << 20;
+
+/// What all lanes of a feed may hold together, so that one that is slow leaves room for what the others wait for.
+const SHARED_BYTES_MAX: usize = BUFFER_BYTES_MAX / 2;
 
 /// What all lanes of a source need.
 #[derive(Debug, Clone)]
@@ -29,15 +34,17 @@ pub(crate) struct LaneConfig {
     pub(crate) group_id_is_set: bool,
     /// Lanes that the process can work on at the same time.
     pub(crate) cores: usize,
+    /// Where others who read the same are found; a batch read has none.
+    pub(crate) company: Option<(Arc<Feeds>, Settings)>,
 }
 
 pub(crate) struct Lane {
     config: LaneConfig,
     options: FetchOptions,
-    fetcher: Option<Fetcher>,
+    reading: Option<Reading>,
     spans: HashMap<TopicPartition, Span>,
     /// In the order in which it came; of each partition therefore in the order of offsets.
-    pub(super) held: VecDeque<Fetched>,
+    pub(super) held: VecDeque<Arc<Fetched>>,
     /// Outlives batches too: where a batch of ours ends within one of Kafka's, the next finds that unpacked.
     pub(super) room: Decompressor,
 }
@@ -68,7 +75,7 @@ impl Lane {
         let budget: Arc<dyn MemoryBudget> = Arc::new(budget);
         let options = FetchOptions { buffer_bytes_max: BUFFER_BYTES_MAX, budget: Arc::clone(&budget) };
         let room = Decompressor::within(budget);
-        Self { config, options, fetcher: None, spans: HashMap::new(), held: VecDeque::new(), room }
+        Self { config, options, reading: None, spans: HashMap::new(), held: VecDeque::new(), room }
     }
 
     pub(crate) fn span(&self, of: &TopicPartition) -> Option<&Span> {
@@ -94,34 +101,34 @@ impl Lane {
         }
         if passed {
             self.held.clear();
-            self.fetcher = None;
             for span in self.spans.values_mut() {
                 span.fetched = span.floor;
             }
-            for (of, start) in starts {
-                self.spans.insert(of.clone(), Span { floor: *start, fetched: *start, latest: *start });
-            }
+            self.begin(starts);
         } else if added.is_empty() {
-            return;
+            return self.seek_company();
         } else {
-            self.spans.extend(
-                added.iter().map(|(of, start)| (of.clone(), Span { floor: *start, fetched: *start, latest: *start })),
-            );
+            self.begin(&added);
         }
-        let assignment = |of: &TopicPartition, position| Assignment { of: of.clone(), position, end: None };
-        match &mut self.fetcher {
-            Some(fetcher) => {
-                fetcher.assign(&self.config.client, added.iter().map(|(of, start)| assignment(of, *start)));
-            }
-            None => {
-                let all = self.spans.iter().map(|(of, span)| assignment(of, span.fetched));
-                self.fetcher = Some(self.config.client.fetcher(all, self.options.clone()));
-            }
+        self.read_anew();
+    }
+
+    fn begin(&mut self, starts: &[(TopicPartition, i64)]) {
+        let span =
+            |(of, start): &(TopicPartition, i64)| (of.clone(), Span { floor: *start, fetched: *start, latest: *start });
+        self.spans.extend(starts.iter().map(span));
+    }
+
+    /// Looks whether a lane that reads by itself can take part in what others read by now.
+    fn seek_company(&mut self) {
+        let Some((feeds, settings)) = &self.config.company else { return };
+        if let Some(Reading::Alone(fetcher)) = self.reading.take_if(|reading| matches!(reading, Reading::Alone(_))) {
+            self.reading = Some(feeds.join(settings, &positions(&self.spans), || fetcher));
         }
     }
 
     fn holds(&self, of: &TopicPartition) -> bool {
-        let is_of = |fetched: &Fetched| {
+        let is_of = |fetched: &Arc<Fetched>| {
             fetched.partitions().any(|part| *part.topic() == of.topic && part.partition() == of.partition)
         };
         self.held.iter().any(is_of)
@@ -130,13 +137,19 @@ impl Lane {
     /// Holds what has come already, without waiting.
     pub(crate) fn take_ready(&mut self) -> Result<Option<Pulled>> {
         let mut pulled = None;
-        while let Some(fetcher) = &mut self.fetcher {
-            match fetcher.try_next() {
+        while self.holds_less_than(self.fair_share()) {
+            let read = match &mut self.reading {
+                None => break,
+                Some(Reading::Alone(fetcher)) => fetcher.try_next().map(|read| read.map(Arc::new).map(Step::Got)),
+                Some(Reading::Joined(seat)) => seat.try_next(),
+            };
+            match read {
                 Ok(None) => break,
-                Ok(Some(fetched)) => {
+                Ok(Some(Step::Got(fetched))) => {
                     self.hold(fetched);
                     pulled = Some(Pulled::More);
                 }
+                Ok(Some(Step::Behind)) => self.read_anew(),
                 Err(error) => {
                     self.lose(error)?;
                     return Ok(Some(Pulled::Lost));
@@ -148,27 +161,42 @@ impl Lane {
 
     /// Waits for the next response and holds it. May be dropped while it waits.
     pub(crate) async fn pull(&mut self) -> Result<Pulled> {
-        let Some(fetcher) = &mut self.fetcher else { return std::future::pending().await };
-        match fetcher.next().await {
-            Ok(Some(fetched)) => {
-                self.hold(fetched);
-                Ok(Pulled::More)
+        loop {
+            let read = match &mut self.reading {
+                None => return std::future::pending().await,
+                Some(Reading::Alone(fetcher)) => match fetcher.next().await {
+                    Ok(None) => return std::future::pending().await,
+                    Ok(Some(fetched)) => Ok(Step::Got(Arc::new(fetched))),
+                    Err(error) => Err(error),
+                },
+                Some(Reading::Joined(seat)) => seat.next().await,
+            };
+            match read {
+                Ok(Step::Got(fetched)) => {
+                    self.hold(fetched);
+                    return Ok(Pulled::More);
+                }
+                Ok(Step::Behind) => self.read_anew(),
+                Err(error) => return self.lose(error).map(|()| Pulled::Lost),
             }
-            Ok(None) => std::future::pending().await,
-            Err(error) => self.lose(error).map(|()| Pulled::Lost),
         }
     }
 
-    fn hold(&mut self, fetched: Fetched) {
+    fn hold(&mut self, fetched: Arc<Fetched>) {
         let committed = self.config.client.config().isolation_level == IsolationLevel::ReadCommitted;
+        let mut is_news = false;
         for part in fetched.partitions() {
             let of = TopicPartition::new(Arc::clone(part.topic()), part.partition());
             if let Some(span) = self.spans.get_mut(&of) {
-                span.fetched = part.next_position();
+                // What a feed had when this lane joined it may lie before where the lane begins.
+                is_news |= part.next_position() > span.fetched;
+                span.fetched = span.fetched.max(part.next_position());
                 span.latest = if committed { part.last_stable_offset() } else { part.high_watermark() };
             }
         }
-        self.held.push_back(fetched);
+        if is_news {
+            self.held.push_back(fetched);
+        }
     }
 
     /// Forgets a response of which everything has been consumed.
@@ -188,7 +216,7 @@ impl Lane {
         let (Some(topic), Some(partition)) = (place.topic, place.partition) else {
             // The fetcher has stopped; the next range begins with a new one.
             self.spans.clear();
-            self.fetcher = None;
+            self.reading = None;
             return Err(kafka_error(error));
         };
         let of = TopicPartition::new(topic, partition);
@@ -215,10 +243,10 @@ impl Lane {
             self.leave(&of);
             return Err(error);
         }
-        match (go_on, self.spans.get_mut(&of), &mut self.fetcher) {
-            (Some(position), Some(span), Some(fetcher)) => {
+        match (go_on, self.spans.get_mut(&of)) {
+            (Some(position), Some(span)) => {
                 span.fetched = position;
-                fetcher.assign(&self.config.client, [Assignment { of, position, end: None }]);
+                self.read_anew();
             }
             _ => self.leave(&of),
         }
@@ -227,7 +255,19 @@ impl Lane {
 
     /// Whether so much is held that the fetcher may be waiting for room.
     pub(super) fn is_crowded(&self) -> bool {
-        self.held.iter().map(Fetched::memory_bytes).sum::<usize>() >= BUFFER_BYTES_MAX / 4
+        !self.holds_less_than(self.fair_share().min(BUFFER_BYTES_MAX / 4))
+    }
+
+    /// What it may take of what its fetcher can hold: others who use it must not wait for a lane that is slow.
+    fn fair_share(&self) -> usize {
+        match &self.reading {
+            Some(Reading::Joined(seat)) if seat.lanes() > 1 => SHARED_BYTES_MAX / seat.lanes(),
+            _ => usize::MAX,
+        }
+    }
+
+    fn holds_less_than(&self, most: usize) -> bool {
+        self.held.iter().map(|fetched| fetched.memory_bytes()).sum::<usize>() < most
     }
 
     /// Drops all that is held, and reads on only in partitions that are wanted from where they are; the others come
@@ -251,12 +291,19 @@ impl Lane {
     }
 
     fn read_anew(&mut self) {
-        self.fetcher = None;
-        if !self.spans.is_empty() {
-            let at =
-                |(of, span): (&TopicPartition, &Span)| Assignment { of: of.clone(), position: span.fetched, end: None };
-            self.fetcher = Some(self.config.client.fetcher(self.spans.iter().map(at), self.options.clone()));
+        // Its place is given up first: a feed that has failed, or that nobody else uses, must not be found again.
+        self.reading = None;
+        if self.spans.is_empty() {
+            return;
         }
+        let positions = positions(&self.spans);
+        let at =
+            |(of, position): (&TopicPartition, &i64)| Assignment { of: of.clone(), position: *position, end: None };
+        let fetcher = || self.config.client.fetcher(positions.iter().map(at), self.options.clone());
+        self.reading = Some(match &self.config.company {
+            Some((feeds, settings)) => feeds.join(settings, &positions, fetcher),
+            None => Reading::Alone(fetcher()),
+        });
     }
 
     pub(crate) fn config(&self) -> &LaneConfig {
@@ -268,6 +315,11 @@ impl fmt::Debug for Lane {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Lane").field("spans", &self.spans).field("held", &self.held.len()).finish_non_exhaustive()
     }
+}
+
+/// Where each partition is to be read on.
+fn positions(spans: &HashMap<TopicPartition, Span>) -> HashMap<TopicPartition, i64> {
+    spans.iter().map(|(of, span)| (of.clone(), span.fetched)).collect()
 }
 
 /// Ends the query for lost rows, or says it in the log and goes on, as `failOnDataLoss` wants.

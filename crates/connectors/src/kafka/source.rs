@@ -12,7 +12,8 @@ use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use millstream_core::source::LatestOffset;
 use millstream_core::{
-    BatchStream, Clock, GroupOffsets, Offset, OffsetRange, ReadLimit, Result, ScanRequest, Source, SourceConfig,
+    BatchStream, Clock, GroupOffsets, Offset, OffsetRange, Options, ReadLimit, Result, ScanRequest, Source,
+    SourceConfig,
 };
 use millstream_kafka::TopicPartition;
 use parking_lot::Mutex;
@@ -22,6 +23,7 @@ use tokio::time::timeout;
 
 use super::columns;
 use super::errors::{DataLoss, kafka_write_error};
+use super::feed::{Feeds, Settings};
 use super::group_offsets::{system_of, to_commit};
 use super::lane::{LaneConfig, report};
 use super::offset_reader::{End, OffsetReader};
@@ -69,10 +71,11 @@ impl Drop for Discovery {
 }
 
 impl KafkaSource {
-    pub(crate) fn new(options: KafkaOptions, config: &SourceConfig) -> Self {
+    pub(crate) fn new(options: KafkaOptions, config: &SourceConfig, feeds: &Arc<Feeds>) -> Self {
         let options = Arc::new(options);
         let offsets = OffsetReader::new(Arc::clone(&options));
-        let reader = Reader::new(&lane_config(&options, &offsets, config));
+        let company = Some((Arc::clone(feeds), consumer_settings(&config.options)));
+        let reader = Reader::new(&LaneConfig { company, ..lane_config(&options, &offsets, config) });
         Self {
             options,
             offsets,
@@ -202,7 +205,18 @@ pub(crate) fn lane_config(options: &KafkaOptions, offsets: &OffsetReader, config
         fail_on_data_loss: options.fail_on_data_loss,
         group_id_is_set: options.group_id_is_set,
         cores: config.cores,
+        company: None,
     }
+}
+
+/// What two queries must have in common to be read for at once: all that is said of the consumer but its names.
+fn consumer_settings(options: &Options) -> Settings {
+    let names = ["kafka.client.id", "kafka.group.id"];
+    let all = options.iter().map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()));
+    let mut settings: Vec<_> =
+        all.filter(|(name, _)| name.starts_with("kafka.") && !names.contains(&name.as_str())).collect();
+    settings.sort_unstable();
+    settings.into()
 }
 
 #[async_trait]

@@ -29,7 +29,7 @@ fn open(kafka: &Kafka, topic: &str, option: (&str, &str)) -> Arc<dyn Sink> {
         option,
     ];
     let config = SinkConfig { clock: system_clock(), ..sink_config(row("").schema(), &options) };
-    KafkaConnector.open_sink(config).expect("valid")
+    KafkaConnector::default().open_sink(config).expect("valid")
 }
 
 fn start(query: QueryId, run: u128) -> SinkStart {

@@ -28,7 +28,8 @@ async fn topic() -> (Broker, Arc<dyn BatchReader>) {
     let options = [("kafka.bootstrap.servers", address.as_str()), ("topic", "rows")];
     write_once(rows, &options).await;
     let options = [("kafka.bootstrap.servers", address.as_str()), ("subscribe", "rows")];
-    let reader = KafkaConnector.open_batch(SourceConfig { clock: system_clock(), ..source_config(&options) });
+    let reader =
+        KafkaConnector::default().open_batch(SourceConfig { clock: system_clock(), ..source_config(&options) });
     (broker, reader.expect("valid"))
 }
 

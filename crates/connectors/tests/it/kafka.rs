@@ -32,7 +32,7 @@ fn config(kafka: &Kafka, options: &[(&str, &str)]) -> SourceConfig {
 }
 
 fn open(kafka: &Kafka, options: &[(&str, &str)]) -> Arc<dyn Source> {
-    KafkaConnector.open_source(config(kafka, options)).expect("valid options")
+    KafkaConnector::default().open_source(config(kafka, options)).expect("valid options")
 }
 
 pub(crate) async fn collect(streams: Vec<BatchStream>) -> Result<Vec<RecordBatch>> {
@@ -452,7 +452,7 @@ async fn a_batch_read() {
     let read = async |options: &[(&str, &str)]| {
         let mut all = vec![("subscribe", topic.as_str())];
         all.extend(options);
-        let reader = KafkaConnector.open_batch(config(kafka, &all))?;
+        let reader = KafkaConnector::default().open_batch(config(kafka, &all))?;
         let columns = vec![ScanColumn::Plain(VALUE)];
         Ok::<_, millstream_core::Error>(sorted_values(
             &collect(
@@ -513,7 +513,7 @@ async fn a_batch_waits_for_enough_rows_or_long_enough() {
         ("maxOffsetsPerTrigger", "60"),
     ];
     let clock = ManualClock::new();
-    let source = KafkaConnector
+    let source = KafkaConnector::default()
         .open_source(SourceConfig { clock: clock.clone(), ..config(kafka, &options) })
         .expect("valid options");
     let end = async |start: &Offset| {

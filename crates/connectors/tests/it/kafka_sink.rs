@@ -30,7 +30,7 @@ fn rows(columns: Vec<(&str, ArrayRef)>) -> RecordBatch {
 fn open(kafka: &Kafka, rows: &RecordBatch, options: &[(&str, &str)], memory: &MemoryLedger) -> Result<Arc<dyn Sink>> {
     let all = [&[("kafka.bootstrap.servers", kafka.bootstrap())], options].concat();
     let config = sink_config(rows.schema(), &all);
-    KafkaConnector.open_sink(SinkConfig { memory: memory.clone(), clock: system_clock(), ..config })
+    KafkaConnector::default().open_sink(SinkConfig { memory: memory.clone(), clock: system_clock(), ..config })
 }
 
 async fn write(sink: &Arc<dyn Sink>, id: u64, kind: WriteKind, streams: Vec<Vec<RecordBatch>>) -> Result<SinkProgress> {
@@ -43,7 +43,7 @@ async fn write(sink: &Arc<dyn Sink>, id: u64, kind: WriteKind, streams: Vec<Vec<
 /// Writes these rows as a batch query does.
 pub(crate) async fn write_once(rows: RecordBatch, options: &[(&str, &str)]) {
     let config = SinkConfig { clock: system_clock(), ..sink_config(rows.schema(), options) };
-    let sink = KafkaConnector.open_sink(config).expect("valid");
+    let sink = KafkaConnector::default().open_sink(config).expect("valid");
     sink.open(SinkStart::batch_write()).await.expect("opened");
     write(&sink, 0, WriteKind::Append, vec![vec![rows]]).await.expect("written");
     sink.close().await.expect("closed");
@@ -53,7 +53,7 @@ pub(crate) async fn write_once(rows: RecordBatch, options: &[(&str, &str)]) {
 async fn read(kafka: &Kafka, topic: &str, columns: &[usize]) -> Vec<Vec<String>> {
     let options = [("kafka.bootstrap.servers", kafka.bootstrap()), ("subscribe", topic), ("includeHeaders", "true")];
     let config = SourceConfig { clock: system_clock(), ..source_config(&options) };
-    let reader = KafkaConnector.open_batch(config).expect("valid");
+    let reader = KafkaConnector::default().open_batch(config).expect("valid");
     let wanted = columns.iter().map(|&column| ScanColumn::Plain(column)).collect();
     let mut all = Vec::new();
     for batch in collect(reader.scan(ReadRequest { columns: wanted, ..read_request(0) }).await.expect("readable"))

@@ -6,4 +6,5 @@ mod files;
 mod filters;
 mod kafka;
 mod kafka_sink;
+mod shared_reads;
 mod unpacked;

@@ -44,7 +44,7 @@ fn source(broker: &Broker, memory: &MemoryLedger) -> Arc<dyn Source> {
     let address = broker.address().to_string();
     let options = [("kafka.bootstrap.servers", address.as_str()), ("subscribe", "zeros")];
     let config = SourceConfig { clock: system_clock(), memory: memory.clone(), ..source_config(&options) };
-    KafkaConnector.open_source(config).expect("valid")
+    KafkaConnector::default().open_source(config).expect("valid")
 }
 
 /// The offsets of each batch of rows.

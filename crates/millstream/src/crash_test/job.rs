@@ -35,7 +35,7 @@ pub(crate) enum BuiltIn {
     Most,
     /// The keys with the most rows (update mode); a key that is no longer among them is deleted.
     Top,
-    /// Rows and counts, by two queries on one topic.
+    /// Rows and counts, by two queries that share a reader.
     Shared,
     /// Each row with the one that comes seven seconds after it: a left outer join of two streams (append mode).
     Join,

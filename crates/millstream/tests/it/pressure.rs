@@ -93,7 +93,7 @@ impl Flood {
         ];
         let config = source_config(&[&known, options].concat());
         let config = SourceConfig { memory: self.ledger.clone(), clock: system_clock(), ..config };
-        let node = StreamingRelationNode::try_new("kafka", Arc::new(KafkaConnector), config).expect("valid");
+        let node = StreamingRelationNode::try_new("kafka", Arc::new(KafkaConnector::default()), config).expect("valid");
         let plan = LogicalPlanBuilder::from(LogicalPlan::Extension(Extension { node: Arc::new(node) }))
             .project(vec![col("value")])
             .and_then(LogicalPlanBuilder::build)

@@ -1,4 +1,4 @@
--- Two queries on one table, into one topic: each row as it is, and how many rows each key has.
+-- Two queries on one table, which is read once for both: each row as it is, and how many rows each key has.
 SET millstream.checkpoint.snapshotBytes = 4096;
 CREATE TABLE input USING kafka OPTIONS (
   'kafka.bootstrap.servers' = '${env:KAFKA}', subscribe = '${env:INPUT}', startingOffsets = 'earliest',

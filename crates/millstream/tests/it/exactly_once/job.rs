@@ -120,7 +120,7 @@ impl<'a> Job<'a> {
         if let Some(group) = &self.told_group {
             options.extend([("commit.offsets", "true"), ("kafka.group.id", group)]);
         }
-        let node = StreamingRelationNode::try_new("kafka", Arc::new(KafkaConnector), real_source(&options));
+        let node = StreamingRelationNode::try_new("kafka", Arc::new(KafkaConnector::default()), real_source(&options));
         let text = |column| cast(col(column), DataType::Utf8);
         let rows = LogicalPlanBuilder::from(LogicalPlan::Extension(Extension { node: Arc::new(node.expect("valid")) }))
             .project(vec![text("key").alias("key"), text("value").alias("value")]);
@@ -143,7 +143,7 @@ impl<'a> Job<'a> {
         let options: Vec<_> =
             place.into_iter().chain(self.options.iter().map(|(name, value)| (*name, value.as_str()))).collect();
         let config = sink_config(Arc::clone(plan.schema().inner()), &options);
-        let sink = KafkaConnector.open_sink(SinkConfig { output_mode, clock: system_clock(), ..config })?;
+        let sink = KafkaConnector::default().open_sink(SinkConfig { output_mode, clock: system_clock(), ..config })?;
         Ok(QuerySpec {
             name: None,
             plan,
@@ -256,7 +256,7 @@ async fn committed(cluster: &Cluster, topic: &str) -> Vec<Row> {
         ("subscribe", topic),
         ("kafka.isolation.level", "read_committed"),
     ];
-    let reader = KafkaConnector.open_batch(real_source(&options)).expect("valid");
+    let reader = KafkaConnector::default().open_batch(real_source(&options)).expect("valid");
     let streams = reader
         .scan(ReadRequest { columns: COLUMNS.map(ScanColumn::Plain).to_vec(), ..read_request(0) })
         .await

@@ -1,4 +1,4 @@
-"""Aggregates of aggregates over streams, at random, beside DuckDB.
+"""Streams whose results take rows back, at random, beside DuckDB.
 
     pip install duckdb                                      into the Python of dev/python
     millstream serve --listen 127.0.0.1:15002 --broker=127.0.0.1:9092 &
@@ -6,11 +6,12 @@
 
 A seed is rows, queries over them, and where batches end. Each query runs as a stream in update and in complete mode; what
 its sink holds at the end must be what DuckDB answers to the same text over all rows. In update mode the rows are put
-together by key, as `_op` says. DuckDB shares no code with Millstream, and each query is one that both understand. Exit
-status 1 and the seed where an answer differs.
+together by key, as `_op` says. DuckDB shares no code with Millstream, and each query is one that both understand
+(`retraction_queries.py`). Exit status 1 and the seed where an answer differs.
 """
 
 import argparse
+import collections
 import json
 import math
 import random
@@ -18,6 +19,8 @@ import sys
 import time
 
 import duckdb
+import retraction_queries
+from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
@@ -41,47 +44,6 @@ def rows(draw):
     ]
 
 
-def first_level(draw):
-    keys = draw.choice([["k"], ["r"], ["k", "r"]])
-    values = [
-        "count(*) AS n", "count(v) AS nv", "sum(v) AS s", "max(v) AS hi", "min(d) AS lo", "sum(d) AS x",
-        "count(DISTINCT v) AS u", "sum(v) FILTER (WHERE d > 0) AS p",
-    ]
-    text = f"SELECT {', '.join(keys + values)} FROM t"
-    if draw.random() < 0.3:
-        text += f" WHERE v > {draw.randint(-9, 5)}"
-    text += f" GROUP BY {', '.join(keys)}"
-    if draw.random() < 0.3:
-        text += f" HAVING count(*) > {draw.randint(1, 3)}"
-    return text, keys
-
-
-def second_level(draw, below, keys):
-    group = draw.choice(["n", "u", "nv", "hi", keys[0], "n % 2", None])
-    values = [
-        "count(*) AS c", "sum(n) AS n", "sum(s) AS s", "max(hi) AS hi", "min(lo) AS lo", "sum(x) AS x", "avg(n) AS a",
-        "count(DISTINCT n) AS u", "sum(DISTINCT u) AS du", "min(hi) FILTER (WHERE n > 1) AS p", "count(p) AS nv",
-    ]
-    shown = draw.sample(values, draw.randint(2, len(values)))
-    head = f"{group} AS g, " if group else ""
-    text = f"SELECT {head}{', '.join(shown)} FROM ({below}) AS b{draw.randint(0, 9)}"
-    if draw.random() < 0.4:
-        text += f" WHERE {draw.choice(['n > 1', 'hi IS NOT NULL', 's <> 0', 'u < 3', 'lo < 1'])}"
-    if group:
-        text += f" GROUP BY {group}"
-    if draw.random() < 0.3:
-        text += f" HAVING count(*) {draw.choice(['> 1', '< 3'])}"
-    return text, group is not None
-
-
-def query(draw):
-    text, has_key = second_level(draw, *first_level(draw))
-    if draw.random() < 0.25:
-        total = draw.choice(["count(*) AS groups", "count(DISTINCT g) AS groups, min(g) AS least"]) if has_key else "count(*) AS q"
-        return f"SELECT {total} FROM ({text}) AS top", False
-    return text, has_key
-
-
 def plain(row):
     def value(cell):
         if isinstance(cell, float) and math.isnan(cell):
@@ -95,33 +57,36 @@ def ordered(result):
     return sorted(result, key=repr)
 
 
-def integrated(result, has_key):
-    """What a sink holds that follows `_op`."""
-    held = {}
-    for *row, operation in result:
-        key = row[0] if has_key else ()
+def integrated(result, has_operation, places):
+    """What a sink holds that follows `_op`, or puts rows in the place of those with their key where there is none."""
+    held = collections.defaultdict(list)
+    for row in result:
+        row, operation = (row[:-1], row[-1]) if has_operation else (row, "upsert")
+        key = repr(row if places is None else [row[place] for place in places])
         if operation == "upsert":
-            held[key] = row
-        elif operation == "delete":
-            if key not in held:
-                raise AssertionError(f"{key} is deleted, but is not there")
-            del held[key]
+            held[key] = [*held[key], row] if places is None else [row]
+        elif operation == "delete" and held[key]:
+            held[key].pop()
         else:
-            raise AssertionError(f"{operation} is nothing that becomes of a key")
-    return held.values()
+            raise AssertionError(f"{operation} of {key}, of which there are {len(held[key])}")
+    return [row for rows in held.values() for row in rows]
 
 
-def streamed(spark, kafka, topic, name, text, mode, batch_rows):
+def streamed(spark, kafka, topic, name, query, mode, batch_rows):
+    """The rows that the sink was given, and whether they say what becomes of them."""
     stream = (
         spark.readStream.format("kafka").option("kafka.bootstrap.servers", kafka).option("subscribe", topic)
         .option("startingOffsets", "earliest").option("maxOffsetsPerTrigger", batch_rows).load()
     )
     stream = stream.select(F.from_json(F.col("value").cast("string"), COLUMNS).alias("j")).select("j.*")
     stream.createOrReplaceTempView("t")
-    writer = spark.sql(text).writeStream.format("memory").queryName(name).outputMode(mode)
-    running = writer.trigger(availableNow=True).start()
+    asked = spark.sql(query.text)
+    if query.first_of:
+        asked = asked.dropDuplicates(query.first_of)
+    running = asked.writeStream.format("memory").queryName(name).outputMode(mode).trigger(availableNow=True).start()
     running.awaitTermination()
-    return [tuple(row) for row in spark.table(name).collect()]
+    table = spark.table(name)
+    return [tuple(row) for row in table.collect()], table.columns[-1] == "_op"
 
 
 def check(spark, kafka, seed, run):
@@ -133,22 +98,25 @@ def check(spark, kafka, seed, run):
     table = duckdb.connect()
     table.execute("CREATE TABLE t (k VARCHAR, r BIGINT, v BIGINT, d DOUBLE)")
     table.executemany("INSERT INTO t VALUES (?, ?, ?, ?)", [list(row.values()) for row in data])
-    asked = 0
+    asked, wrong = 0, 0
     for number in range(4):
-        text, has_key = query(draw)
+        query = retraction_queries.query(draw)
         batch_rows = draw.choice([1, 2, 3, 7, 20, 100])
-        expected = ordered(plain(row) for row in table.execute(text).fetchall())
-        for mode in ["update", "complete"]:
+        expected = ordered(plain(row) for row in table.execute(query.duck).fetchall())
+        for mode in query.modes:
             name = f"q_{run}_{seed}_{number}_{mode}"
-            given = streamed(spark, kafka, topic, name, text, mode, batch_rows)
-            held = integrated(given, has_key) if mode == "update" else given
-            found = ordered(plain(row) for row in held)
             asked += 1
+            try:
+                given, has_operation = streamed(spark, kafka, topic, name, query, mode, batch_rows)
+                held = integrated(given, has_operation, query.key) if mode == "update" else given
+                found = ordered(plain(row) for row in held)
+            except (AssertionError, PySparkException) as error:
+                found = str(error).split("JVM stacktrace")[0]
             if found != expected:
-                print(f"seed {seed}, {mode} mode, {batch_rows} rows a batch: {text}\n  rows {data}")
-                print(f"  stream {found}\n  duckdb {expected}")
-                return asked, 1
-    return asked, 0
+                wrong += 1
+                print(f"seed {seed}, {mode} mode, {batch_rows} rows a batch: {query}\n  rows {data}")
+                print(f"  stream {found}\n  duckdb {expected}", flush=True)
+    return asked, wrong
 
 
 def main():

@@ -1,10 +1,11 @@
-//! Every task of this repository: `cargo xtask check|test|layers|bench|sim|instructions|conformance`.
+//! Every task of this repository: `cargo xtask check|test|layers|bench|sim|instructions|mutations|conformance`.
 //!
 //! A task is a list of commands that a person could type. Nothing has to be installed for `test` and `layers` beyond
 //! the Rust toolchain; what the others need they say when it is missing.
 
 mod instructions;
 mod layers;
+mod mutations;
 mod suite;
 mod tidy;
 
@@ -26,6 +27,7 @@ Usage: cargo xtask <TASK> [ARGS…]
                 --seeds N, --seed S to replay one, --budget SECONDS, --fault NAME; `--release` builds it so
   instructions  counts the instructions of a small batch and of a payment monitor's row under valgrind, and compares them
                 with bench/instructions.json; `record` replaces the figures
+  mutations     puts faults into a copy of the engine, one at a time, and runs the tests that must notice; with ARGS those faults
   conformance   replays end to end what Apache Spark answered, `--jobs N` cases side by side; `record` asks a real Spark again,
                 `record-streams` asks it what is new in conformance/streams, which `cargo test -p millstream-sql` replays
 ";
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
         "bench" => bench(&rest),
         "sim" => sim(&rest),
         "instructions" => instructions::instructions(&rest),
+        "mutations" => mutations::mutations(&rest),
         "conformance" => conformance(&rest),
         "" | "help" | "--help" | "-h" => {
             say(HELP);

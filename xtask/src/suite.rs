@@ -14,18 +14,18 @@ use crate::{root, run, say};
 
 /// A program that holds tests, as cargo has built it.
 #[derive(Debug, PartialEq)]
-struct Binary {
+pub(crate) struct Binary {
     /// Of its package, and of the target in it.
-    name: String,
-    executable: PathBuf,
+    pub(crate) name: String,
+    pub(crate) executable: PathBuf,
     /// The folder of its package, in which cargo runs it.
-    folder: PathBuf,
+    pub(crate) folder: PathBuf,
     end_to_end: bool,
 }
 
 /// Builds and runs everything. A binary that fails does not keep the others from running.
 pub(crate) fn run_all() -> Result<()> {
-    let mut waiting = binaries(&built()?)?;
+    let mut waiting = binaries(&built(&root(), &["--workspace"])?)?;
     // The last begins first. What takes longest shall, so that no core waits for it at the end.
     waiting.sort_by(|one, other| (one.end_to_end, &one.name).cmp(&(other.end_to_end, &other.name)));
     let side_by_side = thread::available_parallelism().map_or(1, usize::from);
@@ -44,18 +44,19 @@ fn failed_of(waiting: &Mutex<Vec<Binary>>) -> Vec<String> {
     std::iter::from_fn(next).filter(|binary| !passes(binary)).map(|binary| binary.name).collect()
 }
 
-/// What cargo says about everything that it has built, a JSON object a line.
-fn built() -> Result<String> {
+/// What cargo says about the tests of these packages of a workspace, all of which it has built: a JSON object a line.
+pub(crate) fn built(workspace: &Path, packages: &[&str]) -> Result<String> {
     let mut cargo = Command::new("cargo");
-    cargo.args(["test", "--workspace", "--no-run", "--message-format=json-render-diagnostics"]);
-    let output = cargo.current_dir(root()).stderr(Stdio::inherit()).output().context("cannot start cargo")?;
+    cargo.args(["test", "--no-run", "--message-format=json-render-diagnostics"]).args(packages);
+    let output = cargo.current_dir(workspace).stderr(Stdio::inherit()).output().context("cannot start cargo")?;
     if !output.status.success() {
         bail!("the tests cannot be built ({})", output.status);
     }
     String::from_utf8(output.stdout).context("what cargo says is no text")
 }
 
-fn binaries(messages: &str) -> Result<Vec<Binary>> {
+/// The programs that cargo has told of.
+pub(crate) fn binaries(messages: &str) -> Result<Vec<Binary>> {
     let mut found = Vec::new();
     for line in messages.lines() {
         let message: Value = serde_json::from_str(line).with_context(|| format!("cargo said: {line}"))?;

@@ -244,7 +244,7 @@ pub fn comparison_type(left: &DataType, right: &DataType, settings: &QuerySettin
     wider_type(left, right, settings)
 }
 
-fn has_string(data_type: &DataType) -> bool {
+pub(crate) fn has_string(data_type: &DataType) -> bool {
     match data_type {
         DataType::Utf8 => true,
         DataType::List(element) => has_string(element.data_type()),

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, TimestampMicrosecondArray};
+use arrow::buffer::NullBuffer;
 use arrow::compute::{filter_record_batch, not};
 use arrow::datatypes::{DataType, TimestampMicrosecondType};
 use millstream_core::{Error, Result};
@@ -68,13 +69,20 @@ impl LateGroups {
     }
 }
 
-/// The times that count for a watermark: of a window its end.
-pub(super) fn event_times(column: &ArrayRef) -> Result<&TimestampMicrosecondArray> {
-    let times = match column.data_type() {
-        DataType::Struct(_) => column.as_struct().column_by_name("end"),
-        _ => Some(column),
+/// The times that count for a watermark: of a window its end. A window that is NULL has none, whatever is in it: a
+/// grouping set without the window has such rows.
+pub(super) fn event_times(column: &ArrayRef) -> Result<TimestampMicrosecondArray> {
+    let (times, nulls) = match column.data_type() {
+        DataType::Struct(_) => (column.as_struct().column_by_name("end"), column.nulls()),
+        _ => (Some(column), None),
     };
-    times
+    let times = times
         .and_then(|times| times.as_primitive_opt::<TimestampMicrosecondType>())
-        .ok_or_else(|| Error::internal(format!("event time has type {}", column.data_type())))
+        .ok_or_else(|| Error::internal(format!("event time has type {}", column.data_type())))?;
+    let Some(nulls) = nulls else { return Ok(times.clone()) };
+    let nulls = NullBuffer::union(Some(nulls), times.nulls());
+    Ok(TimestampMicrosecondArray::new(times.values().clone(), nulls))
 }
+
+#[cfg(test)]
+mod tests;

@@ -18,7 +18,7 @@ use datafusion::logical_expr::{
     Expr, FetchType, Filter, Limit, LogicalPlan, LogicalPlanBuilder, Projection, SkipType, SortExpr, Window,
     WindowFunctionDefinition,
 };
-use millstream_core::OutputMode;
+use millstream_core::{Error, OutputMode};
 
 use super::changelog::takes_back;
 use super::edge::{Rows, edge_of};
@@ -60,7 +60,7 @@ impl Walk {
         let plan = plan.map_children(|child| Ok(Transformed::yes(self.rewritten(child, &below)?)))?;
         let plan = plan.data;
         if !self.may_change(&plan, above) {
-            return Ok(plan);
+            return self.checked_whole(plan);
         }
         match plan {
             LogicalPlan::Window(window) => numbered(window, above),
@@ -90,6 +90,28 @@ impl Walk {
         let keys = keys.iter().cloned().map(Expr::Column).collect();
         let shown = Passing { skip: 0, fetch: 1 }.shown();
         Top { keys, order, shown }.over(LogicalPlan::clone(input), None)
+    }
+
+    /// Over the whole result of one aggregate `dropDuplicates` knows each key once and for all, as in Spark. Over that
+    /// of an aggregate of an aggregate, which Spark refuses, it would give nothing of what changes.
+    fn checked_whole(&self, plan: LogicalPlan) -> Result<LogicalPlan> {
+        let node = StreamingExtension::of(&plan);
+        let is_duplicates = node.is_some_and(|node| node.node_as::<DeduplicateNode>().is_some());
+        let is_whole = |plan: &&LogicalPlan| edge_of(plan, self.mode).rows == Rows::Whole;
+        let mut wholes = plan.inputs().into_iter().filter(is_whole);
+        if is_duplicates && wholes.any(|input| self.has_aggregate_of_aggregate(input)) {
+            let message =
+                "dropDuplicates() in complete mode over an aggregate of an aggregate or of a join of aggregates";
+            return Err(to_datafusion(Error::unsupported(message)));
+        }
+        Ok(plan)
+    }
+
+    fn has_aggregate_of_aggregate(&self, plan: &LogicalPlan) -> bool {
+        let inputs = plan.inputs();
+        let is_above_another =
+            matches!(plan, LogicalPlan::Aggregate(_)) && inputs.iter().any(|input| self.changes(input));
+        is_above_another || inputs.into_iter().any(|input| self.has_aggregate_of_aggregate(input))
     }
 
     /// Rows of the plan may be taken back by who is below, and by nobody else's leave.

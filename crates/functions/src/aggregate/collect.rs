@@ -134,10 +134,11 @@ impl Collected {
 fn first_of_each(values: &ArrayRef) -> DataFusionResult<ArrayRef> {
     let normal = crate::columns::ordering::normal_column(values);
     let converter = RowConverter::new(vec![SortField::new(normal.data_type().clone())])?;
-    let rows = converter.convert_columns(&[normal])?;
+    let rows = converter.convert_columns(&[Arc::clone(&normal)])?;
     let mut seen = std::collections::HashSet::new();
     let first: Vec<u32> = (0..values.len()).filter(|&row| seen.insert(rows.row(row))).map(|row| row as u32).collect();
-    Ok(take(values, &arrow::array::UInt32Array::from(first), None)?)
+    // As in Spark, whichever zero came, the positive one is shown.
+    Ok(take(&normal, &arrow::array::UInt32Array::from(first), None)?)
 }
 
 impl Accumulator for Collected {

@@ -15,7 +15,7 @@ use millstream_core::{Error, Result, spark_error};
 
 use crate::argument::{null_of, scalar};
 use crate::call::{FunctionCall, Resolved};
-use crate::coercion::lossless_type;
+use crate::coercion::{has_string, lossless_type, wider_type};
 use crate::columns::ordering::normal_column;
 use crate::data_type;
 use crate::data_type::holds_map;
@@ -58,8 +58,21 @@ pub(super) fn with_element(call: &FunctionCall<'_>) -> Result<[TypedExpr; 2]> {
 
 /// The same where the element is another argument.
 pub(super) fn with_element_at(call: &FunctionCall<'_>, at: usize) -> Result<[TypedExpr; 2]> {
+    let meeting = lossless_type(element(call, 0)?.data_type(), call.data_type(at), &call.context.settings);
+    meeting_at(call, at, meeting)
+}
+
+/// The same for who only compares: numbers may lose digits, but a string is compared with strings alone.
+fn with_wider_element(call: &FunctionCall<'_>) -> Result<[TypedExpr; 2]> {
+    let (of, settings) = (element(call, 0)?, &call.context.settings);
+    let (of, wanted) = (of.data_type(), call.data_type(1));
+    let wider = || if has_string(of) || has_string(wanted) { None } else { wider_type(of, wanted, settings) };
+    meeting_at(call, 1, lossless_type(of, wanted, settings).or_else(wider))
+}
+
+fn meeting_at(call: &FunctionCall<'_>, at: usize, meeting: Option<DataType>) -> Result<[TypedExpr; 2]> {
     let of = element(call, 0)?;
-    let Some(meeting) = lossless_type(of.data_type(), call.data_type(at), &call.context.settings) else {
+    let Some(meeting) = meeting else {
         return Err(spark_error!(
             "DATATYPE_MISMATCH.ARRAY_FUNCTION_DIFF_TYPES",
             sqlExpr = sql_expr(&call.sql()),
@@ -109,7 +122,7 @@ pub(super) fn contains(call: &FunctionCall<'_>) -> Result<Resolved> {
         return Err(null_type(call));
     }
     let contains_null = element(call, 0)?.is_nullable();
-    let arguments = with_element(call)?;
+    let arguments = with_wider_element(call)?;
     let nullable = contains_null || arguments.iter().any(|one| one.nullable);
     scalar(CONTAINS.over(arguments, DataType::Boolean, nullable, &call.context.settings))
 }
@@ -130,11 +143,12 @@ static DISTINCT: Function = Function::new("array_distinct", |one| {
     map_lists(one, |_, values| {
         let normal = normal_column(&values);
         let converter = RowConverter::new(vec![SortField::new(normal.data_type().clone())])?;
-        let rows = converter.convert_columns(&[normal])?;
+        let rows = converter.convert_columns(&[Arc::clone(&normal)])?;
         let mut seen = std::collections::HashSet::new();
         let first: UInt32Array =
             (0..values.len()).filter(|&at| seen.insert(rows.row(at))).map(|at| at as u32).collect::<Vec<_>>().into();
-        Ok(take(&values, &first, None)?)
+        // As in Spark, whichever zero came, the positive one is shown.
+        Ok(take(&normal, &first, None)?)
     })
 });
 

@@ -33,7 +33,8 @@ fn comparable(left: &ArrayRef, right: &ArrayRef) -> Result<(Rows, Rows)> {
 fn combined(one: &Evaluation<'_>, keeps: fn(bool, bool) -> bool) -> Result<ArrayRef> {
     let right: &ListArray = one.columns[1].as_list();
     map_lists(one, |row, left| {
-        let right = right.value(row);
+        // As in Spark, whichever zero came, the positive one is shown.
+        let (left, right) = (normal_column(&left), normal_column(&right.value(row)));
         let (left_rows, right_rows) = comparable(&left, &right)?;
         let in_left: HashSet<_> = left_rows.iter().collect();
         let in_right: HashSet<_> = right_rows.iter().collect();

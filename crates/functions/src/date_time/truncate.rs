@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, TimestampMicrosecondArray};
-use arrow::datatypes::{DataType, Date32Type};
+use arrow::datatypes::{DataType, Date32Type, TimestampMicrosecondType};
 use millstream_core::Result;
 use millstream_core::interval::DAY_US;
 use millstream_formats::datetime::{civil_from_days, days_from_civil};
@@ -15,8 +15,7 @@ use crate::cast::time::dates;
 use crate::data_type::{is_timestamp, timestamp};
 use crate::failure::long_overflow;
 use crate::kernel::Function;
-use millstream_formats::calendar::from_local_us;
-use millstream_formats::calendar::weekday_of;
+use millstream_formats::calendar::{from_local_us, to_local_us, weekday_of};
 
 /// The first day of the unit in which a day lies; `None` for no such unit.
 fn first_day(days: i64, unit: &str) -> Option<i64> {
@@ -46,6 +45,7 @@ pub(super) fn trunc(call: &FunctionCall<'_>) -> Result<Resolved> {
 static DATE_TRUNC: Function = Function::new("date_trunc", |one| {
     let units = one.strings(0);
     let zone = one.settings.time_zone;
+    let times = one.columns[1].as_primitive::<TimestampMicrosecondType>();
     let trunc = |(row, local): (usize, Option<i64>)| {
         let (Some(local), true) = (local, units.is_valid(row)) else { return Ok(None) };
         let unit = units.value(row).to_ascii_uppercase();
@@ -62,8 +62,11 @@ static DATE_TRUNC: Function = Function::new("date_trunc", |one| {
                 return first.map(Some).ok_or_else(long_overflow);
             }
         };
-        let first = local.checked_sub(local.rem_euclid(span)).and_then(|us| from_local_us(us, zone));
-        first.map(Some).ok_or_else(long_overflow)
+        let first = local.checked_sub(local.rem_euclid(span)).ok_or_else(long_overflow)?;
+        // An hour that comes twice, as clocks go back, begins twice.
+        let same_offset = times.value(row).checked_sub(local.rem_euclid(span));
+        let same_offset = same_offset.filter(|&us| span < DAY_US && to_local_us(us, zone) == first);
+        same_offset.or_else(|| from_local_us(first, zone)).map(Some).ok_or_else(long_overflow)
     };
     let column = local_us(one, 1).enumerate().map(trunc).collect::<Result<TimestampMicrosecondArray>>()?;
     Ok(Arc::new(column.with_timezone("UTC")))

@@ -205,9 +205,8 @@ impl JoinSide {
     /// By which watermark (µs) each row ends; a row without event time never does.
     pub(super) fn ends_us(&self, rows: &RecordBatch) -> Result<Option<Vec<i64>>> {
         let Some(Eviction { time, shift_us }) = &self.eviction else { return Ok(None) };
-        let column = evaluate(time, rows)?;
-        let (times, nulls) = (event_times(&column)?, column.nulls());
-        let end = |row: usize| match times.is_null(row) || nulls.is_some_and(|nulls| nulls.is_null(row)) {
+        let times = event_times(&evaluate(time, rows)?)?;
+        let end = |row: usize| match times.is_null(row) {
             true => i64::MAX,
             // The watermark is in milliseconds, so a row lives up to the next whole one.
             false => ceil_to_millis(times.value(row)).saturating_sub(*shift_us),

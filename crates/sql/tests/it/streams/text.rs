@@ -1,6 +1,7 @@
 //! Values as the text in which `conformance/streams/spark/Feed.scala` records them: any two that differ look different.
 
 use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::DecimalType;
 use arrow::datatypes::{
     DataType, Date32Type, Decimal128Type, DurationMicrosecondType, Float32Type, Float64Type, Int8Type, Int16Type,
     Int32Type, Int64Type, IntervalUnit, IntervalYearMonthType, TimestampMicrosecondType,
@@ -26,7 +27,7 @@ fn value(array: &dyn Array, row: usize) -> String {
         DataType::Int64 => array.as_primitive::<Int64Type>().value(row).to_string(),
         DataType::Float32 => float(array.as_primitive::<Float32Type>().value(row), f32::is_finite),
         DataType::Float64 => float(array.as_primitive::<Float64Type>().value(row), f64::is_finite),
-        DataType::Decimal128(..) => array.as_primitive::<Decimal128Type>().value_as_string(row),
+        DataType::Decimal128(_, scale) => decimal(array.as_primitive::<Decimal128Type>().value(row), *scale),
         DataType::Utf8 => quoted(array.as_string::<i32>().value(row)),
         DataType::Binary => {
             let bytes = array.as_binary::<i32>().value(row).iter();
@@ -71,6 +72,19 @@ fn float<T: Copy + std::fmt::Display>(number: T, is_finite: fn(T) -> bool) -> St
         _ if text.contains('.') || !is_finite(number) => text,
         _ => format!("{text}.0"),
     }
+}
+
+/// As `BigDecimal.toString` has it: what is smaller than a millionth has an exponent.
+fn decimal(unscaled: i128, scale: i8) -> String {
+    let digits = unscaled.unsigned_abs().to_string();
+    let sign = if unscaled < 0 { "-" } else { "" };
+    let exponent = digits.len() as i64 - 1 - i64::from(scale);
+    if exponent >= -6 {
+        return Decimal128Type::format_decimal(unscaled, 38, scale);
+    }
+    let (first, rest) = digits.split_at(1);
+    let point = if rest.is_empty() { "" } else { "." };
+    format!("{sign}{first}{point}{rest}E{exponent}")
 }
 
 fn quoted(text: &str) -> String {

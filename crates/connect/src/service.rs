@@ -21,8 +21,11 @@ mod store_assignment;
 mod streaming_query;
 mod streaming_query_manager;
 pub(crate) mod table;
+mod table_statement;
+mod view;
 mod write_batch;
 pub(crate) mod write_stream;
+mod write_v2;
 
 use millstream_core::Error;
 use tonic::Status;

@@ -36,7 +36,7 @@ use self::operations::Operations;
 use self::queries::SessionQueries;
 use crate::ServerContext;
 use crate::to_proto::timestamp::iso_8601;
-use crate::warehouse::{DEFAULT, Table, TableName, Warehouse};
+use crate::warehouse::{DEFAULT, Table, TableName, View, Warehouse};
 
 /// Errors whose details a client may still ask for.
 const ERRORS_KEPT: usize = 100;
@@ -169,6 +169,15 @@ impl Session {
         Ok(self.warehouse().table(&name)?.map(|table| (name, table)))
     }
 
+    /// The view of this name that lasts, if it is there and no other one hides it.
+    pub(crate) fn lasting_view(&self, name: &[String]) -> Result<Option<(TableName, View)>> {
+        if self.names.relation(name).is_some() {
+            return Ok(None);
+        }
+        let Some(name) = TableName::of(name, &self.database()) else { return Ok(None) };
+        Ok(self.warehouse().view(&name)?.map(|view| (name, view)))
+    }
+
     /// What the client has uploaded.
     pub(crate) fn artifacts(&self) -> &Artifacts {
         &self.artifacts
@@ -268,8 +277,25 @@ impl Catalog for Session {
         if let Some(view) = self.names.relation(name) {
             return Ok(Some(view));
         }
-        let table = self.lasting_table(name)?;
-        Ok(table.map(|(_, table)| NamedRelation::View(Box::new(table.relation()))))
+        if let Some((name, table)) = self.lasting_table(name)? {
+            let known = match table.reads_partitions() {
+                true => Some(self.warehouse().partitions(&name, table.partition_columns.len())?),
+                false => None,
+            };
+            let there = table.location.exists();
+            let rows = if there { table.relation(known.as_deref()) } else { table.no_rows() };
+            return Ok(Some(NamedRelation::View(Box::new(rows))));
+        }
+        let view = self.lasting_view(name)?;
+        view.map(|(name, view)| view.relation(&name.table)).transpose()
+    }
+
+    fn stream(&self, name: &[String]) -> Result<Option<NamedRelation>> {
+        match self.lasting_table(name)? {
+            // A stream reads the folder, whose partitions are still to come.
+            Some((_, table)) => Ok(Some(NamedRelation::View(Box::new(table.relation(None))))),
+            None => self.relation(name),
+        }
     }
 
     fn relation_names(&self) -> Vec<String> {

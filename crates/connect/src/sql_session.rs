@@ -112,8 +112,8 @@ fn with_what_was_meant(error: Error, tables: &[String]) -> Error {
 async fn carry_out(session: &Computation, text: &str) -> Result<SqlAnswer> {
     match parser::parse_statement(text)? {
         Statement::Query(query) => answer(session, query).await,
-        Statement::Command(Command::Insert { table, query, by_name, overwrite }) => {
-            let into = table::Insert { table: &table, by_name, overwrite };
+        Statement::Command(Command::Insert { table, query, by_name, overwrite, partition, if_not_exists }) => {
+            let into = table::Insert { table: &table, by_name, overwrite, partition, if_not_exists };
             let started = table::insert(session, into, *query).await?;
             Ok(started.map_or(SqlAnswer::Done, SqlAnswer::Started))
         }

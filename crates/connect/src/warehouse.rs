@@ -5,8 +5,11 @@
 //! after a crash. The data lies where Spark would put it (`docs/adr/0023-a-warehouse-of-files.md`).
 
 mod name;
+mod partitions;
 mod table;
+mod view;
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -18,7 +21,9 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 pub(crate) use self::name::TableName;
+pub(crate) use self::partitions::{columns_of_folders, folders_of_partitions};
 pub(crate) use self::table::{Database, Table, table_schema};
+pub(crate) use self::view::View;
 
 /// The database that is always there.
 pub(crate) const DEFAULT: &str = "default";
@@ -70,8 +75,11 @@ impl Warehouse {
     pub(crate) fn database(&self, name: &str) -> Result<Database> {
         let name = name.to_lowercase();
         if name == DEFAULT {
+            if let Some(changed) = read(&self.path(&name, DATABASE_FILE))? {
+                return Ok(changed);
+            }
             let comment = Some("default database".to_owned());
-            return Ok(Database { name, location: self.folder()?, comment });
+            return Ok(Database { name, location: self.folder()?, comment, properties: BTreeMap::new() });
         }
         let found = if name::is_valid(&name) { read(&self.path(&name, DATABASE_FILE))? } else { None };
         found.ok_or_else(|| schema_not_found(&name))
@@ -84,14 +92,9 @@ impl Warehouse {
         }
     }
 
-    /// Makes a database; `location` is where its tables will lie.
-    pub(crate) fn create_database(
-        &self,
-        name: &str,
-        location: Option<PathBuf>,
-        comment: Option<String>,
-        if_not_exists: bool,
-    ) -> Result<()> {
+    /// Makes a database; without a location its tables will lie in a folder of the warehouse.
+    pub(crate) fn create_database(&self, database: NewDatabase<'_>, if_not_exists: bool) -> Result<()> {
+        let NewDatabase { name, location, comment, properties } = database;
         let name = name::checked(name)?;
         let _changing = self.changing.lock();
         if self.has_database(&name)? {
@@ -103,7 +106,16 @@ impl Warehouse {
             None => self.folder()?.join(format!("{name}.db")),
         };
         fs::create_dir_all(&location).map_err(|error| failed("create", &location, error))?;
-        write(&self.path(&name, DATABASE_FILE), &Database { name: name.clone(), location, comment })
+        let path = self.path(&name, DATABASE_FILE);
+        write(&path, &Database { name, location, comment, properties })
+    }
+
+    /// Changes what is known of a database.
+    pub(crate) fn change_database(&self, name: &str, change: impl FnOnce(&mut Database)) -> Result<()> {
+        let _changing = self.changing.lock();
+        let mut database = self.database(name)?;
+        change(&mut database);
+        write(&self.path(&database.name, DATABASE_FILE), &database)
     }
 
     /// Drops a database, with `cascade` its tables too.
@@ -120,11 +132,15 @@ impl Warehouse {
         }
         let database = self.database(&name)?;
         let tables = self.tables(&name)?;
-        if !tables.is_empty() && !cascade {
+        let empty = tables.is_empty() && self.views(&name)?.is_empty();
+        if !cascade && !empty {
             return Err(spark_error!("SCHEMA_NOT_EMPTY", schemaName = format!("`{name}`")));
         }
         for table in tables {
             self.drop_table(&TableName { database: name.clone(), table })?;
+        }
+        for table in self.views(&name)? {
+            self.drop_view(&TableName { database: name.clone(), table })?;
         }
         let _changing = self.changing.lock();
         remove(&self.folder.join(FOLDER).join(&name))?;
@@ -135,15 +151,49 @@ impl Warehouse {
 
     /// The names of the tables of a database.
     pub(crate) fn tables(&self, database: &str) -> Result<Vec<String>> {
+        self.names_of(database, ".json")
+    }
+
+    /// The names of the views of a database.
+    pub(crate) fn views(&self, database: &str) -> Result<Vec<String>> {
+        self.names_of(database, ".view")
+    }
+
+    fn names_of(&self, database: &str, ending: &str) -> Result<Vec<String>> {
         let database = self.database(database)?;
         let names = names_in(&self.folder.join(FOLDER).join(database.name))?;
-        let mut tables: Vec<_> = names
+        let mut found: Vec<_> = names
             .into_iter()
             .filter(|name| name != DATABASE_FILE)
-            .filter_map(|name| Some(name.strip_suffix(".json")?.to_owned()))
+            .filter_map(|name| Some(name.strip_suffix(ending)?.to_owned()))
             .collect();
-        tables.sort_unstable();
-        Ok(tables)
+        found.sort_unstable();
+        Ok(found)
+    }
+
+    /// A view, if it is there.
+    pub(crate) fn view(&self, name: &TableName) -> Result<Option<View>> {
+        if !name::is_valid(&name.database) || !name::is_valid(&name.table) {
+            return Ok(None);
+        }
+        read(&self.view_path(name))
+    }
+
+    /// Keeps a view, in the place of one of its name if `replace` says so.
+    pub(crate) fn put_view(&self, name: &TableName, view: &View, replace: bool) -> Result<()> {
+        name::checked(&name.table)?;
+        self.database(&name.database)?;
+        let _changing = self.changing.lock();
+        if self.table(name)?.is_some() || (!replace && self.view(name)?.is_some()) {
+            return Err(table_exists(name));
+        }
+        write(&self.view_path(name), view)
+    }
+
+    /// Forgets a view.
+    pub(crate) fn drop_view(&self, name: &TableName) -> Result<()> {
+        let _changing = self.changing.lock();
+        remove(&self.view_path(name))
     }
 
     /// A table, if it is there.
@@ -168,10 +218,43 @@ impl Warehouse {
         name::checked(&name.table)?;
         self.database(&name.database)?;
         let _changing = self.changing.lock();
-        if !replace && self.table(name)?.is_some() {
+        if self.view(name)?.is_some() || (!replace && self.table(name)?.is_some()) {
             return Err(table_exists(name));
         }
         write(&self.table_path(name), table)
+    }
+
+    /// Changes what is known of a table.
+    pub(crate) fn change(&self, name: &TableName, change: impl FnOnce(&mut Table) -> Result<()>) -> Result<()> {
+        let _changing = self.changing.lock();
+        // Whoever asks has seen it; another process may have dropped it since.
+        let Some(mut table) = self.table(name)? else { return Err(table_not_found(name)) };
+        change(&mut table)?;
+        write(&self.table_path(name), &table)
+    }
+
+    /// Gives a table of the same database another name; the files of a managed one move along.
+    pub(crate) fn rename_table(&self, from: &TableName, to: &TableName) -> Result<()> {
+        name::checked(&to.table)?;
+        let location = self.managed_location(to)?;
+        let _changing = self.changing.lock();
+        let Some(mut table) = self.table(from)? else { return Err(table_not_found(from)) };
+        if self.table(to)?.is_some() || self.view(to)?.is_some() {
+            let name = format!("`{}`.`{}`", to.database, to.table);
+            return Err(spark_error!("TABLE_OR_VIEW_ALREADY_EXISTS", relationName = name));
+        }
+        let usual = table.location == self.managed_location(from)?;
+        if table.managed && usual && table.location.exists() {
+            if location.exists() {
+                let location = format!("'file:{}'", location.display());
+                return Err(spark_error!("LOCATION_ALREADY_EXISTS", identifier = to.quoted(), location = location));
+            }
+            fs::rename(&table.location, &location).map_err(|error| failed("rename", &table.location, error))?;
+            table.location = location;
+        }
+        self.rename_partitions(from, to)?;
+        write(&self.table_path(to), &table)?;
+        remove(&self.table_path(from))
     }
 
     /// Forgets a table, and removes what lies in it if it is managed. Says whether there was one.
@@ -179,6 +262,7 @@ impl Warehouse {
         let Some(table) = self.table(name)? else { return Ok(false) };
         let _changing = self.changing.lock();
         remove(&self.table_path(name))?;
+        self.forget_partitions(name)?;
         if table.managed {
             remove(&table.location)?;
         }
@@ -189,9 +273,26 @@ impl Warehouse {
         self.folder.join(FOLDER).join(database).join(file)
     }
 
+    fn view_path(&self, name: &TableName) -> PathBuf {
+        self.path(&name.database, &format!("{}.view", name.table))
+    }
+
     fn table_path(&self, name: &TableName) -> PathBuf {
         self.path(&name.database, &format!("{}.json", name.table))
     }
+}
+
+/// A database that is to be made.
+#[derive(Debug, Default)]
+pub(crate) struct NewDatabase<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) location: Option<PathBuf>,
+    pub(crate) comment: Option<String>,
+    pub(crate) properties: BTreeMap<String, String>,
+}
+
+fn table_not_found(name: &TableName) -> Error {
+    millstream_sql::table_not_found(&[name.database.clone(), name.table.clone()])
 }
 
 pub(crate) fn table_exists(name: &TableName) -> Error {

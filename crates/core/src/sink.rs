@@ -75,6 +75,8 @@ pub struct SinkProgress {
     pub rows_written: u64,
     /// `sink.metrics` of the progress.
     pub metrics: BTreeMap<String, String>,
+    /// The folders of partitions that have new rows (`k=1/d=x`), where a batch was written by partitions.
+    pub partitions: Vec<String>,
 }
 
 /// Who is about to write, and what the log says of the batches before.

@@ -16,6 +16,7 @@ pub mod decimal;
 pub mod json;
 pub mod json_patterns;
 pub mod json_text;
+pub mod partition_name;
 pub mod schema_json;
 pub mod show;
 pub mod text;

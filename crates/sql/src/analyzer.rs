@@ -93,6 +93,8 @@ pub(crate) struct Analyzer<'a> {
     streams: HashMap<i64, LogicalPlan>,
     /// Views that are being analysed, so that one that contains itself is refused.
     views: Vec<Vec<String>>,
+    /// For each of them the database of its names, where it is not the session's.
+    databases: Vec<Option<String>>,
     /// Common tables (`WITH`) in scope, innermost last.
     common_tables: Vec<(String, Relation)>,
     /// Columns of the queries around the subquery under analysis, innermost last.
@@ -129,6 +131,7 @@ impl<'a> Analyzer<'a> {
             references: HashMap::new(),
             streams: HashMap::new(),
             views: Vec::new(),
+            databases: Vec::new(),
             common_tables: Vec::new(),
             outer: Vec::new(),
             nested_generator: false,

@@ -59,6 +59,7 @@ pub mod schema;
 mod select;
 mod statement;
 mod table;
+mod table_statement;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -74,8 +75,9 @@ use extension::ExpressionWithRelations;
 
 pub use cursor::Parameters;
 pub use origin::name_view;
-pub use schema::{simple_string, to_ddl, to_json, tree_string};
-pub use statement::{Command, ExplainMode, Listing, Statement, TableDefinition};
+pub use schema::{comment, simple_string, to_ddl, to_json, tree_string};
+pub use statement::{Command, ExplainMode, Listing, Statement, TableDefinition, ViewDefinition};
+pub use table_statement::{PartitionSpec, PartitionValue, TableStatement};
 pub use variables::with_variables;
 
 /// Parses one expression, which may have a name: `a + 1`, `CAST(value AS STRING)`, `a AS b`, `data.*`.

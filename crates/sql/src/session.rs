@@ -52,6 +52,13 @@ impl AnalysisContext {
 pub enum NamedRelation {
     /// A view: a plan that is analysed again wherever it is used.
     View(Box<Relation>),
+    /// A view that outlives its session: a plan whose names are of the database in which it was made.
+    LastingView {
+        /// The plan.
+        relation: Box<Relation>,
+        /// The database of its names that have none.
+        database: String,
+    },
     /// Rows that can be read as a whole: a memory sink's table, or the rows of one batch.
     Table(Arc<dyn BatchReader>),
 }
@@ -63,6 +70,14 @@ pub trait Catalog: Send + Sync + Debug {
     /// # Errors
     /// What is kept under the name cannot be read.
     fn relation(&self, name: &[String]) -> Result<Option<NamedRelation>>;
+
+    /// The same for a read as a stream.
+    ///
+    /// # Errors
+    /// What is kept under the name cannot be read.
+    fn stream(&self, name: &[String]) -> Result<Option<NamedRelation>> {
+        self.relation(name)
+    }
 
     /// Names to propose when [`Catalog::relation`] knows none.
     fn relation_names(&self) -> Vec<String>;

@@ -83,7 +83,7 @@ impl Sink for MemorySink {
         let mut held = self.held.lock();
         held.writes.push(batch.id.0);
         held.batches.insert(batch.id, rows);
-        Ok(SinkProgress { rows_written, metrics: BTreeMap::new() })
+        Ok(SinkProgress { rows_written, ..SinkProgress::default() })
     }
 
     fn exactly_once(&self) -> Option<&dyn ExactlyOnce> {

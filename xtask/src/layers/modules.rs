@@ -89,6 +89,7 @@ pub(super) const TABLES: &[Table] = &[
             ("csv", &["columns", "date_time_pattern", "calendar", "datetime", "decimal", "json", "text"]),
             ("json", &["columns", "decimal", "text", "datetime"]),
             ("json_text", &["text", "datetime"]),
+            ("partition_name", &[]),
             ("csv_text", &["json_patterns", "json_text", "text"]),
             ("schema_json", &["json_text", "text"]),
             ("json_patterns", &["json", "json_text", "date_time_pattern", "calendar", "datetime"]),

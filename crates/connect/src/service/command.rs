@@ -15,6 +15,7 @@ use spark_connect_proto::{
 use super::query_plan::QueryRows;
 use super::{
     listener_bus, query_plan, sql_command, streaming_query, streaming_query_manager, write_batch, write_stream,
+    write_v2,
 };
 use crate::error::handle::{not_set, relation_not_set, unsupported};
 use crate::session::operation::ResponseSender;
@@ -29,6 +30,7 @@ pub(super) async fn execute(session: &Arc<Session>, command: Command, sender: &R
         CommandType::SqlCommand(_)
         | CommandType::CreateDataframeView(_)
         | CommandType::WriteOperation(_)
+        | CommandType::WriteOperationV2(_)
         | CommandType::WriteStreamOperationStart(_)
         | CommandType::CheckpointCommand(CheckpointCommand { local: true, .. }) => {
             let sender = sender.clone();
@@ -61,6 +63,10 @@ async fn compute(session: &Computation, command: CommandType, sender: &ResponseS
             let observed = write_batch::execute(session, write).await?;
             query_plan::send_observed(sender, &observed).await
         }
+        CommandType::WriteOperationV2(write) => {
+            let observed = write_v2::execute(session, write).await?;
+            query_plan::send_observed(sender, &observed).await
+        }
         CommandType::WriteStreamOperationStart(start) => write_stream::start(session, start, sender).await,
         CommandType::CheckpointCommand(command) => checkpoint(session, command, sender).await,
         other => Err(unsupported(refused_name(&other))),
@@ -72,7 +78,6 @@ fn refused_name(command: &CommandType) -> &'static str {
         CommandType::RegisterFunction(_) => "Registering a user-defined function",
         CommandType::RegisterTableFunction(_) => "Registering a user-defined table function",
         CommandType::RegisterDataSource(_) => "Registering a Python data source",
-        CommandType::WriteOperationV2(_) => "DataFrameWriterV2 (writeTo)",
         CommandType::CheckpointCommand(_) => "DataFrame.checkpoint",
         CommandType::CreateResourceProfileCommand(_) => "Creating a resource profile",
         CommandType::MergeIntoTableCommand(_) => "MERGE INTO",

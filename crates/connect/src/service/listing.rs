@@ -7,7 +7,7 @@ use arrow::compute::concat_batches;
 use arrow::datatypes::{DataType, Field, Schema};
 use millstream_core::Result;
 use millstream_sql::parser::{Listing, simple_string};
-use millstream_sql::{Catalog, function_names, parse_name};
+use millstream_sql::{Catalog, function_names};
 
 use super::query_plan;
 use super::sql_command::{named_table, namespace_of, texts, with_column};
@@ -31,6 +31,8 @@ pub(super) async fn show(
             let analyzed = query_plan::analyze(session, &named_table(table)).await?;
             texts(&[("col_name", analyzed.schema.fields().iter().map(|field| field.name().clone()).collect())])
         }
+        // There is no way to register one.
+        Listing::UserFunctions => texts(&[("function", Vec::new())]),
         Listing::Functions => {
             let mut names = like(function_names().map(str::to_owned).collect());
             names.sort();
@@ -51,8 +53,12 @@ fn tables(
         Some(name) => namespace_of(&name)?.to_lowercase(),
         None => session.database(),
     };
-    let lasting = session.warehouse().tables(&database)?;
-    let lasting = lasting.into_iter().filter(|_| what == Listing::Tables).map(|name| (database.clone(), name, false));
+    let mut lasting = session.warehouse().views(&database)?;
+    if what == Listing::Tables {
+        lasting.extend(session.warehouse().tables(&database)?);
+        lasting.sort_unstable();
+    }
+    let lasting = lasting.into_iter().map(|name| (database.clone(), name, false));
     let views = session.relation_names().into_iter().map(|name| (String::new(), name, true));
     let rows: Vec<_> = lasting.chain(views).filter(|(_, name, _)| matches(name, pattern)).collect();
     let temporary: ArrayRef = Arc::new(rows.iter().map(|(_, _, temporary)| Some(*temporary)).collect::<BooleanArray>());
@@ -73,7 +79,8 @@ pub(super) fn database(session: &Computation, name: &str, extended: bool) -> Res
         ("Owner", session.key().user_id.clone()),
     ];
     if extended {
-        rows.push(("Properties", String::new()));
+        let pairs: Vec<_> = database.properties.iter().map(|(key, value)| format!("({key},{value})")).collect();
+        rows.push(("Properties", if pairs.is_empty() { String::new() } else { format!("({})", pairs.join(", ")) }));
     }
     let (names, values) = rows.into_iter().map(|(name, value)| (name.to_owned(), value)).unzip();
     texts(&[("info_name", names), ("info_value", values)])
@@ -81,12 +88,11 @@ pub(super) fn database(session: &Computation, name: &str, extended: bool) -> Res
 
 /// DESCRIBE of a table: its columns, which are partitions, and with EXTENDED all that is known of it.
 pub(super) fn describe_table(
-    session: &Computation,
-    name: &str,
+    name: &TableName,
+    table: &Table,
     extended: bool,
-    columns: RecordBatch,
+    columns: &RecordBatch,
 ) -> Result<RecordBatch> {
-    let Some((name, table)) = session.lasting_table(&parse_name(name)?)? else { return Ok(columns) };
     let mut rows: Vec<[Option<String>; 3]> = Vec::new();
     let mut push = |cells: [&str; 2], comment: Option<&str>| {
         rows.push([Some(cells[0].to_owned()), Some(cells[1].to_owned()), comment.map(str::to_owned)]);
@@ -106,7 +112,7 @@ pub(super) fn describe_table(
     if extended {
         push(["", ""], Some(""));
         push(["# Detailed Table Information", ""], Some(""));
-        for (name, value) in details(&name, &table) {
+        for (name, value) in details(name, table) {
             push([name, &value], Some(""));
         }
     }

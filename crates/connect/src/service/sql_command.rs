@@ -8,8 +8,9 @@ use arrow::datatypes::{DataType, Field, Schema};
 use millstream_core::error::SparkException;
 use millstream_core::{Error, Result, SaveMode, spark_error};
 use millstream_engine::query::StreamingQuery;
-use millstream_sql::parser::{self, Command, Parameters, Statement};
+use millstream_sql::parser::{self, Command, Parameters, Statement, TableDefinition};
 use millstream_sql::{parse_name, schema_to_proto};
+use spark_connect_proto::data_type::StructField;
 use spark_connect_proto::execute_plan_response::{ResponseType, SqlCommandResult};
 use spark_connect_proto::expression::{ExprType, Literal};
 use spark_connect_proto::read::{NamedTable, ReadType};
@@ -17,12 +18,12 @@ use spark_connect_proto::relation::RelType;
 use spark_connect_proto::write_operation::SaveMode as SaveModeMessage;
 use spark_connect_proto::{Expression, Read, Relation, Sql, SqlCommand, WriteOperation, data_type};
 
-use super::{analyze_plan, lasting_table, listing, query_plan, table, write_batch};
+use super::{analyze_plan, lasting_table, listing, query_plan, table, table_statement, view, write_batch};
 use crate::error::handle::{invalid_plan, unsupported};
 use crate::session::operation::ResponseSender;
 use crate::session::{Computation, ViewName};
 use crate::to_proto::local_relation::local_relation;
-use crate::warehouse::{CATALOG, schema_not_found};
+use crate::warehouse::{CATALOG, NewDatabase, schema_not_found};
 
 pub(super) async fn execute(session: &Computation, command: SqlCommand, sender: &ResponseSender) -> Result<()> {
     let input = relation(command);
@@ -80,6 +81,10 @@ fn literal(value: Literal) -> Expression {
 /// Carries a command out and gives the rows that Spark answers it with.
 pub(crate) async fn run(session: &Computation, command: Command) -> Result<RecordBatch> {
     match command {
+        Command::CreateTableLike { name, like, definition, if_not_exists } => {
+            lasting_table::create_like(session, &like, TableDefinition { name, ..*definition }, if_not_exists).await?;
+            nothing()
+        }
         Command::CreateTable { table, if_not_exists, query: None } => {
             table::create(session, *table, if_not_exists).await?;
             nothing()
@@ -92,8 +97,8 @@ pub(crate) async fn run(session: &Computation, command: Command) -> Result<Recor
             lasting_table::save(session, *table, *query, mode).await?;
             nothing()
         }
-        Command::Insert { table, query, by_name, overwrite } => {
-            let into = table::Insert { table: &table, by_name, overwrite };
+        Command::Insert { table, query, by_name, overwrite, partition, if_not_exists } => {
+            let into = table::Insert { table: &table, by_name, overwrite, partition, if_not_exists };
             let started = table::insert(session, into, *query).await?;
             started.map_or_else(nothing, |query| started_row(&query))
         }
@@ -108,15 +113,42 @@ pub(crate) async fn run(session: &Computation, command: Command) -> Result<Recor
             write_batch::into_connector(session, write).await?;
             nothing()
         }
-        Command::Truncate(name) => {
-            lasting_table::truncate(session, &name)?;
+        Command::Table { name, statement } => Box::pin(table_statement::run(session, &name, *statement)).await,
+        Command::AnalyzeTables(database) => {
+            if let Some(name) = database {
+                session.warehouse().database(&namespace_of(&name)?)?;
+            }
             nothing()
         }
-        Command::CreateDatabase { name, if_not_exists, comment, location } => {
+        Command::CreateLastingView { view, replace, if_not_exists } => {
+            view::create(session, *view, replace, if_not_exists).await?;
+            nothing()
+        }
+        Command::AlterView { name, rename, definition } => {
+            view::alter(session, &name, rename, definition).await?;
+            nothing()
+        }
+        Command::CreateDatabase { name, if_not_exists, comment, location, properties } => {
             let location = location.as_deref().map(lasting_table::absolute).transpose()?;
-            session.warehouse().create_database(&namespace_of(&name)?, location, comment, if_not_exists)?;
+            let (name, properties) = (namespace_of(&name)?, properties.into_iter().collect());
+            let database = NewDatabase { name: &name, location, comment, properties };
+            session.warehouse().create_database(database, if_not_exists)?;
             nothing()
         }
+        Command::AlterDatabase { name, location, properties, comment } => {
+            let location = location.as_deref().map(lasting_table::absolute).transpose()?;
+            session.warehouse().change_database(&namespace_of(&name)?, |database| {
+                database.location = location.unwrap_or_else(|| database.location.clone());
+                database.properties.extend(properties);
+                database.comment = comment.or_else(|| database.comment.take());
+            })?;
+            nothing()
+        }
+        Command::ShowNamespace => {
+            texts(&[("catalog", vec![CATALOG.to_owned()]), ("namespace", vec![session.database()])])
+        }
+        // Files are looked for whenever they are read.
+        Command::RefreshPath(_) => nothing(),
         Command::DropDatabase { name, if_exists, cascade } => {
             session.warehouse().drop_database(&namespace_of(&name)?, if_exists, cascade)?;
             nothing()
@@ -151,8 +183,14 @@ pub(crate) async fn run(session: &Computation, command: Command) -> Result<Recor
         }
         Command::Show { what, namespace, pattern } => listing::show(session, what, namespace, pattern.as_deref()).await,
         Command::Describe { name, extended } => {
+            if let Some((_, view)) = session.lasting_view(&parse_name(&name)?)? {
+                return described(&view.columns()?);
+            }
             let rows = describe(session, &named_table(name.clone())).await?;
-            listing::describe_table(session, &name, extended, rows)
+            match session.lasting_table(&parse_name(&name)?)? {
+                Some((name, table)) => listing::describe_table(&name, &table, extended, &rows),
+                None => Ok(rows),
+            }
         }
         Command::DescribeQuery(query) => describe(session, &query).await,
         Command::Cache { name, query: Some(query), .. } => {
@@ -196,7 +234,13 @@ fn drop_name(session: &Computation, name: &str, if_exists: bool, view: bool) -> 
     if session.names().drop_view(ViewName { name: &bare, global }) {
         return nothing();
     }
-    if let Some((found, table)) = session.lasting_table(&parse_name(name)?)? {
+    let parts = parse_name(name)?;
+    if let Some((found, _)) = session.lasting_view(&parts)? {
+        // Spark drops a view by DROP TABLE too.
+        session.warehouse().drop_view(&found)?;
+        return nothing();
+    }
+    if let Some((found, table)) = session.lasting_table(&parts)? {
         if view {
             return Err(spark_error!(
                 "WRONG_COMMAND_FOR_OBJECT_TYPE",
@@ -212,10 +256,11 @@ fn drop_name(session: &Computation, name: &str, if_exists: bool, view: bool) -> 
     }
     if !if_exists {
         // Spark looks for a view to drop in its catalog alone, for one to read elsewhere too.
+        let database = session.database();
         return Err(spark_error!(
             "TABLE_OR_VIEW_NOT_FOUND",
-            relationName = format!("`spark_catalog`.`default`.`{bare}`"),
-            searchPath = "[`spark_catalog`.`default`]",
+            relationName = format!("`spark_catalog`.`{database}`.`{bare}`"),
+            searchPath = format!("[`spark_catalog`.`{database}`]"),
         ));
     }
     nothing()
@@ -243,12 +288,20 @@ async fn describe(session: &Computation, relation: &Relation) -> Result<RecordBa
     let Some(data_type::Kind::Struct(columns)) = schema.kind else {
         return Err(Error::internal("a relation's schema is not a struct"));
     };
-    let types = columns.fields.iter().map(|field| field.data_type.as_ref().map(parser::simple_string));
+    described(&columns.fields)
+}
+
+/// What DESCRIBE says of columns.
+pub(super) fn described(columns: &[StructField]) -> Result<RecordBatch> {
+    let types = columns.iter().map(|field| field.data_type.as_ref().map(parser::simple_string));
     let types = types.map(Option::unwrap_or_default).collect();
-    let names = columns.fields.iter().map(|field| field.name.clone()).collect();
+    let names = columns.iter().map(|field| field.name.clone()).collect();
     let rows = texts(&[("col_name", names), ("data_type", types)])?;
-    let comments: ArrayRef = Arc::new(StringArray::from(vec![None::<&str>; rows.num_rows()]));
-    with_column(&rows, "comment", comments)
+    let comments: ArrayRef = Arc::new(columns.iter().map(parser::comment).collect::<StringArray>());
+    let schema = rows.schema();
+    let fields = schema.fields().iter().cloned().chain([Arc::new(Field::new("comment", DataType::Utf8, true))]);
+    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    Ok(RecordBatch::try_new(schema, [rows.columns(), &[comments]].concat())?)
 }
 
 /// What `spark.sql("INSERT INTO … FROM STREAM …")` answers: the query that runs from now on.
@@ -301,7 +354,7 @@ pub(super) fn with_column(rows: &RecordBatch, name: &str, column: ArrayRef) -> R
 }
 
 /// No rows of no columns.
-fn nothing() -> Result<RecordBatch> {
+pub(super) fn nothing() -> Result<RecordBatch> {
     let options = RecordBatchOptions::new().with_row_count(Some(0));
     Ok(RecordBatch::try_new_with_options(Arc::new(Schema::empty()), vec![], &options)?)
 }

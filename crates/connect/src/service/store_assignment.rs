@@ -11,6 +11,7 @@ use spark_connect_proto::expression::{
 use spark_connect_proto::relation::RelType;
 use spark_connect_proto::{DataType, Expression, Project, Relation, ToDf};
 
+use super::table_statement::Partition;
 use crate::warehouse::TableName;
 
 /// How columns of a query find those of a table.
@@ -33,15 +34,23 @@ pub(super) fn as_rows_of(
     columns: &[StructField],
     query: Relation,
     analyzed: &Analyzed,
-    matching: Matching,
+    (matching, partition): (Matching, &Partition),
 ) -> Result<Relation> {
     let Some(Kind::Struct(given)) = schema_to_proto(&analyzed.schema).kind else {
         return Err(Error::internal("a schema that is no struct"));
     };
     let given = given.fields;
-    check_count(table, columns, &given, matching)?;
+    let fixed = |name: &str| partition.fixed().find(|(key, _)| key.eq_ignore_ascii_case(name));
+    let free: Vec<_> = columns.iter().filter(|column| fixed(&column.name).is_none()).cloned().collect();
+    check_count(table, &free, &given, matching)?;
     let mut expressions = Vec::with_capacity(columns.len());
-    for (place, column) in columns.iter().enumerate() {
+    let mut places = 0..;
+    for column in columns {
+        if let Some((_, value)) = fixed(&column.name) {
+            expressions.push(constant(column, value));
+            continue;
+        }
+        let place = places.next().unwrap_or_default();
         let found = match matching {
             Matching::Position => Some(place),
             Matching::Name | Matching::WholeName => {
@@ -78,6 +87,15 @@ fn check_count(table: &TableName, columns: &[StructField], given: &[StructField]
             querySchema = struct_text(given),
         )),
         Matching::Name => {
+            let names: Vec<_> = given.iter().map(|field| field.name.to_lowercase()).collect();
+            if let Some(twice) = (1..names.len()).find(|place| names[..*place].contains(&names[*place])) {
+                let (table, column) = (table.quoted(), format!("`{}`", given[twice].name));
+                return Err(spark_error!(
+                    "INCOMPATIBLE_DATA_FOR_TABLE.AMBIGUOUS_COLUMN_NAME",
+                    tableName = table,
+                    colName = column
+                ));
+            }
             let known = |field: &&StructField| {
                 !columns.iter().any(|column| column.name.to_lowercase() == field.name.to_lowercase())
             };
@@ -152,6 +170,24 @@ fn assigned(table: &TableName, column: &StructField, given: Option<(usize, &Stru
     };
     let alias = Alias { expr: Some(Box::new(value)), name: vec![column.name.clone()], metadata: None };
     Ok(expression(ExprType::Alias(Box::new(alias))))
+}
+
+/// The value that PARTITION gives to a column.
+fn constant(column: &StructField, value: Option<&str>) -> Expression {
+    let to = column.data_type.clone().unwrap_or_default();
+    let literal = match value {
+        Some(text) => LiteralType::String(text.to_owned()),
+        None => LiteralType::Null(to.clone()),
+    };
+    let literal = Literal { literal_type: Some(literal), ..Literal::default() };
+    let cast = Cast {
+        expr: Some(Box::new(expression(ExprType::Literal(literal)))),
+        eval_mode: cast::EvalMode::Ansi.into(),
+        cast_to_type: Some(cast::CastToType::Type(to)),
+    };
+    let value = Some(Box::new(expression(ExprType::Cast(Box::new(cast)))));
+    let alias = Alias { expr: value, name: vec![column.name.clone()], metadata: None };
+    expression(ExprType::Alias(Box::new(alias)))
 }
 
 fn expression(kind: ExprType) -> Expression {

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 
 use millstream_core::{Connector, Error, KnownOptions, Options, Result, spark_error};
 use millstream_engine::query::StreamingQuery;
-use millstream_sql::parser::TableDefinition;
+use millstream_sql::parser::{PartitionSpec, TableDefinition};
 use millstream_sql::{Catalog, NamedRelation, parse_name, table_not_found};
 use spark_connect_proto::read::{DataSource, ReadType};
 use spark_connect_proto::relation::RelType;
@@ -66,12 +66,19 @@ fn refuse_unknown_options(connector: &dyn Connector, source: &DataSource) -> Res
 pub(crate) async fn insert(session: &Computation, into: Insert<'_>, query: Relation) -> Result<Option<StreamingQuery>> {
     let parts = parse_name(into.table)?;
     let lasting = session.lasting_table(&parts)?;
-    let found = session.relation(&parts)?.ok_or_else(|| table_not_found(&parts))?;
-    let source = source_of(found).ok_or_else(|| not_allowed(&unquoted(into.table)))?;
+    let found = session.stream(&parts)?.ok_or_else(|| table_not_found(&parts))?;
+    let view = session.lasting_view(&parts)?.map(|(name, _)| name.quoted());
+    let source =
+        source_of(found).ok_or_else(|| not_allowed(&view.unwrap_or_else(|| format!("`{}`", unquoted(into.table)))))?;
     let streams = query_plan::analyze(session, &query).await?.is_streaming;
     if let Some(found) = lasting.clone().filter(|_| !streams) {
         let matching = if into.by_name { Matching::Name } else { Matching::Position };
-        return lasting_table::insert(session, found, query, matching, into.overwrite).await.map(|_| None);
+        let Insert { overwrite, partition, if_not_exists, .. } = into;
+        let insert = lasting_table::Insert { query, matching, overwrite, partition, if_not_exists };
+        return lasting_table::insert(session, found, insert).await.map(|_| None);
+    }
+    if !into.partition.is_empty() {
+        return Err(unsupported("INSERT … PARTITION of anything but the rows of a batch into a table of files"));
     }
     if into.overwrite {
         return Err(unsupported("INSERT OVERWRITE of anything but the rows of a batch into a table of files"));
@@ -102,6 +109,8 @@ pub(crate) struct Insert<'a> {
     pub(crate) table: &'a str,
     pub(crate) by_name: bool,
     pub(crate) overwrite: bool,
+    pub(crate) partition: PartitionSpec,
+    pub(crate) if_not_exists: bool,
 }
 
 /// The data source that the name stands for, if it does.
@@ -145,6 +154,6 @@ fn exists(name: &str) -> Error {
 }
 
 fn not_allowed(name: &str) -> Error {
-    spark_error!("EXPECT_TABLE_NOT_VIEW.NO_ALTERNATIVE", operation = "INSERT", viewName = format!("`{name}`"))
+    spark_error!("EXPECT_TABLE_NOT_VIEW.NO_ALTERNATIVE", operation = "INSERT", viewName = name)
         .with_hint("INSERT INTO writes into what CREATE TABLE … USING has named")
 }

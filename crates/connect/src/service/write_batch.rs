@@ -14,7 +14,7 @@ use spark_connect_proto::read::DataSource;
 use spark_connect_proto::write_operation::save_table::TableSaveMethod;
 use spark_connect_proto::write_operation::{SaveMode as SaveModeMessage, SaveTable, SaveType};
 
-use super::lasting_table;
+use super::lasting_table::{self, Insert};
 use super::query_plan::{self, QueryRows};
 use super::store_assignment::Matching;
 use crate::error::handle::{relation_not_set, unsupported};
@@ -25,7 +25,10 @@ pub(super) async fn execute(session: &Computation, mut write: WriteOperation) ->
     refuse_unsupported(&write)?;
     match write.save_type.take() {
         Some(SaveType::Table(table)) => into_table(session, table, write).await,
-        place => into_connector(session, WriteOperation { save_type: place, ..write }).await,
+        place => {
+            let written = into_connector(session, WriteOperation { save_type: place, ..write }).await?;
+            Ok(written.observed)
+        }
     }
 }
 
@@ -40,17 +43,33 @@ async fn into_table(session: &Computation, table: SaveTable, write: WriteOperati
         }
         let parts = parse_name(&name)?;
         let found = session.lasting_table(&parts)?.ok_or_else(|| table_not_found(&parts))?;
-        let overwrite = mode == SaveMode::Overwrite;
-        return lasting_table::insert(session, found, query, Matching::Position, overwrite).await;
+        let insert = Insert {
+            query,
+            matching: Matching::Position,
+            overwrite: mode == SaveMode::Overwrite,
+            partition: Vec::new(),
+            if_not_exists: false,
+        };
+        return lasting_table::insert(session, found, insert).await;
     }
     let source = DataSource { format: write.source, options: write.options, ..DataSource::default() };
     let partitions = write.partitioning_columns;
-    let definition = TableDefinition { name, source, partitions, ..TableDefinition::default() };
+    let clustering = write.clustering_columns;
+    let definition = TableDefinition { name, source, partitions, clustering, ..TableDefinition::default() };
     lasting_table::save(session, definition, query, mode).await
 }
 
+/// What a write leaves.
+#[derive(Debug, Default)]
+pub(super) struct Written {
+    /// What was observed of the rows.
+    pub(super) observed: Vec<Observation>,
+    /// The folders of partitions that have new rows.
+    pub(super) partitions: Vec<String>,
+}
+
 /// Writes into a folder, or whatever the connector has.
-pub(super) async fn into_connector(session: &Computation, write: WriteOperation) -> Result<Vec<Observation>> {
+pub(super) async fn into_connector(session: &Computation, write: WriteOperation) -> Result<Written> {
     let mode = save_mode(write.mode());
     let input = write.input.ok_or_else(relation_not_set)?;
     let source = write.source.unwrap_or_else(|| default_source(session));
@@ -88,12 +107,13 @@ pub(super) async fn into_connector(session: &Computation, write: WriteOperation)
         memory: context.memory,
         clock: context.clock,
     };
-    let Some(sink) = connector.open_batch_write(config, mode)? else { return Ok(observed) };
+    let unwritten = Written { observed, partitions: Vec::new() };
+    let Some(sink) = connector.open_batch_write(config, mode)? else { return Ok(unwritten) };
     sink.open(SinkStart::batch_write()).await?;
     let batch = SinkBatch { id: BatchId(0), kind: WriteKind::Append, upsert_key: None, schema, rows: vec![batches] };
     let written = sink.write(batch, LoggedBatch::none()).await;
     sink.close().await?;
-    written.map(|_| observed)
+    written.map(|progress| Written { partitions: progress.partitions, ..unwritten })
 }
 
 fn refuse_unsupported(write: &WriteOperation) -> Result<()> {
@@ -107,8 +127,8 @@ fn refuse_unsupported(write: &WriteOperation) -> Result<()> {
     if !write.sort_column_names.is_empty() {
         return Err(spark_error!("SORT_BY_WITHOUT_BUCKETING"));
     }
-    if !write.clustering_columns.is_empty() {
-        return Err(unsupported("clusterBy"));
+    if !write.clustering_columns.is_empty() && !is_table {
+        return Err(unsupported("clusterBy of anything but a table"));
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! What the names of a session mean: views, tables of sinks, and rows that the client asked to keep. What they hold is
 //! counted in the memory ledger until the name is dropped or the session ends.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use millstream_core::{BatchReader, Error, MemoryLedger, Reservation, Result, spark_error};
@@ -42,12 +42,14 @@ pub(crate) struct SessionCatalog {
     global_views: Arc<Mutex<Views>>,
     /// Rows that the client asked to keep (`localCheckpoint`), by the id it was given.
     checkpoints: Mutex<HashMap<String, Named>>,
+    /// What the client has asked to cache. Rows are read where they lie all the same.
+    cached: Mutex<HashSet<String>>,
 }
 
 impl SessionCatalog {
     pub(super) fn new(memory: &MemoryLedger, session: &str, global_views: Arc<Mutex<Views>>) -> Self {
-        let (views, checkpoints) = (Mutex::default(), Mutex::default());
-        Self { memory: memory.clone(), session: session.to_owned(), views, global_views, checkpoints }
+        let (views, checkpoints, cached) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self { memory: memory.clone(), session: session.to_owned(), views, global_views, checkpoints, cached }
     }
 
     /// Makes the views of another session known here too.
@@ -83,7 +85,7 @@ impl SessionCatalog {
     }
 
     /// The view or table of this name, its parts as written.
-    pub(super) fn relation(&self, name: &[String]) -> Option<NamedRelation> {
+    pub(crate) fn relation(&self, name: &[String]) -> Option<NamedRelation> {
         let views = match name {
             [_] => self.views.lock(),
             [database, _] if database.eq_ignore_ascii_case(GLOBAL_TEMP) => self.global_views.lock(),
@@ -114,6 +116,26 @@ impl SessionCatalog {
     /// Forgets the rows of a checkpoint.
     pub(crate) fn remove_checkpoint(&self, id: &str) {
         self.checkpoints.lock().remove(id);
+    }
+
+    /// Whether the client has asked to cache a table or view.
+    pub(crate) fn is_cached(&self, name: &str) -> bool {
+        self.cached.lock().contains(name)
+    }
+
+    /// The client asks to cache a table or view, or no more.
+    pub(crate) fn set_cached(&self, name: String, cached: bool) {
+        let mut names = self.cached.lock();
+        if cached {
+            names.insert(name);
+        } else {
+            names.remove(&name);
+        }
+    }
+
+    /// The client asks to cache nothing any more.
+    pub(crate) fn clear_cached(&self) {
+        self.cached.lock().clear();
     }
 
     /// The rows of a checkpoint.

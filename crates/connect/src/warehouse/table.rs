@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use spark_connect_proto::data_type::{Kind, StructField};
 use spark_connect_proto::read::{DataSource, ReadType};
 use spark_connect_proto::relation::RelType;
-use spark_connect_proto::{DataType, Read, Relation};
+use spark_connect_proto::{DataType, LocalRelation, Read, Relation};
 
 /// A table: a folder of files and what they mean.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +28,12 @@ pub(crate) struct Table {
     pub(crate) comment: Option<String>,
     pub(crate) properties: BTreeMap<String, String>,
     pub(crate) created_ms: i64,
+    /// Whether its partitions are known one by one. A table that was made before they were has all folders.
+    #[serde(default)]
+    pub(crate) tracks_partitions: bool,
+    /// The columns of CLUSTER BY, which nothing is arranged by.
+    #[serde(default)]
+    pub(crate) clustering_columns: Vec<String>,
 }
 
 /// A database: where its tables lie.
@@ -36,22 +42,44 @@ pub(crate) struct Database {
     pub(crate) name: String,
     pub(crate) location: PathBuf,
     pub(crate) comment: Option<String>,
+    #[serde(default)]
+    pub(crate) properties: BTreeMap<String, String>,
 }
 
 impl Table {
     /// The columns, those of partitions last.
     pub(crate) fn columns(&self) -> Result<Vec<StructField>> {
-        match parser::parse_schema(&self.schema)?.kind {
-            Some(Kind::Struct(columns)) => Ok(columns.fields),
-            _ => Ok(Vec::new()),
-        }
+        fields(&self.schema)
     }
 
-    /// A read of the table.
-    pub(crate) fn relation(&self) -> Relation {
-        let source = self.source(Some(self.schema.clone()));
+    /// A read of the table: of all that lies in its folder, or of these partitions alone.
+    pub(crate) fn relation(&self, partitions: Option<&[String]>) -> Relation {
+        let mut source = self.source(Some(self.schema.clone()));
+        if let Some(partitions) = partitions {
+            let there: Vec<_> =
+                partitions.iter().map(|folder| self.location.join(folder)).filter(|path| path.is_dir()).collect();
+            if there.is_empty() {
+                return self.no_rows();
+            }
+            if let Some(path) = source.options.remove("path") {
+                source.options.insert("basePath".to_owned(), path);
+            }
+            source.paths = there.iter().map(|path| path.display().to_string()).collect();
+        }
         let read = Read { is_streaming: false, read_type: Some(ReadType::DataSource(source)) };
         Relation { common: None, rel_type: Some(RelType::Read(read)) }
+    }
+
+    /// The columns without a row: a table whose folder is gone has none.
+    pub(crate) fn no_rows(&self) -> Relation {
+        let rows = LocalRelation { data: None, schema: Some(self.schema.clone()) };
+        Relation { common: None, rel_type: Some(RelType::LocalRelation(rows)) }
+    }
+
+    /// Whether its rows are those of the partitions that are known, and not of all folders.
+    pub(crate) fn reads_partitions(&self) -> bool {
+        // The log of a stream says by itself which files count.
+        self.tracks_partitions && !self.location.join("_spark_metadata").is_dir()
     }
 
     /// The files as a data source, with the table's columns or with those that they show.
@@ -64,6 +92,14 @@ impl Table {
     /// Spark's word for whose the files are.
     pub(crate) fn kind(&self) -> &'static str {
         if self.managed { "MANAGED" } else { "EXTERNAL" }
+    }
+}
+
+/// The columns of a schema as Spark's JSON.
+pub(super) fn fields(schema: &str) -> Result<Vec<StructField>> {
+    match parser::parse_schema(schema)?.kind {
+        Some(Kind::Struct(columns)) => Ok(columns.fields),
+        _ => Ok(Vec::new()),
     }
 }
 

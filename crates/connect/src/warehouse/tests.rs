@@ -6,7 +6,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
-use super::{Table, TableName, Warehouse};
+use super::{NewDatabase, Table, TableName, Warehouse, columns_of_folders, folders_of_partitions};
 
 fn table(location: &Path) -> Table {
     Table {
@@ -19,6 +19,8 @@ fn table(location: &Path) -> Table {
         comment: None,
         properties: BTreeMap::new(),
         created_ms: 1,
+        tracks_partitions: true,
+        clustering_columns: Vec::new(),
     }
 }
 
@@ -33,7 +35,7 @@ fn tables_and_databases_last() {
     assert_eq!(warehouse().databases().unwrap(), ["default"]);
     assert_eq!(warehouse().tables("default").unwrap(), Vec::<String>::new());
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "to look makes nothing");
-    warehouse().create_database("Db1", None, Some("mine".to_owned()), false).unwrap();
+    warehouse().create_database(NewDatabase { name: "Db1", ..NewDatabase::default() }, false).unwrap();
     let location = warehouse().managed_location(&name("db1.T")).unwrap();
     assert_eq!(location, folder.path().join("db1.db/t"));
     warehouse().put(&name("db1.T"), &table(&location), false).unwrap();
@@ -70,7 +72,7 @@ fn names_are_no_paths() {
         assert_eq!(warehouse.table(&name).unwrap(), None);
         let error = warehouse.put(&name, &table(folder.path()), false).unwrap_err();
         assert_eq!(error.class(), Some("INVALID_SCHEMA_OR_RELATION_NAME"), "{bad}");
-        assert!(warehouse.create_database(bad, None, None, false).is_err());
+        assert!(warehouse.create_database(NewDatabase { name: bad, ..NewDatabase::default() }, false).is_err());
         assert_eq!(warehouse.database(bad).unwrap_err().class(), Some("SCHEMA_NOT_FOUND"));
         let error = warehouse.managed_location(&name).unwrap_err();
         assert_eq!(error.class(), Some("INVALID_SCHEMA_OR_RELATION_NAME"), "{bad}");
@@ -82,7 +84,7 @@ fn names_are_no_paths() {
 fn no_table_stands_in_the_way_of_the_warehouse() {
     let folder = TempDir::new().unwrap();
     let warehouse = Warehouse::new(folder.path().to_owned());
-    warehouse.create_database("db1", None, None, false).unwrap();
+    warehouse.create_database(NewDatabase { name: "db1", ..NewDatabase::default() }, false).unwrap();
     for entry in fs::read_dir(folder.path()).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         assert!(!super::name::is_valid(&name), "{name} is a folder that a table may have");
@@ -106,4 +108,46 @@ fn what_cannot_be_read_is_said() {
     warehouse.put(&name("t"), &table(folder.path()), false).unwrap();
     fs::write(folder.path().join("_millstream.catalog/default/t.json"), "{").unwrap();
     assert!(warehouse.table(&name("t")).unwrap_err().message().contains("default/t.json"));
+}
+
+#[test]
+fn partitions_are_known_one_by_one() {
+    let folder = TempDir::new().unwrap();
+    let warehouse = || Warehouse::new(folder.path().to_owned());
+    let (one, data) = (name("t"), folder.path().join("t"));
+    warehouse().put(&one, &table(&data), false).unwrap();
+    assert_eq!(warehouse().partitions(&one, 2).unwrap(), Vec::<String>::new());
+    warehouse().add_partitions(&one, ["k=1/d=x", "k=1/d=y", "k=2/d=x", "k=1/d=x"]).unwrap();
+    warehouse().forget_partition(&one, "k=1/d=x").unwrap();
+    warehouse().forget_partition(&one, "k=2/d=x").unwrap();
+    warehouse().forget_partition(&one, "k=3/d=x").unwrap();
+    assert_eq!(warehouse().partitions(&one, 2).unwrap(), ["k=1/d=y"]);
+    assert_eq!(warehouse().tables("default").unwrap(), ["t"], "their folder is no table");
+    warehouse().rename_table(&one, &name("u")).unwrap();
+    assert_eq!(warehouse().partitions(&name("u"), 2).unwrap(), ["k=1/d=y"]);
+    assert!(warehouse().drop_table(&name("u")).unwrap());
+    warehouse().put(&name("u"), &table(&data), false).unwrap();
+    assert_eq!(warehouse().partitions(&name("u"), 2).unwrap(), Vec::<String>::new(), "another table of that name");
+}
+
+#[test]
+fn folders_are_found_as_partitions() {
+    let folder = TempDir::new().unwrap();
+    for path in ["K=1/d=x", "K=2/d=y/deeper", "other", "_temporary/d=1", "K=3", "k=4/d=%2F"] {
+        fs::create_dir_all(folder.path().join(path)).unwrap();
+    }
+    fs::write(folder.path().join("K=5"), "a file").unwrap();
+    let columns = ["k".to_owned(), "d".to_owned()];
+    let found = folders_of_partitions(folder.path(), &columns).unwrap();
+    assert_eq!(found, ["K=1/d=x", "K=2/d=y", "k=4/d=%2F"]);
+    assert_eq!(columns_of_folders(&folder.path().join("K=1")).unwrap(), ["d"]);
+    assert_eq!(columns_of_folders(&folder.path().join("gone")).unwrap(), Vec::<String>::new());
+}
+
+#[test]
+fn a_table_without_a_word_of_partitions_has_all_folders() {
+    let text = r#"{"provider":"json","schema":"{}","partitionColumns":["k"],"location":"/x","managed":true,"options":{},
+        "comment":null,"properties":{},"createdMs":1}"#;
+    let table: Table = serde_json::from_str(text).unwrap();
+    assert!(!table.tracks_partitions, "it was made before partitions were known one by one");
 }

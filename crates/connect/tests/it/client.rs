@@ -39,7 +39,7 @@ pub(crate) struct Client {
 pub(crate) struct Threads {
     pub(crate) batch: BatchThreads,
     others: [Option<Runtime>; 2],
-    _warehouse: TempDir,
+    pub(crate) warehouse: TempDir,
 }
 
 impl Drop for Threads {
@@ -87,7 +87,7 @@ impl Client {
             rpc,
             channel,
             session_id: Uuid::new_v4().to_string(),
-            threads: Arc::new(Threads { batch, others: [Some(streaming), Some(control)], _warehouse: warehouse }),
+            threads: Arc::new(Threads { batch, others: [Some(streaming), Some(control)], warehouse }),
         }
     }
 

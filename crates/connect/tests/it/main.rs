@@ -14,6 +14,7 @@ mod queries;
 mod reattach;
 mod session;
 mod streaming;
+mod table_statements;
 mod tables;
 mod unsupported;
 mod writes;

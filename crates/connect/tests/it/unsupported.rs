@@ -6,9 +6,9 @@ use spark_connect_proto::relation::RelType;
 use spark_connect_proto::write_stream_operation_start::Trigger;
 use spark_connect_proto::{
     Catalog, CheckpointCommand, CommonInlineUserDefinedDataSource, CommonInlineUserDefinedFunction,
-    CommonInlineUserDefinedTableFunction, CreateDatabase, ExecuteExternalCommand, MergeIntoTableCommand, MlCommand,
-    PipelineCommand, StreamingForeachFunction, StreamingQueryManagerCommand, Unknown, WriteOperationV2,
-    WriteStreamOperationStart, catalog, streaming_query_manager_command,
+    CommonInlineUserDefinedTableFunction, ExecuteExternalCommand, GetFunction, MergeIntoTableCommand, MlCommand,
+    PipelineCommand, StreamingForeachFunction, StreamingQueryManagerCommand, Unknown, WriteStreamOperationStart,
+    catalog, streaming_query_manager_command,
 };
 use tonic::Status;
 use tonic_types::StatusExt;
@@ -30,7 +30,6 @@ async fn commands() {
         ("function", CommandType::RegisterFunction(CommonInlineUserDefinedFunction::default())),
         ("table function", CommandType::RegisterTableFunction(CommonInlineUserDefinedTableFunction::default())),
         ("data source", CommandType::RegisterDataSource(CommonInlineUserDefinedDataSource::default())),
-        ("writeTo", CommandType::WriteOperationV2(WriteOperationV2::default())),
         ("checkpoint", CommandType::CheckpointCommand(CheckpointCommand::default())),
         ("merge", CommandType::MergeIntoTableCommand(MergeIntoTableCommand::default())),
         ("ml", CommandType::MlCommand(MlCommand::default())),
@@ -64,11 +63,11 @@ async fn commands() {
 #[tokio::test]
 async fn relations() {
     let client = Client::start().await;
-    let create = catalog::CatType::CreateDatabase(CreateDatabase::default());
+    let function = catalog::CatType::GetFunction(GetFunction::default());
     for (what, relation) in [
         ("ml", RelType::MlRelation(Box::default())),
         ("unknown", RelType::Unknown(Unknown::default())),
-        ("create database", RelType::Catalog(Catalog { cat_type: Some(create) })),
+        ("a function", RelType::Catalog(Catalog { cat_type: Some(function) })),
     ] {
         let status = client.run(relation).await.unwrap_err();
         let class = status.get_details_error_info().map(|info| info.metadata["errorClass"].clone()).unwrap_or_default();

@@ -12,7 +12,7 @@ use spark_connect_proto::data_type::Kind;
 pub(crate) use ddl::{parse, parse_type};
 pub use json::to_json;
 pub(crate) use json::{looks_like_json, parse_json};
-pub use text::{simple_string, to_ddl, tree_string};
+pub use text::{comment, simple_string, to_ddl, tree_string};
 
 /// A type of this kind.
 pub(crate) fn data_type(kind: Kind) -> DataType {

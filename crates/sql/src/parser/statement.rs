@@ -9,6 +9,7 @@ use spark_connect_proto::{Read, Relation};
 use super::cursor::Parser;
 use super::error::{Parsed, SyntaxError};
 use super::message::{qualified, relation, renamed};
+use super::table_statement::{PartitionSpec, TableStatement};
 use super::token::Kind;
 
 /// What a text asks for.
@@ -44,6 +45,17 @@ pub enum Command {
         /// The query behind AS, whose rows the table is to have.
         query: Option<Box<Relation>>,
     },
+    /// `CREATE TABLE [IF NOT EXISTS] name LIKE table [USING format] [LOCATION 'path']`
+    CreateTableLike {
+        /// The table that is made.
+        name: String,
+        /// The table that has its columns.
+        like: String,
+        /// What else is said of it.
+        definition: Box<TableDefinition>,
+        /// Whether it may be there already.
+        if_not_exists: bool,
+    },
     /// `INSERT INTO|OVERWRITE [TABLE] name [(columns)] [BY NAME] query`.
     Insert {
         /// The table.
@@ -54,7 +66,51 @@ pub enum Command {
         by_name: bool,
         /// Whether OVERWRITE was said: the rows take the place of those that are there.
         overwrite: bool,
+        /// What PARTITION says.
+        partition: PartitionSpec,
+        /// Whether IF NOT EXISTS was said: nothing is written into a partition that is there.
+        if_not_exists: bool,
     },
+    /// `CREATE [OR REPLACE] VIEW [IF NOT EXISTS] name [(columns)] … AS query`
+    CreateLastingView {
+        /// The view that is made or changed.
+        view: Box<ViewDefinition>,
+        /// Whether it may replace another one.
+        replace: bool,
+        /// Whether it may be there already.
+        if_not_exists: bool,
+    },
+    /// `ALTER VIEW name RENAME TO name`, or `ALTER VIEW name AS query`.
+    AlterView {
+        /// The view that is made or changed.
+        name: String,
+        /// The name behind RENAME TO.
+        rename: Option<String>,
+        /// The text of the query behind AS, and the query.
+        definition: Option<(String, Box<Relation>)>,
+    },
+    /// A statement about a table that is there.
+    Table {
+        /// The table that it is about.
+        name: String,
+        /// What is done or asked.
+        statement: Box<TableStatement>,
+    },
+    /// `ANALYZE TABLES [IN database] COMPUTE STATISTICS`
+    AnalyzeTables(Option<String>),
+    /// `ALTER DATABASE name SET …`, `COMMENT ON DATABASE name IS 'text'`
+    AlterDatabase {
+        /// The database that is changed.
+        name: String,
+        /// Where its new tables are to lie.
+        location: Option<String>,
+        /// What is added to its properties.
+        properties: HashMap<String, String>,
+        /// What COMMENT ON says.
+        comment: Option<String>,
+    },
+    /// `SHOW CURRENT NAMESPACE`
+    ShowNamespace,
     /// `INSERT OVERWRITE [LOCAL] DIRECTORY ['path'] USING format [OPTIONS (…)] query`.
     InsertDirectory {
         /// What is written, and where.
@@ -62,9 +118,7 @@ pub enum Command {
         /// The rows that are written.
         query: Box<Relation>,
     },
-    /// `TRUNCATE TABLE name`, which removes its rows.
-    Truncate(String),
-    /// `CREATE DATABASE [IF NOT EXISTS] name [COMMENT 'text'] [LOCATION 'path']`.
+    /// `CREATE DATABASE [IF NOT EXISTS] name [COMMENT 'text'] [LOCATION 'path'] [WITH DBPROPERTIES (…)]`.
     CreateDatabase {
         /// What the database is called.
         name: String,
@@ -74,6 +128,8 @@ pub enum Command {
         comment: Option<String>,
         /// The folder behind LOCATION.
         location: Option<String>,
+        /// The pairs of DBPROPERTIES.
+        properties: HashMap<String, String>,
     },
     /// `DROP DATABASE [IF EXISTS] name [RESTRICT|CASCADE]`.
     DropDatabase {
@@ -153,6 +209,8 @@ pub enum Command {
     ClearCache,
     /// `REFRESH TABLE name`.
     Refresh(String),
+    /// `REFRESH 'path'`.
+    RefreshPath(String),
     /// `EXPLAIN [mode] statement`.
     Explain {
         /// How much to show.
@@ -177,6 +235,25 @@ pub struct TableDefinition {
     pub comment: Option<String>,
     /// The pairs of TBLPROPERTIES.
     pub properties: HashMap<String, String>,
+    /// The columns behind CLUSTER BY.
+    pub clustering: Vec<String>,
+}
+
+/// A view that outlives the session.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ViewDefinition {
+    /// What the view is called.
+    pub name: String,
+    /// The names of its columns, with what COMMENT says of them; nothing leaves those of the query.
+    pub columns: Vec<(String, Option<String>)>,
+    /// What COMMENT says of the view.
+    pub comment: Option<String>,
+    /// The pairs of TBLPROPERTIES.
+    pub properties: HashMap<String, String>,
+    /// The query as it stands.
+    pub text: String,
+    /// The query as a plan.
+    pub query: Relation,
 }
 
 /// What SHOW lists.
@@ -190,6 +267,8 @@ pub enum Listing {
     Databases,
     /// Functions.
     Functions,
+    /// The functions that somebody has registered.
+    UserFunctions,
     /// The columns of a table.
     Columns,
     /// Catalogs.
@@ -212,10 +291,9 @@ pub enum ExplainMode {
 }
 
 /// Statements that Spark has and Millstream has not.
-const UNSUPPORTED: [&str; 26] = [
-    "ADD", "ALTER", "ANALYZE", "BEGIN", "CALL", "COMMENT", "COPY", "DELETE", "DECLARE", "DFS", "EXECUTE", "EXPORT",
-    "GRANT", "IMPORT", "LIST", "LOAD", "MAP", "MERGE", "MSCK", "REDUCE", "REPAIR", "REPLACE", "REVOKE", "UNLOCK",
-    "UPDATE", "LOCK",
+const UNSUPPORTED: [&str; 21] = [
+    "ADD", "BEGIN", "CALL", "COPY", "DELETE", "DECLARE", "DFS", "EXECUTE", "EXPORT", "GRANT", "IMPORT", "LIST", "LOAD",
+    "MAP", "MERGE", "REDUCE", "REPLACE", "REVOKE", "UNLOCK", "UPDATE", "LOCK",
 ];
 
 impl Parser<'_> {
@@ -242,14 +320,15 @@ impl Parser<'_> {
             "CREATE" if self.at_word("TABLE") || self.at_word("EXTERNAL") => self.create_table(),
             "CREATE" if self.at_database() => self.create_database(),
             "DROP" if self.at_database() => self.drop_database(),
-            "TRUNCATE" => {
-                self.expect_word("TABLE")?;
-                let name = self.name_text()?;
-                if self.at_word("PARTITION") {
-                    return self.unsupported("TRUNCATE TABLE with PARTITION");
-                }
-                Ok(Command::Truncate(name))
+            "TRUNCATE" => self.truncate(),
+            "ALTER" => self.alter(),
+            "MSCK" => {
+                self.expect_word("REPAIR")?;
+                self.repair()
             }
+            "REPAIR" => self.repair(),
+            "COMMENT" => self.comment_on(),
+            "ANALYZE" => self.analyze(),
             "CREATE" => self.create_view(),
             "INSERT" => self.insert(),
             "DROP" => self.drop_command(),
@@ -270,6 +349,7 @@ impl Parser<'_> {
                 Ok(Command::Uncache { name: self.name_text()?, if_exists })
             }
             "CLEAR" => self.expect_word("CACHE").map(|()| Command::ClearCache),
+            "REFRESH" if self.peek().kind == Kind::Text => self.text().map(Command::RefreshPath),
             "REFRESH" => {
                 self.accept_word("TABLE");
                 Ok(Command::Refresh(self.name_text()?))
@@ -306,8 +386,8 @@ impl Parser<'_> {
         let replace = self.accept_words(&["OR", "REPLACE"]);
         let global = self.accept_word("GLOBAL");
         let temporary = self.accept_word("TEMPORARY") || self.accept_word("TEMP");
-        if !temporary && self.at_word("VIEW") {
-            return self.unsupported("A view that is not temporary");
+        if !temporary && self.accept_word("VIEW") {
+            return self.create_lasting_view(replace);
         }
         if !temporary && !global && self.name_follows(0) && self.name_follows(1) {
             let what = self.peek().text.to_ascii_uppercase();
@@ -434,6 +514,13 @@ impl Parser<'_> {
     }
 
     fn show_command(&mut self) -> Parsed<Command> {
+        if let Some(command) = self.show_of_table()? {
+            return Ok(command);
+        }
+        if self.accept_words(&["CURRENT", "NAMESPACE"]) {
+            return Ok(Command::ShowNamespace);
+        }
+        let user = self.at_word("USER");
         if self.at_any_word(&["USER", "ALL", "SYSTEM"]) && self.at_word_ahead(1, "FUNCTIONS") {
             self.advance();
         }
@@ -450,7 +537,12 @@ impl Parser<'_> {
         let Some((_, what)) = listings.into_iter().find(|(word, _)| self.accept_word(word)) else {
             return if self.name_follows(0) { self.unsupported("This SHOW statement") } else { self.fail() };
         };
+        let what = if user && what == Listing::Functions { Listing::UserFunctions } else { what };
         let named = self.accept_word("FROM") || self.accept_word("IN");
+        if what == Listing::Columns {
+            let namespace = if named { Some(self.table_of_columns()?) } else { return self.fail() };
+            return Ok(Command::Show { what, namespace, pattern: None });
+        }
         let namespace = if named { Some(self.name_text()?) } else { None };
         let like = self.accept_word("LIKE") || self.peek().kind == Kind::Text;
         let pattern = if like { Some(self.text()?) } else { None };
@@ -481,7 +573,15 @@ impl Parser<'_> {
         if extended {
             self.advance();
         }
-        Ok(Command::Describe { name: self.name_text()?, extended })
+        let name = self.name_text()?;
+        let statement = if self.at_word("PARTITION") && self.at_ahead(1, "(") {
+            TableStatement::DescribePartition(self.partition_spec()?)
+        } else if self.name_follows(0) {
+            TableStatement::DescribeColumn(self.qualified_name()?)
+        } else {
+            return Ok(Command::Describe { name, extended });
+        };
+        Ok(Command::Table { name, statement: Box::new(statement) })
     }
 
     fn cache_command(&mut self) -> Parsed<Command> {

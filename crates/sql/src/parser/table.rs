@@ -2,12 +2,15 @@
 
 use std::collections::HashMap;
 
+use millstream_core::spark_error;
+use spark_connect_proto::Relation;
 use spark_connect_proto::read::DataSource;
 
 use super::cursor::Parser;
-use super::error::Parsed;
-use super::message::renamed;
-use super::statement::{Command, TableDefinition};
+use super::error::{Parsed, SyntaxError};
+use super::message::{qualified, renamed};
+use super::statement::{Command, TableDefinition, ViewDefinition};
+use super::table_statement::PartitionValue;
 use super::token::Kind;
 
 impl Parser<'_> {
@@ -17,6 +20,16 @@ impl Parser<'_> {
         self.expect_word("TABLE")?;
         let if_not_exists = self.accept_words(&["IF", "NOT", "EXISTS"]);
         let name = self.name_text()?;
+        if self.accept_word("LIKE") {
+            let like = self.name_text()?;
+            let mut definition = TableDefinition::default();
+            if self.accept_word("USING") {
+                definition.source = self.data_source(None)?;
+            }
+            while self.table_clause(&mut definition)? {}
+            let definition = Box::new(definition);
+            return Ok(Command::CreateTableLike { name, like, definition, if_not_exists });
+        }
         let columns = self.view_columns()?;
         if !columns.names.is_empty() {
             // A column of a table has a type.
@@ -29,7 +42,7 @@ impl Parser<'_> {
         let mut table = TableDefinition { name, source, ..TableDefinition::default() };
         while self.table_clause(&mut table)? {}
         if external && table.location.is_none() {
-            return self.unsupported("CREATE EXTERNAL TABLE without LOCATION");
+            return Err(SyntaxError::analysis(spark_error!("_LEGACY_ERROR_TEMP_1069"), 0));
         }
         let query = if self.accept_word("AS") || self.at_any_word(&["SELECT", "WITH", "FROM", "VALUES"]) {
             let start = self.peek().start;
@@ -60,7 +73,13 @@ impl Parser<'_> {
             table.properties = self.options()?;
         } else if self.accept_word("OPTIONS") {
             table.source.options = self.options()?;
-        } else if self.at_any_word(&["CLUSTERED", "CLUSTER", "ROW", "STORED", "SKEWED", "DEFAULT"]) {
+        } else if self.accept_words(&["CLUSTER", "BY"]) {
+            table.clustering = self.list_in_parentheses(Self::identifier)?;
+        } else if self.at_any_word(&["ROW", "STORED"]) {
+            let cmd = "CREATE Hive TABLE (AS SELECT)";
+            let error = spark_error!("NOT_SUPPORTED_COMMAND_WITHOUT_HIVE_SUPPORT", cmd = cmd);
+            return Err(SyntaxError::refused(error, (self.peek().start, self.source.len())));
+        } else if self.at_any_word(&["CLUSTERED", "SKEWED", "DEFAULT"]) {
             let clause = self.peek().text.to_ascii_uppercase();
             return self.unsupported(&format!("CREATE TABLE with {clause}"));
         } else {
@@ -80,9 +99,14 @@ impl Parser<'_> {
         }
         self.accept_word("TABLE");
         let table = self.name_text()?;
-        if self.at_any_word(&["PARTITION", "REPLACE"]) {
-            let clause = self.peek().text.to_ascii_uppercase();
-            return self.unsupported(&format!("INSERT with {clause}"));
+        if self.at_word("REPLACE") {
+            return self.unsupported("INSERT with REPLACE");
+        }
+        let start = self.peek().start;
+        let partition = self.optional_partition()?.unwrap_or_default();
+        let if_not_exists = self.accept_words(&["IF", "NOT", "EXISTS"]);
+        if if_not_exists && (!overwrite || partition.iter().any(|(_, value)| *value == PartitionValue::Any)) {
+            return Err(SyntaxError::unsupported("INSERT with this IF NOT EXISTS", start));
         }
         let (names, by_name) = if self.at("(") && !self.at_query_in_parentheses() {
             (self.list_in_parentheses(Self::identifier)?, true)
@@ -93,7 +117,7 @@ impl Parser<'_> {
         let start = self.peek().start;
         let query = renamed(self.query()?, names);
         let query = Box::new(self.root(start, query));
-        Ok(Command::Insert { table, query, by_name, overwrite })
+        Ok(Command::Insert { table, query, by_name, overwrite, partition, if_not_exists })
     }
 
     /// From `[LOCAL] DIRECTORY` on.
@@ -111,6 +135,67 @@ impl Parser<'_> {
         Ok(Command::InsertDirectory { source: Box::new(source), query: Box::new(self.root(start, query)) })
     }
 
+    /// From behind `CREATE … VIEW` on.
+    pub(super) fn create_lasting_view(&mut self, replace: bool) -> Parsed<Command> {
+        let if_not_exists = self.accept_words(&["IF", "NOT", "EXISTS"]);
+        let name = self.name_text()?;
+        let columns = if self.at("(") {
+            self.list_in_parentheses(|parser| {
+                let name = parser.identifier()?;
+                let comment = if parser.accept_word("COMMENT") { Some(parser.text()?) } else { None };
+                Ok((name, comment))
+            })?
+        } else {
+            Vec::new()
+        };
+        let (mut comment, mut properties) = (None, HashMap::new());
+        loop {
+            if self.accept_word("COMMENT") {
+                comment = Some(self.text()?);
+            } else if self.accept_word("TBLPROPERTIES") {
+                properties = self.options()?;
+            } else if self.accept_word("AS") {
+                break;
+            } else {
+                return self.unsupported("CREATE VIEW with this clause");
+            }
+        }
+        let (text, query) = self.view_query()?;
+        let view = Box::new(ViewDefinition { name, columns, comment, properties, text, query });
+        Ok(Command::CreateLastingView { view, replace, if_not_exists })
+    }
+
+    /// A query with its text.
+    pub(super) fn view_query(&mut self) -> Parsed<(String, Relation)> {
+        let start = self.peek().start;
+        let query = self.query()?;
+        Ok((self.source[start..self.last_end()].to_owned(), self.root(start, query)))
+    }
+
+    /// The table of `SHOW COLUMNS IN table [IN database]`.
+    pub(super) fn table_of_columns(&mut self) -> Parsed<String> {
+        let mut table = self.qualified_name()?;
+        if self.accept_word("FROM") || self.accept_word("IN") {
+            let at = self.peek().start;
+            let database = self.qualified_name()?;
+            match table.as_slice() {
+                [name] => table = [database, vec![name.clone()]].concat(),
+                [known, _] if database.len() == 1 && known.eq_ignore_ascii_case(&database[0]) => {}
+                several => {
+                    let shown =
+                        |parts: &[String]| parts.iter().map(|part| format!("`{part}`")).collect::<Vec<_>>().join(".");
+                    let error = spark_error!(
+                        "SHOW_COLUMNS_WITH_CONFLICT_NAMESPACE",
+                        namespaceA = shown(&database),
+                        namespaceB = shown(&several[..several.len() - 1]),
+                    );
+                    return Err(SyntaxError::analysis(error, at));
+                }
+            }
+        }
+        Ok(qualified(&table))
+    }
+
     /// Whether a word for a database comes next.
     pub(super) fn at_database(&self) -> bool {
         self.at_any_word(&["DATABASE", "SCHEMA", "NAMESPACE"])
@@ -121,16 +206,16 @@ impl Parser<'_> {
         self.advance();
         let if_not_exists = self.accept_words(&["IF", "NOT", "EXISTS"]);
         let name = self.name_text()?;
-        let (mut comment, mut location) = (None, None);
+        let (mut comment, mut location, mut properties) = (None, None, HashMap::new());
         loop {
             if self.accept_word("COMMENT") {
                 comment = Some(self.text()?);
             } else if self.accept_word("LOCATION") {
                 location = Some(self.text()?);
-            } else if self.at_word("WITH") {
-                return self.unsupported("CREATE DATABASE with properties");
+            } else if self.accept_words(&["WITH", "DBPROPERTIES"]) || self.accept_words(&["WITH", "PROPERTIES"]) {
+                properties = self.options()?;
             } else {
-                return Ok(Command::CreateDatabase { name, if_not_exists, comment, location });
+                return Ok(Command::CreateDatabase { name, if_not_exists, comment, location, properties });
             }
         }
     }

@@ -90,10 +90,17 @@ impl Sink for BatchWrite {
         folder::create(&job.root)?;
         let written = task::write(&job, batch.rows).await?;
         let (folder, replaces, rows_written) = (self.target.folder.clone(), self.replaces, written.rows);
+        let partitions: BTreeSet<_> = partitions(&written).filter_map(Path::to_str).map(str::to_owned).collect();
+        let partitions = if self.target.partitions.is_empty() { Vec::new() } else { partitions.into_iter().collect() };
         // The folder is removed on the thread that moves the files, also when nobody waits for it any more.
         task::blocking(move || commit(&folder, &staging, replaces, &written)).await?;
-        Ok(SinkProgress { rows_written, ..SinkProgress::default() })
+        Ok(SinkProgress { rows_written, partitions, ..SinkProgress::default() })
     }
+}
+
+/// The folders of the files, below that of the write.
+fn partitions(written: &Written) -> impl Iterator<Item = &Path> {
+    written.files.iter().filter_map(|file| Path::new(file).parent())
 }
 
 fn commit(folder: &Path, staging: &Staging, replaces: Replaces, written: &Written) -> Result<()> {
@@ -101,7 +108,7 @@ fn commit(folder: &Path, staging: &Staging, replaces: Replaces, written: &Writte
         Replaces::Nothing => {}
         Replaces::All => folder::clear(folder)?,
         Replaces::Partitions => {
-            let parts: BTreeSet<_> = written.files.iter().filter_map(|file| Path::new(file).parent()).collect();
+            let parts: BTreeSet<_> = partitions(written).collect();
             parts.into_iter().try_for_each(|part| folder::clear(&folder.join(part)))?;
         }
     }

@@ -9,12 +9,10 @@ use arrow::compute::take;
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use chrono_tz::Tz;
 use millstream_core::{QuerySettings, Result, spark_error};
+use millstream_formats::partition_name::{NO_VALUE, escaped};
 use millstream_formats::text::{Style, ValueText, simple_string, sql_name};
 
 use super::check;
-
-/// What the folder of rows without a value is called.
-const NO_VALUE: &str = "__HIVE_DEFAULT_PARTITION__";
 
 /// Which columns are in the names of folders.
 #[derive(Debug, Clone)]
@@ -140,31 +138,4 @@ fn place_of(schema: &Schema, name: &str, case_sensitive: bool) -> Option<usize> 
 fn not_found(schema: &Schema, name: &str) -> millstream_core::Error {
     let shown = simple_string(&DataType::Struct(schema.fields().clone()));
     spark_error!("_LEGACY_ERROR_TEMP_1155", col = name, schemaCatalog = shown)
-}
-
-/// A name or value in which nothing means something to a path or a glob (Spark: `escapePathName`).
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '\u{1}'..='\u{1f}'
-            | '"'
-            | '#'
-            | '%'
-            | '\''
-            | '*'
-            | '/'
-            | ':'
-            | '='
-            | '?'
-            | '\\'
-            | '\u{7f}'
-            | '{'
-            | '['
-            | ']'
-            | '^' => out.push_str(&format!("%{:02X}", u32::from(letter))),
-            other => out.push(other),
-        }
-    }
-    out
 }

@@ -34,7 +34,7 @@ impl Analyzer<'_> {
         let plan = match known {
             Some(plan) => plan,
             None => {
-                let format = source.format.as_deref().unwrap_or("parquet");
+                let format = self.format_of(source);
                 let connector = self.context.connectors.get(format)?;
                 let node = StreamingRelationNode::try_new(format, connector, self.source_config(source)?)?;
                 let plan = LogicalPlan::Extension(Extension { node: Arc::new(node) });
@@ -60,12 +60,17 @@ impl Analyzer<'_> {
     }
 
     fn batch_source(&mut self, source: &DataSource) -> Result<ResolvedRelation> {
-        let format = source.format.as_deref().unwrap_or("parquet");
+        let format = self.format_of(source);
         let connector = self.context.connectors.get(format)?;
         let config = self.source_config(source)?;
         warn_of_unknown_options(connector.as_ref(), &config.options);
         let reader = connector.open_batch(config)?;
         self.reader(reader)
+    }
+
+    /// The format, or the one that the session takes where none is named.
+    fn format_of<'b>(&'b self, source: &'b DataSource) -> &'b str {
+        source.format.as_deref().unwrap_or_else(|| self.context.conf("spark.sql.sources.default", "parquet"))
     }
 
     fn reads_paths(&self, format: &str) -> bool {
@@ -100,10 +105,18 @@ impl Analyzer<'_> {
         {
             return self.common_table(index);
         }
-        let Some(mut found) = self.context.catalog.relation(&parts)? else {
+        let named = parts.clone();
+        // Within a view that lasts a name without a database is of the view's, whatever the session's is.
+        let parts = match (parts.as_slice(), self.databases.last().cloned().flatten()) {
+            ([name], Some(database)) => vec![database, name.clone()],
+            _ => parts,
+        };
+        let catalog = &self.context.catalog;
+        let found = if as_stream { catalog.stream(&parts)? } else { catalog.relation(&parts)? };
+        let Some(mut found) = found else {
             return match path_as_table(&parts) {
                 Some(source) if !as_stream && self.reads_paths(&parts[0]) => self.batch_source(&source),
-                _ => Err(error::table_not_found(&parts)),
+                _ => Err(error::table_not_found(&named)),
             };
         };
         if as_stream {
@@ -120,7 +133,12 @@ impl Analyzer<'_> {
         // A view's names are looked up in the session alone, not among the query's common tables.
         let outer = std::mem::take(&mut self.common_tables);
         self.views.push(parts.clone());
+        self.databases.push(match &found {
+            NamedRelation::LastingView { database, .. } => Some(database.clone()),
+            NamedRelation::View(_) | NamedRelation::Table(_) => None,
+        });
         let resolved = self.named_relation(found);
+        self.databases.pop();
         self.views.pop();
         self.common_tables = outer;
         let mut resolved = resolved?;

@@ -121,7 +121,7 @@ impl Analyzer<'_> {
 
     pub(super) fn named_relation(&mut self, found: NamedRelation) -> Result<ResolvedRelation> {
         match found {
-            NamedRelation::View(relation) => self.relation(&relation),
+            NamedRelation::View(relation) | NamedRelation::LastingView { relation, .. } => self.relation(&relation),
             NamedRelation::Table(reader) => self.reader(reader),
         }
     }

@@ -55,7 +55,8 @@ fn column(field: &StructField, separator: &str) -> String {
     text
 }
 
-fn comment(field: &StructField) -> Option<String> {
+/// What COMMENT says of a column.
+pub fn comment(field: &StructField) -> Option<String> {
     let metadata: serde_json::Value = serde_json::from_str(field.metadata.as_deref()?).ok()?;
     metadata.get("comment")?.as_str().map(str::to_owned)
 }

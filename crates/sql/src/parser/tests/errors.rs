@@ -54,8 +54,8 @@ fn what_was_understood_and_refused_is_underlined() {
 #[test]
 fn what_spark_has_and_we_have_not_is_unsupported() {
     for text in [
-        "INSERT OVERWRITE t PARTITION (k = 1) SELECT 1",
-        "ALTER TABLE t RENAME TO u",
+        "INSERT INTO t REPLACE WHERE k = 1 SELECT 1",
+        "ALTER TABLE t TOUCH",
         "SELECT a FROM t |> WHERE a",
         "CREATE TABLE t (a INT) USING csv CLUSTERED BY (a) INTO 2 BUCKETS",
     ] {

@@ -1,9 +1,11 @@
 //! Commands: what each statement asks for, from Spark's documentation of its syntax.
 
+use std::collections::HashMap;
+
 use super::render;
 use crate::parser::{
-    Command, ExplainMode, Listing, Parameters, Statement, TableDefinition, parse_expression, parse_statement,
-    parse_statement_with, split_statements,
+    Command, ExplainMode, Listing, Parameters, PartitionValue, Statement, TableDefinition, TableStatement,
+    parse_expression, parse_statement, parse_statement_with, split_statements,
 };
 
 fn command(text: &str) -> Command {
@@ -49,7 +51,7 @@ fn tables() {
         ("INSERT OVERWRITE TABLE out SELECT 1", "out", "project[1]()", false, true),
         ("INSERT OVERWRITE out SELECT 1", "out", "project[1]()", false, true),
     ] {
-        let Command::Insert { table: found, query, by_name, overwrite } = command(text) else { panic!("{text}") };
+        let Command::Insert { table: found, query, by_name, overwrite, .. } = command(text) else { panic!("{text}") };
         assert_eq!((found.as_str(), render::relation(&query).as_str()), (table, rows), "{text}");
         assert_eq!((by_name, overwrite), (named, replaces), "{text}");
     }
@@ -71,12 +73,23 @@ fn tables_that_last() {
     let text = "INSERT OVERWRITE LOCAL DIRECTORY '/x' USING json OPTIONS (a 1) SELECT 1";
     let Command::InsertDirectory { source, .. } = command(text) else { panic!("{text}") };
     assert_eq!((source.options["path"].as_str(), source.options["a"].as_str()), ("/x", "1"));
-    assert_eq!(command("TRUNCATE TABLE a.b"), Command::Truncate("a.b".to_owned()));
+    let table = |name: &str, statement| Command::Table { name: name.to_owned(), statement: Box::new(statement) };
+    assert_eq!(command("TRUNCATE TABLE a.b"), table("a.b", TableStatement::Truncate(None)));
+    let key = |value: &str| ("k".to_owned(), PartitionValue::Text(value.to_owned()));
+    let spec = vec![key("-1"), ("d".to_owned(), PartitionValue::Any), ("e".to_owned(), PartitionValue::Null)];
+    let shown = TableStatement::ShowPartitions(Some(spec));
+    assert_eq!(command("SHOW PARTITIONS t PARTITION (k = -1, d, e = NULL)"), table("t", shown));
+    let dropped = TableStatement::DropPartitions { partitions: vec![vec![key("1")], vec![key("2")]], if_exists: true };
+    assert_eq!(command("ALTER TABLE t DROP IF EXISTS PARTITION (k = 1), PARTITION (k = '2')"), table("t", dropped));
+    let repaired = TableStatement::Repair { operation: "MSCK REPAIR TABLE", add: false, remove: true };
+    assert_eq!(command("MSCK REPAIR TABLE t DROP PARTITIONS"), table("t", repaired));
+    assert_eq!(command("COMMENT ON TABLE t IS NULL"), table("t", TableStatement::Comment(None)));
     let created = Command::CreateDatabase {
         name: "d".to_owned(),
         if_not_exists: true,
         comment: Some("c".to_owned()),
         location: Some("/x".to_owned()),
+        properties: HashMap::new(),
     };
     assert_eq!(command("CREATE SCHEMA IF NOT EXISTS d COMMENT 'c' LOCATION '/x'"), created);
     let dropped = Command::DropDatabase { name: "d".to_owned(), if_exists: true, cascade: true };

@@ -212,6 +212,6 @@ impl Sink for RecordingSink {
         let rows_written = rows.len() as u64;
         self.batches.lock().insert(batch.id.0, rows);
         self.set_clock(batch.id.0 + 1);
-        Ok(SinkProgress { rows_written, metrics: BTreeMap::new() })
+        Ok(SinkProgress { rows_written, ..SinkProgress::default() })
     }
 }

@@ -5,7 +5,7 @@
 //! `recursiveFileLookup`, `modifiedBefore`, `modifiedAfter`, `basePath`. A file is read while it is pulled, in parts as
 //! Spark cuts it, the largest part first. What is read is checked against Spark's answers in `conformance/files`.
 //!
-//! Deliberately not here yet: bzip2, LZ4, Snappy and Zstandard when reading, other encodings than UTF-8.
+//! Deliberately not here yet: LZO, other encodings than UTF-8.
 
 mod connector;
 pub mod format;
@@ -26,6 +26,7 @@ mod scan;
 mod stream;
 mod table;
 mod tolerance;
+mod unpack;
 mod write;
 
 pub use self::connector::FileConnector;

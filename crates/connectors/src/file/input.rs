@@ -1,40 +1,18 @@
 //! The bytes of a file, unpacked if its name says that they are packed.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 
-use flate2::bufread::{MultiGzDecoder, ZlibDecoder};
-use millstream_core::{Error, Result, spark_error};
+use millstream_core::{Error, MemoryLedger, Result, spark_error};
 
 use super::found_file::FoundFile;
-
-/// Endings of packed files that nothing here unpacks.
-const REFUSED: [&str; 5] = [".bz2", ".lz4", ".snappy", ".zst", ".lzo"];
-
-/// Endings of packed files that are unpacked.
-const PACKED: [&str; 2] = [".gz", ".deflate"];
+use super::unpack;
 
 /// Opens a file to read its bytes from the beginning.
-pub(super) fn open(file: &FoundFile) -> Result<Box<dyn Read + Send>> {
-    let name = file.path.to_string_lossy();
-    if let Some(ending) = REFUSED.iter().find(|ending| name.ends_with(**ending)) {
-        return Err(Error::unsupported(format!("Reading files packed as '{ending}' is not supported by Millstream."))
-            .with_hint("pack them with gzip or deflate"));
-    }
-    let raw = File::open(&file.path).map_err(|error| failed(file, error))?;
-    if name.ends_with(".gz") {
-        return Ok(Box::new(MultiGzDecoder::new(BufReader::new(raw))));
-    }
-    if name.ends_with(".deflate") {
-        return Ok(Box::new(ZlibDecoder::new(BufReader::new(raw))));
-    }
-    Ok(Box::new(raw))
-}
-
-/// Whether the file is packed, so that it has to be read from its beginning.
-pub(super) fn is_packed(file: &FoundFile) -> bool {
-    let name = file.path.to_string_lossy();
-    PACKED.iter().chain(&REFUSED).any(|ending| name.ends_with(ending))
+pub(super) fn open(file: &FoundFile, memory: &MemoryLedger) -> Result<Box<dyn Read + Send>> {
+    unpack::check(file)?;
+    let opened = File::open(&file.path).and_then(|raw| unpack::unpacked(file, Box::new(raw), memory));
+    opened.map_err(|error| failed(file, error))
 }
 
 /// Opens a file that is not packed to read its bytes from a place on.

@@ -120,7 +120,7 @@ impl LineReader {
         let file = &part.file;
         let last = if part.is_last() { u64::MAX } else { part.end() + separator.reach() };
         if part.start == 0 {
-            return Ok(Self { last, ..Self::new(input::open(file)?, separator, memory) });
+            return Ok(Self { last, ..Self::new(input::open(file, memory)?, separator, memory) });
         }
         let input = input::open_at(file, part.start)?;
         let mut lines = Self { last, at: part.start, begun: true, ..Self::new(input, separator, memory) };

@@ -17,7 +17,7 @@ use crate::file::format::{FileDecoder, FileEncoder, FileFormat, FileRows, ReadCo
 use crate::file::found_file::FoundFile;
 use crate::file::line_rows::{batch_of, check_encoding, check_not_only_corrupt, check_sampling_ratio};
 use crate::file::part::FilePart;
-use crate::file::{input, write};
+use crate::file::{unpack, write};
 
 /// The format whose records are fields between commas.
 #[derive(Debug)]
@@ -128,7 +128,7 @@ struct CsvFiles {
 
 impl FileDecoder for CsvFiles {
     fn can_split(&self, file: &FoundFile) -> bool {
-        !self.options.multi_line && records::separator(&self.options).can_split() && !input::is_packed(file)
+        !self.options.multi_line && records::separator(&self.options).can_split() && !unpack::is_packed(file)
     }
 
     fn open(&self, part: &FilePart, wanted: &Wanted) -> Result<FileRows> {

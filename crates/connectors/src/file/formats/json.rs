@@ -19,7 +19,7 @@ use crate::file::input::{self, failed};
 use crate::file::line_rows::{LineRows, batch_of, check_encoding, check_not_only_corrupt, check_sampling_ratio};
 use crate::file::lines::{BYTE_ORDER_MARK, LineReader, Separator};
 use crate::file::part::FilePart;
-use crate::file::write;
+use crate::file::{unpack, write};
 
 /// A column that no file has, for the text of malformed records.
 const MALFORMED: &str = "\u{0}malformed";
@@ -82,7 +82,7 @@ fn add_records(
     config: &ReadConfig,
     inference: &mut JsonInference,
 ) -> Result<()> {
-    let mut lines = LineReader::new(input::open(file)?, separator.clone(), &config.memory);
+    let mut lines = LineReader::new(input::open(file, &config.memory)?, separator.clone(), &config.memory);
     loop {
         let mut some = false;
         for line in lines.read(INFERRED_AT_ONCE).map_err(|error| failed(file, error))? {
@@ -117,7 +117,7 @@ struct JsonRecords {
 
 impl FileDecoder for JsonRecords {
     fn can_split(&self, file: &FoundFile) -> bool {
-        self.separator.can_split() && !input::is_packed(file)
+        self.separator.can_split() && !unpack::is_packed(file)
     }
 
     fn open(&self, part: &FilePart, wanted: &Wanted) -> Result<FileRows> {

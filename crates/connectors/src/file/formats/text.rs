@@ -11,11 +11,10 @@ use millstream_formats::text::sql_name;
 
 use crate::file::format::{FileDecoder, FileEncoder, FileFormat, FileRows, ReadConfig, Wanted, WriteConfig};
 use crate::file::found_file::FoundFile;
-use crate::file::input;
 use crate::file::line_rows::{LineRows, batch_of, check_encoding};
 use crate::file::lines::{LineReader, Separator};
 use crate::file::part::FilePart;
-use crate::file::write;
+use crate::file::{unpack, write};
 
 /// The format whose records are lines of text.
 #[derive(Debug)]
@@ -68,7 +67,7 @@ struct TextDecoder {
 
 impl FileDecoder for TextDecoder {
     fn can_split(&self, file: &FoundFile) -> bool {
-        self.separator.can_split() && !input::is_packed(file)
+        self.separator.can_split() && !unpack::is_packed(file)
     }
 
     fn open(&self, part: &FilePart, wanted: &Wanted) -> Result<FileRows> {

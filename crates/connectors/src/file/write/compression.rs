@@ -1,10 +1,11 @@
-//! Codecs around files of text, as Hadoop has them. Spark's `bzip2` is refused by name.
+//! Codecs around files of text, as Hadoop has them.
 
 use std::io::{self, Write};
 
+use bzip2::write::BzEncoder;
 use flate2::Compression;
 use flate2::write::{GzEncoder, ZlibEncoder};
-use millstream_core::{Error, Options, Result, spark_error};
+use millstream_core::{Options, Result, spark_error};
 
 /// How the bytes of a file are packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,6 +13,7 @@ pub(in crate::file) enum Codec {
     None,
     Gzip,
     Deflate,
+    Bzip2,
     /// Blocks, each behind its length before and after.
     Snappy,
     /// The same blocks, packed by LZ4.
@@ -29,10 +31,7 @@ impl Codec {
             "deflate" => Self::Deflate,
             "snappy" => Self::Snappy,
             "lz4" => Self::Lz4,
-            "bzip2" => {
-                return Err(Error::unsupported("Writing files with the codec 'bzip2' is not supported by Millstream.")
-                    .with_hint("gzip, deflate, snappy and lz4 are"));
-            }
+            "bzip2" => Self::Bzip2,
             _ => {
                 return Err(spark_error!(
                     "CODEC_NOT_AVAILABLE.WITH_AVAILABLE_CODECS_SUGGESTION",
@@ -49,6 +48,7 @@ impl Codec {
             Self::None => "",
             Self::Gzip => ".gz",
             Self::Deflate => ".deflate",
+            Self::Bzip2 => ".bz2",
             Self::Snappy => ".snappy",
             Self::Lz4 => ".lz4",
         }
@@ -59,6 +59,8 @@ impl Codec {
             Self::None => Packed::Plain(out),
             Self::Gzip => Packed::Gzip(GzEncoder::new(out, Compression::default())),
             Self::Deflate => Packed::Deflate(ZlibEncoder::new(out, Compression::default())),
+            // The level is Hadoop's.
+            Self::Bzip2 => Packed::Bzip2(BzEncoder::new(out, bzip2::Compression::best())),
             Self::Snappy => Packed::Blocks(Blocks { out, block: Vec::new(), pack: snappy }),
             Self::Lz4 => Packed::Blocks(Blocks { out, block: Vec::new(), pack: lz4 }),
         }
@@ -70,6 +72,7 @@ pub(in crate::file) enum Packed {
     Plain(Box<dyn Write + Send>),
     Gzip(GzEncoder<Box<dyn Write + Send>>),
     Deflate(ZlibEncoder<Box<dyn Write + Send>>),
+    Bzip2(BzEncoder<Box<dyn Write + Send>>),
     Blocks(Blocks),
 }
 
@@ -79,6 +82,7 @@ impl Packed {
             Self::Plain(out) => out.write_all(bytes),
             Self::Gzip(out) => out.write_all(bytes),
             Self::Deflate(out) => out.write_all(bytes),
+            Self::Bzip2(out) => out.write_all(bytes),
             Self::Blocks(blocks) => blocks.write_all(bytes),
         }
     }
@@ -88,6 +92,7 @@ impl Packed {
             Self::Plain(mut out) => out.flush(),
             Self::Gzip(out) => out.finish()?.flush(),
             Self::Deflate(out) => out.finish()?.flush(),
+            Self::Bzip2(out) => out.finish()?.flush(),
             Self::Blocks(mut blocks) => {
                 blocks.end_block()?;
                 blocks.out.flush()

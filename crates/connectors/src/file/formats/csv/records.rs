@@ -71,7 +71,7 @@ impl Records {
     pub(super) fn open(part: &FilePart, options: &Arc<CsvOptions>, memory: &MemoryLedger) -> Result<Self> {
         let input = if options.multi_line {
             let ends = if options.line_separator.is_some() { LineEnds::Plain } else { LineEnds::Unknown };
-            let (bytes, room) = (input::open(&part.file)?, memory.reservation("the records of a file"));
+            let (bytes, room) = (input::open(&part.file, memory)?, memory.reservation("the records of a file"));
             Input::Whole(Whole { ends, bytes, buffer: Vec::new(), room, at: 0, ended: false })
         } else {
             Input::Lines(LineReader::open(part, separator(options), memory)?)

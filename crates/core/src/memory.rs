@@ -10,6 +10,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::error::{Error, Result};
 use crate::spark_error;
 
+/// Who holds more than this part of a ledger does not get of its last quarter.
+const LARGE_PART: usize = 16;
+
 /// Counts bytes against one limit; clones share it.
 #[derive(Clone)]
 pub struct MemoryLedger {
@@ -104,6 +107,17 @@ impl Reservation {
     /// Holds this many bytes more.
     pub fn grow(&mut self, bytes: usize) -> Result<()> {
         self.resize(self.bytes.saturating_add(bytes))
+    }
+
+    /// Holds this many bytes more, but leaves the last quarter of the ledger to those that hold little: whoever is
+    /// large must not starve the others.
+    pub fn grow_fairly(&mut self, bytes: usize) -> Result<()> {
+        let limit = self.ledger.limit_bytes();
+        let is_large = self.bytes.saturating_add(bytes) > limit / LARGE_PART;
+        if is_large && self.ledger.used_bytes().saturating_add(bytes) > limit / 4 * 3 {
+            return Err(self.refused(bytes));
+        }
+        self.grow(bytes)
     }
 
     /// Holds this many bytes less.

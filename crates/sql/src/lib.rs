@@ -8,6 +8,7 @@
 
 mod analyzer;
 mod data_type;
+mod grouping_sets;
 pub mod nesting;
 pub mod parser;
 mod session;

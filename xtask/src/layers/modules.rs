@@ -303,9 +303,10 @@ pub(super) const TABLES: &[Table] = &[
         package: "sql",
         sources: "crates/sql/src",
         rows: &[
-            ("analyzer", &["data_type", "nesting", "parser", "session"]),
+            ("analyzer", &["data_type", "grouping_sets", "nesting", "parser", "session"]),
             ("data_type", &["parser"]),
-            ("parser", &["nesting"]),
+            ("parser", &["grouping_sets", "nesting"]),
+            ("grouping_sets", &[]),
             ("nesting", &[]),
             ("session", &[]),
         ],

@@ -23,6 +23,7 @@ use crate::session::Session;
 use crate::session::manager::SessionManager;
 use crate::session::operation::{Operation, OperationInfo, ResponseSender, ResponseStream, STREAM_DURATION_MAX};
 use crate::session::operations::Started;
+use crate::to_proto::pieces::Pieces;
 
 pub(crate) fn execute_plan(sessions: &SessionManager, request: ExecutePlanRequest) -> Result<ResponseStream, Status> {
     let session = sessions.get_or_create(request.session_ref()).map_err(bare)?;
@@ -33,6 +34,10 @@ fn start(session: &Arc<Session>, request: ExecutePlanRequest) -> Result<Response
     let operation_id = request.operation_id.unwrap_or_else(|| Uuid::new_v4().to_string());
     Uuid::try_parse(&operation_id).map_err(|_| spark_error!("INVALID_HANDLE.FORMAT", handle = operation_id))?;
     let plan = request.plan.ok_or_else(|| not_set("spark.connect.Plan", "OPTYPE_NOT_SET"))?;
+    let pieces = request.request_options.iter().find_map(|option| match &option.request_option {
+        Some(RequestOption::ResultChunkingOptions(options)) => Some(Pieces::asked(options)),
+        _ => None,
+    });
     let reattachable = request.request_options.iter().any(|option| {
         matches!(&option.request_option, Some(RequestOption::ReattachOptions(options)) if options.reattachable)
     });
@@ -43,6 +48,7 @@ fn start(session: &Arc<Session>, request: ExecutePlanRequest) -> Result<Response
         tags: request.tags,
         reattachable,
         stream_duration_max: STREAM_DURATION_MAX,
+        pieces: pieces.unwrap_or(Pieces::Whole),
         plan_hash: hash(&plan),
     };
     match session.operations().start(info)? {
@@ -60,11 +66,14 @@ async fn run(session: Arc<Session>, operation: Arc<Operation>, plan: Plan) {
     let work = AssertUnwindSafe(Box::pin(execute(&session, plan, sender))).catch_unwind();
     let result = tokio::select! {
         biased;
-        () = operation.cancelled() => return,
-        result = work => result,
+        () = operation.cancelled() => None,
+        result = work => Some(result),
     };
-    let result = result.unwrap_or_else(|panic| Err(broken_off(&*panic)));
-    operation.close(result.map_err(|error| session.status(error)));
+    if let Some(result) = result {
+        let result = result.unwrap_or_else(|panic| Err(broken_off(&*panic)));
+        operation.close(result.map_err(|error| session.status(error)));
+    }
+    // Nobody can come back for it; a reader that is there has it still.
     if !operation.info().reattachable {
         session.operations().release(&operation.info().operation_id);
     }

@@ -123,11 +123,9 @@ async fn send_relation(session: &Computation, relation: &Relation, sender: &Resp
     let QueryRows { schema, mut batches, observed } = rows(session, relation).await?;
     sender.send_schema(schema_to_proto(&schema)).await?;
     let zone = session.conf().lock().query_settings()?.time_zone;
-    let mut encoder = ArrowBatchEncoder::new(&schema, zone.name());
+    let mut encoder = encoder(session, &schema, zone.name(), sender);
     while let Some(batch) = batches.try_next().await? {
-        for part in encoder.encode(&batch)? {
-            sender.send(ResponseType::ArrowBatch(part)).await?;
-        }
+        send_batch(&mut encoder, sender, &batch).await?;
     }
     if encoder.is_empty() {
         sender.send(ResponseType::ArrowBatch(encoder.encode_empty()?)).await?;
@@ -140,10 +138,24 @@ async fn send_rows(session: &Computation, sender: &ResponseSender, rows: RecordB
     let schema = rows.schema();
     sender.send_schema(schema_to_proto(&schema)).await?;
     let zone = session.conf().lock().query_settings()?.time_zone;
-    let mut encoder = ArrowBatchEncoder::new(&schema, zone.name());
-    let parts = if rows.num_rows() == 0 { vec![encoder.encode_empty()?] } else { encoder.encode(&rows)? };
-    for part in parts {
-        sender.send(ResponseType::ArrowBatch(part)).await?;
+    let mut encoder = encoder(session, &schema, zone.name(), sender);
+    if rows.num_rows() == 0 {
+        return sender.send(ResponseType::ArrowBatch(encoder.encode_empty()?)).await;
+    }
+    send_batch(&mut encoder, sender, &rows).await
+}
+
+fn encoder(session: &Computation, columns: &Schema, time_zone: &str, sender: &ResponseSender) -> ArrowBatchEncoder {
+    let memory = session.engine().memory().reservation("rows on their way to a client");
+    ArrowBatchEncoder::new(columns, time_zone, sender.pieces(), memory)
+}
+
+/// Sends rows in messages of the size that clients take, each made when there is room for it.
+async fn send_batch(encoder: &mut ArrowBatchEncoder, sender: &ResponseSender, rows: &RecordBatch) -> Result<()> {
+    for part in encoder.cut(rows)? {
+        for message in encoder.encode(&part)? {
+            sender.send(ResponseType::ArrowBatch(message)).await?;
+        }
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 use spark_connect_proto::UserContext;
 use uuid::Uuid;
 
+use super::operations::WHEN_TIGHT;
 use super::{Session, SessionKey};
 use crate::ServerContext;
 
@@ -18,6 +19,8 @@ use crate::ServerContext;
 const IDLE_MAX: Duration = Duration::from_secs(60 * 60);
 /// How often idle sessions and lost operations are looked for.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(30);
+/// How often is looked whether memory is short; then one operation that nobody reads is given up.
+const TIGHT_INTERVAL: Duration = Duration::from_secs(1);
 /// Released sessions that are remembered, so that their clients learn what happened.
 const CLOSED_KEPT: usize = 1000;
 
@@ -147,9 +150,28 @@ impl SessionManager {
 
     /// Looks for idle sessions and lost operations, for ever.
     pub(crate) async fn sweep(&self) {
+        let mut all = tokio::time::interval(SWEEP_INTERVAL);
+        let mut tight = tokio::time::interval(TIGHT_INTERVAL);
         loop {
-            tokio::time::sleep(SWEEP_INTERVAL).await;
-            self.sweep_once();
+            tokio::select! {
+                _ = all.tick() => self.sweep_once(),
+                _ = tight.tick() => self.relieve(),
+            }
+        }
+    }
+
+    /// Gives up the operation that has waited longest for its client, if memory is short.
+    fn relieve(&self) {
+        if !self.server.engine.memory().is_tight() {
+            return;
+        }
+        let sessions: Vec<_> = self.sessions.lock().values().cloned().collect();
+        let longest = |session: Arc<Session>| {
+            let (time, operation) = session.operations().longest_unread(WHEN_TIGHT)?;
+            Some((time, session, operation))
+        };
+        if let Some((_, session, operation)) = sessions.into_iter().filter_map(longest).max_by_key(|(time, ..)| *time) {
+            session.operations().give_up(&operation);
         }
     }
 

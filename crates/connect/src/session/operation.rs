@@ -28,6 +28,7 @@ use tonic::Status;
 use self::buffer::ResponseBuffer;
 use super::queries::StartedBy;
 use crate::error::handle::operation_canceled;
+use crate::to_proto::pieces::Pieces;
 
 /// After this time a reader of a reattachable operation is sent away to come back (Spark:
 /// `spark.connect.execute.reattachable.senderMaxStreamDuration`), so that no proxy cuts an idle stream.
@@ -47,6 +48,8 @@ pub(crate) struct OperationInfo {
     pub(crate) reattachable: bool,
     /// How long one reader is served before it has to come back.
     pub(crate) stream_duration_max: Duration,
+    /// How its batches may be cut for its client.
+    pub(crate) pieces: Pieces,
     /// A hash of the plan: the same request sent twice is a retry, another plan under the same id is a mistake.
     pub(crate) plan_hash: u64,
 }
@@ -78,6 +81,8 @@ struct Shared {
     reader: u64,
     /// When the last reader left; `None` while one is there.
     detached_at: Option<Instant>,
+    /// Since when a response waits to be read.
+    unread_since: Option<Instant>,
 }
 
 #[derive(Debug, Clone)]
@@ -98,6 +103,7 @@ impl Operation {
                 outcome: None,
                 reader: 0,
                 detached_at: Some(Instant::now()),
+                unread_since: None,
             }),
             changed: Notify::new(),
             cancel: CancellationToken::new(),
@@ -158,6 +164,22 @@ impl Operation {
         self.shared.lock().detached_at.map(|since| since.elapsed())
     }
 
+    /// How long a reader that is there has let a response wait.
+    pub(crate) fn unread_for(&self) -> Option<Duration> {
+        self.shared.lock().unread_since.map(|since| since.elapsed())
+    }
+
+    /// Ends the operation and drops what was not read; a reader gets `status` next.
+    pub(crate) fn give_up(&self, status: Status) {
+        let mut shared = self.shared.lock();
+        shared.outcome = Some(Outcome::Failed(status));
+        shared.buffer.clear();
+        shared.settle_memory();
+        drop(shared);
+        self.cancel.cancel();
+        self.changed.notify_waiters();
+    }
+
     /// Forgets the responses up to and including this one.
     pub(crate) fn release_until(&self, response_id: &str) {
         let mut shared = self.shared.lock();
@@ -189,6 +211,7 @@ impl Operation {
         }
         shared.reader += 1;
         shared.detached_at = None;
+        shared.note_reading();
         let reader = Reader {
             operation: Arc::clone(self),
             number: shared.reader,
@@ -231,6 +254,7 @@ impl Operation {
                     && let Some(response) = response.take()
                 {
                     shared.buffer.push(response);
+                    shared.unread_since.get_or_insert_with(Instant::now);
                     shared.reserve_memory()?;
                     drop(shared);
                     self.changed.notify_waiters();
@@ -246,6 +270,11 @@ impl Shared {
     fn reserve_memory(&mut self) -> Result<()> {
         let bytes = self.buffer.bytes();
         self.memory.resize(bytes)
+    }
+
+    /// A reader has taken something, or has come.
+    fn note_reading(&mut self) {
+        self.unread_since = self.buffer.has_unsent().then(Instant::now);
     }
 
     /// Gives bytes back; never asks for more.
@@ -268,6 +297,11 @@ impl ResponseSender {
     pub(crate) fn started_by(&self) -> StartedBy {
         let info = self.0.info();
         StartedBy { operation_id: info.operation_id.clone(), tags: info.tags.clone() }
+    }
+
+    /// How batches may be cut.
+    pub(crate) fn pieces(&self) -> Pieces {
+        self.0.info().pieces
     }
 
     /// Adds a response; waits while the client is too far behind.
@@ -344,6 +378,7 @@ impl Reader {
         }
         if let Some(response) = shared.buffer.take(self.cursor) {
             self.cursor += 1;
+            shared.note_reading();
             shared.settle_memory();
             drop(shared);
             self.operation.changed.notify_waiters();

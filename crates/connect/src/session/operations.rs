@@ -12,6 +12,8 @@ use super::operation::{Operation, OperationInfo, OperationState};
 
 /// How long an operation may be without a reader (Spark: `spark.connect.execute.manager.detachedTimeout`).
 const DETACHED_MAX: Duration = Duration::from_secs(300);
+/// The patience while memory is short, so that who does not read takes nothing from others.
+pub(crate) const WHEN_TIGHT: Patience = Patience { gone: Duration::from_secs(10), slow: Duration::from_secs(60) };
 /// Abandoned operations that are remembered, so that their clients do not run them a second time.
 const ABANDONED_KEPT: usize = 1000;
 
@@ -21,6 +23,15 @@ pub(crate) struct Operations {
     memory: MemoryLedger,
     by_id: Mutex<HashMap<String, Arc<Operation>>>,
     abandoned: Mutex<VecDeque<String>>,
+}
+
+/// How long a result may lie unread.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    /// By a client that has gone away, and may come back.
+    pub(crate) gone: Duration,
+    /// By a client that is there.
+    pub(crate) slow: Duration,
 }
 
 /// Whether [`Operations::start`] made an operation or found the one of an earlier, equal request.
@@ -132,12 +143,40 @@ impl Operations {
         for id in lost {
             tracing::info!(operation = %id, "abandoned by its client");
             self.release(&id);
-            let mut abandoned = self.abandoned.lock();
-            while abandoned.len() >= ABANDONED_KEPT {
-                abandoned.pop_front();
-            }
-            abandoned.push_back(id);
+            self.remember_abandoned(id);
         }
+    }
+
+    /// The operation that has waited longest for a client that went away or does not read, and for how long.
+    pub(crate) fn longest_unread(&self, patience: Patience) -> Option<(Duration, Arc<Operation>)> {
+        let waits = |operation: &Arc<Operation>| {
+            let detached = operation.detached_for().filter(|time| *time >= patience.gone);
+            detached.or_else(|| operation.unread_for().filter(|time| *time >= patience.slow))
+        };
+        let by_id = self.by_id.lock();
+        let waiting = by_id.values().filter_map(|operation| Some((waits(operation)?, Arc::clone(operation))));
+        waiting.max_by_key(|(time, _)| *time)
+    }
+
+    /// Ends an operation whose client does not read, because others need the memory.
+    pub(crate) fn give_up(&self, operation: &Operation) {
+        let id = operation.info().operation_id.clone();
+        tracing::warn!(operation = %id, "given up: its client does not read, and memory is short");
+        let error = spark_error!(
+            "UNABLE_TO_ACQUIRE_MEMORY":
+            "the result was not read for too long while others needed the memory that it holds"
+        );
+        operation.give_up(crate::error::status(&error, None));
+        self.by_id.lock().remove(&id);
+        self.remember_abandoned(id);
+    }
+
+    fn remember_abandoned(&self, id: String) {
+        let mut abandoned = self.abandoned.lock();
+        while abandoned.len() >= ABANDONED_KEPT {
+            abandoned.pop_front();
+        }
+        abandoned.push_back(id);
     }
 
     pub(crate) fn any_running(&self) -> bool {
@@ -148,3 +187,6 @@ impl Operations {
         self.abandoned.lock().iter().any(|known| known == id)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,26 +10,33 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, ListArray, MapArray, RecordBatch, RecordBatchOptions, StructArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef, TimeUnit};
+use arrow::error::ArrowError;
 use arrow::ipc::writer::StreamWriter;
-use millstream_core::Result;
+use millstream_core::{Reservation, Result};
+use prost::bytes::Bytes;
 use spark_connect_proto::execute_plan_response::ArrowBatch;
 
-/// Bytes of one response at the most, by estimate. Clients take 128 MB; small ones come sooner, and more of them fit
-/// into the buffer of an operation.
+use super::pieces::Pieces;
+
+/// Bytes of one batch of rows at the most, by estimate, if it is more than a row. Clients take 128 MB; small ones come
+/// sooner, and more of them fit into the buffer of an operation.
 const BATCH_BYTES_MAX: usize = 1 << 20;
 
 /// Encodes the rows of one result, in order.
 #[derive(Debug)]
 pub(crate) struct ArrowBatchEncoder {
     schema: SchemaRef,
+    pieces: Pieces,
     rows_sent: i64,
+    /// What a batch takes until it is sent.
+    memory: Reservation,
 }
 
 impl ArrowBatchEncoder {
     /// `columns` are the result's columns as the user sees them.
-    pub(crate) fn new(columns: &Schema, time_zone: &str) -> Self {
+    pub(crate) fn new(columns: &Schema, time_zone: &str, pieces: Pieces, memory: Reservation) -> Self {
         let fields: Vec<_> = columns.fields().iter().map(|field| sent(field, field.name(), time_zone)).collect();
-        Self { schema: Arc::new(Schema::new(fields)), rows_sent: 0 }
+        Self { schema: Arc::new(Schema::new(fields)), pieces, rows_sent: 0, memory }
     }
 
     /// Whether nothing was encoded yet. Every result has at least one batch, if an empty one.
@@ -37,19 +44,50 @@ impl ArrowBatchEncoder {
         self.rows_sent == 0
     }
 
-    /// The responses for these rows, none of them too large.
+    /// Cuts rows into batches none of which is too large, if it is more than a row.
+    pub(crate) fn cut(&self, rows: &RecordBatch) -> Result<Vec<RecordBatch>> {
+        let mut waiting = vec![self.convert(rows)?];
+        let mut batches = Vec::new();
+        while let Some(rows) = waiting.pop() {
+            let half = rows.num_rows() / 2;
+            if half > 0 && slice_bytes(&rows)? > BATCH_BYTES_MAX {
+                waiting.push(rows.slice(half, rows.num_rows() - half));
+                waiting.push(rows.slice(0, half));
+            } else if rows.num_rows() > 0 {
+                batches.push(rows);
+            }
+        }
+        Ok(batches)
+    }
+
+    /// The responses for a batch that [`ArrowBatchEncoder::cut`] gave.
     pub(crate) fn encode(&mut self, rows: &RecordBatch) -> Result<Vec<ArrowBatch>> {
-        let rows = self.convert(rows)?;
-        let row_bytes = rows.get_array_memory_size().div_ceil(rows.num_rows().max(1)).max(1);
-        let rows_max = (BATCH_BYTES_MAX / row_bytes).max(1);
-        let starts = (0..rows.num_rows()).step_by(rows_max);
-        starts.map(|start| self.write(&rows.slice(start, rows_max.min(rows.num_rows() - start)))).collect()
+        self.memory.resize(slice_bytes(rows)?)?;
+        let data = Bytes::from(self.write(rows)?);
+        let row_count = i64::try_from(rows.num_rows()).unwrap_or(i64::MAX);
+        let start_offset = Some(self.rows_sent);
+        let whole = ArrowBatch { row_count, start_offset, ..ArrowBatch::default() };
+        let pieces = self.pieces.of(&data)?;
+        self.rows_sent += row_count;
+        let count = pieces.len();
+        if count == 1 {
+            return Ok(vec![ArrowBatch { data, ..whole }]);
+        }
+        let numbered = (0..).zip(pieces);
+        Ok(numbered
+            .map(|(index, data)| ArrowBatch {
+                data,
+                chunk_index: Some(index),
+                num_chunks_in_batch: i64::try_from(count).ok(),
+                ..whole.clone()
+            })
+            .collect())
     }
 
     /// A batch without rows.
-    pub(crate) fn encode_empty(&mut self) -> Result<ArrowBatch> {
-        let empty = RecordBatch::new_empty(Arc::clone(&self.schema));
-        self.write(&empty)
+    pub(crate) fn encode_empty(&self) -> Result<ArrowBatch> {
+        let data = self.write(&RecordBatch::new_empty(Arc::clone(&self.schema)))?;
+        Ok(ArrowBatch { data: data.into(), start_offset: Some(self.rows_sent), ..ArrowBatch::default() })
     }
 
     fn convert(&self, rows: &RecordBatch) -> Result<RecordBatch> {
@@ -59,17 +97,20 @@ impl ArrowBatchEncoder {
         Ok(RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &options)?)
     }
 
-    fn write(&mut self, rows: &RecordBatch) -> Result<ArrowBatch> {
+    fn write(&self, rows: &RecordBatch) -> Result<Vec<u8>> {
         let mut data = Vec::new();
         let mut writer = StreamWriter::try_new(&mut data, &self.schema)?;
         writer.write(rows)?;
         writer.finish()?;
         drop(writer);
-        let row_count = i64::try_from(rows.num_rows()).unwrap_or(i64::MAX);
-        let start_offset = Some(self.rows_sent);
-        self.rows_sent += row_count;
-        Ok(ArrowBatch { row_count, data: data.into(), start_offset, ..ArrowBatch::default() })
+        Ok(data)
     }
+}
+
+/// What these rows take, and not the columns that they are a part of.
+fn slice_bytes(rows: &RecordBatch) -> Result<usize> {
+    let bytes = rows.columns().iter().map(|column| column.to_data().get_slice_memory_size());
+    Ok(bytes.sum::<Result<usize, ArrowError>>()?)
 }
 
 /// The column in the type it is sent in. Fields of structs are the same by place, whatever their names.

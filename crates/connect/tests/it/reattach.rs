@@ -4,7 +4,9 @@ use arrow::array::AsArray;
 use arrow::datatypes::Int64Type;
 use spark_connect_proto::plan::OpType;
 use spark_connect_proto::release_execute_request::{Release, ReleaseAll, ReleaseUntil};
-use spark_connect_proto::{ReleaseExecuteRequest, ReleaseExecuteResponse};
+use spark_connect_proto::{ExecutePlanRequest, ReleaseExecuteRequest, ReleaseExecuteResponse};
+
+use millstream_core::MemoryLedger;
 
 use crate::client::{Client, batches, collect, is_complete, range, relation, user};
 
@@ -95,4 +97,29 @@ async fn an_operation_that_is_not_reattachable_ends_without_a_last_word() {
     let all = collect(client.execute(request).await.unwrap()).await.unwrap();
     assert!(!is_complete(&all));
     assert_eq!(batches(&all).iter().map(arrow::array::RecordBatch::num_rows).sum::<usize>(), 3);
+}
+
+/// Clients that vanish one after the other.
+const VANISHING: usize = 40;
+
+/// A request of which nothing is kept for a client that comes back.
+fn read_once(client: &Client, rows: i64) -> ExecutePlanRequest {
+    let request = client.request(OpType::Root(relation(range(rows))));
+    ExecutePlanRequest { request_options: Vec::new(), ..request }
+}
+
+#[tokio::test]
+async fn clients_that_vanish_in_the_middle_of_a_result_leave_neither_memory_nor_tasks() {
+    let memory = MemoryLedger::new(256 << 20);
+    let client = Client::start_within(memory.clone()).await;
+    collect(client.execute(read_once(&client, 1)).await.unwrap()).await.unwrap();
+    let (bytes, tasks) = (memory.used_bytes(), client.threads.batch.tasks());
+    for _ in 0..VANISHING {
+        let vanishing = client.connected_again().await;
+        let mut rows = vanishing.execute(read_once(&vanishing, 100_000_000)).await.unwrap();
+        assert!(rows.message().await.unwrap().is_some(), "the result has begun");
+    }
+    while memory.used_bytes() > bytes || client.threads.batch.tasks() > tasks {
+        collect(client.execute(read_once(&client, 1)).await.unwrap()).await.unwrap();
+    }
 }

@@ -34,3 +34,16 @@ fn a_reservation_beyond_the_address_space_is_refused() {
     let mut other = ledger.reservation("b");
     assert!(other.resize(usize::MAX).is_err());
 }
+
+#[test]
+fn what_is_large_leaves_the_last_quarter_to_what_is_small() {
+    let ledger = MemoryLedger::new(1600);
+    let mut large = ledger.reservation("large");
+    large.grow_fairly(1200).unwrap();
+    assert!(large.grow_fairly(1).is_err(), "three quarters are taken");
+    let mut small = ledger.reservation("small");
+    small.grow_fairly(100).unwrap();
+    assert!(small.grow_fairly(1).is_err(), "it has become large");
+    small.grow(300).unwrap();
+    assert_eq!(ledger.used_bytes(), 1600, "who does not ask fairly gets all");
+}

@@ -94,12 +94,24 @@ impl AggregateUDFImpl for Collect {
     }
 }
 
+/// Values of `collect_set` after which repetitions are taken out for the first time; later whenever there are twice as
+/// many as were left.
+const THIN_OUT_FIRST: usize = 1 << 16;
+
+/// Copies of the values that there are at once while the result is made: one column of all, and for each value once a
+/// form that compares, what was seen, and the values that stay.
+const COPIES: usize = 2;
+const COPIES_ONCE: usize = 5;
+
 /// The values so far, as they came.
 #[derive(Debug)]
 pub(super) struct Collected {
     parts: Vec<ArrayRef>,
     element: FieldRef,
     once: bool,
+    /// Values in `parts` at which repetitions are taken out next; without end where they are kept.
+    thin_out_at: usize,
+    count: usize,
 }
 
 impl Collected {
@@ -107,7 +119,8 @@ impl Collected {
     pub(super) fn new(data_type: &DataType, once: bool) -> Self {
         let element =
             element_of(data_type).map_or_else(|| Arc::new(Field::new_list_field(DataType::Null, true)), Arc::clone);
-        Self { parts: Vec::new(), element, once }
+        let thin_out_at = if once { THIN_OUT_FIRST } else { usize::MAX };
+        Self { parts: Vec::new(), element, once, thin_out_at, count: 0 }
     }
 
     /// All values in one column.
@@ -123,8 +136,15 @@ impl Collected {
             return Ok(());
         }
         let values = if values.null_count() > 0 { filter(values, &is_not_null(values)?)? } else { Arc::clone(values) };
-        if !values.is_empty() {
-            self.parts.push(values);
+        if values.is_empty() {
+            return Ok(());
+        }
+        self.count += values.len();
+        self.parts.push(values);
+        if self.count >= self.thin_out_at {
+            self.parts = vec![self.values()?];
+            self.count = self.parts[0].len();
+            self.thin_out_at = THIN_OUT_FIRST.max(2 * self.count);
         }
         Ok(())
     }
@@ -152,7 +172,8 @@ impl Accumulator for Collected {
     }
 
     fn size(&self) -> usize {
-        size_of::<Self>() + self.parts.iter().map(|part| part.get_array_memory_size()).sum::<usize>()
+        let values = self.parts.iter().map(|part| part.get_array_memory_size()).sum::<usize>();
+        size_of::<Self>() + values * if self.once { COPIES_ONCE } else { COPIES }
     }
 
     fn state(&mut self) -> DataFusionResult<Vec<ScalarValue>> {
@@ -166,3 +187,6 @@ impl Accumulator for Collected {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,7 +10,7 @@ use arrow::datatypes::{
 };
 use datafusion::common::ScalarValue;
 use datafusion::logical_expr::Expr;
-use millstream_core::{Error, Result};
+use millstream_core::{Error, Result, spark_error};
 use millstream_engine::error::from_datafusion;
 
 use crate::argument::scalar;
@@ -156,18 +156,48 @@ fn rounded(one: &Evaluation<'_>, rounding: Rounding) -> Result<ArrayRef> {
                 return Err(Error::internal("a rounded decimal that is none"));
             };
             let dropped = (i32::from(*from_scale) - places).max(0).unsigned_abs();
-            let divisor = power_of_ten(dropped).unwrap_or(i128::MAX);
             let kept = i32::from(scale) - (i32::from(*from_scale) - dropped as i32);
-            let factor = power_of_ten(kept.max(0).unsigned_abs()).unwrap_or(1);
-            let values = column.as_primitive::<Decimal128Type>();
+            let zeros = kept.max(0).unsigned_abs();
             let limit = power_of_ten(precision.into()).unwrap_or(i128::MAX);
-            let round =
-                |value: i128| divide(value, divisor, rounding).checked_mul(factor).filter(|value| value.abs() < limit);
-            let rounded: Decimal128Array = values.iter().map(|value| value.and_then(round)).collect();
+            let round = |value: i128| {
+                let units = units_of(value, dropped, rounding);
+                let rounded =
+                    if units == 0 { Some(0) } else { power_of_ten(zeros).and_then(|ten| units.checked_mul(ten)) };
+                rounded.filter(|value| value.abs() < limit).ok_or_else(|| out_of_range(units, zeros, precision, scale))
+            };
+            let values = column.as_primitive::<Decimal128Type>().iter();
+            let rounded = values.map(|value| value.map(round).transpose()).collect::<Result<Decimal128Array>>()?;
             Arc::new(rounded.with_precision_and_scale(precision, scale)?)
         }
         narrow => integers(column, narrow, (places, rounding), one.settings.ansi)?,
     })
+}
+
+/// How many units of 10 to the power `dropped` a value is, rounded.
+fn units_of(value: i128, dropped: u32, rounding: Rounding) -> i128 {
+    match (power_of_ten(dropped), rounding) {
+        (Some(divisor), _) => divide(value, divisor, rounding),
+        // The unit is more than twice any value.
+        (None, Rounding::Up) => i128::from(value > 0),
+        (None, Rounding::Down) => -i128::from(value < 0),
+        (None, Rounding::HalfUp | Rounding::HalfEven) => 0,
+    }
+}
+
+/// A rounded decimal that has become too long for the longest type, with as many zeros behind it. The number before is
+/// the rounded one as well, written as Java does.
+fn out_of_range(units: i128, zeros: u32, precision: u8, scale: i8) -> Error {
+    let digits = units.unsigned_abs().to_string();
+    let sign = if units < 0 { "-" } else { "" };
+    let point = if digits.len() > 1 { "." } else { "" };
+    let exponent = digits.len() - 1 + zeros as usize;
+    spark_error!(
+        "NUMERIC_VALUE_OUT_OF_RANGE.WITHOUT_SUGGESTION",
+        roundedValue = format!("{units}{}", "0".repeat(zeros as usize)),
+        originalValue = format!("{sign}{}{point}{}E+{exponent}", &digits[..1], &digits[1..]),
+        precision = precision,
+        scale = scale,
+    )
 }
 
 fn integers(column: &ArrayRef, narrow: &DataType, how: (i32, Rounding), ansi: bool) -> Result<ArrayRef> {

@@ -224,14 +224,15 @@ pub(super) fn substring_index(call: &FunctionCall<'_>) -> Result<Resolved> {
     scalar(SUBSTRING_INDEX.call(arguments, DataType::Utf8, call))
 }
 
+// Places at the ends of INT wrap, as in Spark.
 static OVERLAY: Function = Function::new("overlay", |one| {
     let (starts, lengths) = (one.numbers::<Int32Type>(2), one.numbers::<Int32Type>(3));
     Ok(rows::<StringArray, _>(one, |row| {
         let (text, other) = (one.strings(0).value(row), one.strings(1).value(row));
         let all = count(text);
         let length = if lengths.value(row) >= 0 { lengths.value(row) } else { count(other) as i32 };
-        let before = bytes_of(text, range(1, starts.value(row).saturating_sub(1), all));
-        let behind = bytes_of(text, range(starts.value(row).saturating_add(length), i32::MAX, all));
+        let before = bytes_of(text, range(1, starts.value(row).wrapping_sub(1), all));
+        let behind = bytes_of(text, range(starts.value(row).wrapping_add(length), i32::MAX, all));
         format!("{before}{other}{behind}")
     }))
 });
@@ -241,8 +242,8 @@ static OVERLAY_BYTES: Function = Function::new("overlay_bytes", |one| {
     Ok(rows::<BinaryArray, _>(one, |row| {
         let (bytes, other) = (one.binary(0).value(row), one.binary(1).value(row));
         let length = if lengths.value(row) >= 0 { lengths.value(row) } else { other.len() as i32 };
-        let before = &bytes[range(1, starts.value(row).saturating_sub(1), bytes.len())];
-        let behind = &bytes[range(starts.value(row).saturating_add(length), i32::MAX, bytes.len())];
+        let before = &bytes[range(1, starts.value(row).wrapping_sub(1), bytes.len())];
+        let behind = &bytes[range(starts.value(row).wrapping_add(length), i32::MAX, bytes.len())];
         [before, other, behind].concat()
     }))
 });

@@ -10,6 +10,8 @@ use millstream_core::error::{Error, SparkException, TextPlace};
 use millstream_core::query_context::{QueryContext, SqlContext, SqlText};
 use millstream_core::spark_error;
 
+use crate::grouping_sets;
+
 /// What is wrong, before the text around it is known.
 #[derive(Debug)]
 pub(crate) struct SyntaxError(Box<Problem>);
@@ -187,6 +189,11 @@ impl SyntaxError {
     /// What is wrong with a part of the text.
     pub(crate) fn refused(error: Error, span: (usize, usize)) -> Self {
         Self::new(error, Place::Span(span.0, span.1))
+    }
+
+    /// Grouping sets beyond the bound.
+    pub(crate) fn too_many_grouping_sets(at: usize) -> Self {
+        Self::new(grouping_sets::too_many().with_exception(SparkException::Parse), Place::At(at))
     }
 
     /// Spark understands this text, Millstream does not.

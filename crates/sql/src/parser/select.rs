@@ -6,11 +6,12 @@ use spark_connect_proto::relation::RelType;
 use spark_connect_proto::{Aggregate, Deduplicate, Expression, Filter, Hint, Relation};
 
 use super::cursor::{NamedWindows, Parser};
-use super::error::Parsed;
+use super::error::{Parsed, SyntaxError};
 use super::extension::mark_select_list;
 use super::message::{attribute, one_row, projected, relation};
 use super::query::ordinal;
 use super::window::missing_window;
+use crate::grouping_sets;
 
 /// A GROUP BY clause: the sets to group by, or one list of expressions.
 enum Grouping {
@@ -129,10 +130,16 @@ impl Parser<'_> {
         if items.len() == 1 {
             return Ok(items.remove(0));
         }
-        Ok(Grouping::Sets(items.into_iter().map(Grouping::into_sets).reduce(crossed).unwrap_or_default()))
+        let at = self.peek().start;
+        let mut sets = vec![Vec::new()];
+        for item in items {
+            sets = crossed(&sets, &item.into_sets(at)?, at)?;
+        }
+        Ok(Grouping::Sets(sets))
     }
 
     fn grouping_item(&mut self) -> Parsed<Grouping> {
+        let at = self.peek().start;
         let analytic = self.at_any_word(&["CUBE", "ROLLUP"]) && self.at_ahead(1, "(");
         if analytic {
             let cube = self.advance().text.eq_ignore_ascii_case("CUBE");
@@ -141,7 +148,7 @@ impl Parser<'_> {
                 let columns = sets.into_iter().flatten().collect();
                 return Ok(if cube { Grouping::Cube(columns) } else { Grouping::Rollup(columns) });
             }
-            return Ok(Grouping::Sets(if cube { cube_of(&sets) } else { rollup_of(&sets) }));
+            return Ok(Grouping::Sets(if cube { cube_of(&sets, at)? } else { rollup_of(&sets) }));
         }
         if self.at_words(&["GROUPING", "SETS"]) && self.at_ahead(2, "(") {
             self.advance();
@@ -150,7 +157,7 @@ impl Parser<'_> {
                 let nested = (parser.at_any_word(&["CUBE", "ROLLUP"]) && parser.at_ahead(1, "("))
                     || parser.at_words(&["GROUPING", "SETS"]);
                 if nested {
-                    return Ok(parser.grouping_item()?.into_sets());
+                    return parser.grouping_item()?.into_sets(at);
                 }
                 Ok(vec![parser.grouping_set()?])
             })?;
@@ -186,21 +193,24 @@ fn plain_columns(items: &[Grouping]) -> Option<Vec<Expression>> {
 }
 
 impl Grouping {
-    fn into_sets(self) -> Vec<Vec<Expression>> {
+    fn into_sets(self, at: usize) -> Parsed<Vec<Vec<Expression>>> {
         let single = |columns: Vec<Expression>| columns.into_iter().map(|column| vec![column]).collect::<Vec<_>>();
-        match self {
+        Ok(match self {
             Self::Plain(columns) => vec![columns],
-            Self::Cube(columns) => cube_of(&single(columns)),
+            Self::Cube(columns) => cube_of(&single(columns), at)?,
             Self::Rollup(columns) => rollup_of(&single(columns)),
             Self::Sets(sets) => sets,
-        }
+        })
     }
 }
 
 /// Every set of one side with every set of the other.
-fn crossed(left: Vec<Vec<Expression>>, right: Vec<Vec<Expression>>) -> Vec<Vec<Expression>> {
+fn crossed(left: &[Vec<Expression>], right: &[Vec<Expression>], at: usize) -> Parsed<Vec<Vec<Expression>>> {
+    if left.len().saturating_mul(right.len()) > grouping_sets::SETS_MAX {
+        return Err(SyntaxError::too_many_grouping_sets(at));
+    }
     let joined = |a: &Vec<Expression>, b: &Vec<Expression>| a.iter().chain(b).cloned().collect();
-    left.iter().flat_map(|a| right.iter().map(move |b| joined(a, b))).collect()
+    Ok(left.iter().flat_map(|a| right.iter().map(move |b| joined(a, b))).collect())
 }
 
 /// All columns, then one less from the right, down to none.
@@ -209,11 +219,14 @@ fn rollup_of(sets: &[Vec<Expression>]) -> Vec<Vec<Expression>> {
 }
 
 /// All subsets, the full one first.
-fn cube_of(sets: &[Vec<Expression>]) -> Vec<Vec<Expression>> {
-    let Some((first, rest)) = sets.split_first() else { return vec![Vec::new()] };
-    let smaller = cube_of(rest);
+fn cube_of(sets: &[Vec<Expression>], at: usize) -> Parsed<Vec<Vec<Expression>>> {
+    let Some((first, rest)) = sets.split_first() else { return Ok(vec![Vec::new()]) };
+    if sets.len() > grouping_sets::KEYS_OF_CUBE_MAX {
+        return Err(SyntaxError::too_many_grouping_sets(at));
+    }
+    let smaller = cube_of(rest, at)?;
     let with_first = smaller.iter().map(|set| [first.clone(), set.clone()].concat());
-    with_first.chain(smaller.iter().cloned()).collect()
+    Ok(with_first.chain(smaller.iter().cloned()).collect())
 }
 
 impl Select {

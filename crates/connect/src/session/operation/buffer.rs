@@ -52,6 +52,19 @@ impl ResponseBuffer {
         self.unsent_bytes < UNSENT_BYTES_MAX
     }
 
+    /// Whether something has never been sent.
+    pub(super) fn has_unsent(&self) -> bool {
+        self.sent_until < self.end()
+    }
+
+    /// Drops everything, sent or not.
+    pub(super) fn clear(&mut self) {
+        self.first = self.end();
+        self.sent_until = self.first;
+        self.kept = VecDeque::new();
+        (self.bytes, self.unsent_bytes) = (0, 0);
+    }
+
     pub(super) fn push(&mut self, mut response: ExecutePlanResponse) {
         response.response_id = Uuid::from_u64_pair(self.id_prefix, self.end()).to_string();
         let bytes = response.encoded_len();

@@ -14,6 +14,7 @@ fn operation(reattachable: bool) -> Arc<Operation> {
         tags: vec![],
         reattachable,
         stream_duration_max: STREAM_DURATION_MAX,
+        pieces: Pieces::Whole,
         plan_hash: 0,
     };
     Arc::new(Operation::new(info, MemoryLedger::unlimited().reservation("a test")))
@@ -131,4 +132,22 @@ async fn without_reattaching_the_work_ends_with_its_reader() {
     let operation = operation(false);
     drop(operation.attach(None).unwrap());
     assert_eq!(operation.state(), OperationState::Cancelled);
+}
+
+#[tokio::test]
+async fn what_is_given_up_holds_nothing_and_says_so_to_its_reader() {
+    let ledger = MemoryLedger::new(1 << 20);
+    let operation = Arc::new(Operation::new(operation(true).info.clone(), ledger.reservation("a test")));
+    let sender = ResponseSender::new(Arc::clone(&operation));
+    assert_eq!(operation.unread_for(), None, "nothing waits");
+    for index in 0..3 {
+        sender.send(rows(index)).await.unwrap();
+    }
+    let mut reader = operation.attach(None).unwrap();
+    assert_eq!(count(&reader.next().await.unwrap().unwrap()), Some(0));
+    assert!(operation.unread_for().is_some() && ledger.used_bytes() > 0);
+    operation.give_up(Status::resource_exhausted("given up"));
+    assert_eq!(ledger.used_bytes(), 0);
+    assert_eq!(reader.next().await.unwrap().unwrap_err().message(), "given up");
+    assert!(sender.send(rows(3)).await.is_err());
 }

@@ -1,5 +1,5 @@
 //! DataFusion's memory as part of the process's one ledger: a sort or join that does not fit spills or fails, it does
-//! not take what others hold.
+//! not take what others hold, nor the last quarter, which is left to small queries and to streams.
 
 use std::fmt;
 
@@ -47,7 +47,7 @@ impl MemoryPool for LedgerPool {
     fn try_grow(&self, _reservation: &MemoryReservation, additional: usize) -> Result<()> {
         self.held
             .lock()
-            .grow(additional)
+            .grow_fairly(additional)
             .map_err(|error| DataFusionError::ResourcesExhausted(error.message().to_owned()))
     }
 

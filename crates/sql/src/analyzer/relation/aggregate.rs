@@ -25,6 +25,7 @@ use super::super::scope::Scope;
 use super::super::time_window::{is_session, unnest};
 use super::super::{Analyzer, error};
 use super::grouping_key::grouping_key;
+use crate::grouping_sets;
 use crate::parser::extension::ExpressionExtension;
 
 /// An aggregation before it is a plan, kept so that HAVING and ORDER BY can add to it.
@@ -89,10 +90,19 @@ impl Analyzer<'_> {
     /// The grouping sets of ROLLUP, CUBE and GROUPING SETS as bits; groups that only a set names are added.
     fn sets(&mut self, one: &Aggregate, items: &[Item], groups: &mut Vec<Item>, scope: Scope<'_>) -> Result<Vec<i64>> {
         match one.group_type() {
-            GroupType::Rollup => return Ok(rollup(groups.len())),
-            GroupType::Cube => return Ok(cube(groups.len())),
+            GroupType::Rollup => {
+                grouping_sets::check_keys(groups.len())?;
+                return Ok(grouping_sets::rollup(groups.len()));
+            }
+            GroupType::Cube => {
+                grouping_sets::check_keys(groups.len())?;
+                return grouping_sets::cube(groups.len());
+            }
             GroupType::GroupingSets => {}
             _ => return Ok(Vec::new()),
+        }
+        if one.grouping_sets.len() > grouping_sets::SETS_MAX {
+            return Err(grouping_sets::too_many());
         }
         let mut members: Vec<Vec<usize>> = Vec::with_capacity(one.grouping_sets.len());
         for set in &one.grouping_sets {
@@ -106,6 +116,7 @@ impl Analyzer<'_> {
             }
             members.push(indexes);
         }
+        grouping_sets::check_keys(groups.len())?;
         let bits = |set: &Vec<usize>| {
             (0..groups.len()).fold(0_i64, |bits, index| bits << 1 | i64::from(!set.contains(&index)))
         };
@@ -472,7 +483,6 @@ impl AggregateFunctions<'_> {
     }
 }
 
-/// The bits of the groups left out: each set one key shorter than the one before.
 /// The items without those that compute the same as one before them.
 fn each_once(items: Vec<Item>) -> Vec<Item> {
     let mut different: Vec<Item> = Vec::with_capacity(items.len());
@@ -482,15 +492,6 @@ fn each_once(items: Vec<Item>) -> Vec<Item> {
         }
     }
     different
-}
-
-fn rollup(keys: usize) -> Vec<i64> {
-    (0..=keys).map(|left_out| (1_i64 << left_out) - 1).collect()
-}
-
-/// All subsets.
-fn cube(keys: usize) -> Vec<i64> {
-    (0..1_i64 << keys).collect()
 }
 
 fn bit(set: &Expr, shift: i64) -> Expr {

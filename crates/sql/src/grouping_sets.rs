@@ -1,0 +1,54 @@
+//! How many grouping sets there may be, and those of ROLLUP and CUBE as bits.
+//!
+//! Each row is computed once for each set, and a cube of n keys has 2ⁿ sets, so that a short text could ask for more
+//! than any memory holds.
+
+use millstream_core::{Error, Result, spark_error};
+
+/// Sets of one GROUP BY at the most.
+pub(crate) const SETS_MAX: usize = 1 << KEYS_OF_CUBE_MAX;
+
+/// Keys of a CUBE at the most.
+pub(crate) const KEYS_OF_CUBE_MAX: usize = 12;
+
+/// Keys of grouping sets in Spark, whose sets are bits of a BIGINT.
+const KEYS_MAX: usize = 64;
+
+/// What is said of more sets than [`SETS_MAX`].
+pub(crate) fn too_many() -> Error {
+    Error::unsupported(format!(
+        "More than {SETS_MAX} grouping sets, as of a CUBE of more than {KEYS_OF_CUBE_MAX} columns, are not supported."
+    ))
+}
+
+/// Spark's error for more keys than a set has bits.
+pub(crate) fn check_keys(keys: usize) -> Result<()> {
+    if keys > KEYS_MAX {
+        return Err(spark_error!("GROUPING_SIZE_LIMIT_EXCEEDED", maxSize = KEYS_MAX));
+    }
+    Ok(())
+}
+
+/// All keys, then one less from the right, down to none. A bit says that its key is left out.
+pub(crate) fn rollup(keys: usize) -> Vec<i64> {
+    // Of 64 keys the last set has all bits.
+    (0..=keys)
+        .map(|left_out| {
+            u32::try_from(left_out)
+                .ok()
+                .and_then(|left_out| 1_i64.checked_shl(left_out))
+                .map_or(-1, |bit| bit.wrapping_sub(1))
+        })
+        .collect()
+}
+
+/// All subsets.
+pub(crate) fn cube(keys: usize) -> Result<Vec<i64>> {
+    if keys > KEYS_OF_CUBE_MAX {
+        return Err(too_many());
+    }
+    Ok((0..1_i64 << keys).collect())
+}
+
+#[cfg(test)]
+mod tests;

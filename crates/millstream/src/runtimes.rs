@@ -2,7 +2,7 @@
 //!
 //! | runtime | threads | what runs there |
 //! | --- | --- | --- |
-//! | control | one a core | calls of clients, signals, the embedded broker, programs and tools; never a plan or a row of a query |
+//! | control | one a core | calls, signals, the embedded broker, programs and tools; never a plan or a row |
 //! | streaming | one a core | the loops of streaming queries with their Kafka connections, sinks and checkpoints |
 //! | batch | `--cores` a query, eight queries side by side, at a lower priority | analysis, planning, batch queries |
 //!

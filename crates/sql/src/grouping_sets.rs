@@ -42,7 +42,7 @@ pub(crate) fn rollup(keys: usize) -> Vec<i64> {
         .collect()
 }
 
-/// All subsets.
+/// The sets of a CUBE: all subsets of its keys.
 pub(crate) fn cube(keys: usize) -> Result<Vec<i64>> {
     if keys > KEYS_OF_CUBE_MAX {
         return Err(too_many());

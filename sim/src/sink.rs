@@ -165,7 +165,7 @@ impl Sink for SimSink {
         self.put(id, written);
         self.pass("after_end_transaction")?;
         self.fail("after the batch was written")?;
-        Ok(SinkProgress { rows_written, metrics: BTreeMap::new() })
+        Ok(SinkProgress { rows_written, ..SinkProgress::default() })
     }
 }
 

@@ -134,6 +134,6 @@ impl Sink for Drain {
                 rows_written += rows.num_rows() as u64;
             }
         }
-        Ok(SinkProgress { rows_written, metrics: Default::default() })
+        Ok(SinkProgress { rows_written, ..SinkProgress::default() })
     }
 }

@@ -16,6 +16,8 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value, json};
 
+use crate::program;
+
 /// How far a figure may be from the committed one, in percent.
 const TOLERANCE: f64 = 3.0;
 const FIGURES: &str = "bench/instructions.json";
@@ -82,7 +84,7 @@ pub(crate) fn instructions(arguments: &[String]) -> Result<()> {
 
 /// Builds the program that is counted; the path of what was built.
 fn build() -> Result<String> {
-    let mut cargo = Command::new("cargo");
+    let mut cargo = program("cargo");
     // Of the whole workspace, so that libraries have the features that they have in the build of the tests.
     cargo.args(["build", "--quiet", "--workspace", "--bin", "millstream-instructions"]);
     for package in OPTIMISED {

@@ -70,7 +70,7 @@ fn check() -> Result<()> {
 
 /// Documents private items too: most links of the documentation are between them.
 fn documentation() -> Result<()> {
-    let mut cargo = Command::new("cargo");
+    let mut cargo = program("cargo");
     // A public head may point to the private file where the reader goes on.
     cargo.env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private_intra_doc_links");
     carry_out(cargo.args(["doc", "--quiet", "--workspace", "--no-deps", "--document-private-items"]))
@@ -160,7 +160,20 @@ fn python(script: &str, arguments: &[String]) -> Result<()> {
 }
 
 fn run(program: &str, arguments: &[&str]) -> Result<()> {
-    carry_out(Command::new(program).args(arguments))
+    carry_out(self::program(program).args(arguments))
+}
+
+/// A program as a person would start it: without what cargo has told this task about its own package. Build scripts
+/// look at that (ring's does), and where it is another one they run again, and all that stands on them is built again.
+pub(crate) fn program(name: &str) -> Command {
+    let mut command = Command::new(name);
+    for (variable, _) in std::env::vars_os() {
+        let text = variable.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(&variable);
+        }
+    }
+    command
 }
 
 fn carry_out(command: &mut Command) -> Result<()> {

@@ -1,10 +1,10 @@
 //! Faults that are put into the engine on purpose, one at a time, to see whether the tests find them.
 //!
 //! A mutation is a place in a source file and what stands there instead. All of them are made in a copy of the
-//! repository, which is built once and shares this one's build folder; an environment variable says which of them a run
-//! has. Without one all tests pass, and with each the tests that are named for it must fail. A mutation that nobody
-//! notices fails the task, and so does a place that is not there any more; the second is looked at by the tests of this
-//! crate too.
+//! repository, which is built once, in a folder of its own; an environment variable says which of them a run has.
+//! Without one all tests pass, and with each the tests that are named for it must fail. A mutation that nobody notices
+//! fails the task, and so does a place that is not there any more; the second is looked at by the tests of this crate
+//! too.
 
 mod list;
 
@@ -66,7 +66,10 @@ pub(crate) fn mutations(names: &[String]) -> Result<()> {
     }
     let is_chosen = |mutation: &&Mutation| names.is_empty() || names.iter().any(|name| *name == mutation.name);
     let copy = copied()?;
-    let binaries = binaries(&built(&copy, &["--package", "millstream-sql", "--package", "millstream-engine"])?)?;
+    // Cargo would take what is built of the copy for what is built of the repository.
+    let target = copy.join("target").to_string_lossy().into_owned();
+    let packages = ["--package", "millstream-sql", "--package", "millstream-engine", "--target-dir", &target];
+    let binaries = binaries(&built(&copy, &packages)?)?;
     let (mut lines, mut unnoticed, mut sound) = (vec![], vec![], vec![]);
     for mutation in MUTATIONS.iter().filter(is_chosen) {
         if !sound.contains(&mutation.tests) {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
-use crate::{root, run, say};
+use crate::{program, root, run, say};
 
 /// A program that holds tests, as cargo has built it.
 #[derive(Debug, PartialEq)]
@@ -44,10 +44,11 @@ fn failed_of(waiting: &Mutex<Vec<Binary>>) -> Vec<String> {
     std::iter::from_fn(next).filter(|binary| !passes(binary)).map(|binary| binary.name).collect()
 }
 
-/// What cargo says about the tests of these packages of a workspace, all of which it has built: a JSON object a line.
-pub(crate) fn built(workspace: &Path, packages: &[&str]) -> Result<String> {
-    let mut cargo = Command::new("cargo");
-    cargo.args(["test", "--no-run", "--message-format=json-render-diagnostics"]).args(packages);
+/// What cargo says about the tests that these arguments choose of a workspace, all of which it has built: a JSON object
+/// a line.
+pub(crate) fn built(workspace: &Path, arguments: &[&str]) -> Result<String> {
+    let mut cargo = program("cargo");
+    cargo.args(["test", "--no-run", "--message-format=json-render-diagnostics"]).args(arguments);
     let output = cargo.current_dir(workspace).stderr(Stdio::inherit()).output().context("cannot start cargo")?;
     if !output.status.success() {
         bail!("the tests cannot be built ({})", output.status);

@@ -1,7 +1,6 @@
 //! Which package of the workspace may depend on which, and which libraries it must never link.
 
 use std::collections::BTreeSet;
-use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
@@ -153,7 +152,7 @@ pub(super) const LAYERS: &[Layer] = &[
 
 /// What `cargo metadata` says of the workspace.
 pub(super) fn metadata() -> Result<Value> {
-    let output = Command::new("cargo")
+    let output = crate::program("cargo")
         .args(["metadata", "--format-version", "1", "--locked"])
         .current_dir(crate::root())
         .output()

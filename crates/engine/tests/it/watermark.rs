@@ -61,6 +61,31 @@ async fn update_mode_emits_what_changed_and_drops_what_is_late() {
     check(&bench, vec![Step::Start, Step::ExpectEnd, Step::ExpectBatches(expected)]).await;
 }
 
+/// The batches are those of a run that nobody stops: the late row comes in the second batch after the start, which
+/// drops rows by the watermark that the first one began with.
+#[tokio::test]
+async fn a_stop_between_batches_keeps_the_watermark() {
+    let bench = windowed_sums(OutputMode::Update);
+    let steps = vec![
+        Step::Add(vec![(1, 1), (1, 20), (1, 31)]),
+        Step::Start,
+        Step::ExpectEnd,
+        Step::Add(vec![(3, 32), (100, 2)]),
+        Step::Start,
+        Step::ExpectEnd,
+        Step::ExpectBatches(vec![
+            (0, vec![vec![0, 10, 1]]),
+            (1, vec![vec![20, 30, 1]]),
+            (2, vec![vec![30, 40, 1]]),
+            // The watermark came to 21 with the row before.
+            (3, vec![]),
+            (4, vec![vec![30, 40, 4]]),
+            (5, vec![]),
+        ]),
+    ];
+    check(&bench, steps).await;
+}
+
 #[tokio::test]
 async fn complete_mode_drops_nothing_and_needs_no_batch_without_data() {
     let bench = windowed_sums(OutputMode::Complete);

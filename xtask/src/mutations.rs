@@ -155,9 +155,9 @@ fn failed_tests(binaries: &[Binary], mutation: Option<&str>, tests: Tests) -> Re
     };
     let found = binaries.iter().find(|found| format!("millstream-{}", found.name) == binary);
     let found = found.with_context(|| format!("{binary} was not built"))?;
-    let mut command = Command::new(&found.executable);
-    command.arg(name).current_dir(&found.folder).env("CARGO_MANIFEST_DIR", &found.folder);
+    let mut command = found.command();
     command
+        .arg(name)
         .env(VARIABLE, mutation.unwrap_or_default())
         .env("RUST_BACKTRACE", "0")
         .env("PROPTEST_MAX_SHRINK_ITERS", "0");

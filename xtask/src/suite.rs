@@ -23,6 +23,15 @@ pub(crate) struct Binary {
     end_to_end: bool,
 }
 
+impl Binary {
+    /// Starts it as cargo does.
+    pub(crate) fn command(&self) -> Command {
+        let mut command = Command::new(&self.executable);
+        command.current_dir(&self.folder).env("CARGO_MANIFEST_DIR", &self.folder);
+        command
+    }
+}
+
 /// Builds and runs everything. A binary that fails does not keep the others from running.
 pub(crate) fn run_all() -> Result<()> {
     let mut waiting = binaries(&built(&root(), &["--workspace"])?)?;
@@ -82,9 +91,7 @@ pub(crate) fn binaries(messages: &str) -> Result<Vec<Binary>> {
 #[expect(clippy::disallowed_methods, reason = "a person reads how long it took; nothing is decided by it")]
 fn passes(binary: &Binary) -> bool {
     let begin = Instant::now();
-    let mut command = Command::new(&binary.executable);
-    let output = command.current_dir(&binary.folder).env("CARGO_MANIFEST_DIR", &binary.folder).output();
-    match output {
+    match binary.command().output() {
         Ok(output) => {
             say(&shown(&binary.name, &output, begin.elapsed()));
             output.status.success()

@@ -179,6 +179,19 @@ impl Warehouse {
         read(&self.view_path(name))
     }
 
+    /// Whether there is a table or a view of this name.
+    pub(crate) fn has(&self, name: &TableName) -> Result<bool> {
+        Ok(self.table(name)?.is_some() || self.view(name)?.is_some())
+    }
+
+    /// Refuses the name of another table or view for one that is renamed or made like another.
+    pub(crate) fn check_free(&self, name: &TableName) -> Result<()> {
+        if self.has(name)? {
+            return Err(spark_error!("TABLE_OR_VIEW_ALREADY_EXISTS", relationName = name.in_catalog()));
+        }
+        Ok(())
+    }
+
     /// Keeps a view, in the place of one of its name if `replace` says so.
     pub(crate) fn put_view(&self, name: &TableName, view: &View, replace: bool) -> Result<()> {
         name::checked(&name.table)?;
@@ -239,10 +252,7 @@ impl Warehouse {
         let location = self.managed_location(to)?;
         let _changing = self.changing.lock();
         let Some(mut table) = self.table(from)? else { return Err(table_not_found(from)) };
-        if self.table(to)?.is_some() || self.view(to)?.is_some() {
-            let name = format!("`{}`.`{}`", to.database, to.table);
-            return Err(spark_error!("TABLE_OR_VIEW_ALREADY_EXISTS", relationName = name));
-        }
+        self.check_free(to)?;
         let usual = table.location == self.managed_location(from)?;
         if table.managed && usual && table.location.exists() {
             if location.exists() {

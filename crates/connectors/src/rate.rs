@@ -7,7 +7,6 @@ mod per_batch;
 mod per_second;
 mod rows;
 
-use millstream_core::error::SparkException;
 use millstream_core::{Error, Options, Result, SourceConfig, spark_error};
 
 pub use self::per_batch::RatePerBatch;
@@ -16,11 +15,10 @@ pub use self::per_second::RatePerSecond;
 /// A whole number from `least` on; errors are in Spark's words.
 fn number(options: &Options, name: &str, default: u64, least: u64) -> Result<u64> {
     let Some(text) = options.get(name) else { return check(name, i128::from(default), least) };
-    let value: i128 = text.trim().parse().map_err(|_| {
-        Error::illegal_argument(format!("For input string: \"{text}\""))
-            .with_exception(SparkException::NumberFormat)
-            .with_hint(format!("the option '{name}' must be a number"))
-    })?;
+    let value: i128 = text
+        .trim()
+        .parse()
+        .map_err(|_| Error::number_format(text).with_hint(format!("the option '{name}' must be a number")))?;
     check(name, value, least)
 }
 

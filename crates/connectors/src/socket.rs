@@ -13,7 +13,6 @@ use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, StringArray, Times
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use async_trait::async_trait;
 use futures::stream::{self, StreamExt};
-use millstream_core::error::SparkException;
 use millstream_core::source::LatestOffset;
 use millstream_core::{
     BatchStream, Connector, Error, KnownOptions, Offset, Options, ReadLimit, Result, ScanColumn, ScanRequest, Source,
@@ -67,11 +66,8 @@ impl Address {
             Some("true") => true,
             Some(_) => return Err(spark_error!("_LEGACY_ERROR_TEMP_1297")),
         };
-        let number: i32 = port.parse().map_err(|_| {
-            Error::illegal_argument(format!("For input string: \"{port}\""))
-                .with_exception(SparkException::NumberFormat)
-                .with_hint("the option 'port' must be a number")
-        })?;
+        let not_a_number = |_| Error::number_format(port).with_hint("the option 'port' must be a number");
+        let number: i32 = port.parse().map_err(not_a_number)?;
         let port = u16::try_from(number).map_err(|_| {
             Error::illegal_argument(format!("port out of range:{number}")).with_hint("ports go from 0 to 65535")
         })?;

@@ -155,6 +155,12 @@ impl Error {
         Self::new(ErrorKind::Invalid, message).with_exception(SparkException::IllegalArgument)
     }
 
+    /// A text that should be a number; Spark raises Java's NumberFormatException for these.
+    pub fn number_format(text: &str) -> Self {
+        Self::new(ErrorKind::Invalid, format!("For input string: \"{text}\""))
+            .with_exception(SparkException::NumberFormat)
+    }
+
     /// No such query, session, table or file.
     pub fn not_found(message: impl Into<String>) -> Self {
         Self::new(ErrorKind::NotFound, message)

@@ -26,7 +26,7 @@ pub use self::data_type::simple_string;
 use self::double::push_double;
 pub use self::double::push_float;
 pub(crate) use self::internal::push_internal;
-pub use self::sql_name::{quote_if_needed, sql_name};
+pub use self::sql_name::{quote_if_needed, sql_id, sql_name};
 pub use self::time::{push_date, push_timestamp, push_timestamp_ntz};
 use millstream_core::BinaryStyle;
 use millstream_core::error::{Error, Result};

@@ -15,4 +15,4 @@ pub use arrow_form::{
     array, decimal, holds_map, is_integral, is_numeric, is_timestamp, map, map_entry, structure, timestamp,
     timestamp_ntz,
 };
-pub use millstream_formats::text::{quote_if_needed, simple_string, sql_name};
+pub use millstream_formats::text::{quote_if_needed, simple_string, sql_id, sql_name};

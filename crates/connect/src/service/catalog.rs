@@ -170,12 +170,8 @@ async fn by_statement(session: &Computation, question: CatType) -> Result<Record
 async fn known(session: &Computation, name: &str) -> Result<String> {
     let parts = parse_name(name)?;
     query_plan::analyze(session, &named_table(name.to_owned())).await?;
-    let lasting = session.lasting_table(&parts)?.map(|(name, _)| name);
-    let lasting = match lasting {
-        Some(name) => Some(name),
-        None => session.lasting_view(&parts)?.map(|(name, _)| name),
-    };
-    Ok(lasting.map_or_else(|| name.to_lowercase(), |name| name.quoted()))
+    let lasting = Lasting::of(session, &parts)?;
+    Ok(lasting.map_or_else(|| name.to_lowercase(), |(name, _)| name.quoted()))
 }
 
 /// What Spark's `Table` objects have.
@@ -192,6 +188,14 @@ enum Lasting {
 }
 
 impl Lasting {
+    /// The table or view of a name, with its whole name.
+    fn of(session: &Computation, parts: &[String]) -> Result<Option<(TableName, Self)>> {
+        if let Some((name, table)) = session.lasting_table(parts)? {
+            return Ok(Some((name, Self::Table(table))));
+        }
+        Ok(session.lasting_view(parts)?.map(|(name, view)| (name, Self::View(view))))
+    }
+
     fn comment(&self) -> Option<&String> {
         match self {
             Self::Table(table) => table.comment.as_ref(),
@@ -233,12 +237,7 @@ fn table(session: &Computation, database: Option<String>, name: &str) -> Result<
     let found = session.relation(&parts)?.ok_or_else(|| table_not_found(&parts))?;
     drop(found);
     let name = parts.last().cloned().unwrap_or_default();
-    let table = session.lasting_table(&parts)?.map(|(name, table)| (name, Lasting::Table(table)));
-    let lasting = match table {
-        Some(table) => Some(table),
-        None => session.lasting_view(&parts)?.map(|(name, view)| (name, Lasting::View(view))),
-    };
-    Ok(Listed { name, lasting })
+    Ok(Listed { name, lasting: Lasting::of(session, &parts)? })
 }
 
 fn parts(database: Option<String>, name: &str) -> Result<Vec<String>> {

@@ -61,11 +61,10 @@ pub(super) async fn create_like(
         });
     };
     let name = name_of(session, &definition.name)?;
-    if session.warehouse().table(&name)?.is_some() || session.warehouse().view(&name)?.is_some() {
-        let shown = format!("`{}`.`{}`", name.database, name.table);
-        let exists = spark_error!("TABLE_OR_VIEW_ALREADY_EXISTS", relationName = shown);
-        return if if_not_exists { Ok(()) } else { Err(exists) };
+    if if_not_exists && session.warehouse().has(&name)? {
+        return Ok(());
     }
+    session.warehouse().check_free(&name)?;
     let mut source = definition.source;
     if source.format.is_none() {
         source.format = Some(table.provider);

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, StringArray};
 use arrow::datatypes::{DataType, Field, Schema};
-use millstream_core::error::SparkException;
 use millstream_core::{Error, Result, SaveMode, spark_error};
 use millstream_engine::query::StreamingQuery;
 use millstream_sql::parser::{self, Command, Parameters, Statement, TableDefinition};
@@ -277,9 +276,7 @@ fn number_of_reducers(value: &str) -> Result<String> {
         Ok(_) => Err(Error::illegal_argument(
             "Setting negative mapred.reduce.tasks for automatically determining the number of reducers is not supported.",
         )),
-        Err(_) => {
-            Err(Error::invalid(format!("For input string: \"{value}\"")).with_exception(SparkException::NumberFormat))
-        }
+        Err(_) => Err(Error::number_format(value)),
     }
 }
 

@@ -9,6 +9,7 @@ mod show;
 
 use arrow::array::RecordBatch;
 use millstream_core::{Error, Result, spark_error};
+use millstream_formats::text::sql_id;
 use millstream_sql::parser::{PartitionSpec, TableStatement};
 use millstream_sql::{Catalog, parse_name, table_not_found};
 
@@ -119,8 +120,7 @@ fn no_table(session: &Computation, parts: &[String], statement: &TableStatement)
     if lasting.is_none() && session.relation(parts)?.is_none() {
         return Ok(table_not_found(parts));
     }
-    let shown = parts.iter().map(|part| format!("`{part}`")).collect::<Vec<_>>().join(".");
-    let view = lasting.as_ref().map_or(shown, |(name, _)| name.quoted());
+    let view = lasting.as_ref().map_or_else(|| sql_id(parts), |(name, _)| name.quoted());
     let operation = match statement {
         TableStatement::ShowCreate { .. } if lasting.is_none() => {
             return Ok(spark_error!(

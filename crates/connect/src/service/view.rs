@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use millstream_core::{Error, Result, spark_error};
+use millstream_formats::text::sql_id;
 use millstream_sql::parser::{ViewDefinition, to_json};
 use millstream_sql::{Catalog, NamedRelation, parse_name, schema_to_proto, table_not_found};
 use spark_connect_proto::data_type::{Kind, Struct, StructField};
@@ -22,7 +23,7 @@ pub(super) async fn create(
     let name = TableName::parse(&parse_name(&definition.name)?, &session.database())?;
     name.check()?;
     session.warehouse().database(&name.database)?;
-    if session.warehouse().view(&name)?.is_some() || session.warehouse().table(&name)?.is_some() {
+    if session.warehouse().has(&name)? {
         if if_not_exists {
             return Ok(());
         }
@@ -44,7 +45,7 @@ pub(super) async fn alter(
     let parts = parse_name(name)?;
     let Some((found, view)) = session.lasting_view(&parts)? else {
         if session.lasting_table(&parts)?.is_some() {
-            let table = parts.iter().map(|part| format!("`{part}`")).collect::<Vec<_>>().join(".");
+            let table = sql_id(&parts);
             let operation = "ALTER VIEW";
             return Err(spark_error!(
                 "EXPECT_VIEW_NOT_TABLE.USE_ALTER_TABLE",
@@ -62,10 +63,7 @@ pub(super) async fn alter(
         if to.database != found.database {
             return Err(spark_error!("_LEGACY_ERROR_TEMP_1073", db = found.database, newDb = to.database));
         }
-        if session.warehouse().table(&to)?.is_some() || session.warehouse().view(&to)?.is_some() {
-            let shown = format!("`{}`.`{}`", to.database, to.table);
-            return Err(spark_error!("TABLE_OR_VIEW_ALREADY_EXISTS", relationName = shown));
-        }
+        session.warehouse().check_free(&to)?;
         session.warehouse().put_view(&to, &view, false)?;
         return session.warehouse().drop_view(&found);
     }
@@ -161,7 +159,7 @@ impl Catalog for Lasting {
             "INVALID_TEMP_OBJ_REFERENCE",
             objName = self.view.quoted(),
             obj = "VIEW",
-            tempObjName = name.iter().map(|part| format!("`{part}`")).collect::<Vec<_>>().join("."),
+            tempObjName = sql_id(name),
             tempObj = "VIEW",
         ))
     }

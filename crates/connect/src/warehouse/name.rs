@@ -39,9 +39,14 @@ impl TableName {
         checked(&self.table).map(|_| ())
     }
 
+    /// The name in backticks without the catalog, as the errors of Spark's own catalog have it.
+    pub(crate) fn in_catalog(&self) -> String {
+        format!("`{}`.`{}`", self.database, self.table)
+    }
+
     /// The whole name in backticks.
     pub(crate) fn quoted(&self) -> String {
-        format!("`{CATALOG}`.`{}`.`{}`", self.database, self.table)
+        format!("`{CATALOG}`.{}", self.in_catalog())
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use millstream_core::Result;
+use millstream_formats::text::sql_id;
 use millstream_sql::NamedRelation;
 use millstream_sql::parser::{self, Statement};
 use serde::{Deserialize, Serialize};
@@ -37,7 +38,7 @@ impl View {
         };
         parser::name_view(&mut query, name);
         let column = |name: &String| {
-            let unparsed_identifier = format!("`{}`", name.replace('`', "``"));
+            let unparsed_identifier = sql_id(std::slice::from_ref(name));
             let attribute = UnresolvedAttribute { unparsed_identifier, ..UnresolvedAttribute::default() };
             Expression { common: None, expr_type: Some(ExprType::UnresolvedAttribute(attribute)) }
         };

@@ -68,10 +68,7 @@ fn time_zone(config: &SinkConfig) -> Result<chrono_tz::Tz> {
 
 fn max_records(text: Option<&str>) -> Result<Option<u64>> {
     let Some(text) = text else { return Ok(None) };
-    let number: i64 = text.trim().parse().map_err(|_| {
-        Error::invalid(format!("For input string: \"{text}\""))
-            .with_exception(millstream_core::error::SparkException::NumberFormat)
-    })?;
+    let number: i64 = text.trim().parse().map_err(|_| Error::number_format(text))?;
     Ok(u64::try_from(number).ok().filter(|limit| *limit > 0))
 }
 

@@ -260,10 +260,11 @@ impl Lane {
 
     /// What it may take of what its fetcher can hold: others who use it must not wait for a lane that is slow.
     fn fair_share(&self) -> usize {
-        match &self.reading {
-            Some(Reading::Joined(seat)) if seat.lanes() > 1 => SHARED_BYTES_MAX / seat.lanes(),
-            _ => usize::MAX,
-        }
+        let lanes = match &self.reading {
+            Some(Reading::Joined(seat)) => seat.lanes(),
+            Some(Reading::Alone(_)) | None => 1,
+        };
+        if lanes > 1 { SHARED_BYTES_MAX / lanes } else { usize::MAX }
     }
 
     fn holds_less_than(&self, most: usize) -> bool {

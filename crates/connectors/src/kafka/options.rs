@@ -436,11 +436,10 @@ fn streaming_long(options: &Options, name: &str, mode: Mode) -> Result<Option<i6
 
 fn long(options: &Options, name: &str) -> Result<Option<i64>> {
     let Some(text) = options.get(name) else { return Ok(None) };
-    text.trim().parse().map(Some).map_err(|_| {
-        Error::invalid(format!("For input string: \"{text}\""))
-            .with_exception(SparkException::NumberFormat)
-            .with_hint(format!("option '{name}' must be a whole number"))
-    })
+    text.trim()
+        .parse()
+        .map(Some)
+        .map_err(|_| Error::number_format(text).with_hint(format!("option '{name}' must be a whole number")))
 }
 
 fn truth(options: &Options, name: &str, default: bool) -> Result<bool> {

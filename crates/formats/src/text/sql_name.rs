@@ -28,9 +28,18 @@ fn sql_field(field: &Field) -> String {
     format!("{}: {}{not_null}", quote_if_needed(field.name()), sql_name(field.data_type()))
 }
 
+/// Each part of a name in backticks, joined by dots (Spark: `toSQLId`).
+pub fn sql_id(parts: &[String]) -> String {
+    parts.iter().map(|part| quoted(part)).collect::<Vec<_>>().join(".")
+}
+
 /// A name in backticks unless it is a plain identifier (Spark: `quoteIfNeeded`).
 pub fn quote_if_needed(name: &str) -> String {
     let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
         && !name.bytes().all(|byte| byte.is_ascii_digit());
-    if plain { name.to_owned() } else { format!("`{}`", name.replace('`', "``")) }
+    if plain { name.to_owned() } else { quoted(name) }
+}
+
+fn quoted(name: &str) -> String {
+    format!("`{}`", name.replace('`', "``"))
 }

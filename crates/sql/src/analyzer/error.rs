@@ -5,15 +5,12 @@ use millstream_core::{Error, spark_error};
 use arrow::datatypes::DataType;
 use millstream_functions::data_type::sql_name;
 
+pub(crate) use millstream_functions::data_type::sql_id;
+
 use super::attribute::Attribute;
 
 /// Where Spark looks for functions and tables.
 const SEARCH_PATH: &str = "[`system`.`builtin`, `system`.`session`, `spark_catalog`.`default`]";
-
-/// Each part in backticks, joined by dots (Spark: `toSQLId`).
-pub(crate) fn sql_id(parts: &[String]) -> String {
-    parts.iter().map(|part| format!("`{}`", part.replace('`', "``"))).collect::<Vec<_>>().join(".")
-}
 
 /// A column that does not exist, with the names that do, nearest first.
 pub(crate) fn unresolved_column(parts: &[String], candidates: Vec<Vec<String>>) -> Error {

@@ -1,5 +1,6 @@
 //! Constructors for the unresolved messages of Spark Connect, spelled as PySpark's client spells them.
 
+use millstream_functions::data_type::quote_if_needed;
 use spark_connect_proto::expression::literal::LiteralType;
 use spark_connect_proto::expression::{
     Alias, ExprType, Literal, SortOrder, UnresolvedAttribute, UnresolvedExtractValue, UnresolvedFunction,
@@ -123,15 +124,5 @@ pub(crate) fn one_row() -> Relation {
 
 /// Name parts as one identifier, in backticks where Spark needs them.
 pub(crate) fn qualified(parts: &[String]) -> String {
-    parts.iter().map(|part| quoted_if_needed(part)).collect::<Vec<_>>().join(".")
-}
-
-/// A name, in backticks unless it is made of letters, digits and underscores and not of digits alone.
-pub(crate) fn quoted_if_needed(name: &str) -> String {
-    let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    if plain && !name.bytes().all(|byte| byte.is_ascii_digit()) {
-        name.to_owned()
-    } else {
-        format!("`{}`", name.replace('`', "``"))
-    }
+    parts.iter().map(|part| quote_if_needed(part)).collect::<Vec<_>>().join(".")
 }

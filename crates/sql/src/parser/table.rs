@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use millstream_core::spark_error;
+use millstream_functions::data_type::sql_id;
 use spark_connect_proto::Relation;
 use spark_connect_proto::read::DataSource;
 
@@ -182,12 +183,10 @@ impl Parser<'_> {
                 [name] => table = [database, vec![name.clone()]].concat(),
                 [known, _] if database.len() == 1 && known.eq_ignore_ascii_case(&database[0]) => {}
                 several => {
-                    let shown =
-                        |parts: &[String]| parts.iter().map(|part| format!("`{part}`")).collect::<Vec<_>>().join(".");
                     let error = spark_error!(
                         "SHOW_COLUMNS_WITH_CONFLICT_NAMESPACE",
-                        namespaceA = shown(&database),
-                        namespaceB = shown(&several[..several.len() - 1]),
+                        namespaceA = sql_id(&database),
+                        namespaceB = sql_id(&several[..several.len() - 1]),
                     );
                     return Err(SyntaxError::analysis(error, at));
                 }

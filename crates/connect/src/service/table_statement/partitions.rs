@@ -192,11 +192,9 @@ pub(super) fn check_tracked(target: &Target<'_>, action: &str) -> Result<()> {
 }
 
 pub(super) fn not_found(target: &Target<'_>, partition: &Partition) -> millstream_core::Error {
-    let table = format!("`{}`.`{}`", target.name.database, target.name.table);
-    spark_error!("PARTITIONS_NOT_FOUND", partitionList = partition.shown(), tableName = table)
+    spark_error!("PARTITIONS_NOT_FOUND", partitionList = partition.shown(), tableName = target.name.in_catalog())
 }
 
 fn already_exist(target: &Target<'_>, partition: &Partition) -> millstream_core::Error {
-    let table = format!("`{}`.`{}`", target.name.database, target.name.table);
-    spark_error!("PARTITIONS_ALREADY_EXIST", partitionList = partition.shown(), tableName = table)
+    spark_error!("PARTITIONS_ALREADY_EXIST", partitionList = partition.shown(), tableName = target.name.in_catalog())
 }

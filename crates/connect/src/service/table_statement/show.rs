@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use arrow::array::RecordBatch;
 use millstream_core::{Result, spark_error};
+use millstream_formats::text::quote_if_needed;
 use millstream_sql::parser::{comment, simple_string};
 use spark_connect_proto::DataType;
 use spark_connect_proto::data_type::{Kind, StructField};
@@ -53,7 +54,7 @@ fn create_text(name: &TableName, table: &Table) -> Result<String> {
     }
     for (clause, columns) in [("PARTITIONED", &table.partition_columns), ("CLUSTER", &table.clustering_columns)] {
         if !columns.is_empty() {
-            let names: Vec<_> = columns.iter().map(|name| identifier(name)).collect();
+            let names: Vec<_> = columns.iter().map(|name| quote_if_needed(name)).collect();
             text.push_str(&format!("{clause} BY ({})\n", names.join(", ")));
         }
     }
@@ -73,7 +74,7 @@ fn create_text(name: &TableName, table: &Table) -> Result<String> {
 pub(super) fn create_view(name: &TableName, view: &View) -> Result<RecordBatch> {
     let column = |field: &StructField| {
         let comment = comment(field).map(|text| format!(" COMMENT '{}'", escaped(&text)));
-        format!("{}{}", identifier(&field.name), comment.unwrap_or_default())
+        format!("{}{}", quote_if_needed(&field.name), comment.unwrap_or_default())
     };
     let columns: Vec<_> = view.columns()?.iter().map(column).collect();
     let mut text = format!("CREATE VIEW {}.{} (\n  {})\n", name.database, name.table, columns.join(",\n  "));
@@ -90,7 +91,7 @@ pub(super) fn create_view(name: &TableName, view: &View) -> Result<RecordBatch> 
 fn column(field: &StructField) -> String {
     let data_type = field.data_type.as_ref().map(sql_type).unwrap_or_default();
     let comment = comment(field).map(|text| format!(" COMMENT '{}'", escaped(&text)));
-    format!("{} {data_type}{}", identifier(&field.name), comment.unwrap_or_default())
+    format!("{} {data_type}{}", quote_if_needed(&field.name), comment.unwrap_or_default())
 }
 
 fn sql_type(data_type: &DataType) -> String {
@@ -104,7 +105,11 @@ fn sql_type(data_type: &DataType) -> String {
         Some(Kind::Map(map)) => format!("MAP<{}, {}>", inner(&map.key_type), inner(&map.value_type)),
         Some(Kind::Struct(fields)) => {
             let field = |field: &StructField| {
-                format!("{}: {}", identifier(&field.name), field.data_type.as_ref().map(sql_type).unwrap_or_default())
+                format!(
+                    "{}: {}",
+                    quote_if_needed(&field.name),
+                    field.data_type.as_ref().map(sql_type).unwrap_or_default()
+                )
             };
             format!("STRUCT<{}>", fields.fields.iter().map(field).collect::<Vec<_>>().join(", "))
         }
@@ -119,13 +124,4 @@ fn quoted_pairs(pairs: &BTreeMap<String, String>) -> String {
 
 fn escaped(text: &str) -> String {
     text.replace('\\', "\\\\").replace('\'', "\\'")
-}
-
-fn identifier(name: &str) -> String {
-    let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    if plain && !name.bytes().all(|byte| byte.is_ascii_digit()) {
-        name.to_owned()
-    } else {
-        format!("`{}`", name.replace('`', "``"))
-    }
 }

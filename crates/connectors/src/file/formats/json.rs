@@ -15,7 +15,7 @@ use millstream_formats::json_patterns;
 
 use crate::file::format::{FileDecoder, FileEncoder, FileFormat, FileRows, ReadConfig, Wanted, WriteConfig};
 use crate::file::found_file::FoundFile;
-use crate::file::input::{self, failed};
+use crate::file::input::failed;
 use crate::file::line_rows::{LineRows, batch_of, check_encoding, check_not_only_corrupt, check_sampling_ratio};
 use crate::file::lines::{BYTE_ORDER_MARK, LineReader, Separator};
 use crate::file::part::FilePart;
@@ -82,7 +82,7 @@ fn add_records(
     config: &ReadConfig,
     inference: &mut JsonInference,
 ) -> Result<()> {
-    let mut lines = LineReader::new(input::open(file, &config.memory)?, separator.clone(), &config.memory);
+    let mut lines = LineReader::open(&FilePart::whole(file.clone()), separator.clone(), &config.memory)?;
     loop {
         let mut some = false;
         for line in lines.read(INFERRED_AT_ONCE).map_err(|error| failed(file, error))? {

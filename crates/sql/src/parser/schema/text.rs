@@ -1,9 +1,9 @@
 //! Types as text: Spark's `typeName`, `simpleString`, `sql`, `toDDL` and `treeString`.
 
+use millstream_functions::data_type::quote_if_needed;
 use spark_connect_proto::DataType;
 use spark_connect_proto::data_type::{Kind, Struct, StructField};
 
-use super::super::message::quoted_if_needed;
 use super::{DAY_TIME_FIELDS, YEAR_MONTH_FIELDS};
 
 /// How a type is spelled: `integer`, `int` or `INT`.
@@ -42,7 +42,7 @@ pub(super) fn type_name(data_type: &DataType) -> String {
 }
 
 fn column(field: &StructField, separator: &str) -> String {
-    let mut text = quoted_if_needed(&field.name);
+    let mut text = quote_if_needed(&field.name);
     text.push_str(separator);
     text.push_str(&spell(inner(field.data_type.as_ref()), Style::Sql));
     if !field.nullable {

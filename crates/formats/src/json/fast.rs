@@ -295,10 +295,19 @@ fn scan_bare(text: &[u8]) -> Option<usize> {
 
 #[inline]
 fn count_digits(text: &[u8]) -> usize {
-    text.iter().take_while(|byte| byte.is_ascii_digit()).count()
+    // A plain loop: `take_while(…).count()` takes twice the instructions.
+    let mut digits = 0;
+    for &byte in text {
+        if byte.wrapping_sub(b'0') > 9 {
+            break;
+        }
+        digits += 1;
+    }
+    digits
 }
 
 /// The length of the JSON number that `text` begins with, and its kind.
+#[inline]
 fn scan_number(text: &[u8]) -> Option<(usize, Token)> {
     let mut length = usize::from(text.first() == Some(&b'-'));
     let whole = count_digits(&text[length..]);

@@ -22,7 +22,7 @@ Usage: cargo xtask <TASK> [ARGS…]
                 with ARGS they go to cargo test, which runs one binary after the other
   layers        which crate may use which, and which module which
   bench         the measures of bench/, in a release build; ARGS go to bench/run.py, or behind the word `latency`,
-                `broker`, `guarantees` or `state` to the script of that name
+                `broker`, `guarantees`, `state` or `files` to the script of that name
   sim           the whole engine under simulated clock, disk, source and sink, a seed at a time; ARGS go to the simulation:
                 --seeds N, --seed S to replay one, --budget SECONDS, --fault NAME; `--release` builds it so
   instructions  counts the instructions of a small batch and of a payment monitor's row under valgrind, and compares them
@@ -123,9 +123,9 @@ fn bench(arguments: &[String]) -> Result<()> {
             run("cargo", &[&build[..], &["--package", "millstream-latency"]].concat())?;
             python(&format!("bench/{}.py", arguments[first]), &arguments[first + 1..])
         }
-        Some(first) if arguments[first] == "state" => {
+        Some(first) if matches!(arguments[first].as_str(), "state" | "files") => {
             run("cargo", &build)?;
-            python("bench/state.py", &arguments[first + 1..])
+            python(&format!("bench/{}.py", arguments[first]), &arguments[first + 1..])
         }
         _ => {
             run("cargo", &build)?;

@@ -8,9 +8,11 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arrow::array::RecordBatch;
 use futures::TryStreamExt;
+use futures::future::join_all;
 use millstream_core::{BatchStream, Error, MemoryLedger, Reservation, Result};
 use uuid::Uuid;
 
@@ -43,24 +45,41 @@ pub(super) struct Written {
     pub(super) rows: u64,
 }
 
-/// Writes all streams, one after the other pulled but each into files of its own.
+/// Writes all streams side by side, each into files of its own. It waits for the last of them also where one fails, so
+/// that nobody writes below a root that is being removed.
 pub(super) async fn write(job: &Job, streams: Vec<BatchStream>) -> Result<Written> {
+    let broken_off = AtomicBool::new(false);
+    let tasks = streams.into_iter().enumerate().map(|(task, rows)| write_one(job, task, rows, &broken_off));
     let mut written = Written::default();
-    for (task, mut rows) in streams.into_iter().enumerate() {
+    for done in join_all(tasks).await {
+        let done = done?;
+        written.files.extend(done.files);
+        written.rows += done.rows;
+    }
+    Ok(written)
+}
+
+/// Writes one stream, until another one fails.
+async fn write_one(job: &Job, task: usize, mut rows: BatchStream, broken_off: &AtomicBool) -> Result<Written> {
+    let written = async {
         let mut files = TaskFiles::new(job.clone(), task);
         while let Some(batch) = rows.try_next().await? {
+            if broken_off.load(Ordering::Relaxed) {
+                return Ok(Written::default());
+            }
             files = blocking(move || {
                 files.write(&batch)?;
                 Ok(files)
             })
             .await?;
         }
-        let first = task == 0;
-        let done = blocking(move || files.finish(first)).await?;
-        written.files.extend(done.files);
-        written.rows += done.rows;
+        blocking(move || files.finish(task == 0)).await
+    };
+    let written = written.await;
+    if written.is_err() {
+        broken_off.store(true, Ordering::Relaxed);
     }
-    Ok(written)
+    written
 }
 
 /// Runs what blocks on a thread that may.

@@ -34,10 +34,18 @@ async fn write(
     mode: SaveMode,
     batches: Vec<Result<RecordBatch>>,
 ) -> Result<SinkProgress> {
+    write_streams(format, config, mode, vec![stream::iter(batches).boxed()]).await
+}
+
+async fn write_streams(
+    format: &str,
+    config: SinkConfig,
+    mode: SaveMode,
+    rows: Vec<BatchStream>,
+) -> Result<SinkProgress> {
     let schema = Arc::clone(&config.schema);
     let sink = connector(format).open_batch_write(config, mode)?.unwrap();
-    let rows: BatchStream = stream::iter(batches).boxed();
-    let batch = SinkBatch { id: BatchId(0), kind: WriteKind::Append, upsert_key: None, schema, rows: vec![rows] };
+    let batch = SinkBatch { id: BatchId(0), kind: WriteKind::Append, upsert_key: None, schema, rows };
     sink.write(batch, LoggedBatch::none()).await
 }
 
@@ -141,4 +149,40 @@ async fn a_stream_has_a_log_before_it_has_files() {
         assert_eq!(sink().open(SinkStart::batch_write()).await.unwrap(), None);
         assert_eq!(fs::read_dir(folder.path().join("_spark_metadata")).unwrap().count(), 0);
     }
+}
+
+/// The first stream has no rows before the second one has ended.
+#[tokio::test]
+async fn streams_are_written_side_by_side() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("out");
+    let (ended, waits) = tokio::sync::oneshot::channel::<()>();
+    let first = stream::once(async {
+        waits.await.unwrap();
+        Ok(rows(0, 2, 1))
+    });
+    let mut ended = Some(ended);
+    let second = stream::iter([Ok(rows(2, 4, 1))]).chain(stream::once(async move {
+        ended.take().unwrap().send(()).unwrap();
+        Ok(rows(4, 4, 1))
+    }));
+    let streams: Vec<BatchStream> = vec![first.boxed(), second.boxed()];
+    let done = write_streams("csv", config(&path, &[], &[]), SaveMode::Append, streams).await.unwrap();
+    assert_eq!(done.rows_written, 4);
+    let parts = fs::read_dir(&path)
+        .unwrap()
+        .filter(|part| part.as_ref().unwrap().file_name().to_str().unwrap().starts_with("part-"));
+    assert_eq!(parts.count(), 2);
+}
+
+/// The stream that goes on has more rows than anyone waits for: it is left as soon as the other one has failed.
+#[tokio::test]
+async fn a_stream_that_fails_ends_the_others() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("out");
+    let endless = stream::repeat_with(|| Ok(rows(0, 2, 1))).boxed();
+    let fails = stream::iter([Ok(rows(0, 2, 1)), Err(Error::illegal_argument("no more"))]).boxed();
+    let failure = write_streams("json", config(&path, &[], &[]), SaveMode::Append, vec![endless, fails]).await;
+    assert!(failure.unwrap_err().to_string().contains("no more"));
+    assert!(lines(&path).is_empty(), "{:?}", lines(&path));
 }

@@ -325,6 +325,46 @@ def split_questions():
     yield wanted | {"select": ["_c0", "k", *block[1:]], "conf": {"spark.sql.files.maxPartitionBytes": "2"}}
 
 
+def encoding_questions():
+    """Texts in other encodings: with the lines that Spark finds in them, and where it wants to be told."""
+    both = "a string, b string"
+    rows = 'a,é\n"x\ny",ß\n中,😀\n'
+    records = '{"a":"é","b":"x"}\n{"a":"ß"}\n{"a":"中😀"\n'
+    lines = {"lineSep": "\n"}
+    for name in ["UTF-16", "utf-16le", "UTF-16BE", "UTF-32", "ISO-8859-1", "US-ASCII"]:
+        python = {"UTF-32": "utf-32-be", "UTF-16": "utf-16"}.get(name, name)
+        encoded = rows.encode(python, "replace")
+        one_line = rows.replace('"x\ny"', "x").encode(python, "replace")
+        yield csv(encoded, schema=both, encoding=name, multiLine="true")
+        yield csv(encoded, encoding=name, multiLine="true", header="true", inferSchema="true")
+        if name in ["utf-16le", "UTF-16BE", "ISO-8859-1", "US-ASCII"]:
+            yield csv(one_line, schema=both, charset=name, **lines)
+            yield csv(one_line, encoding=name, **lines)
+        if name in ["ISO-8859-1", "US-ASCII"]:
+            yield csv(one_line, schema=both, encoding=name)
+            yield csv("é,ü\n".encode("utf-8"), encoding=name)
+        encoded = records.encode(python, "replace")
+        broken = both + ", _corrupt_record string"
+        yield json(encoded, schema=broken, encoding=name)
+        yield json(encoded, encoding=name)
+        yield json(encoded, schema=broken, encoding=name, **lines)
+        yield json(encoded, encoding=name, **lines)
+        yield json(encoded, schema=both, encoding=name, multiLine="true")
+        yield json(encoded, charset=name, multiLine="true")
+    marked = "\ufeff"
+    yield csv((marked + rows).encode("utf-16-le"), schema=both, encoding="UTF-16LE", multiLine="true")
+    yield csv((marked + "a,b\nc,d\n").encode("utf-16-le"), schema=both, encoding="UTF-16LE", **lines)
+    yield csv((marked + "a,b\nc,d\n").encode("utf-16-be"), schema=both, encoding="UTF-16BE", **lines)
+    yield json((marked + records).encode("utf-16-le"), schema=both, encoding="UTF-16LE", **lines)
+    yield json((marked + records).encode("utf-16-le"), schema=both, encoding="UTF-16LE", multiLine="true")
+    yield json((marked + records).encode("utf-16-be"), schema=both, encoding="UTF-16", multiLine="true")
+    yield json((marked + records).encode("utf-32-le"), schema=both, encoding="UTF-32", multiLine="true")
+    for unknown in ["windows-1252", "nonsense"]:
+        yield csv("a,b\n", schema=both, encoding=unknown)
+        yield json("{}\n", schema=both, encoding=unknown)
+        yield json("{}\n", schema=both, encoding=unknown, multiLine="true")
+
+
 def questions():
     yield from split_questions()
     yield from left_out_questions()
@@ -332,3 +372,4 @@ def questions():
     yield from csv_questions()
     yield from json_questions()
     yield from file_questions()
+    yield from encoding_questions()

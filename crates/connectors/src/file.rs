@@ -5,8 +5,9 @@
 //! `recursiveFileLookup`, `modifiedBefore`, `modifiedAfter`, `basePath`. A file is read while it is pulled, in parts as
 //! Spark cuts it, the largest part first. What is read is checked against Spark's answers in `conformance/files`.
 //!
-//! Deliberately not here yet: LZO, other encodings than UTF-8.
+//! Deliberately not here yet: LZO, other encodings than UTF-8 of format `text`.
 
+mod charset;
 mod connector;
 pub mod format;
 pub mod formats;

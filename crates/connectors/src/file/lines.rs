@@ -6,6 +6,7 @@ use std::ops::Range;
 use memchr::{memchr2, memmem};
 use millstream_core::{Error, MemoryLedger, Options, Reservation, Result};
 
+use super::charset::Charset;
 use super::input;
 use super::part::FilePart;
 
@@ -116,16 +117,22 @@ impl LineReader {
     ///
     /// # Errors
     /// The file cannot be read.
-    pub(super) fn open(part: &FilePart, separator: Separator, memory: &MemoryLedger) -> Result<Self> {
+    pub(super) fn open(part: &FilePart, separator: Separator, charset: Charset, memory: &MemoryLedger) -> Result<Self> {
         let file = &part.file;
         let last = if part.is_last() { u64::MAX } else { part.end() + separator.reach() };
         if part.start == 0 {
-            return Ok(Self { last, ..Self::new(input::open(file, memory)?, separator, memory) });
+            let text = charset.decoded(input::open(file, memory)?);
+            return Ok(Self { last, ..Self::new(text, separator, memory) });
         }
         let input = input::open_at(file, part.start)?;
         let mut lines = Self { last, at: part.start, begun: true, ..Self::new(input, separator, memory) };
         lines.skip_line().map_err(|error| input::failed(file, error))?;
         Ok(lines)
+    }
+
+    /// Leaves a mark at the beginning of the file in its first line.
+    pub(super) fn with_mark(self) -> Self {
+        Self { begun: true, ..self }
     }
 
     /// Goes on behind the next separator.

@@ -13,9 +13,10 @@ use millstream_formats::csv::{CsvDecoder, CsvDecoding, CsvOptions, TypeInference
 use millstream_formats::json::ParseMode;
 
 use self::records::{CsvRecord, Records};
+use crate::file::charset::Charset;
 use crate::file::format::{FileDecoder, FileEncoder, FileFormat, FileRows, ReadConfig, Wanted, WriteConfig};
 use crate::file::found_file::FoundFile;
-use crate::file::line_rows::{batch_of, check_encoding, check_not_only_corrupt, check_sampling_ratio};
+use crate::file::line_rows::{batch_of, check_not_only_corrupt, check_sampling_ratio};
 use crate::file::part::FilePart;
 use crate::file::{unpack, write};
 
@@ -34,6 +35,7 @@ impl FileFormat for Csv {
             return Ok(None);
         }
         check_sampling_ratio(&config.options)?;
+        let charset = Charset::of_csv(&config.options)?;
         let options = Arc::new(options(config)?);
         let tolerance = config.tolerance()?;
         let mut files: Vec<_> = files.iter().collect();
@@ -43,7 +45,7 @@ impl FileFormat for Csv {
         }
         let mut shown = Shown::default();
         for file in files {
-            tolerance.unless_left_out(file, shown.add(file, &options, &config.memory))?;
+            tolerance.unless_left_out(file, shown.add(file, &options, charset, &config.memory))?;
             if shown.first.is_some() && !options.infers_types {
                 break;
             }
@@ -55,12 +57,12 @@ impl FileFormat for Csv {
     }
 
     fn decoder(&self, schema: &SchemaRef, config: &ReadConfig) -> Result<Arc<dyn FileDecoder>> {
-        check_encoding(&config.options)?;
+        let charset = Charset::of_csv(&config.options)?;
         let options = Arc::new(options(config)?);
         let all: Vec<_> = (0..schema.fields().len()).collect();
         CsvDecoder::new(schema.fields(), &all, Arc::clone(&options))?;
         let case_sensitive = config.settings.case_sensitive;
-        Ok(Arc::new(CsvFiles { schema: SchemaRef::clone(schema), options, case_sensitive }))
+        Ok(Arc::new(CsvFiles { schema: SchemaRef::clone(schema), options, charset, case_sensitive }))
     }
 
     fn encoder(&self, config: &WriteConfig) -> Result<Arc<dyn FileEncoder>> {
@@ -82,8 +84,14 @@ struct Shown {
 
 impl Shown {
     /// Looks at the records of a file, at the first alone where types are not wanted.
-    fn add(&mut self, file: &FoundFile, options: &Arc<CsvOptions>, memory: &MemoryLedger) -> Result<()> {
-        let mut records = Records::open(&FilePart::whole(file.clone()), options, memory)?;
+    fn add(
+        &mut self,
+        file: &FoundFile,
+        options: &Arc<CsvOptions>,
+        charset: Charset,
+        memory: &MemoryLedger,
+    ) -> Result<()> {
+        let mut records = Records::open(&FilePart::whole(file.clone()), options, charset, memory)?;
         let mut is_first = true;
         while let Some(record) = records.next()? {
             let header = self.first.get_or_insert_with(|| {
@@ -123,18 +131,20 @@ fn is_same(record: &CsvRecord<'_>, header: &[Option<String>], options: &CsvOptio
 struct CsvFiles {
     schema: SchemaRef,
     options: Arc<CsvOptions>,
+    charset: Charset,
     case_sensitive: bool,
 }
 
 impl FileDecoder for CsvFiles {
     fn can_split(&self, file: &FoundFile) -> bool {
-        !self.options.multi_line && records::separator(&self.options).can_split() && !unpack::is_packed(file)
+        let is_cut = !self.options.multi_line && self.charset == Charset::Utf8;
+        is_cut && records::separator(&self.options).can_split() && !unpack::is_packed(file)
     }
 
     fn open(&self, part: &FilePart, wanted: &Wanted) -> Result<FileRows> {
         check_not_only_corrupt(&self.schema, wanted, &self.options.corrupt_record_column)?;
         let decoder = CsvDecoder::new(self.schema.fields(), &wanted.columns, Arc::clone(&self.options))?;
-        let mut records = Records::open(part, &self.options, &wanted.memory)?;
+        let mut records = Records::open(part, &self.options, self.charset, &wanted.memory)?;
         if self.options.header
             && part.start == 0
             && let Some(header) = records.next()?

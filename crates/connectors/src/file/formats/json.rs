@@ -9,14 +9,15 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StructAr
 use arrow::compute::{concat, filter};
 use arrow::datatypes::{DataType, Field, Fields, Schema, SchemaRef};
 use millstream_core::decode::{ValueDecoder, ValueDecoding};
-use millstream_core::{Options, Result};
+use millstream_core::{MemoryLedger, Options, Result};
 use millstream_formats::json::{InferenceOptions, JsonDecoder, JsonInference, JsonOptions, ParseMode};
 use millstream_formats::json_patterns;
 
+use crate::file::charset::Charset;
 use crate::file::format::{FileDecoder, FileEncoder, FileFormat, FileRows, ReadConfig, Wanted, WriteConfig};
 use crate::file::found_file::FoundFile;
 use crate::file::input::failed;
-use crate::file::line_rows::{LineRows, batch_of, check_encoding, check_not_only_corrupt, check_sampling_ratio};
+use crate::file::line_rows::{LineRows, batch_of, check_not_only_corrupt, check_sampling_ratio};
 use crate::file::lines::{BYTE_ORDER_MARK, LineReader, Separator};
 use crate::file::part::FilePart;
 use crate::file::{unpack, write};
@@ -39,21 +40,21 @@ impl FileFormat for Json {
         if files.is_empty() {
             return Ok(None);
         }
-        check_encoding(&config.options)?;
+        let charset = Charset::of_json(&config.options)?;
         check_sampling_ratio(&config.options)?;
         let time = DataType::Timestamp(arrow::datatypes::TimeUnit::Microsecond, Some("UTC".into()));
         let options = json_patterns::to_read(&config.options, config.settings.time_zone, &time)?;
         let mut inference = JsonInference::new(options, InferenceOptions::from_options(&config.options)?);
-        let separator = separator(&config.options)?;
+        let how = (separator(&config.options)?, charset);
         let tolerance = config.tolerance()?;
         for file in files {
-            tolerance.unless_left_out(file, add_records(file, &separator, config, &mut inference))?;
+            tolerance.unless_left_out(file, add_records(file, &how, config, &mut inference))?;
         }
         Ok(Some(Arc::new(Schema::new(inference.finish()?))))
     }
 
     fn decoder(&self, schema: &SchemaRef, config: &ReadConfig) -> Result<Arc<dyn FileDecoder>> {
-        check_encoding(&config.options)?;
+        let charset = Charset::of_json(&config.options)?;
         let whole = DataType::Struct(schema.fields().clone());
         let mut options = json_patterns::to_read(&config.options, config.settings.time_zone, &whole)?;
         let drop_malformed = options.mode == ParseMode::DropMalformed;
@@ -63,7 +64,7 @@ impl FileFormat for Json {
         }
         JsonDecoder::new(schema.fields(), options.clone())?;
         let separator = separator(&config.options)?;
-        Ok(Arc::new(JsonRecords { schema: SchemaRef::clone(schema), options, drop_malformed, separator }))
+        Ok(Arc::new(JsonRecords { schema: SchemaRef::clone(schema), options, drop_malformed, separator, charset }))
     }
 
     fn encoder(&self, config: &WriteConfig) -> Result<Arc<dyn FileEncoder>> {
@@ -78,16 +79,16 @@ impl FileFormat for Json {
 /// Looks at the records of a file.
 fn add_records(
     file: &FoundFile,
-    separator: &Separator,
+    (separator, charset): &(Separator, Charset),
     config: &ReadConfig,
     inference: &mut JsonInference,
 ) -> Result<()> {
-    let mut lines = LineReader::open(&FilePart::whole(file.clone()), separator.clone(), &config.memory)?;
+    let mut lines = open_lines(&FilePart::whole(file.clone()), separator, *charset, &config.memory)?;
     loop {
         let mut some = false;
         for line in lines.read(INFERRED_AT_ONCE).map_err(|error| failed(file, error))? {
             some = true;
-            inference.add(&String::from_utf8_lossy(without_mark(line)))?;
+            inference.add(&String::from_utf8_lossy(without_mark(line, *charset)))?;
         }
         if !some {
             return Ok(());
@@ -102,9 +103,15 @@ fn separator(options: &Options) -> Result<Separator> {
     }
 }
 
-/// A text without the mark of its byte order.
-fn without_mark(text: &[u8]) -> &[u8] {
-    text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text)
+/// The records of a file. In an encoding other than UTF-8 a mark that is not the encoding's own is a letter.
+fn open_lines(part: &FilePart, separator: &Separator, charset: Charset, memory: &MemoryLedger) -> Result<LineReader> {
+    let lines = LineReader::open(part, separator.clone(), charset, memory)?;
+    Ok(if charset == Charset::Utf8 { lines } else { lines.with_mark() })
+}
+
+/// A text without the mark of its byte order. In an encoding whose name says the order a mark is a fault.
+fn without_mark(text: &[u8], charset: Charset) -> &[u8] {
+    text.strip_prefix(BYTE_ORDER_MARK).filter(|_| charset == Charset::Utf8).unwrap_or(text)
 }
 
 #[derive(Debug)]
@@ -113,11 +120,12 @@ struct JsonRecords {
     options: JsonOptions,
     drop_malformed: bool,
     separator: Separator,
+    charset: Charset,
 }
 
 impl FileDecoder for JsonRecords {
     fn can_split(&self, file: &FoundFile) -> bool {
-        self.separator.can_split() && !unpack::is_packed(file)
+        self.separator.can_split() && self.charset == Charset::Utf8 && !unpack::is_packed(file)
     }
 
     fn open(&self, part: &FilePart, wanted: &Wanted) -> Result<FileRows> {
@@ -128,11 +136,11 @@ impl FileDecoder for JsonRecords {
             fields.push(Arc::new(Field::new(MALFORMED, DataType::Utf8, true)));
         }
         let mut decoding = Decoding::new(fields.into(), &self.options)?;
-        let drop_malformed = self.drop_malformed;
-        let lines = LineReader::open(part, self.separator.clone(), &wanted.memory)?;
+        let (drop_malformed, charset) = (self.drop_malformed, self.charset);
+        let lines = open_lines(part, &self.separator, self.charset, &wanted.memory)?;
         Ok(Box::new(LineRows::new(part, lines, wanted, move |lines| {
             for line in lines {
-                decoding.append(without_mark(line))?;
+                decoding.append(without_mark(line, charset))?;
             }
             records(&schema, &decoding.finish()?, drop_malformed)
         })))

@@ -9,6 +9,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use millstream_core::{Result, spark_error};
 use millstream_formats::text::sql_name;
 
+use crate::file::charset::Charset;
 use crate::file::format::{FileDecoder, FileEncoder, FileFormat, FileRows, ReadConfig, Wanted, WriteConfig};
 use crate::file::found_file::FoundFile;
 use crate::file::line_rows::{LineRows, batch_of, check_encoding};
@@ -71,7 +72,7 @@ impl FileDecoder for TextDecoder {
     }
 
     fn open(&self, part: &FilePart, wanted: &Wanted) -> Result<FileRows> {
-        let lines = LineReader::open(part, self.separator.clone(), &wanted.memory)?;
+        let lines = LineReader::open(part, self.separator.clone(), Charset::Utf8, &wanted.memory)?;
         let schema = Arc::new(self.schema.project(&wanted.columns)?);
         Ok(Box::new(LineRows::new(part, lines, wanted, move |lines| {
             if schema.fields().is_empty() {

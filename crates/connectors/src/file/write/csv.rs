@@ -11,7 +11,8 @@ use millstream_formats::json_patterns::PrintFormats;
 
 use super::check;
 use super::compression::Codec;
-use super::lines::{Charset, LineEncoder, Lines};
+use super::lines::{LineEncoder, Lines};
+use crate::file::charset::Charset;
 use crate::file::format::{FileEncoder, WriteConfig};
 
 /// Writes rows as CSV.

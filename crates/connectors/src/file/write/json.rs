@@ -9,8 +9,9 @@ use millstream_formats::json_patterns;
 use millstream_formats::json_text::{JsonTextOptions, push_lines};
 
 use super::compression::Codec;
-use super::lines::{Charset, LineEncoder, Lines};
+use super::lines::{LineEncoder, Lines};
 use super::{check, text};
+use crate::file::charset::Charset;
 use crate::file::format::{FileEncoder, WriteConfig};
 
 /// Writes rows as JSON.

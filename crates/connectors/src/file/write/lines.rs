@@ -4,9 +4,10 @@ use std::io::Write;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use millstream_core::{Error, Options, Result, spark_error};
+use millstream_core::{Error, Result};
 
 use super::compression::{Codec, Packed};
+use crate::file::charset::Charset;
 use crate::file::format::{FileEncoder, FileEncoding};
 
 /// Rows as lines.
@@ -75,62 +76,5 @@ impl FileEncoding for LineFile {
 
     fn finish(self: Box<Self>) -> Result<()> {
         self.out.finish().map_err(|error| Error::unavailable(error.to_string()).with_source(error))
-    }
-}
-
-/// How letters are bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::file) enum Charset {
-    Utf8,
-    Ascii,
-    Latin1,
-    /// Big end first, behind a mark that says so.
-    Utf16,
-    Utf16Be,
-    Utf16Le,
-    Utf32,
-}
-
-impl Charset {
-    /// `encoding` or `charset`; `place` is who asks, in Spark's words.
-    pub(in crate::file) fn from_options(options: &Options, place: &str) -> Result<Self> {
-        let Some(name) = options.get("encoding").or_else(|| options.get("charset")) else { return Ok(Self::Utf8) };
-        Ok(match name.to_ascii_lowercase().as_str() {
-            "utf-8" => Self::Utf8,
-            "us-ascii" => Self::Ascii,
-            "iso-8859-1" => Self::Latin1,
-            "utf-16" => Self::Utf16,
-            "utf-16be" => Self::Utf16Be,
-            "utf-16le" => Self::Utf16Le,
-            "utf-32" => Self::Utf32,
-            _ => {
-                return Err(spark_error!(
-                    "INVALID_PARAMETER_VALUE.CHARSET",
-                    parameter = "`charset`",
-                    functionName = format!("`{place}`"),
-                    charsets = "iso-8859-1, us-ascii, utf-16, utf-16be, utf-16le, utf-32, utf-8",
-                    charset = name,
-                ));
-            }
-        })
-    }
-
-    /// The bytes; a letter that the charset does not have becomes `?`. `first` says that nothing stands before.
-    fn encode(self, text: &str, first: bool) -> Vec<u8> {
-        let within = |limit: u32| {
-            text.chars().map(move |letter| if u32::from(letter) < limit { letter as u8 } else { b'?' }).collect()
-        };
-        match self {
-            Self::Utf8 => text.as_bytes().to_vec(),
-            Self::Ascii => within(0x80),
-            Self::Latin1 => within(0x100),
-            Self::Utf16 => {
-                let mark = first.then_some(0xfeff_u16);
-                mark.into_iter().chain(text.encode_utf16()).flat_map(u16::to_be_bytes).collect()
-            }
-            Self::Utf16Be => text.encode_utf16().flat_map(u16::to_be_bytes).collect(),
-            Self::Utf16Le => text.encode_utf16().flat_map(u16::to_le_bytes).collect(),
-            Self::Utf32 => text.chars().flat_map(|letter| u32::from(letter).to_be_bytes()).collect(),
-        }
     }
 }

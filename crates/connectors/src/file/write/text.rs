@@ -8,7 +8,8 @@ use millstream_core::{Error, Options, Result, spark_error};
 
 use super::check;
 use super::compression::Codec;
-use super::lines::{Charset, LineEncoder, Lines};
+use super::lines::{LineEncoder, Lines};
+use crate::file::charset::Charset;
 use crate::file::format::{FileEncoder, WriteConfig};
 
 /// Writes the column of texts.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use millstream_core::{MemoryLedger, Reservation, Result};
 use millstream_formats::csv::{CsvDecoding, CsvOptions, FieldText, Record, Tokenized, Tokenizer};
 
+use crate::file::charset::Charset;
 use crate::file::found_file::FoundFile;
 use crate::file::input::{self, failed};
 use crate::file::lines::{BYTE_ORDER_MARK, LineReader, Separator};
@@ -68,13 +69,19 @@ enum Input {
 }
 
 impl Records {
-    pub(super) fn open(part: &FilePart, options: &Arc<CsvOptions>, memory: &MemoryLedger) -> Result<Self> {
+    pub(super) fn open(
+        part: &FilePart,
+        options: &Arc<CsvOptions>,
+        charset: Charset,
+        memory: &MemoryLedger,
+    ) -> Result<Self> {
         let input = if options.multi_line {
             let ends = if options.line_separator.is_some() { LineEnds::Plain } else { LineEnds::Unknown };
-            let (bytes, room) = (input::open(&part.file, memory)?, memory.reservation("the records of a file"));
+            let (bytes, room) =
+                (charset.decoded(input::open(&part.file, memory)?), memory.reservation("the records of a file"));
             Input::Whole(Whole { ends, bytes, buffer: Vec::new(), room, at: 0, ended: false })
         } else {
-            Input::Lines(LineReader::open(part, separator(options), memory)?)
+            Input::Lines(LineReader::open(part, separator(options), charset, memory)?)
         };
         Ok(Self {
             file: part.file.clone(),

@@ -44,8 +44,7 @@ impl Charset {
         })
     }
 
-    /// The encoding of a CSV file that is read. One of two bytes or four a letter is read where Spark finds the lines of
-    /// such a file: the option `multiLine`, or a `lineSep` in an encoding that has no mark of its byte order.
+    /// The encoding of a CSV file that is read. UTF-16 and UTF-32 are read where Spark finds their lines.
     pub(super) fn of_csv(options: &Options) -> Result<Self> {
         let charset = Self::from_options(options, "CSVOptions")?;
         let finds_lines = match charset {

@@ -45,10 +45,10 @@ impl FileFormat for Json {
         let time = DataType::Timestamp(arrow::datatypes::TimeUnit::Microsecond, Some("UTC".into()));
         let options = json_patterns::to_read(&config.options, config.settings.time_zone, &time)?;
         let mut inference = JsonInference::new(options, InferenceOptions::from_options(&config.options)?);
-        let how = (separator(&config.options)?, charset);
+        let separator = separator(&config.options)?;
         let tolerance = config.tolerance()?;
         for file in files {
-            tolerance.unless_left_out(file, add_records(file, &how, config, &mut inference))?;
+            tolerance.unless_left_out(file, add_records(file, &separator, charset, config, &mut inference))?;
         }
         Ok(Some(Arc::new(Schema::new(inference.finish()?))))
     }
@@ -79,16 +79,17 @@ impl FileFormat for Json {
 /// Looks at the records of a file.
 fn add_records(
     file: &FoundFile,
-    (separator, charset): &(Separator, Charset),
+    separator: &Separator,
+    charset: Charset,
     config: &ReadConfig,
     inference: &mut JsonInference,
 ) -> Result<()> {
-    let mut lines = open_lines(&FilePart::whole(file.clone()), separator, *charset, &config.memory)?;
+    let mut lines = open_lines(&FilePart::whole(file.clone()), separator, charset, &config.memory)?;
     loop {
         let mut some = false;
         for line in lines.read(INFERRED_AT_ONCE).map_err(|error| failed(file, error))? {
             some = true;
-            inference.add(&String::from_utf8_lossy(without_mark(line, *charset)))?;
+            inference.add(&String::from_utf8_lossy(without_mark(line, charset)))?;
         }
         if !some {
             return Ok(());

@@ -1,5 +1,6 @@
 """SQL as people type it: joins, subqueries, grouping, windows, set operations, nested values, zones, decimals, errors."""
 from case import batch, spark
+from pyspark.sql import functions as F
 
 spark.sql("""SELECT * FROM VALUES (1, 'Ann', 'eng', 100.50BD, DATE'2024-01-15'), (2, 'Bob', 'eng', 80.25BD, DATE'2024-02-29'),
  (3, 'Cy', 'ops', NULL, DATE'2023-12-31'), (4, 'Di', NULL, 70.00BD, NULL), (5, 'Ed', 'ops', 70.00BD, DATE'2024-01-15')
@@ -160,6 +161,41 @@ for label, text in {
 }.items():
     ask(f"error: {label}", text)
 
+# HAVING and ORDER BY over one aggregation, keys and aliases of one name, sets that are there twice
+for label, text in {
+    "order by an aggregate": "SELECT person, sum(amount) FROM sales GROUP BY person HAVING sum(amount) > 4 ORDER BY sum(amount), max(amount)",
+    "order by another aggregate": "SELECT person, sum(amount) AS s FROM sales GROUP BY person HAVING s > 4 ORDER BY max(amount) DESC",
+    "limit below order by": "SELECT count(*), max(s) < 100 FROM (SELECT sum(amount) AS s FROM sales GROUP BY person LIMIT 2)",
+    "key before alias": "SELECT sum(amount) AS person FROM sales GROUP BY person HAVING person > 1",
+    "alias of no key": "SELECT person, sum(amount) AS amount FROM sales GROUP BY person HAVING amount > 4",
+    "alias before key in order by": "SELECT -sum(amount) AS person FROM sales GROUP BY person ORDER BY person",
+    "key and aggregate": "SELECT max(amount) + 1 AS amount FROM sales GROUP BY amount HAVING amount > 2 AND max(amount) < 7 ORDER BY amount DESC",
+    "under distinct": "SELECT DISTINCT count(*) AS n FROM sales GROUP BY person HAVING max(amount) > 1 ORDER BY n",
+    "of nothing but true": "SELECT 1 FROM sales HAVING true",
+    "of nothing but an aggregate": "SELECT 'x' AS x FROM sales HAVING max(amount) > 100",
+    "grouping": "SELECT person, count(*) FROM sales GROUP BY person WITH ROLLUP HAVING grouping(person) = 1",
+}.items():
+    ask(f"having {label}", text, ordered="ORDER BY" in text)
+for label, text in {
+    "of a key and its cube": "SELECT team, id % 2, count(*) FROM staff GROUP BY team, CUBE(team, id % 2)",
+    "of a cube and a rollup": "SELECT team, id % 2 AS odd, count(*), grouping_id() FROM staff GROUP BY CUBE(team, odd), ROLLUP(team)",
+    "with a set three times": "SELECT team, count(*) FROM staff GROUP BY GROUPING SETS ((team), (team), (team, team))",
+    "of nothing, twice": "SELECT count(*), grouping_id() FROM staff GROUP BY GROUPING SETS ((), ())",
+    "of nothing over no rows": "SELECT count(*), max(id), grouping_id() FROM staff WHERE id > 99 GROUP BY GROUPING SETS (())",
+    "of nothing twice over no rows": "SELECT count(*) FROM staff WHERE id > 99 GROUP BY GROUPING SETS ((), ())",
+    "of a rollup over no rows": "SELECT count(*) FROM staff WHERE id > 99 GROUP BY ROLLUP(team)",
+    "of one key twice": "SELECT team, count(*), grouping_id() FROM staff GROUP BY ROLLUP(team, team)",
+    "of a cube of one key twice": "SELECT team, count(*), grouping_id() FROM staff GROUP BY CUBE(team, team)",
+    "in the order of the keys": "SELECT team, pay, count(*), grouping_id(team, pay) FROM staff GROUP BY team, pay GROUPING SETS ((pay, team), team, pay)",
+}.items():
+    ask(f"grouping sets {label}", text)
+batch("rollup of one column twice", lambda: spark.table("staff").rollup("team", "team").agg(F.count("*"), F.grouping_id()))
+batch("cube of one column twice", lambda: spark.table("staff").cube("team", "team").count())
+by_team = lambda: spark.table("staff").groupBy("team").agg(F.sum("id").alias("s"))
+batch("filter between an aggregation and its sort", lambda: by_team().filter(F.sum("id") > 3).orderBy(F.max("id")), ordered=True)
+batch("limit between an aggregation and its sort", lambda: by_team().limit(1).orderBy(F.max("id")))
+batch("sort between an aggregation and its filter", lambda: by_team().orderBy("s").filter(F.max("id") > 3))
+batch("deduplication between an aggregation and its sort", lambda: by_team().dropDuplicates(["s"]).orderBy(F.max("id")))
 # Sessions, and rows as columns
 visits = "(VALUES (TIMESTAMP'2024-01-01 00:00:00', 'a', 1), (TIMESTAMP'2024-01-01 00:05:00', 'a', 2), (TIMESTAMP'2024-01-01 00:05:00', 'b', 3), (TIMESTAMP'2024-01-01 00:10:00.000001', 'a', 4), (TIMESTAMP'2024-01-01 00:02:00', 'a', 5), (CAST(NULL AS TIMESTAMP), 'a', 6)) AS v(ts, k, n)"
 for label, text in {

@@ -3,6 +3,8 @@
 //! Each row is computed once for each set, and a cube of n keys has 2ⁿ sets, so that a short text could ask for more
 //! than any memory holds.
 
+use std::collections::HashMap;
+
 use millstream_core::{Error, Result, spark_error};
 
 /// Sets of one GROUP BY at the most.
@@ -13,6 +15,9 @@ pub(crate) const KEYS_OF_CUBE_MAX: usize = 12;
 
 /// Keys of grouping sets in Spark, whose sets are bits of a BIGINT.
 const KEYS_MAX: usize = 64;
+
+/// Keys of sets that are repeated are fewer, so that a BIGINT has room to say which of the same sets it is.
+const REPEATED_KEYS_MAX: usize = 50;
 
 /// What is said of more sets than [`SETS_MAX`].
 pub(crate) fn too_many() -> Error {
@@ -48,6 +53,23 @@ pub(crate) fn cube(keys: usize) -> Result<Vec<i64>> {
         return Err(too_many());
     }
     Ok((0..1_i64 << keys).collect())
+}
+
+/// A number for each set, and whether a set is there more than once. The lowest bits of a number are those of the set;
+/// where sets are repeated, those above say which of the same sets it is.
+pub(crate) fn numbered(sets: &[i64], keys: usize) -> Result<(Vec<i64>, bool)> {
+    let mut times: HashMap<i64, i64> = HashMap::new();
+    let repeats: Vec<i64> =
+        sets.iter().map(|set| *times.entry(*set).and_modify(|times| *times += 1).or_insert(0)).collect();
+    if times.len() == sets.len() {
+        return Ok((sets.to_vec(), false));
+    }
+    if keys > REPEATED_KEYS_MAX {
+        return Err(Error::unsupported(format!(
+            "The same grouping set more than once is not supported over more than {REPEATED_KEYS_MAX} columns."
+        )));
+    }
+    Ok((sets.iter().zip(repeats).map(|(set, repeat)| repeat << keys | set).collect(), true))
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ mod subquery;
 
 pub(crate) use call::{Call, sort_expr};
 pub(crate) use extract::{call_internal, field, named_struct};
-pub(crate) use grouping::{grouping_argument, has_grouping};
+pub(crate) use grouping::{GroupingCall, grouping_call, has_grouping};
 pub(crate) use item::{Item, SelectItem};
 pub(crate) use literal::literal;
 

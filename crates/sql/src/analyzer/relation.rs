@@ -6,6 +6,7 @@ mod data_source;
 mod deduplicate;
 mod generate;
 mod grouping_key;
+mod grouping_sets;
 mod join;
 mod leaf;
 mod limit;
@@ -87,7 +88,7 @@ impl Analyzer<'_> {
             RelType::ToDf(one) => self.renamed_all(one),
             RelType::ToSchema(one) => self.reshaped(one),
             RelType::Drop(one) => self.drop_columns(one),
-            RelType::Filter(one) => self.filter(one),
+            RelType::Filter(one) => self.filter(one, crate::parser::extension::is_select_list(relation)),
             RelType::Sort(one) => self.sort(one),
             RelType::Limit(one) => self.limit(one),
             RelType::Offset(one) => self.offset(one),

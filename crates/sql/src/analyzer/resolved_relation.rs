@@ -25,7 +25,7 @@ pub(crate) struct ResolvedRelation {
     pub(crate) hidden: Vec<Attribute>,
     /// Whether a leaf is a stream.
     pub(crate) streaming: bool,
-    /// Set on the output of an aggregation, to which HAVING and ORDER BY may add aggregates.
+    /// Set on the output of an aggregation and on a filter over one, to which HAVING and ORDER BY may add aggregates.
     pub(crate) aggregate: Option<Box<PendingAggregate>>,
 }
 
@@ -43,10 +43,11 @@ impl ResolvedRelation {
         self
     }
 
-    /// The same rows and columns computed by another plan.
+    /// The same columns computed by another plan. It is no aggregation any more: one that is built again would have
+    /// nothing of the new plan.
     #[must_use]
     pub(crate) fn with_plan(self, plan: LogicalPlan) -> Self {
-        Self { plan, ..self }
+        Self { plan, aggregate: None, ..self }
     }
 
     /// Drops hidden columns and those of metadata, so that an operator above sees the visible ones only.

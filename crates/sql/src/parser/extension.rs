@@ -21,9 +21,10 @@ const PACKAGE: &str = "millstream";
 /// DataFrame.
 const SELECT_LIST: &str = "select list";
 
-/// Marks an [`Aggregate`](spark_connect_proto::Aggregate) as coming from `SELECT … GROUP BY …`, or a
-/// [`Deduplicate`](spark_connect_proto::Deduplicate) from `SELECT DISTINCT`. A message around it would be cleaner, but
-/// decoding one has a limit on nesting, and most streaming queries aggregate.
+/// Marks an [`Aggregate`](spark_connect_proto::Aggregate) as coming from `SELECT … GROUP BY …`, a
+/// [`Deduplicate`](spark_connect_proto::Deduplicate) from `SELECT DISTINCT`, or a
+/// [`Filter`](spark_connect_proto::Filter) from `HAVING`. A message around it would be cleaner, but decoding one has a
+/// limit on nesting, and most streaming queries aggregate.
 pub(crate) fn mark_select_list(mut relation: Relation) -> Relation {
     #[allow(deprecated, reason = "that Spark gave the field up is why it is free")]
     let common = RelationCommon { source_info: SELECT_LIST.to_owned(), ..relation.common.unwrap_or_default() };
@@ -32,7 +33,8 @@ pub(crate) fn mark_select_list(mut relation: Relation) -> Relation {
 }
 
 /// Whether this comes from SQL. The aggregate expressions of such an aggregate are the whole select list, so that the
-/// grouping columns are not put before them (DataFrame); such a DISTINCT is an aggregate over a stream too.
+/// grouping columns are not put before them (DataFrame); such a DISTINCT is an aggregate over a stream too; such a
+/// filter means keys before it means aliases.
 pub fn is_select_list(relation: &Relation) -> bool {
     #[allow(deprecated, reason = "that Spark gave the field up is why it is free")]
     relation.common.as_ref().is_some_and(|common| common.source_info == SELECT_LIST)

@@ -18,7 +18,11 @@ enum Grouping {
     Plain(Vec<Expression>),
     Cube(Vec<Expression>),
     Rollup(Vec<Expression>),
-    Sets(Vec<Vec<Expression>>),
+    /// The columns are those written before `GROUPING SETS`; what only a set names comes after them.
+    Sets {
+        columns: Vec<Expression>,
+        sets: Vec<Vec<Expression>>,
+    },
 }
 
 /// The clauses of one SELECT.
@@ -120,12 +124,12 @@ impl Parser<'_> {
             if self.accept_words(&["WITH", "CUBE"]) {
                 return Ok(Grouping::Cube(plain));
             }
-            if self.at_words(&["GROUPING", "SETS"]) {
-                // The columns named before are those of the sets.
-                items = vec![self.grouping_item()?];
-            } else {
+            if !self.at_words(&["GROUPING", "SETS"]) {
                 return Ok(Grouping::Plain(plain));
             }
+            let at = self.peek().start;
+            let sets = self.grouping_item()?.into_sets(at)?;
+            return Ok(Grouping::Sets { columns: plain, sets });
         }
         if items.len() == 1 {
             return Ok(items.remove(0));
@@ -135,7 +139,7 @@ impl Parser<'_> {
         for item in items {
             sets = crossed(&sets, &item.into_sets(at)?, at)?;
         }
-        Ok(Grouping::Sets(sets))
+        Ok(Grouping::sets(sets))
     }
 
     fn grouping_item(&mut self) -> Parsed<Grouping> {
@@ -148,7 +152,7 @@ impl Parser<'_> {
                 let columns = sets.into_iter().flatten().collect();
                 return Ok(if cube { Grouping::Cube(columns) } else { Grouping::Rollup(columns) });
             }
-            return Ok(Grouping::Sets(if cube { cube_of(&sets, at)? } else { rollup_of(&sets) }));
+            return Ok(Grouping::sets(if cube { cube_of(&sets, at)? } else { rollup_of(&sets) }));
         }
         if self.at_words(&["GROUPING", "SETS"]) && self.at_ahead(2, "(") {
             self.advance();
@@ -161,7 +165,7 @@ impl Parser<'_> {
                 }
                 Ok(vec![parser.grouping_set()?])
             })?;
-            return Ok(Grouping::Sets(sets.into_iter().flatten().collect()));
+            return Ok(Grouping::sets(sets.into_iter().flatten().collect()));
         }
         Ok(Grouping::Plain(vec![ordinal(self.expression()?)]))
     }
@@ -186,20 +190,24 @@ fn plain_columns(items: &[Grouping]) -> Option<Vec<Expression>> {
         .iter()
         .map(|item| match item {
             Grouping::Plain(columns) => Some(columns),
-            Grouping::Cube(_) | Grouping::Rollup(_) | Grouping::Sets(_) => None,
+            Grouping::Cube(_) | Grouping::Rollup(_) | Grouping::Sets { .. } => None,
         })
         .collect();
     columns.map(|columns| columns.into_iter().flatten().cloned().collect())
 }
 
 impl Grouping {
+    fn sets(sets: Vec<Vec<Expression>>) -> Self {
+        Self::Sets { columns: Vec::new(), sets }
+    }
+
     fn into_sets(self, at: usize) -> Parsed<Vec<Vec<Expression>>> {
         let single = |columns: Vec<Expression>| columns.into_iter().map(|column| vec![column]).collect::<Vec<_>>();
         Ok(match self {
             Self::Plain(columns) => vec![columns],
             Self::Cube(columns) => cube_of(&single(columns), at)?,
             Self::Rollup(columns) => rollup_of(&single(columns)),
-            Self::Sets(sets) => sets,
+            Self::Sets { sets, .. } => sets,
         })
     }
 }
@@ -242,7 +250,7 @@ impl Select {
             (None, false) => projected(input, self.items),
         };
         if let Some(having) = self.having {
-            plan = filtered(Some(plan), having);
+            plan = mark_select_list(filtered(Some(plan), having));
         }
         if self.distinct {
             plan = mark_select_list(relation(RelType::Deduplicate(Box::new(Deduplicate {
@@ -268,8 +276,7 @@ fn aggregated(input: Option<Relation>, grouping: Grouping, items: Vec<Expression
         Grouping::Plain(columns) => (GroupType::Groupby, columns, Vec::new()),
         Grouping::Cube(columns) => (GroupType::Cube, columns, Vec::new()),
         Grouping::Rollup(columns) => (GroupType::Rollup, columns, Vec::new()),
-        Grouping::Sets(sets) => {
-            let mut columns: Vec<Expression> = Vec::new();
+        Grouping::Sets { mut columns, sets } => {
             for column in sets.iter().flatten() {
                 // Places are left aside. Expressions have more of them inside; the analyzer finds the same among those.
                 if !columns.iter().any(|known| known.expr_type == column.expr_type) {

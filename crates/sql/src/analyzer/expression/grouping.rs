@@ -24,38 +24,48 @@ impl Analyzer<'_> {
         }
         let sql = SqlForm::Call.text(call.name, &arguments, false);
         let data_type = if of_one { DataType::Int8 } else { DataType::Int64 };
-        let marked = if of_one { arguments.into_iter().map(|argument| argument.expr).collect() } else { Vec::new() };
-        let mark =
-            GroupingMark { data_type: data_type.clone(), signature: Signature::variadic_any(Volatility::Immutable) };
+        let marked = arguments.into_iter().map(|argument| argument.expr).collect();
+        let mark = GroupingMark { of_one, signature: Signature::variadic_any(Volatility::Immutable) };
         let expr = ScalarUDF::new_from_impl(mark).call(marked);
         Ok(Value::One(TypedExpr::new(expr, data_type, false).with_sql(sql)))
     }
 }
 
-/// The argument of a marked `grouping`, or none for `grouping_id`; nothing at all for another expression.
-pub(crate) fn grouping_argument(expr: &Expr) -> Option<Option<&Expr>> {
+/// A marked call is one of these two.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum GroupingCall<'e> {
+    /// It asks whether this key is left out: `grouping(key)`.
+    Of(&'e Expr),
+    /// It asks for the set: `grouping_id()`, or with all keys in their order.
+    Id(&'e [Expr]),
+}
+
+/// The marked call that an expression is.
+pub(crate) fn grouping_call(expr: &Expr) -> Option<GroupingCall<'_>> {
     match expr {
-        Expr::ScalarFunction(call) if call.name() == MARK => Some(call.args.first()),
+        Expr::ScalarFunction(call) if call.name() == OF_ONE => call.args.first().map(GroupingCall::Of),
+        Expr::ScalarFunction(call) if call.name() == OF_ALL => Some(GroupingCall::Id(&call.args)),
         _ => None,
     }
 }
 
 /// Whether `grouping` or `grouping_id` is called in it.
 pub(crate) fn has_grouping(expr: &Expr) -> bool {
-    expr.exists(|inner| Ok(grouping_argument(inner).is_some())).unwrap_or(false)
+    expr.exists(|inner| Ok(grouping_call(inner).is_some())).unwrap_or(false)
 }
 
-const MARK: &str = "grouping";
+const OF_ONE: &str = "grouping";
+const OF_ALL: &str = "grouping_id";
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct GroupingMark {
-    data_type: DataType,
+    of_one: bool,
     signature: Signature,
 }
 
 impl ScalarUDFImpl for GroupingMark {
     fn name(&self) -> &str {
-        MARK
+        if self.of_one { OF_ONE } else { OF_ALL }
     }
 
     fn signature(&self) -> &Signature {
@@ -63,7 +73,7 @@ impl ScalarUDFImpl for GroupingMark {
     }
 
     fn return_type(&self, _arguments: &[DataType]) -> datafusion::error::Result<DataType> {
-        Ok(self.data_type.clone())
+        Ok(if self.of_one { DataType::Int8 } else { DataType::Int64 })
     }
 
     fn invoke_with_args(&self, _arguments: ScalarFunctionArgs) -> datafusion::error::Result<ColumnarValue> {

@@ -6,26 +6,25 @@
 use std::sync::Arc;
 
 use arrow::datatypes::DataType;
+use datafusion::common::Column;
 use datafusion::common::tree_node::{Transformed, TreeNode, TreeNodeRecursion};
-use datafusion::common::{Column, ScalarValue};
-use datafusion::logical_expr::{Aggregate as AggregateNode, BinaryExpr, Expr, LogicalPlan, Operator, lit};
+use datafusion::functions_aggregate::count::count;
+use datafusion::logical_expr::{Aggregate as AggregateNode, Expr, Filter, LogicalPlan, lit};
 use millstream_core::{Error, Result, spark_error};
 use millstream_engine::error::from_datafusion;
 use millstream_engine::functions::session;
 use millstream_functions::data_type::holds_map;
 use millstream_functions::{TypedExpr, holds_floats, map_sorted, normalized};
-use spark_connect_proto::aggregate::GroupType;
 use spark_connect_proto::expression::ExprType;
 use spark_connect_proto::{Aggregate, Expression};
 
 use super::super::attribute::Attribute;
-use super::super::expression::{Item, SelectItem, grouping_argument, has_aggregate, has_grouping};
+use super::super::expression::{GroupingCall, Item, SelectItem, grouping_call, has_aggregate, has_grouping};
 use super::super::resolved_relation::{ResolvedRelation, project};
 use super::super::scope::Scope;
-use super::super::time_window::{is_session, unnest};
+use super::super::time_window::is_session;
 use super::super::{Analyzer, error};
-use super::grouping_key::grouping_key;
-use crate::grouping_sets;
+use super::grouping_sets::{GROUPING_ID, GROUPING_POSITION, bit, is_grand_total};
 use crate::parser::extension::ExpressionExtension;
 
 /// An aggregation before it is a plan, kept so that HAVING and ORDER BY can add to it.
@@ -39,12 +38,30 @@ pub(crate) struct PendingAggregate {
     items: Vec<Item>,
     /// The columns of the first build, by item: they keep their identity when it is built again.
     outputs: Vec<Attribute>,
+    /// What filters above it ask of its rows, over `outputs`: when it is built again they must be there again.
+    conditions: Vec<Expr>,
 }
 
 impl PendingAggregate {
     /// One grouping set: that of all groups.
     pub(super) fn new(input: ResolvedRelation, groups: Vec<Item>, items: Vec<Item>) -> Self {
-        Self { input, groups, sets: Vec::new(), items, outputs: Vec::new() }
+        Self { input, groups, sets: Vec::new(), items, outputs: Vec::new(), conditions: Vec::new() }
+    }
+
+    /// The aggregation with a filter over it.
+    pub(super) fn filtered(mut self, condition: Expr) -> Self {
+        self.conditions.push(condition);
+        self
+    }
+
+    /// The columns of the input that are keys, but for those that the aggregation shows as they are.
+    pub(super) fn unseen_keys(&self) -> Vec<Attribute> {
+        let is_shown = |group: &&Item| self.items.iter().any(|item| item.expr.expr == group.expr.expr);
+        let column = |group: &Item| match &group.expr.expr {
+            Expr::Column(column) => self.input.columns.iter().find(|known| known.column == column.name).cloned(),
+            _ => None,
+        };
+        self.groups.iter().filter(|group| !is_shown(group)).filter_map(column).collect()
     }
 }
 
@@ -63,20 +80,17 @@ impl Analyzer<'_> {
         let scope = Scope { hidden: &windows, ..scope };
         let items = self.select_list(&one.aggregate_expressions, scope)?;
         let items = items.into_iter().map(SelectItem::without_rows).collect::<Result<Vec<_>>>()?;
-        let mut groups = self.groups(&one.grouping_expressions, &items, scope)?;
-        if is_select_list && one.group_type() == GroupType::GroupingSets {
-            groups = each_once(groups);
-        }
-        let sets = self.sets(one, &items, &mut groups, scope)?;
+        let written = self.groups(&one.grouping_expressions, &items, scope)?;
+        let (groups, sets) = self.sets(one, &items, &written, scope)?;
         let mut input = self.with_time_windows(input)?;
         if !input.streaming {
             input = self.with_merged_sessions(input, &groups)?;
         }
-        let mut items: Vec<Item> = if is_select_list { items } else { groups.iter().cloned().chain(items).collect() };
+        let mut items: Vec<Item> = if is_select_list { items } else { written.into_iter().chain(items).collect() };
         if !sets.is_empty() {
             // A key is NULL in the sets that leave it out.
             let of_keys =
-                |item: &&mut Item| !has_aggregate(&item.expr.expr) && grouping_argument(&item.expr.expr).is_none();
+                |item: &&mut Item| !has_aggregate(&item.expr.expr) && grouping_call(&item.expr.expr).is_none();
             items.iter_mut().filter(of_keys).for_each(|item| item.expr.nullable = true);
         }
         self.build_aggregate(PendingAggregate { sets, ..PendingAggregate::new(input, groups, items) })
@@ -87,44 +101,8 @@ impl Analyzer<'_> {
         self.build_aggregate(PendingAggregate::new(input, Vec::new(), items))
     }
 
-    /// The grouping sets of ROLLUP, CUBE and GROUPING SETS as bits; groups that only a set names are added.
-    fn sets(&mut self, one: &Aggregate, items: &[Item], groups: &mut Vec<Item>, scope: Scope<'_>) -> Result<Vec<i64>> {
-        match one.group_type() {
-            GroupType::Rollup => {
-                grouping_sets::check_keys(groups.len())?;
-                return Ok(grouping_sets::rollup(groups.len()));
-            }
-            GroupType::Cube => {
-                grouping_sets::check_keys(groups.len())?;
-                return grouping_sets::cube(groups.len());
-            }
-            GroupType::GroupingSets => {}
-            _ => return Ok(Vec::new()),
-        }
-        if one.grouping_sets.len() > grouping_sets::SETS_MAX {
-            return Err(grouping_sets::too_many());
-        }
-        let mut members: Vec<Vec<usize>> = Vec::with_capacity(one.grouping_sets.len());
-        for set in &one.grouping_sets {
-            let mut indexes = Vec::new();
-            for item in self.groups(&set.grouping_set, items, scope)? {
-                let known = groups.iter().position(|group| group.expr.expr == item.expr.expr);
-                indexes.push(known.unwrap_or(groups.len()));
-                if known.is_none() {
-                    groups.push(item);
-                }
-            }
-            members.push(indexes);
-        }
-        grouping_sets::check_keys(groups.len())?;
-        let bits = |set: &Vec<usize>| {
-            (0..groups.len()).fold(0_i64, |bits, index| bits << 1 | i64::from(!set.contains(&index)))
-        };
-        Ok(members.iter().map(bits).collect())
-    }
-
     /// Grouping expressions: ordinals and aliases of the select list are looked up there.
-    fn groups(&mut self, expressions: &[Expression], items: &[Item], scope: Scope<'_>) -> Result<Vec<Item>> {
+    pub(super) fn groups(&mut self, expressions: &[Expression], items: &[Item], scope: Scope<'_>) -> Result<Vec<Item>> {
         let mut groups = Vec::new();
         for expression in expressions {
             groups.extend(self.at_expression(expression, |analyzer| analyzer.group(expression, items, scope))?);
@@ -180,7 +158,7 @@ impl Analyzer<'_> {
     /// What values over all rows are made of: aggregate functions, each under a name of its own, and the values over
     /// their columns.
     pub(super) fn without_groups(&mut self, items: &[Item]) -> Result<(Vec<Expr>, Vec<Expr>)> {
-        let mut functions = AggregateFunctions { keys: &[], found: Vec::new() };
+        let mut functions = AggregateFunctions { keys: &[], is_grand_total: false, found: Vec::new() };
         let values = items.iter().map(|item| functions.rewrite(self, item)).collect::<Result<Vec<_>>>()?;
         let functions = functions.found.into_iter().map(|(function, column)| function.alias(column)).collect();
         Ok((functions, values))
@@ -190,13 +168,18 @@ impl Analyzer<'_> {
     pub(crate) fn build_aggregate(&mut self, mut pending: PendingAggregate) -> Result<ResolvedRelation> {
         let streaming = pending.input.streaming;
         let (below, keys) = self.group_columns(&pending)?;
-        let (below, keys) = self.grouping_sets(below, keys, &pending.sets)?;
-        let mut functions = AggregateFunctions { keys: &keys, found: Vec::new() };
+        let is_grand_total = is_grand_total(&keys, &pending.sets);
+        let (below, keys) = self.rows_of_sets(below, keys, &pending.sets)?;
+        let mut functions = AggregateFunctions { keys: &keys, is_grand_total, found: Vec::new() };
         let mut above = Vec::with_capacity(pending.items.len());
         for item in &pending.items {
             above.push(functions.rewrite(self, item)?);
         }
-        let found = functions.found.into_iter().map(|(expr, column)| expr.alias(column)).collect();
+        let mut found: Vec<Expr> = functions.found.into_iter().map(|(expr, column)| expr.alias(column)).collect();
+        if keys.is_empty() && found.is_empty() {
+            // One row whatever comes in: DataFusion has no aggregation without a key and a function.
+            found.push(count(lit(1_i64)).alias(self.fresh("rows")));
+        }
         if streaming && !pending.sets.is_empty() && keys.iter().any(|key| key.is_session) {
             return Err(Error::unsupported("GROUPING SETS of a session window over a stream are not supported."));
         }
@@ -217,7 +200,11 @@ impl Analyzer<'_> {
             }
         }
         let columns = pending.outputs.clone();
-        let plan = project(aggregate, exprs)?;
+        let mut plan = project(aggregate, exprs)?;
+        for condition in &pending.conditions {
+            let filter = Filter::try_new(condition.clone(), Arc::new(plan)).map_err(from_datafusion)?;
+            plan = LogicalPlan::Filter(filter);
+        }
         let relation = ResolvedRelation::new(plan, columns, streaming);
         Ok(ResolvedRelation { aggregate: Some(Box::new(pending)), ..relation })
     }
@@ -287,40 +274,6 @@ impl Analyzer<'_> {
         Ok((below, keys))
     }
 
-    /// For ROLLUP and CUBE every row once a grouping set, with the keys that the set leaves out NULL, and the set's
-    /// number as one more key.
-    fn grouping_sets(
-        &mut self,
-        below: LogicalPlan,
-        mut keys: Vec<Key>,
-        sets: &[i64],
-    ) -> Result<(LogicalPlan, Vec<Key>)> {
-        if sets.is_empty() {
-            return Ok((below, keys));
-        }
-        let set = self.fresh(GROUPING_ID);
-        let numbers: Vec<ScalarValue> = sets.iter().map(|bits| ScalarValue::from(*bits)).collect();
-        let list = ScalarValue::List(ScalarValue::new_list(&numbers, &DataType::Int64, false));
-        let mut exprs: Vec<Expr> = below.schema().columns().into_iter().map(Expr::Column).collect();
-        let kept = exprs.clone();
-        exprs.push(Expr::Literal(list, None).alias(&set));
-        let copies = unnest(project(below, exprs)?, &set)?;
-        let reference = Expr::Column(Column::new_unqualified(&set));
-        let mut exprs = kept;
-        exprs.push(reference.clone());
-        let count = keys.len();
-        for (index, key) in keys.iter_mut().enumerate() {
-            let shift = i64::try_from(count - 1 - index).map_err(|_| Error::invalid("too many grouping columns"))?;
-            let is_left_out = bit(&reference, shift).not_eq(lit(0_i64));
-            let column = self.fresh(&key.column);
-            let whole = Expr::Column(Column::new_unqualified(&key.column));
-            exprs.push(grouping_key(whole, is_left_out).alias(&column));
-            key.column = column;
-        }
-        keys.push(Key { expr: reference, column: set, is_session: false });
-        Ok((project(copies, exprs)?, keys))
-    }
-
     /// A value computed over an aggregation's groups by something that stands above it: HAVING, ORDER BY. Adds it to
     /// the aggregation as a hidden column and answers that column.
     pub(crate) fn add_to_aggregate(
@@ -368,20 +321,19 @@ fn is_window_call(expression: &Expression) -> bool {
     matches!(&expression.expr_type, Some(ExprType::UnresolvedFunction(one)) if is_window(&one.function_name))
 }
 
-/// The key that says which of the grouping sets a group belongs to.
-const GROUPING_ID: &str = "spark_grouping_id";
-
 /// A grouping expression and the column that holds it below the aggregation.
-struct Key {
-    expr: Expr,
-    column: String,
+pub(super) struct Key {
+    pub(super) expr: Expr,
+    pub(super) column: String,
     /// Sessions that overlap or touch are one key.
-    is_session: bool,
+    pub(super) is_session: bool,
 }
 
 /// Takes aggregate functions out of expressions.
 struct AggregateFunctions<'p> {
     keys: &'p [Key],
+    /// Whether all rows are the one set of `GROUPING SETS (())`.
+    is_grand_total: bool,
     found: Vec<(Expr, String)>,
 }
 
@@ -390,8 +342,8 @@ impl AggregateFunctions<'_> {
         let direct = matches!(item.expr.expr, Expr::AggregateFunction(_));
         let mut missing = None;
         let mut nested = false;
-        // The argument of a `grouping` that is no key, or nothing of it.
-        let mut ungrouped: Option<Option<String>> = None;
+        // A call of `grouping` or `grouping_id` that has no answer.
+        let mut ungrouped: Option<Expr> = None;
         let bare = item.expr.expr.clone().unalias_nested().data;
         let is_column = matches!(bare, Expr::Column(_));
         let rewritten = bare
@@ -402,14 +354,14 @@ impl AggregateFunctions<'_> {
                 if let Some(grouping) = self.grouping(&inner) {
                     return Ok(Transformed::new(grouping, true, TreeNodeRecursion::Jump));
                 }
-                if let Some(argument) = grouping_argument(&inner) {
-                    ungrouped.get_or_insert_with(|| argument.map(|one| one.schema_name().to_string()));
+                if grouping_call(&inner).is_some() {
+                    ungrouped.get_or_insert_with(|| inner.clone());
                 }
                 if let Expr::AggregateFunction(function) = &inner {
                     nested |= function.params.args.iter().any(has_aggregate);
                     let inner = self.with_grouping(inner)?;
                     if has_grouping(&inner) {
-                        ungrouped.get_or_insert(None);
+                        ungrouped.get_or_insert_with(|| inner.clone());
                     }
                     let name = if direct { item.name.as_str() } else { "aggregate" };
                     let column = self.function_column(analyzer, inner, name);
@@ -424,8 +376,8 @@ impl AggregateFunctions<'_> {
         if nested {
             return Err(spark_error!("NESTED_AGGREGATE_FUNCTION"));
         }
-        if let Some(argument) = ungrouped {
-            return Err(self.not_a_key(argument));
+        if let Some(call) = ungrouped {
+            return Err(self.not_a_key(&call));
         }
         match missing {
             None => Ok(rewritten.data),
@@ -443,10 +395,19 @@ impl AggregateFunctions<'_> {
 
     /// What `grouping(key)` and `grouping_id()` are under grouping sets.
     fn grouping(&self, expr: &Expr) -> Option<Expr> {
-        let argument = grouping_argument(expr)?;
+        let call = grouping_call(expr)?;
+        if self.is_grand_total {
+            return matches!(call, GroupingCall::Id([])).then(|| lit(0_i64));
+        }
         let set = self.keys.last().filter(|key| key.column.starts_with(GROUPING_ID))?;
         let set = Expr::Column(Column::new_unqualified(&set.column));
-        let Some(argument) = argument else { return Some(set) };
+        let argument = match call {
+            GroupingCall::Of(argument) => argument,
+            GroupingCall::Id(arguments) => {
+                let fits = arguments.is_empty() || arguments.iter().eq(self.keys_of_sets().map(|key| &key.expr));
+                return fits.then_some(set);
+            }
+        };
         let index = self.keys.iter().position(|key| key.expr == *argument)?;
         let shift = i64::try_from(self.keys.len() - 2 - index).ok()?;
         Some(datafusion::logical_expr::cast(bit(&set, shift), DataType::Int8))
@@ -461,15 +422,37 @@ impl AggregateFunctions<'_> {
         Ok(resolved?.data)
     }
 
-    /// `grouping(x)` of something that is not grouped by, or where nothing is grouped by several sets of keys.
-    fn not_a_key(&self, argument: Option<String>) -> Error {
-        let Some((_, keys)) = self.keys.split_last().filter(|(last, _)| last.column.starts_with(GROUPING_ID)) else {
-            return error::grouping_without_sets();
+    /// The keys without those that only tell the sets apart.
+    fn keys_of_sets(&self) -> impl Iterator<Item = &Key> {
+        self.keys
+            .iter()
+            .filter(|key| !key.column.starts_with(GROUPING_ID) && !key.column.starts_with(GROUPING_POSITION))
+    }
+
+    /// A `grouping(x)` of something that is not grouped by, a `grouping_id` of other keys, or either where nothing is
+    /// grouped by several sets of keys.
+    fn not_a_key(&self, call: &Expr) -> Error {
+        let has_sets = self.keys.last().is_some_and(|last| last.column.starts_with(GROUPING_ID));
+        let Some(call) = grouping_call(call).filter(|_| has_sets) else { return error::grouping_without_sets() };
+        let plain = |expr: &Expr| {
+            let name = expr.schema_name().to_string();
+            name.split('#').next().unwrap_or(&name).to_owned()
         };
-        let plain = |name: &str| name.split('#').next().unwrap_or(name).to_owned();
-        let keys: Vec<String> = keys.iter().map(|key| plain(&key.expr.schema_name().to_string())).collect();
-        let grouping = plain(&argument.unwrap_or_default());
-        spark_error!("GROUPING_COLUMN_MISMATCH", grouping = grouping, groupingColumns = keys.join(","))
+        let keys: Vec<String> = self.keys_of_sets().map(|key| plain(&key.expr)).collect();
+        let keys = keys.join(",");
+        match call {
+            GroupingCall::Of(argument) => {
+                spark_error!("GROUPING_COLUMN_MISMATCH", grouping = plain(argument), groupingColumns = keys)
+            }
+            GroupingCall::Id(arguments) => {
+                let arguments: Vec<String> = arguments.iter().map(plain).collect();
+                spark_error!(
+                    "GROUPING_ID_COLUMN_MISMATCH",
+                    groupingIdColumn = arguments.join(","),
+                    groupByColumns = keys,
+                )
+            }
+        }
     }
 
     fn function_column(&mut self, analyzer: &mut Analyzer<'_>, function: Expr, name: &str) -> Expr {
@@ -481,21 +464,4 @@ impl AggregateFunctions<'_> {
         });
         Expr::Column(Column::new_unqualified(column))
     }
-}
-
-/// The items without those that compute the same as one before them.
-fn each_once(items: Vec<Item>) -> Vec<Item> {
-    let mut different: Vec<Item> = Vec::with_capacity(items.len());
-    for item in items {
-        if !different.iter().any(|known| known.expr.expr == item.expr.expr) {
-            different.push(item);
-        }
-    }
-    different
-}
-
-fn bit(set: &Expr, shift: i64) -> Expr {
-    let shifted =
-        Expr::BinaryExpr(BinaryExpr::new(Box::new(set.clone()), Operator::BitwiseShiftRight, Box::new(lit(shift))));
-    Expr::BinaryExpr(BinaryExpr::new(Box::new(shifted), Operator::BitwiseAnd, Box::new(lit(1_i64))))
 }

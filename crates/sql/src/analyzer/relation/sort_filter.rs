@@ -21,11 +21,15 @@ use super::super::{Analyzer, error};
 use crate::parser::extension::ExpressionExtension;
 
 impl Analyzer<'_> {
-    pub(super) fn filter(&mut self, one: &Filter) -> Result<ResolvedRelation> {
+    pub(super) fn filter(&mut self, one: &Filter, is_having: bool) -> Result<ResolvedRelation> {
         let input = self.input(one.input.as_deref())?;
         let condition = required(one.condition.as_ref())?;
         self.aggregates.clear();
-        let (input, condition) = self.above(input, condition, "having")?;
+        let keys = match &input.aggregate {
+            Some(aggregate) if is_having => aggregate.unseen_keys(),
+            _ => Vec::new(),
+        };
+        let (input, condition) = self.above(input, condition, "having", &keys)?;
         self.without_generator(&condition.sql)?;
         if has_aggregate(&condition.expr) {
             return Err(error::invalid_where(&condition.sql, &self.aggregates.join(", ")));
@@ -40,10 +44,12 @@ impl Analyzer<'_> {
             _ => return Err(error::filter_not_boolean(&condition.sql, &condition.data_type)),
         };
         self.check_below_observed(&condition.expr)?;
+        let mut input = input;
+        let aggregate = input.aggregate.take().map(|aggregate| Box::new(aggregate.filtered(condition.expr.clone())));
         let plan = FilterNode::try_new(condition.expr, Arc::new(input.plan.clone()))
             .map(LogicalPlan::Filter)
             .map_err(from_datafusion)?;
-        Ok(input.with_plan(plan))
+        Ok(ResolvedRelation { aggregate, ..input.with_plan(plan) })
     }
 
     /// DataFusion moves a condition that names no column below any node, and what `observe` counts would depend on it.
@@ -57,18 +63,26 @@ impl Analyzer<'_> {
     }
 
     /// Resolves an expression that stands above a relation: over its columns, then over those it left out, and over an
-    /// aggregation's input if it calls aggregates.
+    /// aggregation's input if it calls aggregates or names one of these keys of it, which go before columns of the same
+    /// name (Spark: `ResolveReferences` of an `UnresolvedHaving`).
     fn above(
         &mut self,
         input: ResolvedRelation,
         expression: &Expression,
         name: &str,
+        keys: &[Attribute],
     ) -> Result<(ResolvedRelation, TypedExpr)> {
         let hidden = input.hidden.clone();
-        let scope = Scope { hidden: &hidden, grouped: input.aggregate.is_some(), ..Scope::over(&input) };
+        let is_key = |column: &&Attribute| keys.iter().any(|key| self.context.same_name(&key.name, &column.name));
+        let others = input.columns.iter().filter(|column| !is_key(column));
+        let columns: Vec<Attribute> = keys.iter().chain(others).cloned().collect();
+        let over = Scope::over(&input);
+        let scope = Scope { columns: &columns, hidden: &hidden, grouped: input.aggregate.is_some(), ..over };
         let first = self.expression(expression, scope);
+        let names_key =
+            |expr: &Expr| expr.column_refs().iter().any(|column| keys.iter().any(|key| key.column == column.name));
         let needs_aggregate = match &first {
-            Ok(expr) => has_aggregate(&expr.expr) || has_grouping(&expr.expr),
+            Ok(expr) => has_aggregate(&expr.expr) || has_grouping(&expr.expr) || names_key(&expr.expr),
             Err(_) => true,
         };
         if input.aggregate.is_none() || !needs_aggregate {
@@ -99,7 +113,7 @@ impl Analyzer<'_> {
                 keys.extend(columns.iter().map(|column| self.sorted_by(column.reference(), order)));
                 continue;
             }
-            let (relation, key) = self.above(input, child, "order")?;
+            let (relation, key) = self.above(input, child, "order", &[])?;
             input = relation;
             keys.push(self.at_expression(child, |analyzer| analyzer.sort_key(key, order))?);
         }

@@ -167,6 +167,7 @@ for label, text in {
     "order by another aggregate": "SELECT person, sum(amount) AS s FROM sales GROUP BY person HAVING s > 4 ORDER BY max(amount) DESC",
     "limit below order by": "SELECT count(*), max(s) < 100 FROM (SELECT sum(amount) AS s FROM sales GROUP BY person LIMIT 2)",
     "key before alias": "SELECT sum(amount) AS person FROM sales GROUP BY person HAVING person > 1",
+    "key that is shown under another name": "SELECT person AS amount, sum(amount) AS person FROM sales GROUP BY person HAVING person > 1",
     "alias of no key": "SELECT person, sum(amount) AS amount FROM sales GROUP BY person HAVING amount > 4",
     "alias before key in order by": "SELECT -sum(amount) AS person FROM sales GROUP BY person ORDER BY person",
     "key and aggregate": "SELECT max(amount) + 1 AS amount FROM sales GROUP BY amount HAVING amount > 2 AND max(amount) < 7 ORDER BY amount DESC",

@@ -54,9 +54,10 @@ impl PendingAggregate {
         self
     }
 
-    /// The columns of the input that are keys, but for those that the aggregation shows as they are.
+    /// The columns of the input that are keys, but for those that the aggregation shows under their own names.
     pub(super) fn unseen_keys(&self) -> Vec<Attribute> {
-        let is_shown = |group: &&Item| self.items.iter().any(|item| item.expr.expr == group.expr.expr);
+        let is_shown =
+            |group: &&Item| self.items.iter().any(|item| item.expr.expr == group.expr.expr && item.name == group.name);
         let column = |group: &Item| match &group.expr.expr {
             Expr::Column(column) => self.input.columns.iter().find(|known| known.column == column.name).cloned(),
             _ => None,

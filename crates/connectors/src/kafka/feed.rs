@@ -78,8 +78,8 @@ pub(crate) enum Step {
 }
 
 impl Feeds {
-    /// Joins the feed of these partitions where it still has everything from these offsets on, and makes it of the
-    /// fetcher where there is none. The fetcher begins at these offsets.
+    /// Joins the feed of these partitions where it has everything from these offsets on and nothing else, and makes it of
+    /// the fetcher where there is none. The fetcher begins at these offsets.
     pub(crate) fn join(
         &self,
         settings: &Settings,
@@ -109,14 +109,8 @@ impl Feed {
         let mut state = self.state.lock();
         // Also where it comes too late: what is kept from now on is there when it asks again.
         state.is_shared = true;
-        let has = |(of, start): (&TopicPartition, &i64)| {
-            state.spans.get(of).is_some_and(|span| (span.start..=span.end).contains(start))
-        };
-        if !starts.iter().all(has) {
-            return None;
-        }
+        let next = state.first + state.begins_at(starts)?;
         state.lanes += 1;
-        let next = state.first;
         drop(state);
         Some(Seat { feed: self, next })
     }
@@ -125,6 +119,27 @@ impl Feed {
 impl State {
     fn end(&self) -> u64 {
         self.first + self.kept.len() as u64
+    }
+
+    /// How many of the kept responses are before these offsets, where all partitions have them at the same place. A
+    /// response with rows before one of them would give the lane rows again that it holds.
+    fn begins_at(&self, starts: &HashMap<TopicPartition, i64>) -> Option<u64> {
+        let mut reached: HashMap<TopicPartition, i64> =
+            self.spans.iter().map(|(of, span)| (of.clone(), span.start)).collect();
+        let is_there =
+            |reached: &HashMap<TopicPartition, i64>| starts.iter().all(|(of, start)| reached.get(of) == Some(start));
+        let mut passed = 0;
+        for fetched in &self.kept {
+            if is_there(&reached) {
+                break;
+            }
+            for part in fetched.partitions() {
+                let of = TopicPartition::new(Arc::clone(part.topic()), part.partition());
+                reached.insert(of, part.next_position());
+            }
+            passed += 1;
+        }
+        is_there(&reached).then_some(passed)
     }
 
     /// Takes note of a response; keeps it if somebody may want it.

@@ -188,7 +188,6 @@ impl Lane {
         for part in fetched.partitions() {
             let of = TopicPartition::new(Arc::clone(part.topic()), part.partition());
             if let Some(span) = self.spans.get_mut(&of) {
-                // What a feed had when this lane joined it may lie before where the lane begins.
                 is_news |= part.next_position() > span.fetched;
                 span.fetched = span.fetched.max(part.next_position());
                 span.latest = if committed { part.last_stable_offset() } else { part.high_watermark() };

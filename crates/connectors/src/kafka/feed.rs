@@ -78,8 +78,8 @@ pub(crate) enum Step {
 }
 
 impl Feeds {
-    /// Joins the feed of these partitions where it has everything from these offsets on and nothing else, and makes it of
-    /// the fetcher where there is none. The fetcher begins at these offsets.
+    /// Joins the feed of these partitions where it has everything from these offsets on and nothing else, and makes it
+    /// of the fetcher where there is none. The fetcher begins at these offsets.
     pub(crate) fn join(
         &self,
         settings: &Settings,
@@ -134,8 +134,8 @@ impl State {
                 break;
             }
             for part in fetched.partitions() {
-                let of = TopicPartition::new(Arc::clone(part.topic()), part.partition());
-                reached.insert(of, part.next_position());
+                let partition = TopicPartition::new(Arc::clone(part.topic()), part.partition());
+                reached.insert(partition, part.next_position());
             }
             passed += 1;
         }

@@ -5,6 +5,7 @@
 //! nobody else wants. In company the newest responses are kept for those who come a little later. A lane that needs an
 //! older one has fallen behind, and reads by itself until it has caught up.
 
+use std::cmp::Ordering;
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Weak};
@@ -109,7 +110,7 @@ impl Feed {
         let mut state = self.state.lock();
         // Also where it comes too late: what is kept from now on is there when it asks again.
         state.is_shared = true;
-        let next = state.first + state.begins_at(starts)?;
+        let next = state.begins_at(starts)?;
         state.lanes += 1;
         drop(state);
         Some(Seat { feed: self, next })
@@ -121,25 +122,32 @@ impl State {
         self.first + self.kept.len() as u64
     }
 
-    /// How many of the kept responses are before these offsets, where all partitions have them at the same place. A
-    /// response with rows before one of them would give the lane rows again that it holds.
+    /// The number of the kept response, or of the next to come, at which every partition is where it starts. With one
+    /// before it the lane would get rows again that it holds, since a response is of several partitions.
     fn begins_at(&self, starts: &HashMap<TopicPartition, i64>) -> Option<u64> {
-        let mut reached: HashMap<TopicPartition, i64> =
-            self.spans.iter().map(|(of, span)| (of.clone(), span.start)).collect();
-        let is_there =
-            |reached: &HashMap<TopicPartition, i64>| starts.iter().all(|(of, start)| reached.get(of) == Some(start));
-        let mut passed = 0;
-        for fetched in &self.kept {
-            if is_there(&reached) {
-                break;
+        let mut missing = HashMap::with_capacity(starts.len());
+        for (of, start) in starts {
+            let span = self.spans.get(of).filter(|span| (span.start..=span.end).contains(start))?;
+            if span.end > *start {
+                missing.insert(of, *start);
             }
-            for part in fetched.partitions() {
-                let partition = TopicPartition::new(Arc::clone(part.topic()), part.partition());
-                reached.insert(partition, part.next_position());
-            }
-            passed += 1;
         }
-        is_there(&reached).then_some(passed)
+        // From the newest back: whoever asks is near the end, or one of its starts is passed soon.
+        let mut number = self.end();
+        let mut newest = self.kept.iter().rev();
+        while !missing.is_empty() {
+            let fetched = newest.next()?;
+            number -= 1;
+            for part in fetched.partitions().filter(|part| part.position() < part.next_position()) {
+                let partition = TopicPartition::new(Arc::clone(part.topic()), part.partition());
+                match missing.get(&partition)?.cmp(&part.position()) {
+                    Ordering::Less => {}
+                    Ordering::Equal => _ = missing.remove(&partition),
+                    Ordering::Greater => return None,
+                }
+            }
+        }
+        Some(number)
     }
 
     /// Takes note of a response; keeps it if somebody may want it.
@@ -266,3 +274,6 @@ impl fmt::Debug for Seat {
         f.debug_struct("Seat").field("next", &self.next).field("feed", &*self.feed.state.lock()).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use datafusion::common::{Column, ScalarValue};
 use datafusion::logical_expr::{BinaryExpr, Expr, LogicalPlan, Operator, lit};
 use millstream_core::{Error, Result};
 use spark_connect_proto::Aggregate;
-use spark_connect_proto::aggregate::GroupType;
+use spark_connect_proto::aggregate::{GroupType, GroupingSets};
 
 use super::super::Analyzer;
 use super::super::expression::Item;
@@ -32,46 +32,35 @@ impl Analyzer<'_> {
         written: &[Item],
         scope: Scope<'_>,
     ) -> Result<(Vec<Item>, Vec<i64>)> {
-        let count = written.len();
+        let mut keys = each_once(written);
         let sets = match one.group_type() {
             GroupType::Rollup => {
-                grouping_sets::check_keys(count)?;
-                grouping_sets::rollup(count)
+                grouping_sets::check_keys(written.len())?;
+                of_keys(&grouping_sets::rollup(written.len()), written, &keys)
             }
             GroupType::Cube => {
-                grouping_sets::check_keys(count)?;
-                grouping_sets::cube(count)?
+                grouping_sets::check_keys(written.len())?;
+                of_keys(&grouping_sets::cube(written.len())?, written, &keys)
             }
-            GroupType::GroupingSets => return self.listed_sets(one, items, written, scope),
-            _ => return Ok((written.to_vec(), Vec::new())),
+            GroupType::GroupingSets => self.listed_sets(&one.grouping_sets, items, &mut keys, scope)?,
+            _ => Vec::new(),
         };
-        let keys = each_once(written);
-        if keys.len() == count {
-            return Ok((keys, sets));
-        }
-        // A key that was written twice is left out where both are.
-        let is_left_out = |bits: i64, key: &Item| {
-            let of_key = |(index, item): (usize, &Item)| (item.expr.expr == key.expr.expr).then_some(count - 1 - index);
-            written.iter().enumerate().filter_map(of_key).all(|shift| bits >> shift & 1 == 1)
-        };
-        let over_keys = |bits: i64| keys.iter().fold(0_i64, |all, key| all << 1 | i64::from(is_left_out(bits, key)));
-        let sets = sets.into_iter().map(over_keys).collect();
         Ok((keys, sets))
     }
 
+    /// The sets of GROUPING SETS as bits; keys that only they name are added.
     fn listed_sets(
         &mut self,
-        one: &Aggregate,
+        listed: &[GroupingSets],
         items: &[Item],
-        written: &[Item],
+        keys: &mut Vec<Item>,
         scope: Scope<'_>,
-    ) -> Result<(Vec<Item>, Vec<i64>)> {
-        if one.grouping_sets.len() > grouping_sets::SETS_MAX {
+    ) -> Result<Vec<i64>> {
+        if listed.len() > grouping_sets::SETS_MAX {
             return Err(grouping_sets::too_many());
         }
-        let mut keys = each_once(written);
-        let mut members: Vec<Vec<usize>> = Vec::with_capacity(one.grouping_sets.len());
-        for set in &one.grouping_sets {
+        let mut members: Vec<Vec<usize>> = Vec::with_capacity(listed.len());
+        for set in listed {
             let mut indexes = Vec::new();
             for item in self.groups(&set.grouping_set, items, scope)? {
                 let known = keys.iter().position(|key| key.expr.expr == item.expr.expr);
@@ -85,8 +74,7 @@ impl Analyzer<'_> {
         grouping_sets::check_keys(keys.len())?;
         let bits =
             |set: &Vec<usize>| (0..keys.len()).fold(0_i64, |bits, index| bits << 1 | i64::from(!set.contains(&index)));
-        let sets = members.iter().map(bits).collect();
-        Ok((keys, sets))
+        Ok(members.iter().map(bits).collect())
     }
 
     /// Every row once for each grouping set, with the keys that the set leaves out NULL, and the set's number as one
@@ -145,6 +133,18 @@ pub(super) fn bit(set: &Expr, shift: i64) -> Expr {
 
 fn binary(left: Expr, operator: Operator, right: Expr) -> Expr {
     Expr::BinaryExpr(BinaryExpr::new(Box::new(left), operator, Box::new(right)))
+}
+
+/// Sets whose bits are over what was written, as bits over the keys. A key that was written twice is left out where
+/// both are.
+fn of_keys(sets: &[i64], written: &[Item], keys: &[Item]) -> Vec<i64> {
+    let places = |key: &Item| {
+        let same = written.iter().rev().enumerate().filter(|(_, item)| item.expr.expr == key.expr.expr);
+        same.fold(0_i64, |places, (shift, _)| places | 1 << shift)
+    };
+    let places: Vec<i64> = keys.iter().map(places).collect();
+    let over_keys = |bits: &i64| places.iter().fold(0_i64, |all, key| all << 1 | i64::from(bits & key == *key));
+    sets.iter().map(over_keys).collect()
 }
 
 /// The items without those that compute the same as one before them.

@@ -73,12 +73,15 @@ impl Analyzer<'_> {
         keys: &[Attribute],
     ) -> Result<(ResolvedRelation, TypedExpr)> {
         let hidden = input.hidden.clone();
-        let is_key = |column: &&Attribute| keys.iter().any(|key| self.context.same_name(&key.name, &column.name));
-        let others = input.columns.iter().filter(|column| !is_key(column));
-        let columns: Vec<Attribute> = keys.iter().chain(others).cloned().collect();
-        let over = Scope::over(&input);
-        let scope = Scope { columns: &columns, hidden: &hidden, grouped: input.aggregate.is_some(), ..over };
-        let first = self.expression(expression, scope);
+        let over = Scope { hidden: &hidden, grouped: input.aggregate.is_some(), ..Scope::over(&input) };
+        let first = if keys.is_empty() {
+            self.expression(expression, over)
+        } else {
+            let is_key = |column: &&Attribute| keys.iter().any(|key| self.context.same_name(&key.name, &column.name));
+            let others = input.columns.iter().filter(|column| !is_key(column));
+            let columns: Vec<Attribute> = keys.iter().chain(others).cloned().collect();
+            self.expression(expression, Scope { columns: &columns, ..over })
+        };
         let names_key =
             |expr: &Expr| expr.column_refs().iter().any(|column| keys.iter().any(|key| key.column == column.name));
         let needs_aggregate = match &first {
